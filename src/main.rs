@@ -1,0 +1,2 @@
+//! Quarterdeck: a terminal fleet console for Kubernetes.
+fn main() {}
