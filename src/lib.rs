@@ -1,1 +1,2 @@
 //! Quarterdeck.
+pub mod model;

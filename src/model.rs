@@ -1,0 +1,37 @@
+//! What is known, as plain values: ids, quantities, money, time, records, deltas, the fleet.
+//!
+//! Rank 0: it names no client, no runtime, no file, no network and no clock. Time comes in as a
+//! value. Strings that came from a cluster are [`Text`], sanitised once where they are made.
+
+mod column;
+mod delta;
+mod fleet;
+mod identity;
+mod ids;
+mod link;
+mod meta;
+mod money;
+pub mod quantity;
+mod record;
+mod rows;
+mod signal;
+pub mod text;
+mod time;
+
+pub use column::{Cell, Column};
+pub use delta::{Change, Delta, Usage, Used};
+pub use fleet::{
+    Badge, Basis, Cluster, ClusterInfo, CostTotals, Fleet, Login, Price, Sample, Series, Served, Table, Tier,
+    Totals,
+};
+pub use identity::{Capacity, Identity, Provider, identify};
+pub use ids::{ClusterId, Kind, KindNames, ObjectKey, Uid, Version};
+pub use link::{Cause, Fault, LINK_LIMIT, Link, LinkState, METRICS_LIMIT};
+pub use meta::{Condition, Labels, Manager, Meta, Operator, Owner, Requirement, Selector, Truth, condition};
+pub use money::{MONTH_HOURS, Money, grouped};
+pub use quantity::Resources;
+pub use record::*;
+pub use rows::{Place, Rows};
+pub use signal::{CostChange, Direction, Signal, Symptom, SymptomCause, Tone};
+pub use text::Text;
+pub use time::{Span, Time};

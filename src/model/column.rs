@@ -1,0 +1,61 @@
+//! Tables as data: what the objects table, the panes' headless output and completion share.
+
+use super::{Text, Tone};
+
+/// A column of a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Column {
+    /// The heading, with the unit in it: `cpu %`.
+    pub title: &'static str,
+    /// Cells wide; the last `0` column takes the rest.
+    pub width: u16,
+    /// Numbers stand right.
+    pub right: bool,
+    /// Worth: columns with the lowest worth drop first when the screen is narrow.
+    pub worth: u8,
+}
+
+impl Column {
+    /// A column of text.
+    #[must_use]
+    pub const fn left(title: &'static str, width: u16, worth: u8) -> Column {
+        Column { title, width, right: false, worth }
+    }
+
+    /// A column of numbers.
+    #[must_use]
+    pub const fn right(title: &'static str, width: u16, worth: u8) -> Column {
+        Column { title, width, right: true, worth }
+    }
+}
+
+/// A cell: what is shown, what it is sorted by, how worrying it is.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Cell {
+    /// What is shown.
+    pub text: Text,
+    /// What it is sorted by when the text would mislead.
+    pub sort: Option<i64>,
+    /// How worrying it is.
+    pub tone: Option<Tone>,
+}
+
+impl Cell {
+    /// A cell of text.
+    #[must_use]
+    pub fn text(text: impl Into<Text>) -> Cell {
+        Cell { text: text.into(), sort: None, tone: None }
+    }
+
+    /// A cell that sorts as a number.
+    #[must_use]
+    pub fn number(text: impl Into<Text>, sort: i64) -> Cell {
+        Cell { text: text.into(), sort: Some(sort), tone: None }
+    }
+
+    /// The same cell with a tone.
+    #[must_use]
+    pub fn toned(self, tone: Tone) -> Cell {
+        Cell { tone: Some(tone), ..self }
+    }
+}

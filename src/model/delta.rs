@@ -1,0 +1,72 @@
+//! Deltas: everything that watches tell the store.
+
+use super::{Badge, ClusterId, Kind, Link, Login, Record, Served, Text, Time, Uid, Version};
+
+/// One change of what is known of one cluster.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Delta {
+    /// The cluster that it is about.
+    pub cluster: ClusterId,
+    /// When it was heard.
+    pub at: Time,
+    /// What changed.
+    pub change: Change,
+}
+
+/// What changed.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Change {
+    /// The health of the cluster's connection.
+    Link(Link),
+    /// What the server says of itself after a connection was made.
+    Server {
+        /// `v1.36.3-eks-…`
+        version: Text,
+        /// What it serves of what we declare.
+        served: Box<Served>,
+        /// What is peculiar about this connection.
+        badges: Vec<Badge>,
+    },
+    /// The state of our credentials there.
+    Login(Login),
+    /// The health of one watch.
+    KindLink(Kind, Link),
+    /// A list begins: what follows in [`Change::Page`]s is kept aside until [`Change::Synced`].
+    Begin(Kind),
+    /// A part of a list.
+    Page(Kind, Vec<Record>),
+    /// The list is complete at this version: it takes the place of what was there.
+    Synced(Kind, Version),
+    /// An object is new or changed.
+    Upsert(Box<Record>),
+    /// An object is gone. The version is that of its removal.
+    Gone(Kind, Uid, Version),
+    /// Nothing changed up to this version: a bookmark.
+    Bookmark(Kind, Version),
+    /// What nodes and pods use, by metrics.k8s.io; replaces the last answer.
+    Usage(Box<Usage>),
+    /// Objects of this kind that could not be read and were left out, so far.
+    Unreadable(Kind, u64),
+    /// It is another cluster, or an older state of it: everything known of it is void.
+    Reset,
+}
+
+/// What nodes and pods of a cluster use (metrics.k8s.io, polled).
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Usage {
+    /// When it was measured, by the server's own stamp, if it gave one.
+    pub measured: Option<Time>,
+    /// By node name.
+    pub nodes: rustc_hash::FxHashMap<Text, Used>,
+    /// By namespace and pod name.
+    pub pods: rustc_hash::FxHashMap<(Text, Text), Used>,
+}
+
+/// What one node or pod uses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub struct Used {
+    /// Milli-cores.
+    pub cpu: i64,
+    /// Bytes.
+    pub memory: i64,
+}

@@ -1,0 +1,366 @@
+//! The fleet: every cluster and all that is known of it at one moment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{
+    Capacity, ClusterId, Fault, Kind, Link, Money, Provider, Record, Resources, Rows, Signal, Symptom, Text,
+    Time, Uid, Usage, Version,
+};
+
+/// What is known of a cluster before it answers: from kubeconfig and settings.
+#[derive(Clone, PartialEq, Debug, Default, serde::Serialize)]
+pub struct ClusterInfo {
+    /// The name people call it by: its context.
+    pub name: Text,
+    /// Other contexts of the same server and user.
+    pub aliases: Vec<Text>,
+    /// The server's address.
+    pub server: Text,
+    /// How careful to be.
+    pub tier: Tier,
+    /// The groups above it in the tree, outermost first; empty means by provider and region.
+    pub groups: Vec<Text>,
+    /// Tags from the settings.
+    pub tags: BTreeMap<Text, Text>,
+    /// The file that names it.
+    pub source: Text,
+    /// Why this entry cannot be used at all.
+    pub broken: Option<Fault>,
+}
+
+/// How careful to be with a cluster. What nothing says is production.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// Production: its name must be typed to change anything.
+    #[default]
+    Prod,
+    /// Staging and the like.
+    Staging,
+    /// Development, tests, the demo.
+    Dev,
+}
+
+impl Tier {
+    /// The word on a badge.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Tier::Prod => "prod",
+            Tier::Staging => "staging",
+            Tier::Dev => "dev",
+        }
+    }
+}
+
+/// What is peculiar about a connection and must be seen.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Badge {
+    /// The server's certificate is not checked.
+    SkipVerify,
+    /// Plain HTTP.
+    PlainHttp,
+    /// Requests are made as somebody else.
+    Impersonating(Text),
+    /// Through a proxy.
+    Proxy(Text),
+    /// This server or a proxy refuses protobuf; JSON is used.
+    JsonOnly,
+}
+
+/// The state of our credentials.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Login {
+    /// Not tried yet.
+    #[default]
+    Unknown,
+    /// Accepted; until then, if that is known.
+    Good(Option<Time>),
+    /// A person has to log in.
+    Wanted,
+    /// Refused or past its end.
+    Expired,
+    /// The plugin that makes it failed.
+    Plugin,
+}
+
+/// What a server serves of what we declare.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub struct Served {
+    /// The version of each kind that is used; `None` when none of the declared is served.
+    pub versions: BTreeMap<Kind, Text>,
+    /// API groups, for detecting what is installed.
+    pub groups: Vec<Text>,
+    /// Whether metrics.k8s.io answers.
+    pub metrics: bool,
+}
+
+/// The whole fleet. Clusters that did not change since the last snapshot are shared with it.
+#[derive(Clone, Default, Debug)]
+pub struct Fleet {
+    /// By [`ClusterId`]: the id is the index.
+    pub clusters: Vec<Arc<Cluster>>,
+}
+
+impl Fleet {
+    /// The cluster of this id.
+    #[must_use]
+    pub fn cluster(&self, id: ClusterId) -> Option<&Arc<Cluster>> {
+        self.clusters.get(usize::from(id.0))
+    }
+
+    /// The cluster that people call so, by its name or another context's.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<&Arc<Cluster>> {
+        let is = |c: &&Arc<Cluster>| c.info.name == name || c.info.aliases.iter().any(|a| *a == name);
+        self.clusters.iter().find(is)
+    }
+}
+
+/// All that is known of one cluster.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// Its id.
+    pub id: ClusterId,
+    /// What was known before it answered.
+    pub info: Arc<ClusterInfo>,
+    /// The health of its connection.
+    pub link: Link,
+    /// The state of our credentials.
+    pub login: Login,
+    /// What is peculiar about the connection.
+    pub badges: Vec<Badge>,
+    /// The server's version; empty while unknown.
+    pub version: Text,
+    /// What it serves.
+    pub served: Arc<Served>,
+    /// Who runs most of its nodes.
+    pub provider: Provider,
+    /// The region of most of its nodes.
+    pub region: Text,
+    /// Its objects, by [`Kind::index`].
+    pub tables: Vec<Table>,
+    /// What is always shown, kept up to date with every delta.
+    pub totals: Totals,
+    /// What is wrong with single objects, by uid.
+    pub symptoms: Arc<rustc_hash::FxHashMap<Uid, Symptom>>,
+    /// What its nodes and pods use.
+    pub usage: Arc<Usage>,
+    /// When usage last came.
+    pub usage_at: Option<Time>,
+    /// What happened, oldest first, bounded.
+    pub signals: Arc<Vec<Arc<Signal>>>,
+    /// Nodes, pods and cost over the last hours.
+    pub series: Arc<Series>,
+    /// Grows with every change; what is derived from this cluster is remembered by it.
+    pub generation: u64,
+}
+
+/// The objects of one kind.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Which kind.
+    pub kind: Kind,
+    /// The health of its watch.
+    pub link: Link,
+    /// The version up to which it is known.
+    pub version: Version,
+    /// When it was last complete.
+    pub synced: Option<Time>,
+    /// Its records.
+    pub rows: Rows,
+    /// Objects that could not be read.
+    pub unreadable: u64,
+    /// Older versions that were refused.
+    pub refused: u64,
+}
+
+impl Cluster {
+    /// A cluster of which nothing is known yet.
+    #[must_use]
+    pub fn new(id: ClusterId, info: Arc<ClusterInfo>, now: Time) -> Cluster {
+        let mut link = Link::waiting(now);
+        link.fault.clone_from(&info.broken);
+        let table = |kind| Table {
+            kind,
+            link: Link::waiting(now),
+            version: Version(0),
+            synced: None,
+            rows: Rows::default(),
+            unreadable: 0,
+            refused: 0,
+        };
+        Cluster {
+            id,
+            info,
+            link,
+            login: Login::Unknown,
+            badges: Vec::new(),
+            version: Text::EMPTY,
+            served: Arc::default(),
+            provider: Provider::Unknown,
+            region: Text::EMPTY,
+            tables: Kind::ALL.into_iter().map(table).collect(),
+            totals: Totals::default(),
+            symptoms: Arc::default(),
+            usage: Arc::default(),
+            usage_at: None,
+            signals: Arc::default(),
+            series: Arc::default(),
+            generation: 0,
+        }
+    }
+
+    /// The table of a kind.
+    #[must_use]
+    pub fn table(&self, kind: Kind) -> &Table {
+        &self.tables[kind.index()]
+    }
+
+    /// The records of a kind.
+    pub fn records(&self, kind: Kind) -> impl Iterator<Item = &Arc<Record>> {
+        self.table(kind).rows.iter()
+    }
+
+    /// Its nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = &super::Node> {
+        self.records(Kind::Node).filter_map(|r| r.node())
+    }
+
+    /// Its pods.
+    pub fn pods(&self) -> impl Iterator<Item = &super::Pod> {
+        self.records(Kind::Pod).filter_map(|r| r.pod())
+    }
+
+    /// Its deployments, stateful sets and daemon sets.
+    pub fn workloads(&self) -> impl Iterator<Item = &super::Workload> {
+        [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet]
+            .into_iter()
+            .flat_map(|kind| self.records(kind))
+            .filter_map(|r| r.workload())
+    }
+
+    /// Its budgets.
+    pub fn budgets(&self) -> impl Iterator<Item = &super::Budget> {
+        self.records(Kind::Budget).filter_map(|r| r.budget())
+    }
+
+    /// One object by kind, namespace and name. It looks at every record of the kind.
+    #[must_use]
+    pub fn find(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Arc<Record>> {
+        self.records(kind).find(|r| r.meta().name == name && r.meta().namespace == namespace)
+    }
+
+    /// Whether anything was ever seen of it.
+    #[must_use]
+    pub fn seen(&self) -> bool {
+        self.tables.iter().any(|t| t.synced.is_some())
+    }
+}
+
+/// Counts and sums of a cluster, folded from its deltas.
+#[derive(Clone, PartialEq, Debug, Default, serde::Serialize)]
+pub struct Totals {
+    /// Nodes.
+    pub nodes: u32,
+    /// Nodes that are ready.
+    pub nodes_ready: u32,
+    /// Nodes that are cordoned.
+    pub nodes_cordoned: u32,
+    /// Pods that have not ended.
+    pub pods: u32,
+    /// Pods that serve.
+    pub pods_ready: u32,
+    /// Pods without a node.
+    pub pods_pending: u32,
+    /// Deployments, stateful sets and daemon sets.
+    pub workloads: u32,
+    /// What machines have.
+    pub capacity: Resources,
+    /// What pods may ask for.
+    pub allocatable: Resources,
+    /// What pods with a node ask for.
+    pub requests: Resources,
+    /// What its nodes cost.
+    pub cost: CostTotals,
+}
+
+/// What nodes cost, and how sure that is.
+#[derive(Clone, PartialEq, Debug, Default, serde::Serialize)]
+pub struct CostTotals {
+    /// The sum of all known prices.
+    pub rate: Money,
+    /// The part of it that spot nodes cost.
+    pub spot: Money,
+    /// The part of it that is estimated.
+    pub estimated: Money,
+    /// Nodes with a price from a list or a setting.
+    pub priced: u32,
+    /// Nodes with an estimated price.
+    pub guessed: u32,
+    /// Nodes without any price: the rate is too low by an unknown amount.
+    pub unknown: u32,
+}
+
+/// A price of one node and how sure it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub struct Price {
+    /// Dollars an hour; `None` when nothing is known.
+    pub rate: Option<Money>,
+    /// Where it is from.
+    pub basis: Basis,
+    /// How the node is paid for.
+    pub capacity: Capacity,
+}
+
+/// Where a price is from (FOCUS `ListCost`, unless a setting overrides it).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Basis {
+    /// The provider's list price for exactly this type, region and capacity.
+    List,
+    /// A setting of the user.
+    User,
+    /// Estimated from a neighbour: another region, class or capacity; shown with `~`.
+    Estimated,
+    /// Estimated from its cores and memory alone; shown with `~`.
+    Shape,
+    /// Nothing is known.
+    #[default]
+    Unknown,
+}
+
+impl Basis {
+    /// Whether it must be marked `~`.
+    #[must_use]
+    pub const fn approximate(self) -> bool {
+        matches!(self, Basis::Estimated | Basis::Shape)
+    }
+}
+
+/// One sample of the series.
+#[derive(Clone, Copy, PartialEq, Debug, serde::Serialize)]
+pub struct Sample {
+    /// When.
+    pub at: Time,
+    /// Nodes that were ready.
+    pub nodes: u32,
+    /// Pods that served.
+    pub pods: u32,
+    /// Pods without a node.
+    pub pending: u32,
+    /// What the nodes cost.
+    pub rate: Money,
+}
+
+/// Samples, a minute apart, oldest first, bounded.
+#[derive(Clone, PartialEq, Debug, Default, serde::Serialize)]
+pub struct Series {
+    /// The samples.
+    pub samples: Vec<Sample>,
+}
