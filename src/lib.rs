@@ -1,2 +1,6 @@
-//! Quarterdeck.
+//! Quarterdeck: a terminal fleet console for Kubernetes.
+
 pub mod model;
+pub mod operations;
+pub mod ui;
+pub mod views;

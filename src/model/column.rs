@@ -3,11 +3,11 @@
 use super::{Text, Tone};
 
 /// A column of a table.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Column {
     /// The heading, with the unit in it: `cpu %`.
-    pub title: &'static str,
-    /// Cells wide; the last `0` column takes the rest.
+    pub title: Text,
+    /// Cells wide; `0` takes the rest, and at most one column is that.
     pub width: u16,
     /// Numbers stand right.
     pub right: bool,
@@ -18,14 +18,14 @@ pub struct Column {
 impl Column {
     /// A column of text.
     #[must_use]
-    pub const fn left(title: &'static str, width: u16, worth: u8) -> Column {
-        Column { title, width, right: false, worth }
+    pub fn left(title: &str, width: u16, worth: u8) -> Column {
+        Column { title: Text::clean(title), width, right: false, worth }
     }
 
     /// A column of numbers.
     #[must_use]
-    pub const fn right(title: &'static str, width: u16, worth: u8) -> Column {
-        Column { title, width, right: true, worth }
+    pub fn right(title: &str, width: u16, worth: u8) -> Column {
+        Column { title: Text::clean(title), width, right: true, worth }
     }
 }
 

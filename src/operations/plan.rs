@@ -1,0 +1,245 @@
+//! Plans: what would be done, shown before it is done.
+
+use crate::model::{ClusterId, Kind, ObjectKey, Span, Text, Time, Tone, Uid, Version};
+
+/// What an operation would do, complete before anything is sent.
+#[derive(Clone, PartialEq, Debug, serde::Serialize)]
+pub struct Plan {
+    /// The operation: `drain`, `cordon`, `failover`.
+    pub operation: &'static str,
+    /// `drain 1 node`.
+    pub title: Text,
+    /// What was chosen.
+    pub subjects: Vec<ObjectKey>,
+    /// The clusters that it writes to; each must be armed.
+    pub touches: Vec<ClusterId>,
+    /// When it was made.
+    pub made: Time,
+    /// What will happen, in the order in which it is read.
+    pub preview: Vec<Line>,
+    /// What the person may decide. Deciding makes the plan again.
+    pub choices: Vec<Choice>,
+    /// What will be done, in order.
+    pub steps: Vec<Step>,
+    /// Why it must not run as it is. While there is any, it cannot be confirmed.
+    pub refusals: Vec<Text>,
+    /// The commands that do the same with kubectl.
+    pub kubectl: Vec<String>,
+    /// What has to be typed.
+    pub confirmation: Confirmation,
+    /// The readings that it rests on: when one changes, the plan is made again.
+    pub rests_on: Vec<(ObjectKey, Version)>,
+    /// Whether it changes nothing that outlasts it, as a drill does.
+    pub drill: bool,
+    /// For a failover: where its reports are named after, and what recovery time was promised.
+    pub recovery: Option<Recovery>,
+}
+
+/// What a failover or a drill is measured by.
+#[derive(Clone, PartialEq, Debug, serde::Serialize)]
+pub struct Recovery {
+    /// The recovery plan's name.
+    pub name: Text,
+    /// From where.
+    pub primary: ClusterId,
+    /// To where.
+    pub standby: ClusterId,
+    /// The recovery time that the file promises.
+    pub target: Option<Span>,
+}
+
+/// A line of a preview.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Line {
+    /// `will move`, `will wait`, `stays`, `rules`, `allowed`, `cost`, …
+    pub label: Text,
+    /// How many, where it counts something.
+    pub count: Option<u32>,
+    /// The sentence.
+    pub text: Text,
+    /// How worrying it is.
+    pub tone: Tone,
+}
+
+/// A decision that is the person's.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Choice {
+    /// What it is about, for the operation.
+    pub id: Text,
+    /// The question.
+    pub text: Text,
+    /// The answers; the first is the safe one.
+    pub answers: Vec<Text>,
+    /// The chosen answer.
+    pub chosen: usize,
+}
+
+/// What has to be typed before a plan runs.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub struct Confirmation {
+    /// `yes`; for a production cluster its name; for several clusters `6 clusters`.
+    pub word: Text,
+}
+
+/// One step.
+#[derive(Clone, PartialEq, Debug, serde::Serialize)]
+pub struct Step {
+    /// `cordon the node`.
+    pub title: Text,
+    /// How it is undone, for people; empty when it cannot be.
+    pub way_back: Text,
+    /// What undoes it, when the run is stopped and the person wants that.
+    pub undo: Vec<Action>,
+    /// How long it may take; past it the run stops with what is left named.
+    pub deadline: Option<Span>,
+    /// Whether the run goes on when it fails: a fact to be reported, such as a primary that
+    /// cannot be reached.
+    pub may_fail: bool,
+    /// What is done.
+    pub action: Action,
+}
+
+/// What a step does.
+#[derive(Clone, PartialEq, Debug, serde::Serialize)]
+pub enum Action {
+    /// Patches one object.
+    Patch(Patch),
+    /// Evicts pods, side by side, as fast as their budgets open, and waits until they are gone.
+    Evict {
+        /// The node that is emptied, for messages.
+        node: Target,
+        /// The pods.
+        pods: Vec<EvictPod>,
+        /// Overrides every pod's own grace period, in seconds.
+        grace: Option<u32>,
+    },
+    /// Waits until these workloads have their replicas ready.
+    AwaitReady(Vec<ReadyTarget>),
+    /// Waits until a probe answers well.
+    Probe(Probe),
+    /// Reads a cluster's health and notes it as evidence; it never writes.
+    Assess(ClusterId),
+}
+
+/// One object to write to.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Target {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// `v1`, `apps/v1`, `k8gb.io/v1beta1`.
+    pub api: Text,
+    /// The resource in paths: `nodes`, `deployments`.
+    pub plural: Text,
+    /// Its kind, for people.
+    pub kind: Text,
+    /// Its namespace; empty when it has none.
+    pub namespace: Text,
+    /// Its name.
+    pub name: Text,
+    /// The uid it must have, when it is known.
+    pub uid: Option<Uid>,
+}
+
+/// A patch of one object.
+#[derive(Clone, PartialEq, Debug, serde::Serialize)]
+pub struct Patch {
+    /// What is patched.
+    pub target: Target,
+    /// `scale`, `status`; empty for the object itself.
+    pub subresource: &'static str,
+    /// How the patch is meant.
+    pub kind: PatchKind,
+    /// The patch.
+    pub body: serde_json::Value,
+}
+
+/// How a patch is meant (`Content-Type` of the request).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PatchKind {
+    /// `application/merge-patch+json`.
+    Merge,
+    /// `application/strategic-merge-patch+json`; built-in kinds only.
+    Strategic,
+    /// `application/json-patch+json`.
+    Json,
+}
+
+/// A pod to evict.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct EvictPod {
+    /// Its namespace.
+    pub namespace: Text,
+    /// Its name.
+    pub name: Text,
+    /// The uid it must have: a new pod of the same name is another pod.
+    pub uid: Uid,
+    /// The budgets that guard it, by name.
+    pub budgets: Vec<Text>,
+    /// Its grace period, for the screen.
+    pub grace: u32,
+    /// The workload that it belongs to, for the screen: kind and name.
+    pub owner: Option<(Text, Text)>,
+    /// Two budgets guard it, the eviction API refuses such a pod for ever (HTTP 500), and the
+    /// person chose to delete it instead.
+    pub delete: bool,
+}
+
+/// A workload that must become ready.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct ReadyTarget {
+    /// The workload.
+    pub target: Target,
+    /// What kind, for looking at snapshots.
+    pub kind: Kind,
+    /// Ready replicas that it must have.
+    pub replicas: u32,
+}
+
+/// How it is known that the standby serves.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub enum Probe {
+    /// A GET that must answer with this status.
+    Http {
+        /// `https://…` or `http://…`.
+        url: Text,
+        /// The status that counts as good; 200 unless the file says otherwise.
+        status: u16,
+        /// How long between tries.
+        every: Span,
+    },
+    /// Every workload is ready.
+    Ready(Vec<ReadyTarget>),
+}
+
+impl Target {
+    /// `kind namespace/name`, for people.
+    #[must_use]
+    pub fn title(&self) -> String {
+        if self.namespace.is_empty() {
+            format!("{} {}", self.kind, self.name)
+        } else {
+            format!("{} {}/{}", self.kind, self.namespace, self.name)
+        }
+    }
+}
+
+impl Line {
+    /// A line of a preview.
+    #[must_use]
+    pub fn new(label: &str, text: impl Into<Text>) -> Line {
+        Line { label: Text::clean(label), count: None, text: text.into(), tone: Tone::Ok }
+    }
+
+    /// The same line with a number.
+    #[must_use]
+    pub fn counted(self, count: usize) -> Line {
+        Line { count: u32::try_from(count).ok(), ..self }
+    }
+
+    /// The same line with a tone.
+    #[must_use]
+    pub fn toned(self, tone: Tone) -> Line {
+        Line { tone, ..self }
+    }
+}

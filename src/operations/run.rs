@@ -1,0 +1,266 @@
+//! Runs: what became of a plan, folded from the runner's events.
+
+use super::Plan;
+use crate::model::{Span, Text, Time, Uid};
+
+/// A run, for the life of the process.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
+pub struct OpId(pub u32);
+
+/// What the runner tells.
+#[derive(Clone, PartialEq, Debug, serde::Serialize)]
+pub struct OpEvent {
+    /// Which run.
+    pub op: OpId,
+    /// When.
+    pub at: Time,
+    /// What.
+    pub progress: Progress,
+}
+
+/// What happened in a run.
+#[derive(Clone, PartialEq, Debug, serde::Serialize)]
+pub enum Progress {
+    /// The plan was accepted.
+    Accepted(Box<Plan>),
+    /// A step began.
+    StepBegan(usize),
+    /// A line of evidence, for the step that runs.
+    Evidence(Text),
+    /// A pod of the running eviction changed its state.
+    Pod(PodProgress),
+    /// A step ended well, with its evidence.
+    StepDone(usize, Text),
+    /// A step failed; the run goes on only if the step may fail.
+    StepFailed(usize, Text),
+    /// The run waits because somebody paused it.
+    Paused,
+    /// It goes on.
+    Resumed,
+    /// Undoing began.
+    Undoing,
+    /// It ended.
+    Ended(Outcome, Text),
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// All done.
+    Done,
+    /// A step failed.
+    Failed,
+    /// Somebody stopped it.
+    Stopped,
+    /// A deadline passed.
+    TimedOut,
+    /// It was refused before anything was sent.
+    Refused,
+}
+
+/// What somebody asks of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+pub enum Control {
+    /// Hold before the next request.
+    Pause,
+    /// Go on.
+    Resume,
+    /// End it; what is done stays done.
+    Stop,
+    /// End it and undo what can be undone, last first.
+    StopAndUndo,
+}
+
+/// The state of one pod of an eviction.
+#[derive(Clone, PartialEq, Debug, serde::Serialize)]
+pub struct PodProgress {
+    /// Its namespace.
+    pub namespace: Text,
+    /// Its name.
+    pub name: Text,
+    /// Its uid.
+    pub uid: Uid,
+    /// What it does now.
+    pub state: PodState,
+    /// Why, in one line.
+    pub why: Text,
+    /// When it is asked again.
+    pub retry_at: Option<Time>,
+}
+
+/// What a pod of an eviction does.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PodState {
+    /// Its turn has not come: another pod of the same budget is being asked for.
+    Queued,
+    /// The request is under way.
+    Evicting,
+    /// Its budget is spent.
+    WaitsOnBudget(Text),
+    /// The server is busy (429 that no budget explains).
+    ServerBusy,
+    /// Evicted; it ends within its grace period.
+    Leaving,
+    /// Gone.
+    Gone,
+    /// The server refuses for good.
+    Failed,
+}
+
+/// A run: its plan and what became of it.
+#[derive(Clone, PartialEq, Debug, serde::Serialize)]
+pub struct Run {
+    /// Which.
+    pub op: OpId,
+    /// What was planned.
+    pub plan: Plan,
+    /// When it began.
+    pub began: Time,
+    /// When it ended.
+    pub ended: Option<Time>,
+    /// What it does.
+    pub state: RunState,
+    /// Its steps, in the plan's order.
+    pub steps: Vec<StepRun>,
+    /// Pods of evictions: their last state and since when.
+    pub pods: Vec<(PodProgress, Time)>,
+    /// Evidence, oldest first.
+    pub evidence: Vec<(Time, Text)>,
+    /// The last word.
+    pub result: Text,
+}
+
+/// What a run does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunState {
+    /// Going on.
+    Running,
+    /// Held by somebody.
+    Paused,
+    /// Putting things back.
+    Undoing,
+    /// Over.
+    Ended(Outcome),
+}
+
+/// What became of a step.
+#[derive(Clone, PartialEq, Debug, serde::Serialize)]
+pub struct StepRun {
+    /// What it does.
+    pub state: StepState,
+    /// When it began.
+    pub began: Option<Time>,
+    /// When it ended.
+    pub ended: Option<Time>,
+    /// What proves it.
+    pub evidence: Text,
+}
+
+/// What a step does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs, reason = "the words say it")]
+pub enum StepState {
+    Waiting,
+    Running,
+    Done,
+    Failed,
+}
+
+impl Run {
+    /// A run that was just accepted.
+    #[must_use]
+    pub fn new(op: OpId, plan: Plan, at: Time) -> Run {
+        let step = StepRun { state: StepState::Waiting, began: None, ended: None, evidence: Text::EMPTY };
+        Run {
+            op,
+            steps: vec![step; plan.steps.len()],
+            plan,
+            began: at,
+            ended: None,
+            state: RunState::Running,
+            pods: Vec::new(),
+            evidence: Vec::new(),
+            result: Text::EMPTY,
+        }
+    }
+
+    /// Folds one event in. Events of other runs change nothing.
+    pub fn apply(&mut self, event: &OpEvent) {
+        if event.op != self.op {
+            return;
+        }
+        let at = event.at;
+        match &event.progress {
+            Progress::Accepted(_) => {}
+            Progress::StepBegan(index) => self.step(*index, |step| {
+                step.state = StepState::Running;
+                step.began = Some(at);
+            }),
+            Progress::StepDone(index, evidence) => self.end_step(*index, StepState::Done, at, evidence),
+            Progress::StepFailed(index, why) => self.end_step(*index, StepState::Failed, at, why),
+            Progress::Evidence(line) => self.evidence.push((at, line.clone())),
+            Progress::Pod(pod) => self.pod(pod, at),
+            Progress::Paused => self.state = RunState::Paused,
+            Progress::Resumed => self.state = RunState::Running,
+            Progress::Undoing => self.state = RunState::Undoing,
+            Progress::Ended(outcome, result) => {
+                self.state = RunState::Ended(*outcome);
+                self.ended = Some(at);
+                self.result = result.clone();
+            }
+        }
+    }
+
+    fn step(&mut self, index: usize, change: impl FnOnce(&mut StepRun)) {
+        if let Some(step) = self.steps.get_mut(index) {
+            change(step);
+        }
+    }
+
+    fn end_step(&mut self, index: usize, state: StepState, at: Time, evidence: &Text) {
+        self.step(index, |step| {
+            step.state = state;
+            step.ended = Some(at);
+            step.evidence = evidence.clone();
+        });
+        self.evidence.push((at, evidence.clone()));
+    }
+
+    fn pod(&mut self, progress: &PodProgress, at: Time) {
+        match self.pods.iter_mut().find(|(pod, _)| pod.uid == progress.uid) {
+            Some((pod, since)) => {
+                if pod.state != progress.state {
+                    *since = at;
+                }
+                *pod = progress.clone();
+            }
+            None => self.pods.push((progress.clone(), at)),
+        }
+    }
+
+    /// How long it took, or takes so far.
+    #[must_use]
+    pub fn took(&self, now: Time) -> Span {
+        self.began.age(self.ended.unwrap_or(now))
+    }
+
+    /// The step that runs, or the next one.
+    #[must_use]
+    pub fn current(&self) -> Option<usize> {
+        self.steps.iter().position(|s| matches!(s.state, StepState::Running | StepState::Waiting))
+    }
+
+    /// The measured recovery time: from the start to the end of the first probe step that was
+    /// good; `None` until then.
+    #[must_use]
+    pub fn recovery_time(&self) -> Option<Span> {
+        let probed = self.plan.steps.iter().zip(&self.steps).find(|(step, run)| {
+            matches!(step.action, super::Action::Probe(_)) && run.state == StepState::Done
+        });
+        probed.and_then(|(_, run)| run.ended).map(|ended| self.began.age(ended))
+    }
+}

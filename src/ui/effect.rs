@@ -1,0 +1,72 @@
+//! What the screen asks for, and what comes back to it.
+
+use std::sync::Arc;
+
+use crate::model::{ClusterId, Fault, ObjectKey, Text};
+use crate::operations::{Control, Line, OpEvent, OpId, Permit, Plan};
+use crate::views::{Scope, Snapshot};
+
+/// What the screen asks of the application. Effects are data: only `app` runs them.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Effect {
+    /// Leave the program.
+    Quit,
+    /// Watches of these clusters first: they are on screen.
+    Focus(Scope),
+    /// Ask these clusters again now instead of at their next try; all that wait when empty.
+    Retry(Vec<ClusterId>),
+    /// Read one object, its events or logs, for the detail.
+    Read(Detail),
+    /// Ask the clusters whether this plan would be allowed: access reviews and dry runs.
+    Check(Box<Plan>),
+    /// Carry the plan out.
+    Run(Box<Plan>, Permit),
+    /// Ask something of a run.
+    Control(OpId, Control),
+    /// Put text on the terminal's clipboard.
+    Copy(String),
+    /// Remember the chosen theme.
+    KeepTheme(String),
+    /// Give the terminal back and wait to be woken: `ctrl-z`.
+    Suspend,
+    /// Draw everything again.
+    Redraw,
+}
+
+/// What a detail shows, read on demand and never kept in the store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Detail {
+    /// The object.
+    pub object: ObjectKey,
+    /// Which reading of it.
+    pub reading: Reading,
+}
+
+/// A reading of an object.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reading {
+    /// The whole object as YAML, without managed fields. Secrets are never read.
+    Yaml,
+    /// The last lines of a pod's logs.
+    Logs {
+        /// The container; empty for the first.
+        container: Text,
+        /// Of the container before the last restart.
+        previous: bool,
+    },
+}
+
+/// What comes to the screen from outside.
+#[derive(Clone, Debug)]
+pub enum Inbound {
+    /// A newer state of the fleet.
+    Snapshot(Arc<Snapshot>),
+    /// A run told something.
+    Op(OpEvent),
+    /// What a detail asked for.
+    Read(Detail, Result<String, Fault>),
+    /// What the clusters say to a plan, by the plan's hash.
+    Checked(String, Vec<Line>),
+    /// A word for the notices row.
+    Notice(Text),
+}

@@ -1,0 +1,13 @@
+//! Views: pure derivations from the fleet, and what the store derives with every delta.
+//!
+//! Rank 1: it imports `model` only. A view is a function of a [`Snapshot`], a [`Scope`] and the
+//! time; whoever shows it remembers it by the generation of the clusters it looked at. What a
+//! pane shows is a [`Sheet`], which the screen draws and `quarterdeck get` prints.
+
+mod scope;
+mod sheet;
+mod snapshot;
+
+pub use scope::{Scope, grouping};
+pub use sheet::{Chart, Evidence, EvidenceLine, RowId, Sheet, SheetRow};
+pub use snapshot::{Observer, Rule, Snapshot};

@@ -1,0 +1,42 @@
+//! The snapshot, and the traits by which rules and observers take part in the fold.
+
+use crate::model::{Cluster, Fleet, Record, Signal, Symptom, Time};
+
+/// The fleet at one moment, immutable and cheap to clone behind an `Arc`.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// When it was published.
+    pub at: Time,
+    /// Grows with every snapshot.
+    pub sequence: u64,
+    /// Everything known.
+    pub fleet: Fleet,
+}
+
+impl Snapshot {
+    /// A snapshot of a fleet.
+    #[must_use]
+    pub fn new(at: Time, sequence: u64, fleet: Fleet) -> Snapshot {
+        Snapshot { at, sequence, fleet }
+    }
+}
+
+/// Says what is wrong with one object. The store asks each rule about every record that changed.
+pub trait Rule: Send + Sync {
+    /// The symptom of this record, if it has one. `cluster` is as it was before this change.
+    fn symptom(&self, cluster: &Cluster, record: &Record, at: Time) -> Option<Symptom>;
+}
+
+/// Says what happened when one object changed. The store tells each observer about every change
+/// after a kind's first list.
+pub trait Observer: Send + Sync {
+    /// Appends what happened; `before` is `None` for a new object, `after` for one that is gone.
+    fn observe(
+        &self,
+        cluster: &Cluster,
+        before: Option<&Record>,
+        after: Option<&Record>,
+        at: Time,
+        signals: &mut Vec<Signal>,
+    );
+}
