@@ -118,6 +118,36 @@ fn is_combining(c: char) -> bool {
         | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
 }
 
+/// Whether a name matches a glob of `*` and `?`, as kubeconfig contexts and settings use it.
+#[must_use]
+pub fn glob(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n) = (0, 0);
+    // Where the last star was, and how much of the name it took so far.
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => match star {
+                Some((at, taken)) => {
+                    star = Some((at, taken + 1));
+                    p = at + 1;
+                    n = taken + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
 impl Deref for Text {
     type Target = str;
     fn deref(&self) -> &str {
@@ -190,6 +220,16 @@ mod tests {
         let zalgo = format!("a{}", "\u{0301}".repeat(50));
         assert_eq!(Text::clean(&zalgo).chars().count(), 3);
         assert!(Text::clean(&"x".repeat(10_000)).len() <= LONGEST + '…'.len_utf8());
+    }
+
+    #[test]
+    fn globs_match_whole_names() {
+        for (pattern, name) in [("*", "a"), ("eks-*", "eks-use1"), ("*-use?", "eks-use1"), ("a*b*c", "aXbYbZc"), ("", "")] {
+            assert!(glob(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("eks", "eks-use1"), ("?", ""), ("a*b", "abc"), ("*x", "eks")] {
+            assert!(!glob(pattern, name), "{pattern} {name}");
+        }
     }
 
     #[test]

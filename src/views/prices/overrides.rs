@@ -1,0 +1,105 @@
+//! A user's own prices, from the settings. The first that matches wins.
+
+use crate::model::{Capacity, ClusterInfo, Money, Node, text};
+
+/// The `[cost]` section of the settings. Prices are USD an hour.
+#[derive(Clone, PartialEq, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Overrides {
+    /// Prices of nodes by cluster and label.
+    pub node: Vec<NodePrice>,
+    /// Rates per vCPU and GiB for whole clusters.
+    pub rate: Vec<Rate>,
+    /// Discounts from list prices.
+    pub discount: Vec<Discount>,
+}
+
+/// The price of matching nodes.
+#[derive(Clone, PartialEq, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodePrice {
+    /// Which nodes.
+    pub r#match: NodeMatch,
+    /// USD an hour.
+    pub price: f64,
+}
+
+/// Which nodes a price is for; what is not given matches all.
+#[derive(Clone, PartialEq, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NodeMatch {
+    /// Clusters whose name matches this glob.
+    pub cluster: Option<String>,
+    /// Nodes with this label: `key=value`.
+    pub label: Option<String>,
+}
+
+/// Rates for nodes of whole clusters.
+#[derive(Clone, PartialEq, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    /// Clusters whose name matches this glob.
+    pub cluster: String,
+    /// USD per vCPU an hour.
+    pub vcpu: f64,
+    /// USD per GiB of memory an hour.
+    pub gib: f64,
+}
+
+/// A discount from list prices.
+#[derive(Clone, PartialEq, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Discount {
+    /// `aws`, `gcp`, `azure`.
+    pub provider: String,
+    /// `on-demand` or `spot`; both when not given.
+    pub capacity: Option<String>,
+    /// Percent off.
+    pub percent: f64,
+}
+
+impl Overrides {
+    /// The user's own price of a node.
+    pub(super) fn price(&self, cluster: &ClusterInfo, node: &Node) -> Option<Money> {
+        let by_node = self.node.iter().find(|entry| entry.r#match.matches(cluster, node));
+        if let Some(entry) = by_node {
+            return Some(dollars(entry.price));
+        }
+        let rate = self.rate.iter().find(|rate| text::glob(&rate.cluster, &cluster.name))?;
+        let capacity = node.capacity;
+        Some(
+            dollars(rate.vcpu).scaled(capacity.cpu, 1000)
+                + dollars(rate.gib).scaled(capacity.memory >> 20, 1024),
+        )
+    }
+
+    /// A list price after the user's discount.
+    pub(super) fn discounted(&self, node: &Node, rate: Money) -> Money {
+        let spot = node.identity.capacity == Capacity::Spot;
+        let off = self.discount.iter().find(|discount| {
+            Some(discount.provider.as_str()) == node.identity.provider.price_key()
+                && discount.capacity.as_deref().is_none_or(|capacity| (capacity == "spot") == spot)
+        });
+        off.map_or(rate, |discount| rate.scaled(basis_points(100.0 - discount.percent), 10_000))
+    }
+}
+
+impl NodeMatch {
+    fn matches(&self, cluster: &ClusterInfo, node: &Node) -> bool {
+        let cluster_matches = self.cluster.as_deref().is_none_or(|glob| text::glob(glob, &cluster.name));
+        let label_matches = self.label.as_deref().is_none_or(|label| {
+            label.split_once('=').is_some_and(|(key, value)| node.meta.labels.get(key).is_some_and(|v| *v == value))
+        });
+        cluster_matches && label_matches
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "saturates, and no price is near the limit")]
+fn dollars(price: f64) -> Money {
+    Money::from_nanos((price * 1e9).round() as i64)
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "saturates")]
+fn basis_points(percent: f64) -> i64 {
+    (percent.clamp(0.0, 100.0) * 100.0).round() as i64
+}
