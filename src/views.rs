@@ -4,6 +4,7 @@
 //! time; whoever shows it remembers it by the generation of the clusters it looked at. What a
 //! pane shows is a [`Sheet`], which the screen draws and `quarterdeck get` prints.
 
+pub mod cost;
 pub mod prices;
 mod scope;
 mod sheet;

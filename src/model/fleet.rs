@@ -307,6 +307,56 @@ pub struct CostTotals {
     pub unknown: u32,
 }
 
+impl CostTotals {
+    /// Adds a node's price.
+    pub fn add(&mut self, price: Price) {
+        match price.rate {
+            None => self.unknown += 1,
+            Some(rate) => {
+                self.rate += rate;
+                if price.capacity == Capacity::Spot {
+                    self.spot += rate;
+                }
+                if price.basis.approximate() {
+                    self.estimated += rate;
+                    self.guessed += 1;
+                } else {
+                    self.priced += 1;
+                }
+            }
+        }
+    }
+
+    /// Takes a node's price out again.
+    pub fn remove(&mut self, price: Price) {
+        match price.rate {
+            None => self.unknown -= 1,
+            Some(rate) => {
+                self.rate -= rate;
+                if price.capacity == Capacity::Spot {
+                    self.spot -= rate;
+                }
+                if price.basis.approximate() {
+                    self.estimated -= rate;
+                    self.guessed -= 1;
+                } else {
+                    self.priced -= 1;
+                }
+            }
+        }
+    }
+
+    /// Adds what another cluster costs.
+    pub fn merge(&mut self, other: &CostTotals) {
+        self.rate += other.rate;
+        self.spot += other.spot;
+        self.estimated += other.estimated;
+        self.priced += other.priced;
+        self.guessed += other.guessed;
+        self.unknown += other.unknown;
+    }
+}
+
 /// A price of one node and how sure it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
 pub struct Price {

@@ -224,7 +224,9 @@ mod tests {
 
     #[test]
     fn globs_match_whole_names() {
-        for (pattern, name) in [("*", "a"), ("eks-*", "eks-use1"), ("*-use?", "eks-use1"), ("a*b*c", "aXbYbZc"), ("", "")] {
+        for (pattern, name) in
+            [("*", "a"), ("eks-*", "eks-use1"), ("*-use?", "eks-use1"), ("a*b*c", "aXbYbZc"), ("", "")]
+        {
             assert!(glob(pattern, name), "{pattern} {name}");
         }
         for (pattern, name) in [("eks", "eks-use1"), ("?", ""), ("a*b", "abc"), ("*x", "eks")] {

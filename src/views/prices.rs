@@ -176,7 +176,10 @@ mod tests {
     fn a_setting_rules_over_the_list() {
         let overrides = Overrides {
             node: vec![NodePrice {
-                r#match: NodeMatch { cluster: Some("edge-*".into()), label: Some("node.kubernetes.io/instance-type=nuc13".into()) },
+                r#match: NodeMatch {
+                    cluster: Some("edge-*".into()),
+                    label: Some("node.kubernetes.io/instance-type=nuc13".into()),
+                },
                 price: 0.031,
             }],
             rate: vec![Rate { cluster: "dc1-*".into(), vcpu: 0.012, gib: 0.0016 }],
@@ -186,8 +189,12 @@ mod tests {
         let cluster = |name: &str| ClusterInfo { name: name.into(), ..ClusterInfo::default() };
         let private = node(Provider::Private, "", "", Capacity::Assumed);
         let rated = prices.price(&cluster("dc1-fra"), &private);
-        assert_eq!((rated.rate, rated.basis), (Some(Money::from_micros(8 * 12_000 + 32 * 1_600)), Basis::User));
-        let listed = prices.price(&cluster("x"), &node(Provider::Eks, "us-east-1", "m5.large", Capacity::OnDemand));
+        assert_eq!(
+            (rated.rate, rated.basis),
+            (Some(Money::from_micros(8 * 12_000 + 32 * 1_600)), Basis::User)
+        );
+        let listed =
+            prices.price(&cluster("x"), &node(Provider::Eks, "us-east-1", "m5.large", Capacity::OnDemand));
         assert_eq!(listed.rate, Some(Money::from_micros(72_000)));
     }
 }

@@ -58,7 +58,11 @@ fn round(value: f64) -> u32 {
     value.round() as u32
 }
 
-fn encode(date: &str, types: &BTreeSet<&str>, regions: &BTreeMap<(String, String), Region>) -> Result<Vec<u8>> {
+fn encode(
+    date: &str,
+    types: &BTreeSet<&str>,
+    regions: &BTreeMap<(String, String), Region>,
+) -> Result<Vec<u8>> {
     let mut out = b"QDPRICE1".to_vec();
     out.extend(date.as_bytes());
     out.extend(u16::try_from(types.len())?.to_le_bytes());
@@ -95,7 +99,11 @@ fn text(out: &mut Vec<u8>, text: &str) -> Result<()> {
 /// are used here never do, so the rest of a quoted field may be split without harm.
 fn rows(path: &Path) -> Result<Vec<Vec<String>>> {
     let text = std::fs::read_to_string(path)?;
-    let rows = text.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect::<Vec<Vec<_>>>();
+    let rows = text
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').map(str::to_owned).collect())
+        .collect::<Vec<Vec<_>>>();
     ensure!(rows.iter().all(|row| row.len() >= 7), "{}: a row has too few columns", path.display());
     Ok(rows)
 }

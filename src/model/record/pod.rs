@@ -1,7 +1,7 @@
 //! The record of a pod.
 
 use super::Pool;
-use crate::model::{Meta, Resources, Text, Time};
+use crate::model::{Kind, Meta, Resources, Text, Time};
 
 /// A pod.
 #[derive(Clone, PartialEq, Debug, Default, serde::Serialize)]
@@ -148,6 +148,24 @@ impl Pod {
     pub fn ready_counts(&self) -> (usize, usize) {
         let main = self.containers.iter().filter(|c| !c.init);
         (main.clone().filter(|c| c.ready).count(), main.count())
+    }
+
+    /// The workload that keeps it, as people call it: the deployment behind its replica set (the
+    /// replica set's name ends in the pod's `pod-template-hash`), the stateful set, daemon set or
+    /// job; `None` for a pod of its own or of a controller that is not watched.
+    #[must_use]
+    pub fn workload(&self) -> Option<(Kind, Text)> {
+        let owner = self.meta.owner.as_deref()?;
+        let kind = Kind::by_kind(&owner.kind)?;
+        if kind != Kind::ReplicaSet {
+            return Some((kind, owner.name.clone()));
+        }
+        let hash = self.meta.labels.get("pod-template-hash");
+        let deployment = hash.and_then(|hash| owner.name.strip_suffix(hash.as_str())?.strip_suffix('-'));
+        Some(match deployment {
+            Some(name) => (Kind::Deployment, Text::clean(name)),
+            None => (Kind::ReplicaSet, owner.name.clone()),
+        })
     }
 
     /// The word that `kubectl get pods` shows as STATUS, by the rules of its printer

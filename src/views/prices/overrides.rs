@@ -88,7 +88,9 @@ impl NodeMatch {
     fn matches(&self, cluster: &ClusterInfo, node: &Node) -> bool {
         let cluster_matches = self.cluster.as_deref().is_none_or(|glob| text::glob(glob, &cluster.name));
         let label_matches = self.label.as_deref().is_none_or(|label| {
-            label.split_once('=').is_some_and(|(key, value)| node.meta.labels.get(key).is_some_and(|v| *v == value))
+            label
+                .split_once('=')
+                .is_some_and(|(key, value)| node.meta.labels.get(key).is_some_and(|v| *v == value))
         });
         cluster_matches && label_matches
     }

@@ -1,0 +1,11 @@
+//! Cost: what is paid an hour, for whom, and what of it is idle.
+//!
+//! A node's price is split over its cores, memory and GPUs, and each pod takes the share of what
+//! it asks for or uses, whichever is more (OpenCost's allocation). What no pod takes is idle; what
+//! pods ask for and do not use is waste, which lies inside their cost.
+
+mod breakdown;
+mod sheet;
+
+pub use breakdown::{Breakdown, Share, breakdown};
+pub use sheet::{CostLens, Unit, evidence, sheet};
