@@ -5,6 +5,7 @@
 //! pane shows is a [`Sheet`], which the screen draws and `quarterdeck get` prints.
 
 pub mod cost;
+pub mod objects;
 pub mod prices;
 mod scope;
 mod sheet;

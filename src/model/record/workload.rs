@@ -48,6 +48,28 @@ pub struct Image {
 }
 
 impl Workload {
+    /// A workload of this kind with nothing in it.
+    #[must_use]
+    pub fn empty(kind: Kind) -> Workload {
+        Workload {
+            meta: Meta::default(),
+            kind,
+            desired: 0,
+            current: 0,
+            ready: 0,
+            updated: 0,
+            available: 0,
+            generation: 0,
+            observed: 0,
+            paused: false,
+            selector: Selector::default(),
+            images: Box::default(),
+            requests: Resources::ZERO,
+            conditions: Box::default(),
+            revision: Text::EMPTY,
+        }
+    }
+
     /// The version that people call it by: the tag of its first image, or the start of its
     /// digest; `latest` when it has neither.
     #[must_use]
