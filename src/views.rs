@@ -4,8 +4,10 @@
 //! time; whoever shows it remembers it by the generation of the clusters it looked at. What a
 //! pane shows is a [`Sheet`], which the screen draws and `quarterdeck get` prints.
 
+pub mod capacity;
 pub mod cost;
 pub mod objects;
+pub mod placement;
 pub mod prices;
 mod scope;
 mod sheet;

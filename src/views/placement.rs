@@ -1,0 +1,53 @@
+//! Placement: where each workload runs, at which version, and what waits for a place.
+
+mod pending;
+mod pools;
+mod workloads;
+
+pub use workloads::{Placed, Row, workloads};
+
+use crate::model::Time;
+use crate::views::{Evidence, RowId, Scope, Sheet, Snapshot};
+
+/// What the pane goes by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PlacementLens {
+    /// Workloads × clusters.
+    #[default]
+    App,
+    /// Node pools.
+    Pool,
+    /// Pods without a node.
+    Pending,
+}
+
+impl PlacementLens {
+    /// The lens of this name; the first when there is none.
+    #[must_use]
+    pub fn named(name: &str) -> PlacementLens {
+        match name {
+            "pool" => PlacementLens::Pool,
+            "pending" => PlacementLens::Pending,
+            _ => PlacementLens::App,
+        }
+    }
+}
+
+/// The pane by its lens.
+#[must_use]
+pub fn sheet(snapshot: &Snapshot, scope: &Scope, lens: PlacementLens, now: Time) -> Sheet {
+    match lens {
+        PlacementLens::App => workloads::sheet(snapshot, scope, now),
+        PlacementLens::Pool => pools::sheet(snapshot, scope, now),
+        PlacementLens::Pending => pending::sheet(snapshot, scope, now),
+    }
+}
+
+/// What stands under the table for the selected row.
+#[must_use]
+pub fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId) -> Evidence {
+    match row {
+        RowId::Workload(kind, namespace, name) => workloads::evidence(snapshot, scope, kind, namespace, name),
+        _ => Evidence::default(),
+    }
+}

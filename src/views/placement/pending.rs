@@ -1,0 +1,52 @@
+//! Pods without a node: since when, and what stands in their way.
+
+use crate::model::quantity::{Bytes, Cpu};
+use crate::model::{Cell, Column, Kind, Record, Text, Time, Tone};
+use crate::views::{RowId, Scope, Sheet, SheetRow, Snapshot};
+
+pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
+    let mut rows = Vec::new();
+    let mut clusters = 0;
+    for cluster in snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)) {
+        let before = rows.len();
+        for record in cluster.records(Kind::Pod) {
+            let Record::Pod(pod) = record.as_ref() else { continue };
+            if pod.node.is_empty() && !pod.finished() && scope.holds_namespace(&pod.meta.namespace) {
+                let age = pod.meta.created.map(|t| t.age(now));
+                let reason = if pod.message.is_empty() { "not looked at yet" } else { &pod.message };
+                rows.push(SheetRow {
+                    id: RowId::Object(record.key(cluster.id)),
+                    tone: if age.is_some_and(|a| a.seconds() > 60) { Tone::Warn } else { Tone::Moving },
+                    cells: vec![
+                        age.map_or_else(|| Cell::text("?"), |a| Cell::number(a.to_string(), a.seconds())),
+                        Cell::text(cluster.info.name.clone()),
+                        Cell::text(format!("{}/{}", pod.meta.namespace, pod.meta.name)),
+                        Cell::number(Cpu(pod.requests.cpu).to_string(), pod.requests.cpu),
+                        Cell::number(Bytes(pod.requests.memory).to_string(), pod.requests.memory),
+                        Cell::number(pod.requests.gpus.to_string(), pod.requests.gpus),
+                        Cell::text(reason),
+                    ],
+                    objects: vec![record.key(cluster.id)],
+                    stale: cluster.link.stale(now),
+                });
+            }
+        }
+        clusters += usize::from(rows.len() > before);
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse(row.cells[0].sort));
+    Sheet {
+        answer: Text::clean(&format!("{} pods wait for a node in {clusters} clusters.", rows.len())),
+        columns: vec![
+            Column::right("age", 6, 95),
+            Column::left("cluster", 12, 98),
+            Column::left("pod", 36, 100),
+            Column::right("cpu", 6, 70),
+            Column::right("mem", 8, 69),
+            Column::right("gpu", 4, 60),
+            Column::left("why", 0, 90),
+        ],
+        rows,
+        empty: "No pod waits for a node in this scope.".into(),
+        ..Sheet::default()
+    }
+}
