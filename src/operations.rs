@@ -4,13 +4,25 @@
 //! and reports [`OpEvent`]s; a [`Run`] folds those into what screens, reports and exit codes show.
 
 mod arming;
+mod cordon;
+mod declare;
+mod hash;
 mod plan;
+mod recovery;
+mod rules;
 mod run;
+mod subjects;
+mod words;
 
 pub use arming::{ARMED_FOR, Arming, Permit};
+pub use declare::{ALL, OperationDecl, Options, PlanInput, by_id, for_kind};
+pub use hash::{canonical, sha256};
 pub use plan::{
     Action, Choice, Confirmation, EvictPod, Line, Patch, PatchKind, Plan, Probe, ReadyTarget, Recovery, Step,
     Target,
+};
+pub use recovery::{
+    Deadlines, RecoveryError, RecoveryFile, RecoveryProbe, RecoveryWish, RecoveryWorkload, Traffic, Way,
 };
 pub use run::{
     Control, OpEvent, OpId, Outcome, PodProgress, PodState, Progress, Run, RunState, StepRun, StepState,

@@ -1,0 +1,81 @@
+//! What operations there are, and what each needs to make a plan.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Plan, cordon};
+use crate::model::{Kind, ObjectKey, Span, Text, Time};
+use crate::views::Snapshot;
+
+/// An operation: how it is called, what it acts on, how its plan is made.
+#[derive(Clone, Copy, Debug)]
+pub struct OperationDecl {
+    /// The command's name and [`Plan::operation`]: `drain`.
+    pub id: &'static str,
+    /// For menus: `drain the node`.
+    pub title: &'static str,
+    /// The key that opens its plan.
+    pub key: char,
+    /// The kinds of objects that it acts on. Empty: it acts on no object but on a recovery plan
+    /// (see [`Options::recovery`]).
+    pub applies_to: &'static [Kind],
+    /// Makes the plan, or says in a few words why there is none: the menu shows them.
+    pub plan: fn(&PlanInput<'_>) -> Result<Plan, Text>,
+    /// What it does, in a sentence or two, for the help.
+    pub doc: &'static str,
+}
+
+/// What a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanInput<'a> {
+    /// The fleet.
+    pub snapshot: &'a Snapshot,
+    /// What was chosen.
+    pub subjects: &'a [ObjectKey],
+    /// What was decided.
+    pub options: &'a Options,
+    /// The time.
+    pub now: Time,
+}
+
+/// What a person decides about a plan.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Options {
+    /// The chosen answer of each choice, by [`super::Choice::id`]; the first, safe one when missing.
+    pub answers: BTreeMap<Text, usize>,
+    /// Replicas to scale to.
+    pub replicas: Option<u32>,
+    /// Overrides the grace period of every pod that is evicted, in seconds (kubectl's
+    /// `--grace-period`); 0 kills at once.
+    pub grace: Option<u32>,
+    /// How long emptying one node may take (kubectl's `--timeout`); 30 minutes when missing.
+    pub timeout: Option<Span>,
+    /// Only pods with these labels are evicted: `app=pay,tier!=web` (kubectl's `--pod-selector`).
+    pub pod_selector: Text,
+    /// For a failover: which recovery plan, and which way.
+    pub recovery: Option<super::RecoveryWish>,
+    /// Every recovery plan that is known: a drain must not touch both partners of one.
+    pub recovery_plans: Arc<Vec<Arc<super::RecoveryFile>>>,
+}
+
+impl Options {
+    /// The chosen answer of a choice; the safe one when nobody chose.
+    #[must_use]
+    pub fn answer(&self, choice: &str) -> usize {
+        self.answers.get(choice).copied().unwrap_or(0)
+    }
+}
+
+/// Every operation, in the order of the menu.
+pub const ALL: &[OperationDecl] = &[cordon::CORDON, cordon::UNCORDON];
+
+/// The operation of this id.
+#[must_use]
+pub fn by_id(id: &str) -> Option<&'static OperationDecl> {
+    ALL.iter().find(|operation| operation.id == id)
+}
+
+/// The operations that act on this kind, in the order of the menu.
+pub fn for_kind(kind: Kind) -> impl Iterator<Item = &'static OperationDecl> {
+    ALL.iter().filter(move |operation| operation.applies_to.contains(&kind))
+}
