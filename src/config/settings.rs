@@ -1,0 +1,204 @@
+//! The settings file.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::model::{ClusterInfo, Problem, Source, Text, Tier, text};
+use crate::views::prices::Overrides;
+
+/// What a person settles once. Every key may be left out.
+///
+/// ```toml
+/// theme = "light"            # themes/light.toml, own or shipped
+/// keymap = "k9s"             # keymaps/k9s.toml
+/// ascii = true               # no glyphs beyond ASCII
+/// mouse = true
+///
+/// [[cluster]]                # the first rule that matches a context's name is used for each key
+/// match = "eks-*"
+/// tier = "prod"              # prod, staging, dev; prod must be confirmed by the cluster's name
+/// group = ["prod", "aws"]    # its place in the tree, outermost first
+/// tags = { region = "use1" }
+///
+/// [[cost.node]]              # own prices, USD an hour
+/// match = { cluster = "edge-*", label = "node.kubernetes.io/instance-type=nuc13" }
+/// price = 0.031
+/// [[cost.rate]]
+/// cluster = "dc1-*"
+/// vcpu = 0.012
+/// gib = 0.0016
+/// [[cost.discount]]
+/// provider = "aws"
+/// percent = 28
+/// ```
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Settings {
+    /// The theme's name.
+    pub theme: Option<String>,
+    /// The keymap's name.
+    pub keymap: Option<String>,
+    /// Whether only ASCII is drawn.
+    pub ascii: bool,
+    /// Whether the mouse is used.
+    pub mouse: bool,
+    /// What is known of clusters by their names.
+    pub clusters: Vec<ClusterRule>,
+    /// Own prices.
+    pub cost: Overrides,
+}
+
+/// What is known of the clusters whose name matches.
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterRule {
+    /// A glob over context names.
+    pub r#match: String,
+    /// How careful to be.
+    pub tier: Option<Tier>,
+    /// The groups above it in the tree.
+    #[serde(default)]
+    pub group: Vec<String>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Settings, and what was wrong with their file.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Loaded {
+    /// What holds.
+    pub settings: Settings,
+    /// What does not, and why.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads the settings file. No file is no problem; a file that cannot be read is.
+#[must_use]
+pub fn load(path: &Path) -> Loaded {
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse(&Source { file: path.display().to_string(), text }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Loaded::default(),
+        Err(error) => Loaded {
+            settings: Settings::default(),
+            problems: vec![Problem::of(&path.display().to_string(), format!("cannot be read: {error}"))],
+        },
+    }
+}
+
+/// Reads settings key by key, so that one mistake costs one key.
+#[must_use]
+pub fn parse(source: &Source) -> Loaded {
+    let mut loaded = Loaded::default();
+    let table: BTreeMap<Spanned<String>, Spanned<toml::Value>> = match toml::from_str(&source.text) {
+        Ok(table) => table,
+        Err(error) => {
+            let byte = error.span().map_or(0, |span| span.start);
+            loaded.problems.push(Problem::at(source, byte, error.message()));
+            return loaded;
+        }
+    };
+    for (key, value) in table {
+        let (start, settings) = (key.span().start, &mut loaded.settings);
+        let value = value.into_inner();
+        let result = match key.get_ref().as_str() {
+            "theme" => take(value, &mut settings.theme),
+            "keymap" => take(value, &mut settings.keymap),
+            "ascii" => take(value, &mut settings.ascii),
+            "mouse" => take(value, &mut settings.mouse),
+            "cluster" => take(value, &mut settings.clusters),
+            "cost" => take(value, &mut settings.cost),
+            other => {
+                Err(format!("unknown key `{other}`; expected theme, keymap, ascii, mouse, cluster or cost"))
+            }
+        };
+        if let Err(what) = result {
+            let what = format!("`{}`: {what}", key.get_ref());
+            loaded.problems.push(Problem::at(source, start, what));
+        }
+    }
+    loaded
+}
+
+fn take<T: serde::de::DeserializeOwned>(value: toml::Value, slot: &mut T) -> Result<(), String> {
+    *slot = value.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+    Ok(())
+}
+
+impl Settings {
+    /// Adds to a cluster's entry what the settings say of it. What its own name says of its tier
+    /// (`by_name`) holds unless a rule does; what nothing says is production.
+    pub fn apply(&self, info: &mut ClusterInfo, by_name: Option<Tier>) {
+        let rules = || self.clusters.iter().filter(|rule| text::glob(&rule.r#match, &info.name));
+        let tier = rules().find_map(|rule| rule.tier).or(by_name).unwrap_or_default();
+        let groups = rules().find(|rule| !rule.group.is_empty()).map(|rule| rule.group.clone());
+        let mut tags = BTreeMap::new();
+        for (key, value) in rules().flat_map(|rule| &rule.tags) {
+            tags.entry(Text::clean(key)).or_insert_with(|| Text::clean(value));
+        }
+        info.tier = tier;
+        info.groups = groups.into_iter().flatten().map(Text::from).collect();
+        info.tags = tags;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Source {
+        Source { file: "settings.toml".into(), text: text.into() }
+    }
+
+    #[test]
+    fn rules_are_found_by_name_and_the_first_that_says_a_thing_says_it() {
+        let loaded = parse(&source(
+            r#"
+            theme = "light"
+            [[cluster]]
+            match = "*-test"
+            tier = "dev"
+            [[cluster]]
+            match = "eks-*"
+            tier = "staging"
+            group = ["staging", "aws"]
+            tags = { team = "pay" }
+            [[cost.rate]]
+            cluster = "dc1-*"
+            vcpu = 0.012
+            gib = 0.0016
+            "#,
+        ));
+        assert_eq!(loaded.problems, []);
+        let of = |name: &str, by_name| {
+            let mut info = ClusterInfo { name: name.into(), ..ClusterInfo::default() };
+            loaded.settings.apply(&mut info, by_name);
+            info
+        };
+        assert_eq!(of("eks-test", None).tier, Tier::Dev);
+        assert_eq!(of("eks-test", None).groups, ["staging", "aws"]);
+        assert_eq!(of("eks-use1", Some(Tier::Dev)).tier, Tier::Staging);
+        assert_eq!(of("kind-dev", Some(Tier::Dev)).tier, Tier::Dev);
+        assert_eq!(of("mystery", None).tier, Tier::Prod);
+        assert_eq!(loaded.settings.cost.rate.len(), 1);
+    }
+
+    #[test]
+    fn one_mistake_costs_one_key_and_names_its_line() {
+        let loaded = parse(&source("theme = \"light\"\nmouse = \"yes\"\ncolour = 1\n"));
+        assert_eq!(loaded.settings.theme.as_deref(), Some("light"));
+        let said: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 2);
+        assert!(said.iter().any(|s| s.starts_with("settings.toml:2: `mouse`: invalid type")), "{said:?}");
+        assert!(said.iter().any(|s| s.starts_with("settings.toml:3: `colour`: unknown key")), "{said:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_one_problem() {
+        let loaded = parse(&source("theme = \n"));
+        assert_eq!(loaded.problems.len(), 1);
+        assert_eq!(loaded.problems[0].line, Some(1));
+    }
+}
