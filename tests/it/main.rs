@@ -1,0 +1,3 @@
+//! Integration tests of the library: one binary, a module for each kind of test.
+
+mod architecture;
