@@ -1,5 +1,6 @@
 //! Quarterdeck: a terminal fleet console for Kubernetes.
 
+pub mod app;
 pub mod config;
 pub mod model;
 pub mod operations;

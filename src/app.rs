@@ -1,0 +1,7 @@
+//! The application: puts the rooms together and runs effects.
+//!
+//! Rank 5, the composition root: the only room that knows all others.
+
+pub mod cli;
+mod output;
+mod terminal;

@@ -1,0 +1,158 @@
+//! Sheets as text: a table, JSON or CSV.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+use unicode_width::UnicodeWidthStr;
+
+use super::cli::Output;
+use crate::model::Tone;
+use crate::views::Sheet;
+
+/// A sheet in the form that was asked for, with a line end.
+#[must_use]
+pub fn sheet(sheet: &Sheet, output: Output) -> String {
+    match output {
+        Output::Table => table(sheet),
+        Output::Json => json_text(sheet),
+        Output::Csv => csv(sheet),
+    }
+}
+
+/// The word for a tone in machine output; the glyphs of the screen are for people.
+#[must_use]
+pub const fn tone_word(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Ok => "ok",
+        Tone::Paused => "paused",
+        Tone::Moving => "moving",
+        Tone::Connecting => "connecting",
+        Tone::Denied => "denied",
+        Tone::Unseen => "unseen",
+        Tone::Warn => "warn",
+        Tone::Crit => "crit",
+    }
+}
+
+/// Columns as wide as their widest cell, the answer above and the footer below.
+fn table(sheet: &Sheet) -> String {
+    let mut widths: Vec<usize> = sheet.columns.iter().map(|c| c.title.width()).collect();
+    for row in &sheet.rows {
+        for (width, cell) in widths.iter_mut().zip(&row.cells) {
+            *width = (*width).max(cell.text.width());
+        }
+    }
+    let mut out = format!("{}\n", sheet.answer);
+    if sheet.rows.is_empty() {
+        let _ = writeln!(out, "{}", sheet.empty);
+        return out;
+    }
+    let titles = sheet.columns.iter().map(|c| c.title.to_uppercase()).collect::<Vec<_>>();
+    line(&mut out, "STATE", &titles.iter().map(String::as_str).collect::<Vec<_>>(), sheet, &widths);
+    for row in &sheet.rows {
+        let cells: Vec<&str> = row.cells.iter().map(|c| c.text.as_str()).collect();
+        line(&mut out, tone_word(row.tone), &cells, sheet, &widths);
+    }
+    if !sheet.footer.is_empty() {
+        let _ = writeln!(out, "{}", sheet.footer);
+    }
+    out
+}
+
+fn line(out: &mut String, state: &str, cells: &[&str], sheet: &Sheet, widths: &[usize]) {
+    let mut text = format!("{state:<10}");
+    for ((cell, column), width) in cells.iter().zip(&sheet.columns).zip(widths) {
+        let gap = " ".repeat(width.saturating_sub(cell.width()));
+        let _ = if column.right { write!(text, "  {gap}{cell}") } else { write!(text, "  {cell}{gap}") };
+    }
+    let _ = writeln!(out, "{}", text.trim_end());
+}
+
+fn json_text(sheet: &Sheet) -> String {
+    let rows: Vec<Value> = sheet
+        .rows
+        .iter()
+        .map(|row| {
+            let mut object = Map::new();
+            object.insert("state".to_owned(), json!(tone_word(row.tone)));
+            object.insert("stale".to_owned(), json!(row.stale));
+            for (column, cell) in sheet.columns.iter().zip(&row.cells) {
+                object.insert(column.title.to_string(), json!(cell.text.as_str()));
+            }
+            Value::Object(object)
+        })
+        .collect();
+    let whole = json!({ "answer": sheet.answer, "rows": rows, "footer": sheet.footer });
+    format!("{whole:#}\n")
+}
+
+fn csv(sheet: &Sheet) -> String {
+    let mut out = String::new();
+    let titles = sheet.columns.iter().map(|c| c.title.as_str());
+    csv_line(&mut out, std::iter::once("state").chain(titles));
+    for row in &sheet.rows {
+        csv_line(
+            &mut out,
+            std::iter::once(tone_word(row.tone)).chain(row.cells.iter().map(|c| c.text.as_str())),
+        );
+    }
+    out
+}
+
+/// One record by RFC 4180. A cell that a spreadsheet would take for a formula is set in quotes
+/// with an apostrophe before it.
+fn csv_line<'a>(out: &mut String, cells: impl Iterator<Item = &'a str>) {
+    for (place, cell) in cells.enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        let formula = cell.starts_with(['=', '@', '\t']);
+        if formula || cell.contains([',', '"', '\n']) {
+            let _ = write!(out, "\"{}{}\"", if formula { "'" } else { "" }, cell.replace('"', "\"\""));
+        } else {
+            out.push_str(cell);
+        }
+    }
+    out.push_str("\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Cell, ClusterId, Column};
+    use crate::views::{RowId, SheetRow};
+
+    fn sample() -> Sheet {
+        Sheet {
+            answer: "All is well.".into(),
+            columns: vec![Column::left("name", 0, 1), Column::right("$/h", 8, 1)],
+            rows: vec![SheetRow {
+                id: RowId::Cluster(ClusterId(0)),
+                tone: Tone::Warn,
+                cells: vec![Cell::text("a, \"b\""), Cell::text("1.50")],
+                objects: Vec::new(),
+                stale: false,
+            }],
+            ..Sheet::default()
+        }
+    }
+
+    #[test]
+    fn every_form_holds_every_cell() {
+        assert_eq!(
+            sheet(&sample(), Output::Table),
+            "All is well.\nSTATE       NAME     $/H\nwarn        a, \"b\"  1.50\n"
+        );
+        assert_eq!(sheet(&sample(), Output::Csv), "state,name,$/h\r\nwarn,\"a, \"\"b\"\"\",1.50\r\n");
+        let value: Value = serde_json::from_str(&sheet(&sample(), Output::Json)).unwrap();
+        assert_eq!(value["rows"][0]["$/h"], "1.50");
+        assert_eq!(value["rows"][0]["state"], "warn");
+    }
+
+    #[test]
+    fn cells_do_not_become_formulas() {
+        let mut out = String::new();
+        csv_line(&mut out, ["=1+1", "ok"].into_iter());
+        assert_eq!(out, "\"'=1+1\",ok\r\n");
+    }
+}
