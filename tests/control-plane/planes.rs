@@ -1,0 +1,246 @@
+//! Real Kubernetes control planes on loopback, without containers, for tests, benches and trying things out by hand.
+//!
+//! One shared etcd and, per plane, a kube-apiserver, a controller manager, a scheduler and KWOK (which stands in for the
+//! kubelets). RBAC, priority and fairness, budgets and evictions are the real ones. Everything listens on 127.0.0.1,
+//! lives in a temporary directory, and is gone when [`Planes`] is dropped – or when the process that holds it dies in
+//! any other way (see [`process::Undertaker`]).
+//!
+//! ```no_run
+//! let binaries = Binaries::ensure()?;              // built once per machine, from go.mod beside this file
+//! let planes = Planes::start(&binaries, 2, &Options::default())?;
+//! let eks = planes.plane("eks-use1")?;
+//! eks.seed_fleet(1)?;
+//! eks.freeze_api()?;                               // a server that accepts connections and never answers
+//! ```
+//!
+//! To use it from a test binary elsewhere: `#[path = "../control-plane/planes.rs"] mod planes;`. Trials that need planes
+//! belong in `trials.rs`, which counts them as ignored where the binaries cannot be had.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "each binary that includes the harness uses a part of it"
+)]
+
+// Paths are spelled out, because a file that is itself included by path looks for its modules beside it, not below it.
+#[path = "planes/binaries.rs"]
+pub mod binaries;
+#[path = "planes/build.rs"]
+mod build;
+#[path = "planes/error.rs"]
+pub mod error;
+#[path = "planes/kubeconfig.rs"]
+mod kubeconfig;
+#[path = "planes/looks.rs"]
+pub mod looks;
+#[path = "planes/nodes.rs"]
+mod nodes;
+#[path = "planes/pki.rs"]
+mod pki;
+#[path = "planes/plane.rs"]
+pub mod plane;
+#[path = "planes/ports.rs"]
+mod ports;
+#[path = "planes/process.rs"]
+pub mod process;
+#[path = "planes/seed.rs"]
+mod seed;
+#[path = "planes/wait.rs"]
+pub mod wait;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use binaries::{Binaries, Unavailable};
+pub use error::{Error, Result};
+pub use looks::Look;
+pub use plane::Plane;
+pub use wait::wait_until;
+
+use kubeconfig::Credential;
+use process::{Process, Undertaker};
+
+/// How long a component may take to come up; generous, because several builds may share the machine.
+const START: Duration = Duration::from_secs(120);
+
+/// Users known to every plane by token, and the roles (`manifests/rbac.yaml`) each is bound to at the start.
+pub const USERS: &[(&str, &[&str])] = &[
+    ("viewer", &["fleet-read", "fleet-read-pods"]),
+    ("operator", &["fleet-read", "fleet-read-pods", "fleet-operate"]),
+    ("nopods", &["fleet-read"]),
+];
+
+/// What to start beside the API servers, and how.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The looks of the planes, in turn; with more planes than looks a number is added to the name.
+    pub looks: Vec<Look>,
+    /// Run the controller manager and the scheduler. Without them nothing makes pods, and every budget allows nothing.
+    pub controllers: bool,
+    /// Run KWOK. Without it nodes never become ready and pods never run.
+    pub kwok: bool,
+    /// Make the nodes of the look.
+    pub nodes: bool,
+    /// Compact etcd this often and serve watches without a cache: real 410s, within about three intervals.
+    /// It reaches every plane, because they share one etcd.
+    pub compaction: Option<Duration>,
+    /// More flags for every API server.
+    pub api_flags: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            looks: looks::ALL.to_vec(),
+            controllers: true,
+            kwok: true,
+            nodes: true,
+            compaction: None,
+            api_flags: Vec::new(),
+        }
+    }
+}
+
+/// What every plane shares: where the binaries are, where data goes, who sweeps up.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    pub(crate) binaries: Binaries,
+    pub(crate) dir: PathBuf,
+    pub(crate) pki: pki::Pki,
+    pub(crate) etcd_url: String,
+    pub(crate) undertaker: Arc<Undertaker>,
+}
+
+/// Running control planes. Dropping them stops every process and removes the data.
+#[derive(Debug)]
+pub struct Planes {
+    // Dropped in this order: the planes, their etcd, what they share, and at last the directory.
+    planes: Vec<Plane>,
+    etcd: Process,
+    ground: Arc<Ground>,
+    dir: tempfile::TempDir,
+}
+
+impl Planes {
+    /// Starts `n` planes and returns when each answers, has its roles, and has its nodes.
+    ///
+    /// # Errors
+    /// When a component does not come up; the error carries the end of its log.
+    pub fn start(binaries: &Binaries, n: usize, options: &Options) -> Result<Self> {
+        let dir = tempfile::Builder::new()
+            .prefix("quarterdeck-planes-")
+            .tempdir()
+            .map_err(|error| Error::new(format!("cannot make a directory for the planes: {error}")))?;
+        let undertaker = Arc::new(Undertaker::start(dir.path())?);
+        let pki = pki::Pki::write(&dir.path().join("pki"))?;
+        let (etcd, etcd_url) = start_etcd(binaries, dir.path(), &undertaker)?;
+        let ground = Arc::new(Ground {
+            binaries: binaries.clone(),
+            dir: dir.path().to_owned(),
+            pki,
+            etcd_url,
+            undertaker,
+        });
+        // All API servers first, so that they come up side by side.
+        let mut planes = (0..n)
+            .map(|index| Plane::spawn(&ground, look_of(options, index)?, options))
+            .collect::<Result<Vec<_>>>()?;
+        for plane in &mut planes {
+            plane.finish(options)?;
+        }
+        let started = Self { planes, etcd, ground, dir };
+        started.write_kubeconfigs()?;
+        Ok(started)
+    }
+
+    /// Every plane, in the order of the looks.
+    pub fn iter(&self) -> std::slice::Iter<'_, Plane> {
+        self.planes.iter()
+    }
+
+    /// Every plane, to pull plugs.
+    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Plane> {
+        self.planes.iter_mut()
+    }
+
+    /// The plane of this name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn plane(&self, name: &str) -> Result<&Plane> {
+        self.planes.iter().find(|plane| plane.name() == name).ok_or_else(|| self.unknown(name))
+    }
+
+    /// The plane of this name, to pull its plug.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn plane_mut(&mut self, name: &str) -> Result<&mut Plane> {
+        let unknown = self.unknown(name);
+        self.planes.iter_mut().find(|plane| plane.name() == name).ok_or(unknown)
+    }
+
+    /// The kubeconfig with one context per plane for `admin` or one of [`USERS`].
+    #[must_use]
+    pub fn kubeconfig(&self, user: &str) -> PathBuf {
+        self.dir.path().join(format!("{user}.kubeconfig"))
+    }
+
+    /// The directory with everything: logs are in `<plane>/<component>.log`.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Component name (`plane/kube-apiserver`, `etcd`) and process id of everything that runs.
+    #[must_use]
+    pub fn pids(&self) -> Vec<(String, u32)> {
+        let planes = self.planes.iter().flat_map(|plane| {
+            plane.pids().into_iter().map(|(component, pid)| (format!("{}/{component}", plane.name()), pid))
+        });
+        std::iter::once(("etcd".to_owned(), self.etcd.pid())).chain(planes).collect()
+    }
+
+    fn write_kubeconfigs(&self) -> Result<()> {
+        let clusters: Vec<_> = self.planes.iter().map(|plane| (plane.name(), plane.url())).collect();
+        for user in std::iter::once("admin").chain(USERS.iter().map(|(user, _)| *user)) {
+            let credential = Credential::of(&self.ground.pki, user);
+            kubeconfig::write(&self.kubeconfig(user), &self.ground.pki, &clusters, &credential)?;
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let names: Vec<_> = self.planes.iter().map(Plane::name).collect();
+        Error::new(format!("no plane is called {name}; there are {}", names.join(", ")))
+    }
+}
+
+fn look_of(options: &Options, index: usize) -> Result<Look> {
+    let count = options.looks.len();
+    let look = options.looks.get(index.checked_rem(count).unwrap_or_default());
+    let mut look =
+        look.cloned().ok_or_else(|| Error::new("Options::looks is empty; give at least one look"))?;
+    if index >= count {
+        look.name = format!("{}-{}", look.name, index / count + 1).into();
+    }
+    Ok(look)
+}
+
+fn start_etcd(binaries: &Binaries, dir: &Path, undertaker: &Arc<Undertaker>) -> Result<(Process, String)> {
+    let [client, peer] = [ports::free()?, ports::free()?].map(|port| format!("http://127.0.0.1:{port}"));
+    let mut command = Command::new(binaries.path("etcd"));
+    command.args(["--name=fleet", "--unsafe-no-fsync=true", "--auto-compaction-retention=1"]);
+    command.arg("--quota-backend-bytes=8589934592").arg(format!("--data-dir={}", dir.join("etcd").display()));
+    command.args([
+        format!("--listen-client-urls={client}"),
+        format!("--advertise-client-urls={client}"),
+        format!("--listen-peer-urls={peer}"),
+        format!("--initial-advertise-peer-urls={peer}"),
+        format!("--initial-cluster=fleet={peer}"),
+    ]);
+    let etcd = Process::spawn("etcd", command, &dir.join("etcd.log"), undertaker)?;
+    Ok((etcd, client))
+}

@@ -1,0 +1,328 @@
+//! One plane: its API server, its controllers, and the plugs one can pull.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::error::{Error, Result};
+use super::kubeconfig::{self, Credential};
+use super::looks::Look;
+use super::process::Process;
+use super::wait::wait_until;
+use super::{Ground, Options, START, USERS, build, nodes, ports};
+
+const ROLES: &str = include_str!("../manifests/rbac.yaml");
+
+/// One control plane.
+#[derive(Debug)]
+pub struct Plane {
+    // The API server first: it is dropped first, so the controllers cannot act on half of a shutdown.
+    api: Option<Process>,
+    controllers: Vec<Process>,
+    api_flags: Vec<String>,
+    url: String,
+    look: Look,
+    dir: PathBuf,
+    ground: Arc<Ground>,
+}
+
+impl Plane {
+    /// Starts the API server without waiting for it.
+    pub(crate) fn spawn(ground: &Arc<Ground>, look: Look, options: &Options) -> Result<Self> {
+        let dir = ground.dir.join(look.name.as_ref());
+        std::fs::create_dir(&dir).map_err(Error::on(format!("cannot make {}", dir.display())))?;
+        let port = ports::free()?;
+        let mut plane = Self {
+            api: None,
+            controllers: Vec::new(),
+            api_flags: api_flags(ground, &look.name, port, options),
+            url: format!("https://127.0.0.1:{port}"),
+            look,
+            dir,
+            ground: Arc::clone(ground),
+        };
+        for user in std::iter::once("admin").chain(USERS.iter().map(|(user, _)| *user)) {
+            let credential = Credential::of(&ground.pki, user);
+            let cluster = (plane.name(), plane.url());
+            kubeconfig::write(&plane.kubeconfig(user), &ground.pki, &[cluster], &credential)?;
+        }
+        plane.spawn_api()?;
+        Ok(plane)
+    }
+
+    /// Waits for the API server, then brings up the rest.
+    pub(crate) fn finish(&mut self, options: &Options) -> Result<()> {
+        self.wait_ready()?;
+        self.apply(ROLES)?;
+        for (user, roles) in USERS {
+            for role in *roles {
+                self.grant(user, role)?;
+            }
+        }
+        if options.controllers {
+            self.spawn_controllers()?;
+        }
+        if options.kwok {
+            self.spawn_kwok()?;
+        }
+        if options.nodes {
+            self.add_nodes(self.look.pools.iter().map(|pool| pool.nodes).sum())?;
+        }
+        Ok(())
+    }
+
+    /// Its name, which is also the name of its context.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.look.name
+    }
+
+    /// The address of its API server.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What its nodes look like.
+    #[must_use]
+    pub fn look(&self) -> &Look {
+        &self.look
+    }
+
+    /// The kubeconfig of `admin` or one of [`USERS`] for this plane alone.
+    #[must_use]
+    pub fn kubeconfig(&self, user: &str) -> PathBuf {
+        self.dir.join(format!("{user}.kubeconfig"))
+    }
+
+    /// Component and process id of what runs.
+    #[must_use]
+    pub fn pids(&self) -> Vec<(String, u32)> {
+        self.api.iter().chain(&self.controllers).map(|it| (it.name().to_owned(), it.pid())).collect()
+    }
+
+    /// Runs `kubectl` as the administrator and gives what it prints.
+    ///
+    /// # Errors
+    /// When it fails; the error carries its message.
+    pub fn kubectl(&self, args: &[&str]) -> Result<String> {
+        self.kubectl_with("admin", args, "")
+    }
+
+    /// Runs `kubectl` as one of [`USERS`].
+    ///
+    /// # Errors
+    /// When it fails, which includes what the user may not do.
+    pub fn kubectl_as(&self, user: &str, args: &[&str]) -> Result<String> {
+        self.kubectl_with(user, args, "")
+    }
+
+    /// Makes what the manifest says so, on the server's side.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn apply(&self, manifest: &str) -> Result<()> {
+        self.kubectl_with("admin", &["apply", "--server-side", "--force-conflicts", "-f", "-"], manifest)
+            .map(drop)
+    }
+
+    /// Binds a role of `manifests/rbac.yaml` to a user.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn grant(&self, user: &str, role: &str) -> Result<()> {
+        let binding: Value = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": format!("{user}-{role}")},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+        });
+        self.apply(&binding.to_string())
+    }
+
+    /// Takes a role from a user; requests answer 403 as soon as the server has noticed, within a second.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn revoke(&self, user: &str, role: &str) -> Result<()> {
+        let binding = format!("{user}-{role}");
+        self.kubectl(&["delete", "clusterrolebinding", &binding, "--ignore-not-found"]).map(drop)
+    }
+
+    /// Kills the API server: connections break, its port refuses. What it stored stays.
+    pub fn stop_api(&mut self) {
+        self.api = None;
+    }
+
+    /// Starts it again on the same port and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start_api(&mut self) -> Result<()> {
+        if self.api.is_none() {
+            self.spawn_api()?;
+        }
+        self.wait_ready()
+    }
+
+    /// Stops the API server in its tracks: connections stay open, the kernel accepts new ones, and nothing answers.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn freeze_api(&self) -> Result<()> {
+        self.signal_api(Signal::STOP)
+    }
+
+    /// Lets a frozen API server go on where it stood.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn thaw_api(&self) -> Result<()> {
+        self.signal_api(Signal::CONT)
+    }
+
+    /// Makes `count` more nodes of this plane's look.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn add_nodes(&self, count: u32) -> Result<()> {
+        let have = self.kubectl(&["get", "nodes", "-o", "name"])?.lines().count();
+        let first = u32::try_from(have).unwrap_or(u32::MAX);
+        let list =
+            json!({"apiVersion": "v1", "kind": "List", "items": nodes::nodes(&self.look, first, count)});
+        // Created and not applied, as a kubelet does it: only so does the status arrive with the node.
+        self.kubectl_with("admin", &["create", "-f", "-"], &list.to_string()).map(drop)
+    }
+
+    fn signal_api(&self, signal: Signal) -> Result<()> {
+        let api = self.api.as_ref();
+        api.ok_or_else(|| Error::new(format!("the API server of {} is stopped", self.name())))?.signal(signal)
+    }
+
+    fn kubectl_with(&self, user: &str, args: &[&str], input: &str) -> Result<String> {
+        let what = format!("kubectl {} ({user}@{})", args.join(" "), self.name());
+        let mut command = Command::new(self.ground.binaries.path("kubectl"));
+        command.arg("--kubeconfig").arg(self.kubeconfig(user));
+        // Its own cache: the one in the home directory is keyed by address, and another run had this port before.
+        command.arg("--cache-dir").arg(self.dir.join("kubectl-cache")).args(args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(Error::on(format!("cannot run {what}")))?;
+        if let Some(mut pipe) = child.stdin.take() {
+            // A kubectl that fails before it reads says why on its own.
+            let _ = pipe.write_all(input.as_bytes());
+        }
+        let output = child.wait_with_output().map_err(Error::on(format!("cannot run {what}")))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(Error::new(format!("{what}: {}", String::from_utf8_lossy(&output.stderr).trim())))
+    }
+
+    fn wait_ready(&mut self) -> Result<()> {
+        let what = format!("{} is ready", self.name());
+        wait_until(START, &what, || {
+            if let Some(api) = self.api.as_mut() {
+                api.must_run()?;
+            }
+            Ok(self.kubectl(&["get", "--raw=/readyz", "--request-timeout=5s"]).is_ok())
+        })
+    }
+
+    fn spawn_api(&mut self) -> Result<()> {
+        let flags = self.api_flags.clone();
+        self.api = Some(self.spawn_component("kube-apiserver", &flags)?);
+        Ok(())
+    }
+
+    fn spawn_controllers(&mut self) -> Result<()> {
+        let pki = &self.ground.pki;
+        // Fast clients, or Deployments become ready at five a second. No port of their own: nobody asks them anything.
+        let mut flags = vec![
+            format!("--kubeconfig={}", self.kubeconfig("admin").display()),
+            "--secure-port=0".to_owned(),
+            "--leader-elect=false".to_owned(),
+            "--kube-api-qps=5000".to_owned(),
+            "--kube-api-burst=10000".to_owned(),
+        ];
+        let scheduler = self.spawn_component("kube-scheduler", &flags)?;
+        flags.push(pki.flag("root-ca-file", "ca.crt"));
+        flags.push(pki.flag("service-account-private-key-file", "sa.key"));
+        // As slow as KWOK's leases: a node counts as lost only after three of them.
+        flags
+            .extend(["--node-monitor-period=25s".to_owned(), "--node-monitor-grace-period=3m20s".to_owned()]);
+        let manager = self.spawn_component("kube-controller-manager", &flags)?;
+        self.controllers.extend([scheduler, manager]);
+        Ok(())
+    }
+
+    fn spawn_kwok(&mut self) -> Result<()> {
+        let port = ports::free()?;
+        let flags = [
+            format!("--kubeconfig={}", self.kubeconfig("admin").display()),
+            format!("--config={}", self.ground.binaries.path(build::KWOK_CONFIG).display()),
+            "--manage-all-nodes=true".to_owned(),
+            "--node-ip=127.0.0.1".to_owned(),
+            format!("--node-port={port}"),
+            format!("--server-address=127.0.0.1:{port}"),
+            "--node-lease-duration-seconds=200".to_owned(),
+        ];
+        let kwok = self.spawn_component("kwok", &flags)?;
+        self.controllers.push(kwok);
+        Ok(())
+    }
+
+    fn spawn_component(&self, name: &str, flags: &[String]) -> Result<Process> {
+        let mut command = Command::new(self.ground.binaries.path(name));
+        // Away from the user's files: some of them look for a configuration in the home directory.
+        command.args(flags).current_dir(&self.dir).env("HOME", &self.dir);
+        Process::spawn(name, command, &self.log(name), &self.ground.undertaker)
+    }
+
+    fn log(&self, component: &str) -> PathBuf {
+        Path::new(&self.dir).join(format!("{component}.log"))
+    }
+}
+
+fn api_flags(ground: &Ground, name: &str, port: u16, options: &Options) -> Vec<String> {
+    let pki = &ground.pki;
+    let fixed = [
+        "--bind-address=127.0.0.1",
+        "--advertise-address=127.0.0.1",
+        "--endpoint-reconciler-type=none",
+        "--service-cluster-ip-range=10.0.0.0/24",
+        "--allow-privileged=true",
+        "--authorization-mode=Node,RBAC",
+        "--anonymous-auth=false",
+        // Its tokens come from the controller manager, which may be left out.
+        "--disable-admission-plugins=ServiceAccount",
+        "--service-account-issuer=https://kubernetes.default.svc",
+    ];
+    let mut flags: Vec<String> = fixed.map(str::to_owned).into();
+    flags.push(format!("--etcd-servers={}", ground.etcd_url));
+    flags.push(format!("--etcd-prefix=/{name}"));
+    flags.push(format!("--secure-port={port}"));
+    for (flag, file) in [
+        ("client-ca-file", "ca.crt"),
+        ("token-auth-file", "tokens.csv"),
+        ("tls-cert-file", "apiserver.crt"),
+        ("tls-private-key-file", "apiserver.key"),
+        ("service-account-key-file", "sa.pub"),
+        ("service-account-signing-key-file", "sa.key"),
+    ] {
+        flags.push(pki.flag(flag, file));
+    }
+    if let Some(every) = options.compaction {
+        // The cache of the server would go on serving versions that etcd has forgotten.
+        flags.extend([
+            format!("--etcd-compaction-interval={}s", every.as_secs()),
+            "--watch-cache=false".to_owned(),
+        ]);
+    }
+    flags.extend(options.api_flags.iter().cloned());
+    flags
+}
