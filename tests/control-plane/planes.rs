@@ -27,6 +27,8 @@
 pub mod binaries;
 #[path = "planes/build.rs"]
 mod build;
+#[path = "planes/components.rs"]
+mod components;
 #[path = "planes/error.rs"]
 pub mod error;
 #[path = "planes/kubeconfig.rs"]

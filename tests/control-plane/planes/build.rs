@@ -134,11 +134,14 @@ fn json_part(output: &str) -> &str {
     output.find('{').and_then(|start| output.get(start..)).unwrap_or(output)
 }
 
-/// The first line that is not progress.
+/// What the command says went wrong: the error inside its JSON, or the first line that is not progress.
 fn cause(output: &str) -> String {
+    let answer = serde_json::from_str::<serde_json::Value>(json_part(output)).ok();
+    if let Some(error) = answer.as_ref().and_then(|answer| answer.get("Error")?.as_str()) {
+        return error.to_owned();
+    }
     let telling = |line: &&str| !line.trim().is_empty() && !line.starts_with("go: downloading");
-    let error = output.lines().find(|line| line.trim_start().starts_with("\"Error\":"));
-    error.or_else(|| output.lines().find(telling)).unwrap_or("no message").trim().to_owned()
+    output.lines().find(telling).unwrap_or("no message").trim().to_owned()
 }
 
 /// The version of a module that go.mod asks for.

@@ -13,7 +13,7 @@ use super::kubeconfig::{self, Credential};
 use super::looks::Look;
 use super::process::Process;
 use super::wait::wait_until;
-use super::{Ground, Options, START, USERS, build, nodes, ports};
+use super::{Ground, Options, START, USERS, build, components, nodes, ports};
 
 const ROLES: &str = include_str!("../manifests/rbac.yaml");
 
@@ -39,7 +39,7 @@ impl Plane {
         let mut plane = Self {
             api: None,
             controllers: Vec::new(),
-            api_flags: api_flags(ground, &look.name, port, options),
+            api_flags: components::api_server(ground, &look.name, port, options),
             url: format!("https://127.0.0.1:{port}"),
             look,
             dir,
@@ -57,18 +57,10 @@ impl Plane {
     /// Waits for the API server, then brings up the rest.
     pub(crate) fn finish(&mut self, options: &Options) -> Result<()> {
         self.wait_ready()?;
-        self.apply(ROLES)?;
-        for (user, roles) in USERS {
-            for role in *roles {
-                self.grant(user, role)?;
-            }
-        }
-        if options.controllers {
-            self.spawn_controllers()?;
-        }
-        if options.kwok {
-            self.spawn_kwok()?;
-        }
+        let bindings = USERS.iter().flat_map(|(user, roles)| roles.iter().map(|role| binding(user, role)));
+        let manifest = bindings.fold(ROLES.to_owned(), |all, one| format!("{all}---\n{one}\n"));
+        self.apply(&manifest)?;
+        self.spawn_controllers(options)?;
         if options.nodes {
             self.add_nodes(self.look.pools.iter().map(|pool| pool.nodes).sum())?;
         }
@@ -135,14 +127,7 @@ impl Plane {
     /// # Errors
     /// When the server refuses.
     pub fn grant(&self, user: &str, role: &str) -> Result<()> {
-        let binding: Value = json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": format!("{user}-{role}")},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
-        });
-        self.apply(&binding.to_string())
+        self.apply(&binding(user, role).to_string())
     }
 
     /// Takes a role from a user; requests answer 403 as soon as the server has noticed, within a second.
@@ -150,8 +135,8 @@ impl Plane {
     /// # Errors
     /// When the server refuses.
     pub fn revoke(&self, user: &str, role: &str) -> Result<()> {
-        let binding = format!("{user}-{role}");
-        self.kubectl(&["delete", "clusterrolebinding", &binding, "--ignore-not-found"]).map(drop)
+        let name = binding_name(user, role);
+        self.kubectl(&["delete", "clusterrolebinding", &name, "--ignore-not-found"]).map(drop)
     }
 
     /// Kills the API server: connections break, its port refuses. What it stored stays.
@@ -239,40 +224,21 @@ impl Plane {
         Ok(())
     }
 
-    fn spawn_controllers(&mut self) -> Result<()> {
-        let pki = &self.ground.pki;
-        // Fast clients, or Deployments become ready at five a second. No port of their own: nobody asks them anything.
-        let mut flags = vec![
-            format!("--kubeconfig={}", self.kubeconfig("admin").display()),
-            "--secure-port=0".to_owned(),
-            "--leader-elect=false".to_owned(),
-            "--kube-api-qps=5000".to_owned(),
-            "--kube-api-burst=10000".to_owned(),
-        ];
-        let scheduler = self.spawn_component("kube-scheduler", &flags)?;
-        flags.push(pki.flag("root-ca-file", "ca.crt"));
-        flags.push(pki.flag("service-account-private-key-file", "sa.key"));
-        // As slow as KWOK's leases: a node counts as lost only after three of them.
-        flags
-            .extend(["--node-monitor-period=25s".to_owned(), "--node-monitor-grace-period=3m20s".to_owned()]);
-        let manager = self.spawn_component("kube-controller-manager", &flags)?;
-        self.controllers.extend([scheduler, manager]);
-        Ok(())
-    }
-
-    fn spawn_kwok(&mut self) -> Result<()> {
-        let port = ports::free()?;
-        let flags = [
-            format!("--kubeconfig={}", self.kubeconfig("admin").display()),
-            format!("--config={}", self.ground.binaries.path(build::KWOK_CONFIG).display()),
-            "--manage-all-nodes=true".to_owned(),
-            "--node-ip=127.0.0.1".to_owned(),
-            format!("--node-port={port}"),
-            format!("--server-address=127.0.0.1:{port}"),
-            "--node-lease-duration-seconds=200".to_owned(),
-        ];
-        let kwok = self.spawn_component("kwok", &flags)?;
-        self.controllers.push(kwok);
+    fn spawn_controllers(&mut self, options: &Options) -> Result<()> {
+        let (pki, kubeconfig) = (&self.ground.pki, self.kubeconfig("admin"));
+        let mut wanted = Vec::new();
+        if options.controllers {
+            wanted.push(("kube-scheduler", components::scheduler(&kubeconfig)));
+            wanted.push(("kube-controller-manager", components::controller_manager(&kubeconfig, pki)));
+        }
+        if options.kwok {
+            let stages = self.ground.binaries.path(build::KWOK_CONFIG);
+            wanted.push(("kwok", components::kwok(&kubeconfig, &stages, ports::free()?)));
+        }
+        for (name, flags) in wanted {
+            let process = self.spawn_component(name, &flags)?;
+            self.controllers.push(process);
+        }
         Ok(())
     }
 
@@ -288,41 +254,16 @@ impl Plane {
     }
 }
 
-fn api_flags(ground: &Ground, name: &str, port: u16, options: &Options) -> Vec<String> {
-    let pki = &ground.pki;
-    let fixed = [
-        "--bind-address=127.0.0.1",
-        "--advertise-address=127.0.0.1",
-        "--endpoint-reconciler-type=none",
-        "--service-cluster-ip-range=10.0.0.0/24",
-        "--allow-privileged=true",
-        "--authorization-mode=Node,RBAC",
-        "--anonymous-auth=false",
-        // Its tokens come from the controller manager, which may be left out.
-        "--disable-admission-plugins=ServiceAccount",
-        "--service-account-issuer=https://kubernetes.default.svc",
-    ];
-    let mut flags: Vec<String> = fixed.map(str::to_owned).into();
-    flags.push(format!("--etcd-servers={}", ground.etcd_url));
-    flags.push(format!("--etcd-prefix=/{name}"));
-    flags.push(format!("--secure-port={port}"));
-    for (flag, file) in [
-        ("client-ca-file", "ca.crt"),
-        ("token-auth-file", "tokens.csv"),
-        ("tls-cert-file", "apiserver.crt"),
-        ("tls-private-key-file", "apiserver.key"),
-        ("service-account-key-file", "sa.pub"),
-        ("service-account-signing-key-file", "sa.key"),
-    ] {
-        flags.push(pki.flag(flag, file));
-    }
-    if let Some(every) = options.compaction {
-        // The cache of the server would go on serving versions that etcd has forgotten.
-        flags.extend([
-            format!("--etcd-compaction-interval={}s", every.as_secs()),
-            "--watch-cache=false".to_owned(),
-        ]);
-    }
-    flags.extend(options.api_flags.iter().cloned());
-    flags
+fn binding_name(user: &str, role: &str) -> String {
+    format!("{user}-{role}")
+}
+
+fn binding(user: &str, role: &str) -> Value {
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": binding_name(user, role)},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
+    })
 }
