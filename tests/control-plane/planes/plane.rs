@@ -1,6 +1,7 @@
 //! One plane: its API server, its controllers, and the plugs one can pull.
 
 use std::io::Write;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub struct Plane {
     api: Option<Process>,
     controllers: Vec<Process>,
     api_flags: Vec<String>,
+    port: u16,
     url: String,
     look: Look,
     dir: PathBuf,
@@ -40,6 +42,7 @@ impl Plane {
             api: None,
             controllers: Vec::new(),
             api_flags: components::api_server(ground, &look.name, port, options),
+            port,
             url: format!("https://127.0.0.1:{port}"),
             look,
             dir,
@@ -214,7 +217,9 @@ impl Plane {
             if let Some(api) = self.api.as_mut() {
                 api.must_run()?;
             }
-            Ok(self.kubectl(&["get", "--raw=/readyz", "--request-timeout=5s"]).is_ok())
+            // Asking kubectl costs a process; while nobody listens, a connection says as much.
+            let listens = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok();
+            Ok(listens && self.kubectl(&["get", "--raw=/readyz", "--request-timeout=5s"]).is_ok())
         })
     }
 
