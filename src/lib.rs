@@ -62,6 +62,7 @@
 
 pub mod app;
 pub mod config;
+pub mod kinds;
 pub mod model;
 pub mod operations;
 pub mod ui;
