@@ -23,11 +23,12 @@
 //! |---|---|
 //! | `reader`, `writer` | protobuf over borrowed bytes |
 //! | `declare` | the macro and the traits behind it |
-//! | `text`, `scalar`, `collection`, `quantity`, `time` | the types a field can have |
+//! | `text`, `scalar`, `collection`, `chosen`, `quantity`, `time` | the types a field can have |
 //! | `envelope`, `status` | what every protobuf body starts with; why a request failed |
 //! | `list`, `page` | lists, item by item: protobuf as it arrives, JSON a page at a time |
 //! | `frames`, `event` | watch streams: bytes to frames, frames to events |
 
+mod chosen;
 mod collection;
 mod declare;
 mod envelope;
@@ -44,6 +45,7 @@ mod text;
 mod time;
 mod writer;
 
+pub use chosen::{Chosen, Keys};
 pub use collection::{Map, Present};
 pub(crate) use declare::{AsJson, MessageVisitor, wire};
 pub use declare::{Decode, Encode, Message, Slot};
@@ -51,7 +53,7 @@ pub use envelope::{Envelope, TypeMeta, enveloped};
 pub use error::{WireError, WireErrorKind};
 pub use event::{Bookmark, BookmarkMeta, WatchEvent, read_event, write_event};
 pub use frames::Frames;
-pub use list::{ListDecoder, ListEnd, ListMeta};
+pub use list::{ListDecoder, ListEnd, ListMeta, write_list};
 pub use page::read_page;
 pub use quantity::{IntOrString, Quantity};
 pub use reader::{Reader, Tag, Wire};

@@ -94,6 +94,11 @@ impl<'a, V> Map<'a, V> {
         self.0.iter().map(|(k, v)| (k.as_str(), v))
     }
 
+    /// Adds an entry at the end.
+    pub fn push(&mut self, key: Str<'a>, value: V) {
+        self.0.push((key, value));
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.0.len()

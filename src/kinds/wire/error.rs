@@ -35,6 +35,8 @@ pub enum WireErrorKind {
     NotAList,
     /// A watch event that is none of those that Kubernetes has.
     EventType,
+    /// An object without a name: nothing could refer to it.
+    Nameless,
 }
 
 impl WireError {
@@ -49,7 +51,7 @@ impl WireError {
     }
 
     /// What `serde_json` says about `bytes`, with its line and column turned into an offset.
-    pub(super) fn json(error: &serde_json::Error, bytes: &[u8]) -> Self {
+    pub(crate) fn json(error: &serde_json::Error, bytes: &[u8]) -> Self {
         let kind = if error.is_eof() { WireErrorKind::Truncated } else { WireErrorKind::Json };
         let before: usize = match error.line() {
             0 | 1 => 0,
@@ -71,6 +73,7 @@ impl fmt::Display for WireError {
             WireErrorKind::Json => "garbled JSON",
             WireErrorKind::NotAList => "the answer is not a list",
             WireErrorKind::EventType => "unknown type of watch event",
+            WireErrorKind::Nameless => "an object without a name",
         };
         write!(f, "{what} (byte {})", self.offset)
     }

@@ -3,7 +3,7 @@
 
 use super::envelope::{MAGIC, TypeMeta};
 use super::reader::Wire;
-use super::{Decode, LARGEST, Message, Reader, Str, Tag, WireError, WireErrorKind};
+use super::{Decode, Encode, LARGEST, Message, Reader, Str, Tag, WireError, WireErrorKind};
 
 super::wire! {
     /// `ListMeta`: where in the server's history a list stands, and where its next page begins.
@@ -43,6 +43,21 @@ impl ListEnd {
     pub(super) fn check(&self) -> Result<(), WireErrorKind> {
         if self.kind.ends_with("List") { Ok(()) } else { Err(WireErrorKind::NotAList) }
     }
+}
+
+/// Writes the body of a protobuf list of items that are already messages.
+pub fn write_list<'i>(
+    api_version: &str,
+    list_kind: &str,
+    meta: &ListMeta<'_>,
+    items: impl IntoIterator<Item = &'i [u8]>,
+) -> Vec<u8> {
+    super::enveloped(api_version, list_kind, |out| {
+        meta.write(1, out);
+        for item in items {
+            super::writer::bytes(2, item, out);
+        }
+    })
 }
 
 /// Decodes a protobuf list that comes in chunks.
