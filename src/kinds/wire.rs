@@ -49,7 +49,7 @@ pub use chosen::{Chosen, Keys};
 pub use collection::{Map, Present};
 pub(crate) use declare::{AsJson, MessageVisitor, wire};
 pub use declare::{Decode, Encode, Message, Slot};
-pub use envelope::{Envelope, TypeMeta, enveloped};
+pub use envelope::{Envelope, TypeMeta, enveloped, write_body};
 pub use error::{WireError, WireErrorKind};
 pub use event::{Bookmark, BookmarkMeta, WatchEvent, read_event, write_event};
 pub use frames::Frames;

@@ -3,7 +3,7 @@
 //! bytes.
 
 use super::reader::Wire;
-use super::{Encode, Reader, Str, Tag, WireError, WireErrorKind, writer};
+use super::{Encode, Format, Message, Reader, Str, Tag, WireError, WireErrorKind, writer};
 
 /// The first bytes of a Kubernetes protobuf body.
 pub(super) const MAGIC: &[u8; 4] = b"k8s\0";
@@ -60,6 +60,23 @@ impl<'a> Envelope<'a> {
             }
         }
         Ok(envelope)
+    }
+}
+
+/// Writes the body of an object of this type in either format.
+pub fn write_body<'a>(format: Format, api_version: &str, kind: &str, object: &impl Message<'a>) -> Vec<u8> {
+    match format {
+        Format::Protobuf => enveloped(api_version, kind, |out| object.write_fields(out)),
+        Format::Json => {
+            let mut out = super::to_json(&TypeMeta { api_version: api_version.into(), kind: kind.into() });
+            let fields = super::to_json(&super::AsJson(object));
+            if fields.len() > 2 {
+                out.pop();
+                out.push(b',');
+                out.extend_from_slice(fields.get(1..).unwrap_or_default());
+            }
+            out
+        }
     }
 }
 
