@@ -61,6 +61,7 @@
 //! Effect, Operation, Plan, Step, Run, Drill, Tone (meaning of a colour), Role (theme slot).
 
 pub mod app;
+pub mod cluster;
 pub mod config;
 pub mod kinds;
 pub mod model;

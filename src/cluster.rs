@@ -1,0 +1,18 @@
+//! Clusters: who they are (kubeconfig), who we are to them (credentials), one connection to each
+//! (transport), and what they serve and allow (discovery, access).
+//!
+//! | module | what |
+//! |---|---|
+//! | `request`, `response`, `session` | what other rooms use: a request in, an answer out |
+//!
+//! Nothing here retries, but for the one repetition after a 401 with fresh credentials: when to
+//! try again is the caller's business, who knows what is on the screen.
+
+mod faults;
+mod request;
+mod response;
+mod session;
+
+pub use request::Request;
+pub use response::{Body, Response, StatusMessage};
+pub use session::Session;

@@ -1,0 +1,212 @@
+//! Answers: their head, and their body as it comes.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
+
+use super::faults;
+use crate::model::{Cause, Fault, Span, Text};
+
+/// The largest document read at once by [`Response::json`], inflated.
+const LARGEST_DOCUMENT: usize = 32 << 20;
+
+/// The largest error document that is read; a `Status` is a few hundred bytes.
+const LARGEST_STATUS: usize = 256 << 10;
+
+/// The head of an answer, and its body still to come.
+#[derive(Debug)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// `application/json` and the like, with parameters; empty when the server gave none.
+    pub content_type: String,
+    /// Whether the body is compressed.
+    pub gzip: bool,
+    /// How long the server asks to wait. Only the form in seconds is read: it is the one that
+    /// kube-apiserver writes. It is bounded to an hour.
+    pub retry_after: Option<Span>,
+    /// What follows.
+    pub body: Body,
+}
+
+/// What a server says of a request that it refused (`meta/v1 Status`).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct StatusMessage {
+    /// For people; when the answer is no `Status`, its first words.
+    pub message: Text,
+    /// For programs: `Forbidden`, `TooManyRequests`; empty when the server gave none.
+    pub reason: Text,
+}
+
+/// A body as it comes, compressed or not. Dropping it ends its stream.
+#[derive(Debug)]
+pub struct Body {
+    incoming: Incoming,
+    server: Arc<str>,
+    hold: Option<Box<dyn Hold>>,
+}
+
+/// What a body keeps until its end: a place among the requests in flight, a connection that can
+/// be used again.
+pub(super) trait Hold: Send + Sync + std::fmt::Debug {
+    /// The body was read to its end.
+    fn done(self: Box<Self>);
+}
+
+impl Body {
+    pub(super) fn new(incoming: Incoming, server: Arc<str>, hold: Option<Box<dyn Hold>>) -> Body {
+        Body { incoming, server, hold }
+    }
+
+    /// The next bytes as the server sent them, not inflated; `None` at the end.
+    ///
+    /// # Errors
+    /// The connection ended, or pings went unanswered, before the body was complete.
+    pub async fn chunk(&mut self) -> Option<Result<Bytes, Fault>> {
+        loop {
+            match self.incoming.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Some(Ok(data));
+                    }
+                }
+                Some(Err(error)) => {
+                    self.hold = None;
+                    return Some(Err(faults::broken(&error, &self.server)));
+                }
+                None => {
+                    if let Some(hold) = self.hold.take() {
+                        hold.done();
+                    }
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+impl Response {
+    /// The whole body, inflated.
+    ///
+    /// # Errors
+    /// The connection broke, the compressed data is no gzip, or the body is larger than `limit`
+    /// bytes.
+    pub async fn bytes(mut self, limit: usize) -> Result<Bytes, Fault> {
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = self.body.chunk().await {
+            let chunk = chunk?;
+            if whole.len() + chunk.len() > limit {
+                return Err(too_large(&self.body.server, limit));
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        if self.gzip { inflate(&whole, limit, &self.body.server) } else { Ok(whole.freeze()) }
+    }
+
+    /// The whole body read as JSON, up to 32 MiB.
+    ///
+    /// # Errors
+    /// As [`Response::bytes`], or it is not what was asked for.
+    pub async fn json<T: DeserializeOwned>(self) -> Result<T, Fault> {
+        let server = Arc::clone(&self.body.server);
+        if self.content_type.starts_with("text/html") {
+            return Err(faults::web_page(&server));
+        }
+        let bytes = self.bytes(LARGEST_DOCUMENT).await?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let what = format!("{server} sent JSON that makes no sense: {error}");
+            Fault::new(Cause::Garbled, what, "something between here and the server may have changed it")
+        })
+    }
+
+    /// What the server says of a request that it refused. An answer that cannot be read, or that
+    /// is no `Status`, gives its first words, and an empty reason.
+    pub async fn status_message(self) -> StatusMessage {
+        let html = self.content_type.starts_with("text/html");
+        match self.bytes(LARGEST_STATUS).await {
+            Ok(_) if html => StatusMessage { message: Text::clean("a web page"), reason: Text::EMPTY },
+            Ok(bytes) => read_status(&bytes),
+            Err(_) => StatusMessage::default(),
+        }
+    }
+
+    /// The fault that this answer is, when its status is not that of success. `doing` says what
+    /// was asked: `list pods`.
+    pub async fn into_fault(self, doing: &str) -> Fault {
+        let (status, server) = (self.status, Arc::clone(&self.body.server));
+        let web = self.content_type.starts_with("text/html");
+        let said = self.status_message().await;
+        faults::refused_by_server(status, &server, doing, &said, web)
+    }
+}
+
+fn read_status(body: &[u8]) -> StatusMessage {
+    #[derive(serde::Deserialize, Default)]
+    #[serde(default)]
+    struct Status {
+        message: Option<String>,
+        reason: Option<String>,
+    }
+    match serde_json::from_slice::<Status>(body) {
+        Ok(status) => StatusMessage {
+            message: Text::clean(&status.message.unwrap_or_default()),
+            reason: Text::clean(&status.reason.unwrap_or_default()),
+        },
+        Err(_) => {
+            let start = &body[..body.len().min(200)];
+            StatusMessage { message: Text::from(String::from_utf8_lossy(start).trim()), reason: Text::EMPTY }
+        }
+    }
+}
+
+/// Inflates every member of a gzip stream, and never more than `limit` bytes.
+fn inflate(body: &[u8], limit: usize, server: &str) -> Result<Bytes, Fault> {
+    let mut whole = Vec::new();
+    let ceiling = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    flate2::read::MultiGzDecoder::new(body).take(ceiling).read_to_end(&mut whole).map_err(|error| {
+        Fault::new(Cause::Garbled, format!("{server} sent a compressed body that is no gzip: {error}"), "")
+    })?;
+    if whole.len() > limit { Err(too_large(server, limit)) } else { Ok(Bytes::from(whole)) }
+}
+
+fn too_large(server: &str, limit: usize) -> Fault {
+    let what = format!("{server} sent more than {} KiB, which is not what was asked for", limit >> 10);
+    Fault::new(Cause::Garbled, what, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(data: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn every_member_is_inflated_and_bombs_are_not() {
+        let two = [gzip(b"one "), gzip(b"two")].concat();
+        assert_eq!(inflate(&two, 100, "s").unwrap(), Bytes::from_static(b"one two"));
+        let bomb = gzip(&vec![0; 10 << 20]);
+        assert!(bomb.len() < 100_000);
+        assert_eq!(inflate(&bomb, 1 << 20, "s").unwrap_err().cause, Cause::Garbled);
+        assert_eq!(inflate(b"plain", 100, "s").unwrap_err().cause, Cause::Garbled);
+    }
+
+    #[test]
+    fn a_status_is_read_and_made_harmless() {
+        let said =
+            read_status(br#"{"kind":"Status","message":"no\u001b[2J","reason":"Forbidden","code":403}"#);
+        assert_eq!(said.message, "no␛[2J");
+        assert_eq!(said.reason, "Forbidden");
+        assert_eq!(read_status(b"upstream connect error\n").message, "upstream connect error");
+        assert_eq!(read_status(br#"{"message":null}"#), StatusMessage::default());
+    }
+}
