@@ -9,10 +9,17 @@
 //! try again is the caller's business, who knows what is on the screen.
 
 mod faults;
+pub mod kubeconfig;
+mod proxy;
 mod request;
 mod response;
 mod session;
+mod target;
+mod tier;
 
+pub use kubeconfig::{Found, Looked, Sources, find_clusters};
 pub use request::Request;
 pub use response::{Body, Response, StatusMessage};
 pub use session::Session;
+pub use target::{ClusterTarget, Connection};
+pub use tier::tier_by_name;

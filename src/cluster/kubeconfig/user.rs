@@ -1,0 +1,143 @@
+//! From a context to a connection: the user's half.
+
+use std::sync::Arc;
+
+use kube::config::{AuthInfo, Cluster, ExecAuthCluster, ExecConfig, ExecInteractiveMode};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::connect::{MEND, Wrong, certificates, pem, readable};
+use super::merge::Entry;
+use crate::cluster::target::{Auth, Identity, Impersonation, PluginSpec};
+
+/// Who we are to a server.
+pub(super) struct User {
+    pub(super) auth: Auth,
+    pub(super) identity: Option<Identity>,
+    pub(super) impersonation: Option<Impersonation>,
+}
+
+impl Default for User {
+    fn default() -> User {
+        User { auth: Auth::Nothing, identity: None, impersonation: None }
+    }
+}
+
+pub(super) fn resolve(user: &Entry<'_, AuthInfo>, cluster: &Entry<'_, Cluster>) -> Result<User, Wrong> {
+    Ok(User {
+        auth: auth(user, cluster)?,
+        identity: identity(user)?,
+        impersonation: impersonation(user.entry)?,
+    })
+}
+
+/// Like kubectl: a token before a plugin, and more than one of token, password, plugin and
+/// provider only where the order is clear.
+fn auth(user: &Entry<'_, AuthInfo>, cluster: &Entry<'_, Cluster>) -> Result<Auth, Wrong> {
+    let info = user.entry;
+    let given = |secret: &Option<SecretString>| secret.clone().filter(|s| !s.expose_secret().is_empty());
+    let token = given(&info.token);
+    let name = info.username.clone().filter(|n| !n.is_empty());
+    if name.is_some() && (token.is_some() || info.token_file.is_some()) {
+        return Err(("its user has both a token and a password".to_owned(), MEND));
+    }
+    if let Some(path) = info.token_file.as_deref().filter(|p| !p.is_empty()) {
+        return Ok(Auth::TokenFile { path: user.file.path(path), fallback: token });
+    }
+    if let Some(token) = token {
+        return Ok(Auth::Token(token));
+    }
+    if let Some(name) = name {
+        let password = info.password.clone().unwrap_or_else(|| SecretString::from(String::new()));
+        return Ok(Auth::Basic { user: name, password });
+    }
+    if let Some(exec) = &info.exec {
+        return Ok(Auth::Plugin(Arc::new(plugin(exec, user, cluster)?)));
+    }
+    if let Some(provider) = &info.auth_provider {
+        let what = format!("its user logs in with auth-provider {}, which is not supported", provider.name);
+        return Err((what, "use the provider's exec plugin: kubelogin, gke-gcloud-auth-plugin, …"));
+    }
+    Ok(Auth::Nothing)
+}
+
+fn identity(user: &Entry<'_, AuthInfo>) -> Result<Option<Identity>, Wrong> {
+    let (info, file) = (user.entry, user.file);
+    let certificate = pem(
+        "client-certificate",
+        info.client_certificate_data.as_deref(),
+        info.client_certificate.as_deref(),
+        file,
+    )?;
+    let key_data = info.client_key_data.as_ref().map(ExposeSecret::expose_secret);
+    let key = pem("client-key", key_data, info.client_key.as_deref(), file)?;
+    let (certificate, key) = match (certificate, key) {
+        (None, None) => return Ok(None),
+        (Some(certificate), Some(key)) => (certificate, key),
+        (Some(_), None) => return Err(("its user has a client certificate and no key".to_owned(), MEND)),
+        (None, Some(_)) => return Err(("its user has a client key and no certificate".to_owned(), MEND)),
+    };
+    certificates("client-certificate", readable("client-certificate", &certificate)?.expose_secret())?;
+    let data = readable("client-key", &key)?;
+    if PrivateKeyDer::from_pem_slice(data.expose_secret()).is_err() {
+        return Err(("client-key holds no private key in PEM form (PKCS8, PKCS1 or SEC1)".to_owned(), MEND));
+    }
+    Ok(Some(Identity { certificate, key }))
+}
+
+fn impersonation(info: &AuthInfo) -> Result<Option<Impersonation>, Wrong> {
+    let user = info.impersonate.clone().unwrap_or_default();
+    let mut extra: Vec<_> = info.impersonate_user_extra.clone().unwrap_or_default().into_iter().collect();
+    extra.sort();
+    let groups = info.impersonate_groups.clone().unwrap_or_default();
+    let uid = info.impersonate_uid.clone().filter(|uid| !uid.is_empty());
+    if user.is_empty() {
+        let others = uid.is_some() || !groups.is_empty() || !extra.is_empty();
+        let wrong = ("its user impersonates a group, uid or extra without a user (as)".to_owned(), MEND);
+        return if others { Err(wrong) } else { Ok(None) };
+    }
+    Ok(Some(Impersonation { user, uid, groups, extra }))
+}
+
+fn plugin(
+    exec: &ExecConfig,
+    user: &Entry<'_, AuthInfo>,
+    cluster: &Entry<'_, Cluster>,
+) -> Result<PluginSpec, Wrong> {
+    let command = exec.command.as_deref().filter(|c| !c.is_empty());
+    let command = command.ok_or_else(|| ("its credential plugin names no command".to_owned(), MEND))?;
+    let api_version = match exec.api_version.as_deref() {
+        Some("client.authentication.k8s.io/v1") => "client.authentication.k8s.io/v1",
+        Some("client.authentication.k8s.io/v1beta1") => "client.authentication.k8s.io/v1beta1",
+        other => {
+            let what = format!(
+                "its credential plugin speaks apiVersion {}, which is neither v1 nor v1beta1",
+                other.unwrap_or("(none)")
+            );
+            return Err((what, "fetch the kubeconfig again with a newer tool"));
+        }
+    };
+    let variable = |entry: &std::collections::HashMap<String, String>| {
+        Some((entry.get("name")?.clone(), entry.get("value").cloned().unwrap_or_default()))
+    };
+    Ok(PluginSpec {
+        command: user.file.command(command),
+        args: exec.args.clone().unwrap_or_default(),
+        env: exec.env.iter().flatten().filter_map(variable).collect(),
+        api_version,
+        cluster: exec.provide_cluster_info.then(|| cluster_info(cluster)).transpose()?,
+        needs_person: exec.interactive_mode == Some(ExecInteractiveMode::Always),
+        install_hint: exec.install_hint.clone().unwrap_or_default(),
+    })
+}
+
+/// What a plugin with `provideClusterInfo` is told of the cluster.
+fn cluster_info(cluster: &Entry<'_, Cluster>) -> Result<String, Wrong> {
+    let mut resolved = cluster.entry.clone();
+    resolved.certificate_authority =
+        resolved.certificate_authority.map(|path| cluster.file.path(&path).display().to_string());
+    let info = ExecAuthCluster::try_from(&resolved).ok();
+    info.and_then(|info| serde_json::to_string(&info).ok())
+        .ok_or_else(|| ("certificate-authority cannot be read for its credential plugin".to_owned(), MEND))
+}

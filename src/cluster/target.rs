@@ -1,0 +1,180 @@
+//! Targets: the clusters that a kubeconfig names, and how to reach each. Nothing is connected yet.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use http::Uri;
+use hyper_util::client::proxy::matcher::Intercept;
+use secrecy::{SecretSlice, SecretString};
+
+use crate::model::{Badge, ClusterId, ClusterInfo, Fault, Text};
+
+/// One cluster to show: who it is, and how to reach it.
+#[derive(Clone, Debug)]
+pub struct ClusterTarget {
+    /// Its id: its place in the list.
+    pub id: ClusterId,
+    /// What is known before it answers. When [`ClusterInfo::broken`] is set, there is no connection.
+    pub info: ClusterInfo,
+    /// How to reach it; `None` for a broken entry.
+    pub connection: Option<Arc<Connection>>,
+}
+
+/// How to reach a cluster and who we are there. It prints without secrets.
+#[derive(Debug)]
+pub struct Connection {
+    /// Scheme, host, port and the path before every path.
+    pub(super) server: Uri,
+    pub(super) trust: Trust,
+    /// The name in the certificate, when it is not the host.
+    pub(super) tls_server_name: Option<String>,
+    pub(super) identity: Option<Identity>,
+    pub(super) auth: Auth,
+    pub(super) impersonation: Option<Impersonation>,
+    pub(super) proxy: Option<Intercept>,
+    /// Whether answers may be compressed.
+    pub(super) compression: bool,
+}
+
+/// Which certificates are believed.
+#[derive(Debug)]
+pub(super) enum Trust {
+    /// Those that the operating system trusts.
+    System,
+    /// Those of this CA.
+    Ca(Pem),
+    /// Any.
+    Anything,
+}
+
+/// Certificates or keys in PEM, as data or in a file that may be renewed while we run.
+#[derive(Debug)]
+pub(super) enum Pem {
+    Data(SecretSlice<u8>),
+    File(PathBuf),
+}
+
+/// Who we are, by certificate.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) certificate: Pem,
+    pub(super) key: Pem,
+}
+
+/// Who we are, by header.
+#[derive(Debug)]
+pub(super) enum Auth {
+    /// Nobody, or whoever the certificate says.
+    Nothing,
+    Token(SecretString),
+    /// Read again each minute; the fallback is for a file that cannot be read.
+    TokenFile {
+        path: PathBuf,
+        fallback: Option<SecretString>,
+    },
+    Basic {
+        user: String,
+        password: SecretString,
+    },
+    Plugin(Arc<PluginSpec>),
+}
+
+/// Whom requests are made as (`Impersonate-…` headers).
+#[derive(Debug, Default)]
+pub(super) struct Impersonation {
+    pub(super) user: String,
+    pub(super) uid: Option<String>,
+    pub(super) groups: Vec<String>,
+    pub(super) extra: Vec<(String, Vec<String>)>,
+}
+
+/// A credential plugin: what is run. Equal specifications share one run.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct PluginSpec {
+    /// A name to be found in `PATH`, or an absolute path.
+    pub(super) command: String,
+    pub(super) args: Vec<String>,
+    pub(super) env: Vec<(String, String)>,
+    /// `client.authentication.k8s.io/v1` or `…/v1beta1`.
+    pub(super) api_version: &'static str,
+    /// `spec.cluster` as JSON, when the plugin wants it.
+    pub(super) cluster: Option<String>,
+    /// It cannot work without a person at the terminal.
+    pub(super) needs_person: bool,
+    /// What the kubeconfig says to do when the command is missing.
+    pub(super) install_hint: String,
+}
+
+/// Arguments and environment may hold secrets: only the command is printed.
+impl fmt::Debug for PluginSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginSpec").field("command", &self.command).finish_non_exhaustive()
+    }
+}
+
+impl PluginSpec {
+    /// The command without its folder, for people.
+    pub(super) fn name(&self) -> &str {
+        self.command.rsplit('/').next().unwrap_or(&self.command)
+    }
+}
+
+impl Connection {
+    /// Host and port, as faults name the server.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let port = self.port();
+        match self.server.host() {
+            Some(host) => format!("{host}:{port}"),
+            None => self.server.to_string(),
+        }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.server.port_u16().unwrap_or(if self.is_tls() { 443 } else { 80 })
+    }
+
+    pub(super) fn is_tls(&self) -> bool {
+        self.server.scheme_str() != Some("http")
+    }
+
+    /// What is peculiar about the connection and must be seen.
+    #[must_use]
+    pub fn badges(&self) -> Vec<Badge> {
+        let mut badges = Vec::new();
+        if !self.is_tls() {
+            badges.push(Badge::PlainHttp);
+        } else if matches!(self.trust, Trust::Anything) {
+            badges.push(Badge::SkipVerify);
+        }
+        if let Some(as_whom) = &self.impersonation {
+            badges.push(Badge::Impersonating(Text::clean(&as_whom.user)));
+        }
+        if let Some(proxy) = &self.proxy {
+            badges.push(Badge::Proxy(Text::clean(proxy.uri().authority().map_or("", |a| a.as_str()))));
+        }
+        badges
+    }
+}
+
+impl Pem {
+    /// The bytes, read anew when they are in a file.
+    pub(super) fn read(&self) -> std::io::Result<SecretSlice<u8>> {
+        use secrecy::ExposeSecret;
+        match self {
+            Pem::Data(data) => Ok(data.expose_secret().to_vec().into()),
+            Pem::File(path) => Ok(std::fs::read(path)?.into()),
+        }
+    }
+}
+
+impl ClusterTarget {
+    pub(super) fn broken(info: ClusterInfo, fault: Fault) -> ClusterTarget {
+        ClusterTarget {
+            id: ClusterId(0),
+            info: ClusterInfo { broken: Some(fault), ..info },
+            connection: None,
+        }
+    }
+}
