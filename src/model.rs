@@ -34,6 +34,6 @@ pub use problem::{Problem, Source};
 pub use quantity::Resources;
 pub use record::*;
 pub use rows::{Place, Rows};
-pub use signal::{CostChange, Direction, Signal, Symptom, SymptomCause, Tone};
+pub use signal::{CostChange, Direction, Happening, NodeChange, Signal, Symptom, SymptomCause, Tone};
 pub use text::Text;
 pub use time::{Span, Time};

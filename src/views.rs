@@ -15,4 +15,4 @@ mod snapshot;
 
 pub use scope::{Scope, grouping};
 pub use sheet::{Chart, Evidence, EvidenceLine, RowId, Sheet, SheetRow};
-pub use snapshot::{Observer, Rule, Snapshot};
+pub use snapshot::{Observer, PriceOf, Rule, Snapshot};

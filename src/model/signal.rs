@@ -2,6 +2,43 @@
 
 use super::{ClusterId, Kind, Money, ObjectKey, Span, Text, Time};
 
+/// What a signal is, in terms that views group, pair and count by. The rest of it is for people.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Happening {
+    /// Something happened to a node.
+    Node {
+        /// What.
+        change: NodeChange,
+        /// Its pool; empty when nothing names it.
+        pool: Text,
+        /// Its instance type; empty when nothing names it.
+        machine: Text,
+        /// Its zone; empty when nothing names it.
+        zone: Text,
+        /// Whether it is a spot node.
+        spot: bool,
+    },
+    /// The replicas that a workload or its autoscaler wants changed, or reached a bound.
+    Replicas,
+    /// An event of the cluster said so; this is its reason: `TriggeredScaleUp`.
+    Event(Text),
+}
+
+/// What happened to a node.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeChange {
+    /// It joined.
+    Added,
+    /// It left.
+    Removed,
+    /// It became ready.
+    Ready,
+    /// It stopped being ready.
+    NotReady,
+}
+
 /// Something that happened and moved capacity, replicas or money.
 #[derive(Clone, PartialEq, Debug, serde::Serialize)]
 pub struct Signal {
@@ -9,6 +46,8 @@ pub struct Signal {
     pub at: Time,
     /// The cluster.
     pub cluster: ClusterId,
+    /// What it is.
+    pub happening: Happening,
     /// Which way.
     pub direction: Direction,
     /// How bad.

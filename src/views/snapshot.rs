@@ -1,6 +1,12 @@
 //! The snapshot, and the traits by which rules and observers take part in the fold.
 
-use crate::model::{Cluster, Fleet, Record, Signal, Symptom, Time};
+use std::sync::Arc;
+
+use crate::model::{Cluster, ClusterInfo, Fleet, Node, Price, Record, Signal, Symptom, Time};
+
+/// What a node of a cluster costs. The store folds by it and observers price events with it, so
+/// both always agree.
+pub type PriceOf = Arc<dyn Fn(&ClusterInfo, &Node) -> Price + Send + Sync>;
 
 /// The fleet at one moment, immutable and cheap to clone behind an `Arc`.
 #[derive(Clone, Debug)]
@@ -28,9 +34,11 @@ pub trait Rule: Send + Sync {
 }
 
 /// Says what happened when one object changed. The store tells each observer about every change
-/// after a kind's first list.
+/// after a kind's first list; of events it tells from the first list on, because an event speaks
+/// of its own time. A signal that is already in the ring is not added again.
 pub trait Observer: Send + Sync {
     /// Appends what happened; `before` is `None` for a new object, `after` for one that is gone.
+    /// `cluster` is as it was before this change.
     fn observe(
         &self,
         cluster: &Cluster,
