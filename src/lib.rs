@@ -66,5 +66,6 @@ pub mod config;
 pub mod kinds;
 pub mod model;
 pub mod operations;
+pub mod store;
 pub mod ui;
 pub mod views;

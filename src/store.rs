@@ -1,0 +1,118 @@
+//! The store: the one owner of the fleet.
+//!
+//! Rank 3. A pure reducer: [`Store::apply`] takes one [`Delta`], [`Store::snapshot`] hands out what
+//! is known. [`run`] is the task around it: it drains deltas and publishes at most ten times a
+//! second. Nobody ever sees half a list: pages are kept aside until the list is complete, and then
+//! only what really changed is applied, so that totals, symptoms and signals are folds over real
+//! changes. No object goes back to an older version, except after a declared reset.
+
+mod interner;
+mod list;
+pub mod load;
+mod ring;
+mod state;
+mod task;
+mod totals;
+
+pub use task::{PUBLISH_EVERY, run};
+
+use std::sync::Arc;
+
+use crate::model::{Change, ClusterId, ClusterInfo, Delta, Fleet, LinkState, Span, Time};
+use crate::views::{Observer, PriceOf, Rule, Snapshot};
+use state::State;
+
+/// How far apart the samples of a cluster's series are.
+pub const SAMPLE_EVERY: Span = Span::from_seconds(60);
+
+/// How many samples are kept: a day.
+pub const SAMPLES: usize = 24 * 60;
+
+/// How many signals of a cluster are kept.
+pub const SIGNALS: usize = 2000;
+
+/// How many events of a cluster are kept, the newest.
+pub const EVENTS: usize = 5000;
+
+/// What is derived with every change. Integrations add their rules and observers here.
+pub struct Derive {
+    /// They say what is wrong with a record; the worst answer is kept.
+    pub rules: Vec<Box<dyn Rule>>,
+    /// They say what happened.
+    pub observers: Vec<Box<dyn Observer>>,
+    /// What a node costs.
+    pub price: PriceOf,
+}
+
+/// Everything known of the fleet, and its only owner.
+pub struct Store {
+    clusters: Vec<State>,
+    derive: Derive,
+    sequence: u64,
+    changed: bool,
+    urgent: bool,
+}
+
+impl Store {
+    /// A store of clusters of which nothing is known yet; the place in the list is the
+    /// [`ClusterId`].
+    #[must_use]
+    pub fn new(clusters: impl IntoIterator<Item = Arc<ClusterInfo>>, now: Time, derive: Derive) -> Store {
+        let mut store = Store { clusters: Vec::new(), derive, sequence: 0, changed: true, urgent: true };
+        for info in clusters {
+            store.add(info, now);
+        }
+        store
+    }
+
+    /// Adds a cluster that was found later. `None` when there are 65,536 already.
+    pub fn add(&mut self, info: Arc<ClusterInfo>, now: Time) -> Option<ClusterId> {
+        let id = ClusterId(u16::try_from(self.clusters.len()).ok()?);
+        self.clusters.push(State::new(id, info, now));
+        self.changed = true;
+        Some(id)
+    }
+
+    /// Takes one delta. A delta of a cluster that is not in the fleet is dropped.
+    pub fn apply(&mut self, delta: Delta) {
+        let Some(state) = self.clusters.get_mut(usize::from(delta.cluster.0)) else { return };
+        // The first sign of a cluster is what a person waits for at start.
+        if let Change::Link(new) = &delta.change {
+            let old = &state.cluster().link;
+            let first_try = old.state == LinkState::Waiting && old.tries == 0;
+            self.urgent |= old.heard.is_none() && (first_try || new.heard.is_some());
+        }
+        self.changed |= state.apply(&self.derive, delta.change, delta.at);
+    }
+
+    /// Takes a sample of every cluster that is due for one.
+    pub fn tick(&mut self, now: Time) {
+        for state in &mut self.clusters {
+            self.changed |= state.sample(now);
+        }
+    }
+
+    /// Whether anything changed since the last snapshot.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Whether something changed since the last snapshot that should be seen at once.
+    #[must_use]
+    pub fn urgent(&self) -> bool {
+        self.urgent
+    }
+
+    /// What is known now. Clusters that did not change since the last snapshot are shared with it.
+    pub fn snapshot(&mut self, now: Time) -> Snapshot {
+        self.sequence += 1;
+        self.changed = false;
+        self.urgent = false;
+        let clusters = self.clusters.iter().map(|state| state.cluster().clone()).collect();
+        Snapshot::new(now, self.sequence, Fleet { clusters })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,353 @@
+//! One cluster in the store: its records, where they are, and what is folded from them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::interner::Interner;
+use super::list::{List, Newer};
+use super::totals::Counts;
+use super::{Derive, EVENTS, SAMPLE_EVERY, SAMPLES, ring};
+use crate::model::{
+    Change, Cluster, ClusterId, ClusterInfo, Kind, Link, LinkState, Place, Record, Sample, Symptom, Table,
+    Time, Uid, Usage, Version,
+};
+
+/// One cluster in the store.
+pub(super) struct State {
+    /// What snapshots share; copied by the first change after one.
+    cluster: Arc<Cluster>,
+    /// Where each object is, by kind.
+    index: Vec<FxHashMap<Uid, Place>>,
+    /// Lists that are coming in, by kind.
+    lists: Vec<Option<List>>,
+    /// Events by time, for dropping the oldest.
+    events: BTreeSet<(Time, Uid)>,
+    counts: Counts,
+    pool: Interner,
+}
+
+impl State {
+    pub(super) fn new(id: ClusterId, info: Arc<ClusterInfo>, now: Time) -> State {
+        State {
+            cluster: Arc::new(Cluster::new(id, info, now)),
+            index: vec![FxHashMap::default(); Kind::COUNT],
+            lists: Kind::ALL.iter().map(|_| None).collect(),
+            events: BTreeSet::new(),
+            counts: Counts::default(),
+            pool: Interner::default(),
+        }
+    }
+
+    pub(super) fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    fn cluster_mut(&mut self) -> &mut Cluster {
+        Arc::make_mut(&mut self.cluster)
+    }
+
+    pub(super) fn list(&mut self, kind: Kind) -> &mut Option<List> {
+        &mut self.lists[kind.index()]
+    }
+
+    pub(super) fn table(&mut self, kind: Kind) -> &mut Table {
+        &mut self.cluster_mut().tables[kind.index()]
+    }
+
+    pub(super) fn known(&self, kind: Kind, uid: Uid) -> Option<&Arc<Record>> {
+        let place = self.index[kind.index()].get(&uid)?;
+        self.cluster.table(kind).rows.get(*place)
+    }
+
+    pub(super) fn uids(&self, kind: Kind) -> Vec<Uid> {
+        self.index[kind.index()].keys().copied().collect()
+    }
+
+    pub(super) fn sweep(&mut self) {
+        self.pool.sweep();
+    }
+
+    /// Applies one change; says whether a reader could see a difference.
+    pub(super) fn apply(&mut self, derive: &Derive, change: Change, at: Time) -> bool {
+        let generation = self.cluster.generation;
+        match change {
+            Change::Begin(kind) => *self.list(kind) = Some(List::default()),
+            Change::Page(kind, records) => self.page(kind, records),
+            Change::Bookmark(kind, version) => self.bookmark(kind, version),
+            Change::Upsert(record) => self.upsert(derive, *record, at),
+            Change::Gone(kind, uid, version) => self.gone(derive, kind, uid, version, at),
+            Change::Synced(kind, version) => {
+                self.swap(derive, kind, version, at);
+                self.cluster_mut().generation += 1;
+            }
+            Change::Reset => self.reset(at),
+            Change::Link(_)
+            | Change::Server { .. }
+            | Change::Login(_)
+            | Change::KindLink(..)
+            | Change::Usage(_)
+            | Change::Unreadable(..) => self.tell(change, at),
+        }
+        self.cluster.generation != generation
+    }
+
+    /// What is not about objects. Saying the same again changes nothing.
+    fn tell(&mut self, change: Change, at: Time) {
+        let cluster = self.cluster_mut();
+        let changed = match change {
+            Change::Link(link) => set(&mut cluster.link, link),
+            Change::Server { version, served, badges } => {
+                let news =
+                    cluster.version != version || *cluster.served != *served || cluster.badges != badges;
+                cluster.version = version;
+                cluster.served = Arc::new(*served);
+                cluster.badges = badges;
+                news
+            }
+            Change::Login(login) => set(&mut cluster.login, login),
+            Change::KindLink(kind, link) => set(&mut cluster.tables[kind.index()].link, link),
+            Change::Unreadable(kind, count) => set(&mut cluster.tables[kind.index()].unreadable, count),
+            Change::Usage(usage) => {
+                cluster.usage = Arc::<Usage>::from(usage);
+                cluster.usage_at = Some(at);
+                true
+            }
+            _ => false,
+        };
+        cluster.generation += u64::from(changed);
+    }
+
+    fn page(&mut self, kind: Kind, records: Vec<Record>) {
+        let pool = &mut self.pool;
+        let Some(list) = &mut self.lists[kind.index()] else { return };
+        for mut record in records {
+            if record.kind() == kind && !record.meta().uid.is_none() {
+                record.share(pool);
+                list.add(Arc::new(record));
+            }
+        }
+    }
+
+    fn bookmark(&mut self, kind: Kind, version: Version) {
+        if version > self.cluster.table(kind).version {
+            self.table(kind).version = version;
+        }
+    }
+
+    fn upsert(&mut self, derive: &Derive, mut record: Record, at: Time) {
+        let kind = record.kind();
+        let (uid, version) = (record.meta().uid, record.meta().version);
+        if uid.is_none() {
+            return;
+        }
+        if self.outdated(kind, uid, version) {
+            self.table(kind).refused += 1;
+            self.cluster_mut().generation += 1;
+            return;
+        }
+        if let Some(list) = self.list(kind) {
+            list.came(uid);
+        }
+        if self.known(kind, uid).is_some_and(|known| **known == record) {
+            return;
+        }
+        record.share(&mut self.pool);
+        self.put(derive, Arc::new(record), at);
+        self.bookmark(kind, version);
+        self.cluster_mut().generation += 1;
+        self.pool.sweep_if_grown();
+    }
+
+    fn gone(&mut self, derive: &Derive, kind: Kind, uid: Uid, version: Version, at: Time) {
+        if self
+            .known(kind, uid)
+            .is_some_and(|known| version.0 != 0 && known.meta().version.newer_than(version))
+        {
+            self.table(kind).refused += 1;
+            self.cluster_mut().generation += 1;
+            return;
+        }
+        if let Some(list) = self.list(kind) {
+            list.gone(uid, version);
+        }
+        self.bookmark(kind, version);
+        if self.index[kind.index()].contains_key(&uid) {
+            self.remove(derive, kind, uid, at);
+            self.cluster_mut().generation += 1;
+        }
+    }
+
+    /// Whether this reading is older than what is known. Of an object that is not here it is known
+    /// that it was not there at the table's version: objects do not come back under their uid, so a
+    /// reading no newer than that is a replay.
+    fn outdated(&self, kind: Kind, uid: Uid, version: Version) -> bool {
+        if version.0 == 0 {
+            return false;
+        }
+        let table = self.cluster.table(kind);
+        match self.known(kind, uid) {
+            Some(known) => known.meta().version.newer_than(version),
+            None => table.synced.is_some() && version <= table.version,
+        }
+    }
+
+    /// Puts a record where it belongs and folds the difference.
+    pub(super) fn put(&mut self, derive: &Derive, record: Arc<Record>, at: Time) {
+        let (kind, uid) = (record.kind(), record.meta().uid);
+        let before = self.known(kind, uid).cloned();
+        self.derived(derive, before.as_deref(), Some(&record), at);
+        if kind == Kind::Event {
+            self.order_event(before.as_deref(), &record);
+        }
+        let rows = &mut Arc::make_mut(&mut self.cluster).tables[kind.index()].rows;
+        match self.index[kind.index()].get(&uid) {
+            Some(place) => {
+                rows.replace(*place, record);
+            }
+            None => {
+                let place = rows.insert(record);
+                self.index[kind.index()].insert(uid, place);
+            }
+        }
+        while self.events.len() > EVENTS
+            && let Some((_, oldest)) = self.events.pop_first()
+        {
+            self.forget(Kind::Event, oldest);
+        }
+    }
+
+    /// Removes a record and folds the difference.
+    pub(super) fn remove(&mut self, derive: &Derive, kind: Kind, uid: Uid, at: Time) {
+        let Some(before) = self.known(kind, uid).cloned() else { return };
+        self.derived(derive, Some(&before), None, at);
+        if kind == Kind::Event {
+            self.events.remove(&(event_time(&before), uid));
+        }
+        self.forget(kind, uid);
+    }
+
+    fn forget(&mut self, kind: Kind, uid: Uid) {
+        if let Some(place) = self.index[kind.index()].remove(&uid) {
+            self.table(kind).rows.remove(place);
+        }
+    }
+
+    fn order_event(&mut self, before: Option<&Record>, after: &Record) {
+        if let Some(before) = before {
+            self.events.remove(&(event_time(before), before.meta().uid));
+        }
+        self.events.insert((event_time(after), after.meta().uid));
+    }
+
+    /// Totals, symptoms and signals of one change, all asked before the rows change.
+    fn derived(&mut self, derive: &Derive, before: Option<&Record>, after: Option<&Record>, at: Time) {
+        let Some(uid) = after.or(before).map(|r| r.meta().uid) else { return };
+        let kind = after.or(before).map(Record::kind);
+        let worst = |r: &Record| {
+            let found = derive.rules.iter().filter_map(|rule| rule.symptom(&self.cluster, r, at));
+            found.reduce(|a, b| if b.tone > a.tone { b } else { a })
+        };
+        let symptom = after.and_then(worst);
+        let mut signals = Vec::new();
+        let listed = kind.is_some_and(|k| k == Kind::Event || self.cluster.table(k).synced.is_some());
+        if listed {
+            for observer in &derive.observers {
+                observer.observe(&self.cluster, before, after, at, &mut signals);
+            }
+        }
+        self.keep_symptom(uid, symptom);
+        let cluster = Arc::make_mut(&mut self.cluster);
+        for signal in signals {
+            ring::add(&mut cluster.signals, signal);
+        }
+        self.counts.fold(cluster, before, after, &derive.price);
+    }
+
+    /// A symptom that stays keeps its beginning: a container in a crash loop starts anew every few
+    /// minutes, and what people ask is since when it loops.
+    fn keep_symptom(&mut self, uid: Uid, symptom: Option<Symptom>) {
+        let old = self.cluster.symptoms.get(&uid);
+        let symptom = symptom.map(|mut new| {
+            if let Some(old) = old.filter(|old| old.cause == new.cause) {
+                new.since = new.since.min(old.since);
+                new.counts_from = new.counts_from.min(old.counts_from);
+            }
+            new
+        });
+        if old == symptom.as_ref() {
+            return;
+        }
+        let symptoms = Arc::make_mut(&mut self.cluster_mut().symptoms);
+        match symptom {
+            Some(symptom) => symptoms.insert(uid, symptom),
+            None => symptoms.remove(&uid),
+        };
+    }
+
+    /// It is another cluster, or an older state of it: only what the connection says of itself stays.
+    fn reset(&mut self, at: Time) {
+        let old = self.cluster.clone();
+        let mut fresh = State::new(old.id, old.info.clone(), at);
+        let cluster = fresh.cluster_mut();
+        cluster.link = old.link.clone();
+        cluster.login = old.login.clone();
+        cluster.badges = old.badges.clone();
+        cluster.version = old.version.clone();
+        cluster.served = old.served.clone();
+        cluster.generation = old.generation + 1;
+        for (new, old) in cluster.tables.iter_mut().zip(&old.tables) {
+            new.link = void(&old.link, at);
+        }
+        *self = fresh;
+    }
+
+    /// Takes a sample if this minute has none yet; says whether it did.
+    pub(super) fn sample(&mut self, now: Time) -> bool {
+        let last = self.cluster.series.samples.last();
+        let nodes = self.cluster.table(Kind::Node);
+        // Figures of a cluster that does not answer are no measurement of this minute.
+        let measured = nodes.synced.is_some() && !self.cluster.link.stale(now);
+        let minute = |time: Time| time.millis().div_euclid(SAMPLE_EVERY.millis());
+        if !measured || last.is_some_and(|s| minute(s.at) >= minute(now)) {
+            return false;
+        }
+        let cluster = self.cluster_mut();
+        let totals = &cluster.totals;
+        let sample = Sample {
+            at: now,
+            nodes: totals.nodes_ready,
+            pods: totals.pods_ready,
+            pending: totals.pods_pending,
+            rate: totals.cost.rate,
+        };
+        let samples = &mut Arc::make_mut(&mut cluster.series).samples;
+        samples.push(sample);
+        if samples.len() > SAMPLES {
+            samples.remove(0);
+        }
+        cluster.generation += 1;
+        true
+    }
+}
+
+/// A watch's link after a reset: what came over it before is void, so it has no age.
+fn void(link: &Link, at: Time) -> Link {
+    match link.state {
+        LinkState::Denied | LinkState::Missing => link.clone(),
+        _ => Link::waiting(at),
+    }
+}
+
+fn set<T: PartialEq>(place: &mut T, value: T) -> bool {
+    let changed = *place != value;
+    *place = value;
+    changed
+}
+
+/// When an event last happened, as far as it says.
+pub(super) fn event_time(record: &Record) -> Time {
+    let said = record.event().and_then(|e| e.last.or(e.first));
+    said.or(record.meta().created).unwrap_or(Time::from_millis(1))
+}

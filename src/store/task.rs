@@ -1,0 +1,137 @@
+//! The task that owns the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::Store;
+use crate::model::{Delta, Time};
+use crate::views::Snapshot;
+
+/// How far apart publishes are at least.
+pub const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+
+/// How often it is asked whether a sample is due. Nothing is published when none is.
+const TICK: Duration = Duration::from_secs(10);
+
+/// Deltas taken at one go: some milliseconds of work, so that a publish is never late by more.
+const AT_ONCE: usize = 2048;
+
+/// Runs a store until every sender of deltas is gone; what was left then is published.
+///
+/// Publishes at most every [`PUBLISH_EVERY`] and only when something changed; the first sign of a
+/// cluster is published at once. `clock` says what time it is.
+pub async fn run(
+    mut store: Store,
+    mut deltas: mpsc::Receiver<Delta>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    clock: impl Fn() -> Time,
+) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut batch = Vec::with_capacity(64);
+    let mut publish_at = Instant::now();
+    loop {
+        tokio::select! {
+            biased;
+            () = sleep_until(publish_at), if store.changed() => {
+                snapshots.send_replace(Arc::new(store.snapshot(clock())));
+                publish_at = Instant::now() + PUBLISH_EVERY;
+            }
+            _ = ticks.tick() => store.tick(clock()),
+            taken = deltas.recv_many(&mut batch, AT_ONCE) => {
+                if taken == 0 {
+                    break;
+                }
+                for delta in batch.drain(..) {
+                    store.apply(delta);
+                }
+                if store.urgent() {
+                    publish_at = publish_at.min(Instant::now());
+                }
+            }
+        }
+    }
+    if store.changed() {
+        snapshots.send_replace(Arc::new(store.snapshot(clock())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Change, ClusterId, ClusterInfo, Kind, Link, LinkState, Price, Version};
+    use crate::store::{Derive, load};
+
+    fn now() -> Time {
+        Time::from_seconds(1_000_000)
+    }
+
+    fn start() -> (mpsc::Sender<Delta>, watch::Receiver<Arc<Snapshot>>, tokio::task::JoinHandle<()>) {
+        let derive =
+            Derive { rules: Vec::new(), observers: Vec::new(), price: Arc::new(|_, _| Price::default()) };
+        let mut store = Store::new([Arc::new(ClusterInfo::default())], now(), derive);
+        let (deltas, inbox) = mpsc::channel(16);
+        let (outbox, snapshots) = watch::channel(Arc::new(store.snapshot(now())));
+        (deltas, snapshots, tokio::spawn(run(store, inbox, outbox, now)))
+    }
+
+    fn delta(change: Change) -> Delta {
+        Delta { cluster: ClusterId(0), at: now(), change }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_publishes_ten_times_a_second_at_most_and_only_changes() {
+        let (deltas, mut snapshots, task) = start();
+        let began = Instant::now();
+        let feed = tokio::spawn(async move {
+            for version in 1..=100 {
+                let pod = load::pod(0, version);
+                deltas.send(delta(Change::Upsert(Box::new(pod)))).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            // Nothing to see: no publish.
+            deltas.send(delta(Change::Bookmark(Kind::Pod, Version(5000)))).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        });
+        let mut publishes = 0;
+        while snapshots.changed().await.is_ok() {
+            publishes += 1;
+            let pods = snapshots.borrow_and_update().fleet.clusters[0].pods().count();
+            assert_eq!(pods, 1);
+            assert!(began.elapsed() <= Duration::from_millis(1200));
+        }
+        feed.await.unwrap();
+        task.await.unwrap();
+        assert!((9..=12).contains(&publishes), "{publishes}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_sign_of_a_cluster_is_published_at_once() {
+        let (deltas, mut snapshots, _task) = start();
+        deltas.send(delta(Change::Upsert(Box::new(load::pod(0, 1))))).await.unwrap();
+        snapshots.changed().await.unwrap();
+        snapshots.borrow_and_update();
+        let before = Instant::now();
+        let link = Link { state: LinkState::Live, heard: Some(now()), ..Link::waiting(now()) };
+        deltas.send(delta(Change::Link(link))).await.unwrap();
+        snapshots.changed().await.unwrap();
+        assert!(snapshots.borrow_and_update().fleet.clusters[0].link.live());
+        assert_eq!(before.elapsed(), Duration::ZERO);
+        // From then on it waits for its turn.
+        deltas.send(delta(Change::Link(Link { tries: 1, ..Link::waiting(now()) }))).await.unwrap();
+        snapshots.changed().await.unwrap();
+        assert_eq!(before.elapsed(), PUBLISH_EVERY);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_left_at_the_end_is_published() {
+        let (deltas, snapshots, task) = start();
+        deltas.send(delta(Change::Upsert(Box::new(load::pod(7, 1))))).await.unwrap();
+        drop(deltas);
+        task.await.unwrap();
+        assert_eq!(snapshots.borrow().fleet.clusters[0].pods().count(), 1);
+    }
+}
