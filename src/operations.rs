@@ -6,11 +6,16 @@
 mod arming;
 mod cordon;
 mod declare;
+mod drain;
+mod fit;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod hash;
 mod plan;
 mod recovery;
 mod rules;
 mod run;
+mod selector;
 mod subjects;
 mod words;
 

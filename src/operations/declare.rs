@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Plan, cordon};
+use super::{Plan, cordon, drain};
 use crate::model::{Kind, ObjectKey, Span, Text, Time};
 use crate::views::Snapshot;
 
@@ -67,7 +67,7 @@ impl Options {
 }
 
 /// Every operation, in the order of the menu.
-pub const ALL: &[OperationDecl] = &[cordon::CORDON, cordon::UNCORDON];
+pub const ALL: &[OperationDecl] = &[cordon::CORDON, cordon::UNCORDON, drain::DRAIN];
 
 /// The operation of this id.
 #[must_use]
