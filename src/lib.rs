@@ -69,3 +69,4 @@ pub mod operations;
 pub mod store;
 pub mod ui;
 pub mod views;
+pub mod watch;

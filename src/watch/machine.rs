@@ -1,0 +1,365 @@
+//! The state machine of one watch: (cluster, kind) → list, watch, and what to do when it fails.
+//!
+//! It is pure. Everything that happens is an [`Input`] with the time at which it happened;
+//! everything to be done is an [`Output`]. Chance comes in as a seed. So the rules below are
+//! table tests, and thousands of seeded schedules of faults run in a second.
+//!
+//! | what happens | what follows |
+//! |---|---|
+//! | the list is complete | watch from its version |
+//! | a watch ends after its time | watch again from the last version, at once |
+//! | 410, wherever it comes from | a list from scratch: at once the first time, then with back-off |
+//! | an event that is garbled, of no known type, without a version, or older than the last | the same |
+//! | any other error | back-off, then compare versions, then watch from the last version |
+//! | 403, 401, 404 | ask again after minutes; at once when a person says so |
+//! | 75 s without event or bookmark | compare versions, watch again from the last version |
+//! | the server's version is behind ours | it is another cluster or an older state: start over |
+//!
+//! Back-off grows until a list is complete (for lists) or a stream has been healthy for
+//! [`HEALTHY`] (for watches), never merely because a request was answered: a server that lists
+//! well and breaks every watch is asked as seldom as one that does not answer.
+
+mod backoff;
+mod input;
+mod listing;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+pub use backoff::{Dice, delay};
+pub use input::{Ask, Event, Input, Output, PageEnd, Refusal};
+
+use crate::model::{Change, Fault, Kind, Link, LinkState, Span, Time, Version};
+use listing::Listing;
+
+/// Objects asked for in one page of a list. Paging costs the server nothing (measured), and a
+/// page is what JSON readers and channels hold at once.
+pub const PAGE: u32 = 500;
+
+/// A stream that lived this long, or brought this much time of news, forgives earlier failures.
+pub const HEALTHY: Span = Span::from_seconds(60);
+
+/// After how long without event or bookmark the server is asked for its version. Bookmarks come
+/// about once a minute (`defaultBookmarkFrequency` in the apiserver's cacher).
+pub const SILENCE: Span = Span::from_seconds(75);
+
+/// The longest wait for the next sign of a request or a list before it counts as failed.
+pub const PATIENCE: Span = Span::from_seconds(30);
+
+/// A watch that ends by itself earlier than this has failed, whatever it says.
+const SHORT: Span = Span::from_seconds(10);
+
+/// How often a link's [`Link::heard`] is told anew.
+const TELL: Span = Span::from_seconds(1);
+
+/// One watch.
+#[derive(Debug)]
+pub struct Machine {
+    kind: Kind,
+    dice: Dice,
+    /// The server, or something before it, cannot be asked for protobuf.
+    json: bool,
+    phase: Phase,
+    /// Where a watch goes on; `None` when only a new list helps.
+    resume: Option<Version>,
+    /// The highest version ever seen: the server must never be behind it.
+    highest: Version,
+    /// Whether a list was ever complete, so that something is on screen.
+    shown: bool,
+    /// Whether the server's version must be compared before a watch counts.
+    verify: bool,
+    /// Failures since the last complete list.
+    list_strikes: u32,
+    /// Troubles of the stream since it was last healthy.
+    stream_strikes: u32,
+    /// When something must happen if nothing does.
+    wake: Option<Time>,
+    link: Link,
+    told: Option<Time>,
+    unreadable: u64,
+    /// Events older than the last one: counted, never passed on.
+    older: u64,
+}
+
+/// What the machine is doing.
+#[derive(Debug)]
+enum Phase {
+    /// The cluster does not answer (or did not yet): nothing is asked.
+    Down,
+    /// Waiting for its turn to list.
+    Queued,
+    /// A list is coming in.
+    Listing(Listing),
+    /// The server is asked for its version.
+    Probing,
+    /// A watch was asked for.
+    Opening,
+    /// A watch is open.
+    Watching { since: Time },
+    /// Waiting before the next try.
+    Resting,
+}
+
+impl Machine {
+    /// A watch that has not begun. It begins with [`Input::Up`].
+    #[must_use]
+    pub fn new(kind: Kind, seed: u64, now: Time) -> Machine {
+        Machine {
+            kind,
+            dice: Dice::new(seed),
+            json: false,
+            phase: Phase::Down,
+            resume: None,
+            highest: Version(0),
+            shown: false,
+            verify: false,
+            list_strikes: 0,
+            stream_strikes: 0,
+            wake: None,
+            link: Link::waiting(now),
+            told: None,
+            unreadable: 0,
+            older: 0,
+        }
+    }
+
+    /// The kind that is watched.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// When [`Input::Timer`] is due; it may change with every step.
+    #[must_use]
+    pub fn wake(&self) -> Option<Time> {
+        self.wake
+    }
+
+    /// The health of this watch.
+    #[must_use]
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// How many events came that were older than the one before them.
+    #[must_use]
+    pub fn older(&self) -> u64 {
+        self.older
+    }
+
+    /// Takes one thing that happened and appends what is to be done about it, in order.
+    pub fn step(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Up => self.up(now, out),
+            Input::Down { fault, retry_at, tries } => self.down(now, fault, retry_at, tries, out),
+            Input::Kick => self.kick(now, out),
+            Input::Timer => self.timer(now, out),
+            Input::Admitted => self.admitted(now, out),
+            Input::Opened => self.opened(now, out),
+            Input::Progress => self.progress(now),
+            Input::Records(records) => self.records(now, records, out),
+            Input::Unreadable(count) => self.unreadable(now, count, out),
+            Input::PageEnd(end) => self.page_end(now, end, out),
+            Input::Event(event) => self.event(now, event, out),
+            Input::Ended => self.ended(now, out),
+            Input::Refused(refusal) => self.refused(now, refusal, out),
+            Input::Unacceptable(fault) => self.unacceptable(now, fault, out),
+            Input::Failed(fault) => self.failed(now, fault, out),
+        }
+    }
+
+    fn up(&mut self, now: Time, out: &mut Vec<Output>) {
+        if matches!(self.phase, Phase::Down) {
+            self.proceed(now, out);
+        }
+    }
+
+    fn down(&mut self, now: Time, fault: Fault, retry_at: Option<Time>, tries: u32, out: &mut Vec<Output>) {
+        self.forgive(now);
+        self.stop(out);
+        self.phase = Phase::Down;
+        self.verify = true;
+        self.wake = None;
+        let state = rules::state_of(fault.cause);
+        self.tell_trouble(now, state, fault, retry_at, tries, out);
+    }
+
+    fn kick(&mut self, now: Time, out: &mut Vec<Output>) {
+        if matches!(self.phase, Phase::Resting) {
+            self.proceed(now, out);
+        }
+    }
+
+    fn timer(&mut self, now: Time, out: &mut Vec<Output>) {
+        if self.wake.is_none_or(|wake| now < wake) {
+            return;
+        }
+        match self.phase {
+            Phase::Down | Phase::Queued => self.wake = None,
+            Phase::Resting => self.proceed(now, out),
+            Phase::Listing(_) | Phase::Probing | Phase::Opening => {
+                let fault = rules::too_slow(self.kind);
+                self.failed(now, fault, out);
+            }
+            Phase::Watching { .. } => {
+                self.forgive(now);
+                self.verify = true;
+                self.stop(out);
+                self.proceed(now, out);
+            }
+        }
+    }
+
+    /// Does the next thing on the way to an open watch.
+    fn proceed(&mut self, now: Time, out: &mut Vec<Output>) {
+        self.wake = None;
+        self.link.retry_at = None;
+        let Some(from) = self.resume else {
+            self.phase = Phase::Queued;
+            out.push(Output::Queue);
+            self.tell(now, out);
+            return;
+        };
+        if self.verify {
+            self.phase = Phase::Probing;
+            out.push(Output::Ask { ask: Ask::Probe, json: self.json });
+        } else {
+            self.phase = Phase::Opening;
+            // Random, so that the watches of a fleet do not all end together.
+            let timeout_seconds = 240 + self.dice.below(51);
+            out.push(Output::Ask { ask: Ask::Watch { from, timeout_seconds }, json: self.json });
+        }
+        self.wake = Some(now + PATIENCE);
+        self.tell(now, out);
+    }
+
+    fn opened(&mut self, now: Time, out: &mut Vec<Output>) {
+        match &mut self.phase {
+            Phase::Listing(_) => self.page_opened(now, out),
+            Phase::Probing => self.wake = Some(now + PATIENCE),
+            Phase::Opening => {
+                self.phase = Phase::Watching { since: now };
+                self.wake = Some(now + SILENCE);
+                self.set_state(now, LinkState::Live);
+                self.link.heard = Some(now);
+                self.link.fault = None;
+                self.link.tries = 0;
+                self.tell(now, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn event(&mut self, now: Time, event: Event, out: &mut Vec<Output>) {
+        if !matches!(self.phase, Phase::Watching { .. }) {
+            return;
+        }
+        let kind = self.kind;
+        let version = match &event {
+            Event::Upsert(record) => record.meta().version,
+            Event::Gone(_, version) | Event::Bookmark(version) => *version,
+            Event::Error(refusal) => return self.refused(now, refusal.clone(), out),
+            Event::Garbled(fault) => return self.relist(now, fault.clone(), out),
+        };
+        if version == Version(0) {
+            return self.relist(now, rules::unversioned(kind), out);
+        }
+        // Within one kind a watch delivers in order of versions, so an older event means that
+        // something before us mixes streams up: what it says cannot be sorted in any more.
+        if self.resume.is_some_and(|last| version < last) {
+            self.older += 1;
+            return self.relist(now, rules::out_of_order(kind), out);
+        }
+        self.resume = Some(version);
+        self.highest = self.highest.max(version);
+        self.wake = Some(now + SILENCE);
+        out.push(Output::Tell(match event {
+            Event::Upsert(record) => Change::Upsert(record),
+            Event::Gone(uid, version) => Change::Gone(kind, uid, version),
+            _ => Change::Bookmark(kind, version),
+        }));
+        self.heard(now, out);
+    }
+
+    fn unreadable(&mut self, now: Time, count: u64, out: &mut Vec<Output>) {
+        if count > 0 && !matches!(self.phase, Phase::Probing) {
+            self.unreadable += count;
+            out.push(Output::Tell(Change::Unreadable(self.kind, self.unreadable)));
+            self.heard(now, out);
+        }
+    }
+
+    fn ended(&mut self, now: Time, out: &mut Vec<Output>) {
+        match self.phase {
+            Phase::Watching { since } if since.age(now) >= SHORT => {
+                self.forgive(now);
+                out.push(Output::Stop);
+                self.proceed(now, out);
+            }
+            Phase::Watching { .. } => self.failed(now, rules::ended_early(self.kind), out),
+            Phase::Listing(_) | Phase::Probing | Phase::Opening => {
+                self.failed(now, rules::cut_off(self.kind), out);
+            }
+            Phase::Down | Phase::Queued | Phase::Resting => {}
+        }
+    }
+
+    /// Drops whatever request runs, and the turn to list.
+    fn stop(&mut self, out: &mut Vec<Output>) {
+        match self.phase {
+            Phase::Queued => out.push(Output::Release),
+            Phase::Listing(_) => out.extend([Output::Stop, Output::Release]),
+            Phase::Probing | Phase::Opening | Phase::Watching { .. } => out.push(Output::Stop),
+            Phase::Down | Phase::Resting => {}
+        }
+    }
+
+    /// Forgets earlier troubles of the stream when it has been healthy for long enough.
+    fn forgive(&mut self, now: Time) {
+        if let Phase::Watching { since } = self.phase
+            && since.age(now) >= HEALTHY
+        {
+            self.stream_strikes = 0;
+        }
+    }
+
+    /// Notes a sign of life. While something older is on screen it does not count: the age that
+    /// is shown must be that of what is shown.
+    fn heard(&mut self, now: Time, out: &mut Vec<Output>) {
+        if self.shown && !self.link.live() {
+            return;
+        }
+        self.link.heard = Some(now);
+        if self.told.is_none_or(|told| told.age(now) >= TELL) {
+            self.tell(now, out);
+        }
+    }
+
+    fn set_state(&mut self, now: Time, state: LinkState) {
+        if std::mem::discriminant(&state) != std::mem::discriminant(&self.link.state) {
+            self.link.since = now;
+        }
+        self.link.state = state;
+    }
+
+    fn tell(&mut self, now: Time, out: &mut Vec<Output>) {
+        self.told = Some(now);
+        out.push(Output::Tell(Change::KindLink(self.kind, self.link.clone())));
+    }
+
+    fn tell_trouble(
+        &mut self,
+        now: Time,
+        state: LinkState,
+        fault: Fault,
+        retry_at: Option<Time>,
+        tries: u32,
+        out: &mut Vec<Output>,
+    ) {
+        self.set_state(now, state);
+        self.link.fault = Some(fault);
+        self.link.retry_at = retry_at;
+        self.link.tries = tries;
+        self.tell(now, out);
+    }
+}

@@ -1,0 +1,127 @@
+//! What happens to a watch, and what it wants done.
+
+use crate::model::{Change, Fault, Record, Span, Text, Time, Uid, Version};
+
+/// What happened.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Input {
+    /// The cluster answers: begin, or go on.
+    Up,
+    /// The cluster does not answer: ask nothing until [`Input::Up`].
+    Down {
+        /// Why.
+        fault: Fault,
+        /// When the cluster is tried again.
+        retry_at: Option<Time>,
+        /// How often it was tried in vain.
+        tries: u32,
+    },
+    /// A person wants it tried now.
+    Kick,
+    /// [`Machine::wake`](super::Machine::wake) has come.
+    Timer,
+    /// It is our turn to list, after [`Output::Queue`].
+    Admitted,
+    /// The request was answered with success; its body follows.
+    Opened,
+    /// Bytes of a page came; to be said about once a second while nothing else is.
+    Progress,
+    /// Items of a page.
+    Records(Vec<Record>),
+    /// This many more objects could not be read and were left out.
+    Unreadable(u64),
+    /// A page is complete. The answer to a probe is a page, too.
+    PageEnd(PageEnd),
+    /// An event of the watch.
+    Event(Event),
+    /// The body ended where it may end: behind a frame. A page that ended well is
+    /// [`Input::PageEnd`] instead.
+    Ended,
+    /// The request was answered with an error.
+    Refused(Refusal),
+    /// The request was answered with success, but in no format that we asked for.
+    Unacceptable(Fault),
+    /// The request failed, its body was cut off, or a page made no sense.
+    Failed(Fault),
+}
+
+/// The end of a page.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PageEnd {
+    /// The version of the list; `None` when it was missing or no number.
+    pub version: Option<Version>,
+    /// The token of the next page; `None` on the last.
+    pub token: Option<String>,
+    /// How many items follow on later pages, when the server says.
+    pub remaining: Option<u64>,
+}
+
+/// An event of a watch.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// An object is new or changed. Version 0 is none.
+    Upsert(Box<Record>),
+    /// An object is gone.
+    Gone(Uid, Version),
+    /// Nothing changed up to this version.
+    Bookmark(Version),
+    /// The server ends the watch and says why.
+    Error(Refusal),
+    /// It could not be read, and so may have been anything.
+    Garbled(Fault),
+}
+
+/// An error that the server, or something in its place, answered with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// The HTTP status code; 0 when an error event carried none.
+    pub status: u16,
+    /// `Retry-After`.
+    pub retry_after: Option<Span>,
+    /// What the server says about it.
+    pub message: Text,
+}
+
+/// What is to be done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Output {
+    /// Make this request. No other runs.
+    Ask {
+        /// What for.
+        ask: Ask,
+        /// Ask for JSON alone, never protobuf.
+        json: bool,
+    },
+    /// Drop the request that runs, and its body.
+    Stop,
+    /// Wait for a turn to list, and say [`Input::Admitted`].
+    Queue,
+    /// Give the turn, or the place in the queue, back.
+    Release,
+    /// Tell the store.
+    Tell(Change),
+    /// Only JSON can be had here.
+    JsonOnly,
+    /// It is another cluster, or an older state of it: stop everything, tell
+    /// [`Change::Reset`] and start over.
+    Replaced,
+}
+
+/// What to ask the server for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ask {
+    /// A page of [`PAGE`](super::PAGE) items: the first, or the one behind a token.
+    List {
+        /// The token of the page before.
+        token: Option<String>,
+    },
+    /// A watch with bookmarks.
+    Watch {
+        /// The version up to which everything is known.
+        from: Version,
+        /// When the server is to end it.
+        timeout_seconds: u32,
+    },
+    /// A list of one item, for its version.
+    Probe,
+}

@@ -1,0 +1,159 @@
+//! The initial list: pages of it, and its end.
+
+use super::input::{Ask, Output, PageEnd};
+use super::{Machine, PATIENCE, Phase, rules};
+use crate::model::{Change, LinkState, Record, Span, Time, Version};
+
+/// More pages than any list has: a server whose tokens lead in circles must not be followed.
+const MOST_PAGES: u32 = 20_000;
+
+/// A page that takes longer than this has failed, even if bytes still trickle in.
+const SLOWEST_PAGE: Span = Span::from_seconds(300);
+
+/// A list that is coming in.
+#[derive(Debug)]
+pub(super) struct Listing {
+    /// When the page was asked for.
+    asked: Time,
+    began: bool,
+    pages: u32,
+    got: u32,
+    of: Option<u32>,
+    token: Option<String>,
+    /// The lowest version of any page: a watch from there misses nothing.
+    version: Option<Version>,
+}
+
+impl Machine {
+    pub(super) fn admitted(&mut self, now: Time, out: &mut Vec<Output>) {
+        if !matches!(self.phase, Phase::Queued) {
+            // The turn came too late.
+            out.push(Output::Release);
+            return;
+        }
+        self.phase = Phase::Listing(Listing {
+            asked: now,
+            began: false,
+            pages: 0,
+            got: 0,
+            of: None,
+            token: None,
+            version: None,
+        });
+        self.wake = Some(now + PATIENCE);
+        if self.link.state == LinkState::Waiting {
+            self.set_state(now, LinkState::Connecting);
+            self.tell(now, out);
+        }
+        out.push(Output::Ask { ask: Ask::List { token: None }, json: self.json });
+    }
+
+    pub(super) fn page_opened(&mut self, now: Time, out: &mut Vec<Output>) {
+        let Phase::Listing(listing) = &mut self.phase else { return };
+        self.wake = Some(now + PATIENCE);
+        if listing.began {
+            return;
+        }
+        listing.began = true;
+        self.unreadable = 0;
+        out.push(Output::Tell(Change::Begin(self.kind)));
+        self.set_state(now, LinkState::Listing { got: 0, of: None });
+        if !self.shown {
+            self.link.heard = Some(now);
+        }
+        self.tell(now, out);
+    }
+
+    pub(super) fn records(&mut self, now: Time, records: Vec<Record>, out: &mut Vec<Output>) {
+        let Phase::Listing(listing) = &mut self.phase else { return };
+        listing.got = listing.got.saturating_add(u32::try_from(records.len()).unwrap_or(u32::MAX));
+        self.link.state = LinkState::Listing { got: listing.got, of: listing.of };
+        self.progress(now);
+        if !records.is_empty() {
+            out.push(Output::Tell(Change::Page(self.kind, records)));
+        }
+        self.heard(now, out);
+    }
+
+    /// More of a page came: patience begins anew, but a page that trickles in must not hold its
+    /// turn for ever.
+    pub(super) fn progress(&mut self, now: Time) {
+        if let Phase::Listing(listing) = &self.phase {
+            self.wake = Some((now + PATIENCE).min(listing.asked + SLOWEST_PAGE));
+        }
+    }
+
+    pub(super) fn page_end(&mut self, now: Time, end: PageEnd, out: &mut Vec<Output>) {
+        match &mut self.phase {
+            Phase::Probing => self.compared(now, end.version, out),
+            Phase::Listing(listing) => {
+                let Some(version) = end.version else {
+                    return self.failed(now, rules::list_unversioned(self.kind), out);
+                };
+                listing.pages += 1;
+                listing.version = Some(listing.version.map_or(version, |v| v.min(version)));
+                match end.token {
+                    None => self.synced(now, out),
+                    Some(token) if listing.token.as_ref() == Some(&token) || listing.pages >= MOST_PAGES => {
+                        self.failed(now, rules::circular(self.kind), out);
+                    }
+                    Some(token) => self.next_page(now, token, end.remaining, out),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn next_page(&mut self, now: Time, token: String, remaining: Option<u64>, out: &mut Vec<Output>) {
+        let Phase::Listing(listing) = &mut self.phase else { return };
+        listing.token = Some(token.clone());
+        listing.asked = now;
+        listing.of =
+            remaining.and_then(|left| u32::try_from(left).ok()).map(|left| listing.got.saturating_add(left));
+        self.link.state = LinkState::Listing { got: listing.got, of: listing.of };
+        self.wake = Some(now + PATIENCE);
+        self.tell(now, out);
+        out.push(Output::Ask { ask: Ask::List { token: Some(token) }, json: self.json });
+    }
+
+    fn synced(&mut self, now: Time, out: &mut Vec<Output>) {
+        let Phase::Listing(Listing { version: Some(version), .. }) = self.phase else { return };
+        out.push(Output::Release);
+        // A list without a version is read from the server's quorum, so it is never behind what
+        // the same server showed before.
+        if version < self.highest {
+            return self.replaced(now, version, out);
+        }
+        self.resume = Some(version);
+        self.highest = version;
+        self.shown = true;
+        self.verify = false;
+        self.list_strikes = 0;
+        self.link.tries = 0;
+        self.link.fault = None;
+        self.link.heard = Some(now);
+        out.push(Output::Tell(Change::Synced(self.kind, version)));
+        self.proceed(now, out);
+    }
+
+    /// What the server's version says about ours.
+    fn compared(&mut self, now: Time, version: Option<Version>, out: &mut Vec<Output>) {
+        match version {
+            None => self.failed(now, rules::list_unversioned(self.kind), out),
+            Some(version) if version < self.highest => self.replaced(now, version, out),
+            Some(_) => {
+                self.verify = false;
+                self.proceed(now, out);
+            }
+        }
+    }
+
+    fn replaced(&mut self, now: Time, version: Version, out: &mut Vec<Output>) {
+        let fault = rules::behind(self.kind, version, self.highest);
+        self.phase = Phase::Down;
+        self.wake = None;
+        self.resume = None;
+        self.tell_trouble(now, LinkState::Broken, fault, None, 0, out);
+        out.push(Output::Replaced);
+    }
+}
