@@ -63,10 +63,12 @@
 pub mod app;
 pub mod cluster;
 pub mod config;
+pub mod input;
 pub mod kinds;
 pub mod model;
 pub mod operations;
 pub mod store;
+pub mod theme;
 pub mod ui;
 pub mod views;
 pub mod watch;
