@@ -536,7 +536,7 @@ fn requests_that_hang_are_given_up() {
         bench.step(Input::Timer);
         assert!(bench.out.is_empty(), "bytes are progress");
     }
-    assert!(bench.wait() .seconds() < 40, "but not for ever");
+    assert!(bench.wait().seconds() < 40, "but not for ever");
     assert_eq!(bench.machine.link().fault.as_ref().map(|f| f.cause), Some(Cause::Timeout));
     assert!(bench.out.contains(&Output::Stop) && bench.out.contains(&Output::Release));
 }
