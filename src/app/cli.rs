@@ -26,9 +26,9 @@ pub struct Cli {
 /// Which clusters.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ClusterArgs {
-    /// Kubeconfig file, instead of KUBECONFIG and ~/.kube/config; may be repeated
+    /// Kubeconfig file, instead of KUBECONFIG and ~/.kube/config
     #[arg(long, global = true, value_name = "FILE")]
-    pub kubeconfig: Vec<PathBuf>,
+    pub kubeconfig: Option<PathBuf>,
     /// Only contexts that match this glob; may be repeated; `!glob` excludes
     #[arg(long, global = true, value_name = "GLOB")]
     pub context: Vec<String>,
@@ -40,6 +40,9 @@ pub struct ClusterArgs {
 /// How the screen looks.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ScreenArgs {
+    /// Open with this command, as if it were typed after `:` (pods, cost, ctx eks-*)
+    #[arg(short, long, value_name = "COMMAND")]
+    pub command_line: Option<String>,
     /// Theme: a file in themes/ of the configuration directory, or a shipped one
     #[arg(long, value_name = "NAME")]
     pub theme: Option<String>,
@@ -236,12 +239,15 @@ pub struct DemoArgs {
     /// Write a kubeconfig of the fleet for other clients
     #[arg(long, value_name = "FILE")]
     pub kubeconfig_out: Option<PathBuf>,
-    /// How much faster than real time it plays
+    /// How much faster than real time it plays; 0 stands still
     #[arg(long, default_value_t = 1)]
     pub speed: u32,
     /// The seed of everything random in it
     #[arg(long)]
     pub seed: Option<u64>,
+    /// How the screen looks.
+    #[command(flatten)]
+    pub screen: ScreenArgs,
 }
 
 /// `journal`

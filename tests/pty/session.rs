@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// A running program and the terminal that it draws on.
-pub struct Session {
+pub(crate) struct Session {
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
@@ -20,7 +20,7 @@ pub struct Session {
 impl Session {
     /// Starts a program on a terminal of `columns` × `rows`, with only these variables added to
     /// an otherwise plain environment.
-    pub fn start(
+    pub(crate) fn start(
         program: &Path,
         arguments: &[&str],
         variables: &[(&str, &str)],
@@ -53,39 +53,39 @@ impl Session {
     }
 
     /// Types.
-    pub fn keys(&mut self, keys: &str) {
+    pub(crate) fn keys(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
     /// Changes the size of the terminal.
-    pub fn resize(&mut self, columns: u16, rows: u16) {
+    pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
         self.master.resize(size(columns, rows)).unwrap();
         self.terminal.screen_mut().set_size(rows.try_into().unwrap(), columns.try_into().unwrap());
     }
 
     /// The screen as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.terminal.screen().contents()
     }
 
     /// The screen.
-    pub fn screen(&self) -> &vt100::Screen {
+    pub(crate) fn screen(&self) -> &vt100::Screen {
         self.terminal.screen()
     }
 
     /// Bytes that the program has sent so far.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// The process.
-    pub fn pid(&self) -> Option<u32> {
+    pub(crate) fn pid(&self) -> Option<u32> {
         self.child.process_id()
     }
 
     /// Reads what comes until the screen is as wanted; the screen as it was, when it never is.
-    pub fn wait_for(
+    pub(crate) fn wait_for(
         &mut self,
         limit: Duration,
         wanted: impl Fn(&vt100::Screen) -> bool,
@@ -104,13 +104,13 @@ impl Session {
     }
 
     /// Waits for words anywhere on the screen.
-    pub fn wait_for_text(&mut self, limit: Duration, words: &str) -> Result<(), String> {
+    pub(crate) fn wait_for_text(&mut self, limit: Duration, words: &str) -> Result<(), String> {
         self.wait_for(limit, |screen| screen.contents().contains(words))
             .map_err(|why| format!("waiting for `{words}`: {why}"))
     }
 
     /// Reads what comes until nothing came for a while, and says how many bytes came.
-    pub fn settle(&mut self, quiet: Duration) -> u64 {
+    pub(crate) fn settle(&mut self, quiet: Duration) -> u64 {
         let before = self.bytes;
         while let Ok(bytes) = self.output.recv_timeout(quiet) {
             self.take(&bytes);
@@ -118,8 +118,22 @@ impl Session {
         self.bytes - before
     }
 
+    /// Reads one burst of output: its bytes and when its last ones came. It begins within
+    /// `limit` and is over when nothing came for `quiet`.
+    pub(crate) fn burst(&mut self, limit: Duration, quiet: Duration) -> (u64, Option<Instant>) {
+        let before = self.bytes;
+        let mut last = None;
+        let mut wait = limit;
+        while let Ok(bytes) = self.output.recv_timeout(wait) {
+            last = Some(Instant::now());
+            self.take(&bytes);
+            wait = quiet;
+        }
+        (self.bytes - before, last)
+    }
+
     /// Waits for the end of the program and says whether it was a success.
-    pub fn wait_for_end(&mut self, limit: Duration) -> Result<bool, String> {
+    pub(crate) fn wait_for_end(&mut self, limit: Duration) -> Result<bool, String> {
         let end = Instant::now() + limit;
         loop {
             if let Some(status) = self.child.try_wait().map_err(|e| e.to_string())? {

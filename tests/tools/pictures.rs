@@ -6,7 +6,7 @@
 //! ```
 
 #[path = "../pty/session.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
+#[allow(dead_code, clippy::unwrap_used, reason = "it is the tests' own, and they use the rest of it")]
 mod session;
 
 use std::fmt::Write;

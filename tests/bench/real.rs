@@ -1,0 +1,80 @@
+//! G29 and G30, on a real control plane beside kubectl.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use color_eyre::eyre::{Result, eyre};
+
+use crate::planes::{Binaries, Options, Planes};
+use crate::session::Session;
+use crate::{process, row};
+
+const NODES: u32 = 200;
+const PODS: u32 = 10_000;
+const SIZE: (u16, u16) = (160, 40);
+const TURNS: usize = 3;
+
+pub(crate) fn measure(binary: &Path) -> Result<()> {
+    let binaries = Binaries::ensure().map_err(|why| eyre!("{why}"))?;
+    let planes = Planes::start(&binaries, 1, &Options::default())?;
+    let plane = planes.iter().next().ok_or_else(|| eyre!("no plane"))?;
+    plane.seed_pods(NODES, PODS)?;
+    plane.wait_pods(PODS as usize, Duration::from_secs(600))?;
+    let kubeconfig = plane.kubeconfig("admin");
+    let home = tempfile::tempdir()?;
+    row("", &format!("one kube-apiserver, {PODS} pods, terminal {}x{}", SIZE.0, SIZE.1), "");
+    let mut ours = Vec::new();
+    let mut theirs = Vec::new();
+    for _ in 0..TURNS {
+        ours.push(quarterdeck(binary, &kubeconfig, home.path())?);
+        theirs.push(kubectl(&kubeconfig)?);
+    }
+    report("quarterdeck", "(targets 0.65 s, 37 MiB)", &mut ours);
+    report("kubectl get pods -A", "", &mut theirs);
+    Ok(())
+}
+
+fn report(who: &str, targets: &str, runs: &mut [(f64, f64)]) {
+    runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (seconds, memory) = runs[runs.len() / 2];
+    row(
+        "G29",
+        &format!("start to the complete pod table: {who} {targets}"),
+        &format!("{seconds:.2} s, median of {TURNS}"),
+    );
+    row("G30", &format!("resident memory then: {who}"), &format!("{memory:.0} MiB"));
+}
+
+/// Seconds to the complete table, and MiB resident then.
+fn quarterdeck(binary: &Path, kubeconfig: &Path, home: &Path) -> Result<(f64, f64)> {
+    let text = |path: &Path| path.to_str().map(str::to_owned).ok_or_else(|| eyre!("the path is not UTF-8"));
+    let (kubeconfig, home) = (text(kubeconfig)?, text(home)?);
+    let began = Instant::now();
+    let arguments = ["--kubeconfig", &kubeconfig, "-c", "pods"];
+    let mut session = Session::start(binary, &arguments, &[("QUARTERDECK_HOME", &home)], SIZE);
+    let complete = |s: &vt100::Screen| s.contents().contains("10,000 pods in 1 cluster");
+    session.wait_for(Duration::from_secs(60), complete).map_err(|e| eyre!(e))?;
+    let seconds = began.elapsed().as_secs_f64();
+    let (now, _) = session.pid().and_then(process::memory).ok_or_else(|| eyre!("no /proc"))?;
+    Ok((seconds, now))
+}
+
+/// Seconds to the end of its table, and MiB resident at most.
+fn kubectl(kubeconfig: &Path) -> Result<(f64, f64)> {
+    let began = Instant::now();
+    let mut child = Command::new("kubectl")
+        .arg("--kubeconfig")
+        .arg(kubeconfig)
+        .args(["get", "pods", "-A"])
+        .stdout(Stdio::null())
+        .spawn()?;
+    let mut most = 0.0_f64;
+    while child.try_wait()?.is_none() {
+        if let Some((_, peak)) = process::memory(child.id()) {
+            most = most.max(peak);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok((began.elapsed().as_secs_f64(), most))
+}
