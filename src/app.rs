@@ -4,4 +4,5 @@
 
 pub mod cli;
 mod output;
+mod read;
 mod terminal;

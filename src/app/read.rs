@@ -1,0 +1,163 @@
+//! Readings of one object, made when somebody asks and never kept: YAML and logs.
+
+use serde_json::Value;
+
+use crate::cluster::{Request, Session};
+use crate::kinds;
+use crate::model::{Cause, Fault, Kind, ObjectKey, Served, text};
+use crate::ui::{Detail, Reading};
+
+/// No object is larger: etcd refuses more than 1.5 MiB; room for what a server adds.
+const OBJECT: usize = 4 << 20;
+
+/// The last lines of a log that are asked for.
+const LOG_LINES: u32 = 2000;
+
+/// As much of a log as is shown.
+const LOG: usize = 2 << 20;
+
+/// Makes a reading.
+///
+/// # Errors
+/// The cluster does not answer, refuses, or no longer has the object.
+pub(super) async fn read(session: &Session, served: &Served, detail: &Detail) -> Result<String, Fault> {
+    match &detail.reading {
+        Reading::Yaml => yaml(session, served, &detail.object).await,
+        Reading::Logs { container, previous } => logs(session, &detail.object, container, *previous).await,
+    }
+}
+
+/// The path of an object by the version that its server serves.
+#[must_use]
+pub(super) fn path(key: &ObjectKey, served: &Served) -> String {
+    let names = key.kind.names();
+    let declared = || kinds::ALL[key.kind.index()].versions.first().map_or("v1", |v| v.version);
+    let version = served.versions.get(&key.kind).map_or_else(declared, |v| v.as_str());
+    let root = if names.group.is_empty() { "/api".to_owned() } else { format!("/apis/{}", names.group) };
+    let namespace = if names.namespaced { format!("/namespaces/{}", key.namespace) } else { String::new() };
+    format!("{root}/{version}{namespace}/{}/{}", names.plural, key.name)
+}
+
+async fn yaml(session: &Session, served: &Served, key: &ObjectKey) -> Result<String, Fault> {
+    let response = session.send(Request::get(path(key, served)).accept("application/json")).await?;
+    if response.status != 200 {
+        return Err(response.into_fault(&format!("reading {} {}", key.kind.names().kind, key.path())).await);
+    }
+    let body = response.bytes(OBJECT).await?;
+    let mut object: Value = serde_json::from_slice(&body).map_err(|error| {
+        Fault::new(Cause::Garbled, format!("the object is no JSON: {error}"), "r reads it again")
+    })?;
+    hide(&mut object);
+    let yaml = serde_saphyr::to_string(&object).map_err(|error| {
+        Fault::new(Cause::Garbled, format!("the object cannot be written as YAML: {error}"), "")
+    })?;
+    Ok(lines(&yaml))
+}
+
+/// Takes out what nobody reads and what nobody should see over a shoulder: managed fields, the
+/// copy of the object in an annotation, and values of variables that are named like a secret.
+fn hide(object: &mut Value) {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.shift_remove("managedFields");
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.shift_remove("kubectl.kubernetes.io/last-applied-configuration");
+        }
+    }
+    hide_variables(object);
+}
+
+fn hide_variables(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            let secret = fields.get("name").and_then(Value::as_str).is_some_and(named_like_a_secret);
+            if secret && fields.get("value").is_some_and(Value::is_string) {
+                fields.insert("value".to_owned(), Value::from("(hidden)"));
+            }
+            fields.values_mut().for_each(hide_variables);
+        }
+        Value::Array(items) => items.iter_mut().for_each(hide_variables),
+        _ => {}
+    }
+}
+
+fn named_like_a_secret(name: &str) -> bool {
+    const WORDS: [&str; 7] = ["TOKEN", "PASSWORD", "PASSWD", "SECRET", "CREDENTIAL", "APIKEY", "PRIVATE"];
+    let name = name.to_ascii_uppercase();
+    WORDS.iter().any(|word| name.contains(word)) || name.ends_with("_KEY")
+}
+
+async fn logs(session: &Session, key: &ObjectKey, container: &str, previous: bool) -> Result<String, Fault> {
+    if key.kind != Kind::Pod {
+        return Err(Fault::new(Cause::NotFound, "only pods have logs", "open one of its pods"));
+    }
+    let mut path = format!(
+        "/api/v1/namespaces/{}/pods/{}/log?tailLines={LOG_LINES}&limitBytes={LOG}",
+        key.namespace, key.name
+    );
+    if !container.is_empty() {
+        path.push_str(&format!("&container={container}"));
+    }
+    if previous {
+        path.push_str("&previous=true");
+    }
+    let response = session.send(Request::get(path).accept("*/*")).await?;
+    if response.status != 200 {
+        return Err(response.into_fault(&format!("reading the logs of {}", key.path())).await);
+    }
+    let body = response.bytes(LOG + (1 << 16)).await?;
+    Ok(lines(&String::from_utf8_lossy(&body)))
+}
+
+/// Each line made harmless by itself, so that lines stay lines.
+fn lines(raw: &str) -> String {
+    raw.lines().map(text::sanitised).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{ClusterId, Uid};
+
+    #[test]
+    fn what_nobody_should_see_is_hidden() {
+        let mut object = json!({
+            "metadata": {
+                "name": "x",
+                "managedFields": [{}],
+                "annotations": { "kubectl.kubernetes.io/last-applied-configuration": "{}", "a": "b" }
+            },
+            "spec": { "containers": [{ "env": [
+                { "name": "DB_PASSWORD", "value": "hunter2" },
+                { "name": "AWS_ACCESS_KEY", "value": "AKIA" },
+                { "name": "LOG_LEVEL", "value": "debug" }
+            ] }] }
+        });
+        hide(&mut object);
+        let text = object.to_string();
+        assert!(!text.contains("hunter2") && !text.contains("AKIA") && !text.contains("managedFields"));
+        assert!(!text.contains("last-applied") && text.contains("debug"));
+    }
+
+    #[test]
+    fn paths_follow_what_is_served() {
+        let key = |kind| ObjectKey {
+            cluster: ClusterId(0),
+            kind,
+            namespace: "shop".into(),
+            name: "x".into(),
+            uid: Uid::default(),
+        };
+        let served = Served::default();
+        assert_eq!(path(&key(Kind::Pod), &served), "/api/v1/namespaces/shop/pods/x");
+        assert_eq!(path(&key(Kind::Node), &served), "/api/v1/nodes/x");
+        let hpa = "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers/x";
+        assert_eq!(path(&key(Kind::Autoscaler), &served), hpa);
+    }
+
+    #[test]
+    fn logs_cannot_drive_the_terminal() {
+        assert_eq!(lines("a\u{1b}[2J\nb\r\n"), "a␛[2J\nb");
+    }
+}
