@@ -1,7 +1,7 @@
 //! One declaration, two wire formats.
 //!
 //! Kubernetes serves its built-in kinds as protobuf and as JSON. Both carry the same fields under
-//! different names (a number, a word), and a console needs a tenth of them. [`wire!`] takes one
+//! different names (a number, a word), and a console needs a tenth of them. `wire!` takes one
 //! line per wanted field, number and word side by side, and gives a struct that borrows from the
 //! bytes it was read from, a protobuf reader that steps over everything else by its length, a
 //! JSON visitor that ignores everything else, and the two writers (the embedded fleet serves what
