@@ -19,6 +19,8 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Failed, Trial};
 use planes::{Binaries, Unavailable};
 
+#[path = "trials/formats.rs"]
+mod formats;
 #[path = "planes.rs"]
 pub mod planes;
 #[path = "trials/smoke.rs"]
@@ -36,6 +38,7 @@ const TRIALS: &[(&str, Run)] = &[
     ("plugs_can_be_pulled_and_data_stays", smoke::plugs),
     ("nothing_outlives_a_panic", smoke::panics),
     ("nothing_outlives_a_kill", smoke::undertaker),
+    ("kinds_are_read_equal_from_both_formats", formats::equal),
 ];
 
 /// Planes that run side by side; each set takes a gigabyte or two.
