@@ -169,35 +169,3 @@ proptest! {
         }
     }
 }
-
-/// How long a pod takes in each format; run with `--release --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement, not a test"]
-fn measure_pods() {
-    let json = records::RUNNING.as_bytes();
-    let protobuf = of(Kind::Pod).preferred().item_to_protobuf(json).unwrap();
-    let golden = fixture("core.v1.Pod", "pb");
-    let full = Envelope::open(&golden).unwrap().raw;
-    fn time(name: &str, bytes: usize, mut run: impl FnMut()) {
-        let best = (0..5).map(|_| {
-            let start = std::time::Instant::now();
-            (0..20_000).for_each(|_| run());
-            start.elapsed().as_nanos() / 20_000
-        });
-        println!("{name}: {} ns ({bytes} bytes)", best.min().unwrap_or(0));
-    }
-    fn slim<'a, M: Message<'a>>(bytes: &'a [u8]) -> M {
-        wire::from_protobuf(bytes).unwrap()
-    }
-    time("slim from protobuf", protobuf.len(), || {
-        drop(slim::<pod::Pod<'_>>(std::hint::black_box(&protobuf)))
-    });
-    time("slim from protobuf, every field", full.len(), || {
-        drop(slim::<pod::Pod<'_>>(std::hint::black_box(full)))
-    });
-    time("slim from JSON", json.len(), || {
-        drop(wire::from_json::<pod::Pod<'_>>(std::hint::black_box(json)).unwrap());
-    });
-    let object: pod::Pod<'_> = slim(&protobuf);
-    time("record from slim", 0, || drop(std::hint::black_box(&object).record()));
-}

@@ -3,11 +3,12 @@
 //! ```text
 //! cargo build --release && cargo run --release --example bench -- target/release/quarterdeck
 //! cargo run --release --example bench -- target/release/quarterdeck --real
+//! cargo run --release --example bench -- --decode
 //! ```
 //!
 //! The first prints G1, G9, G11 and G13 on an embedded fleet in a process of its own; `--real`
 //! prints G29 and G30 on a real control plane with 10,000 pods, beside kubectl's time and memory
-//! for the same table in the same run. The figures' meaning and targets are in the README.
+//! for the same table in the same run; `--decode` times the reading of one pod in both formats. The figures' meaning and targets are in the README.
 //! Machines are noisy: compare within one run.
 
 #[path = "../pty/session.rs"]
@@ -17,6 +18,7 @@ mod session;
 #[path = "../control-plane/planes.rs"]
 mod planes;
 
+mod decode;
 mod embedded;
 mod process;
 mod real;
@@ -28,9 +30,13 @@ use color_eyre::eyre::{Result, eyre};
 fn main() -> Result<()> {
     color_eyre::install()?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|a| a == "--decode") {
+        return decode::measure();
+    }
     let real = arguments.iter().any(|a| a == "--real");
     let binary = arguments.iter().find(|a| !a.starts_with("--"));
-    let binary = PathBuf::from(binary.ok_or_else(|| eyre!("usage: bench BINARY [--real] [--pods N]"))?);
+    let binary =
+        PathBuf::from(binary.ok_or_else(|| eyre!("usage: bench BINARY [--real], or bench --decode"))?);
     if real { real::measure(&binary) } else { embedded::measure(&binary) }
 }
 
