@@ -7,6 +7,7 @@ mod arming;
 mod cordon;
 mod declare;
 mod drain;
+mod failover;
 mod fit;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -15,6 +16,7 @@ mod plan;
 mod recovery;
 mod rules;
 mod run;
+mod scale;
 mod selector;
 mod subjects;
 mod words;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Plan, cordon, drain};
+use super::{Plan, cordon, drain, failover, scale};
 use crate::model::{Kind, ObjectKey, Span, Text, Time};
 use crate::views::Snapshot;
 
@@ -67,7 +67,8 @@ impl Options {
 }
 
 /// Every operation, in the order of the menu.
-pub const ALL: &[OperationDecl] = &[cordon::CORDON, cordon::UNCORDON, drain::DRAIN];
+pub const ALL: &[OperationDecl] =
+    &[cordon::CORDON, cordon::UNCORDON, drain::DRAIN, scale::SCALE, failover::FAILOVER];
 
 /// The operation of this id.
 #[must_use]

@@ -1,0 +1,324 @@
+//! Failover: the plan of a recovery file, as a run, a drill, or the way back.
+//!
+//! A run looks at the primary, starts the workloads on the standby, waits for them, moves traffic,
+//! probes, and scales the primary down. A drill does the same without traffic and without touching
+//! the primary, and puts the standby back. The way back is a run in the other direction.
+
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use super::words::{confirmation, kubectl, name_of, some};
+use super::{
+    Confirmation, Line, OperationDecl, Plan, PlanInput, Recovery, RecoveryFile, RecoveryWorkload, Step, Way,
+    fit, scale,
+};
+use crate::model::{
+    Autoscaler, Cluster, ClusterId, ObjectKey, Record, Resources, Text, Tier, Tone, Version, Workload,
+};
+
+/// Fail over.
+pub(super) const FAILOVER: OperationDecl = OperationDecl {
+    id: "failover",
+    title: "fail over",
+    key: 'F',
+    applies_to: &[],
+    plan,
+    doc: "Carries out a recovery plan: starts the workloads on the standby, moves traffic, probes, \
+          and measures how long it took. A drill rehearses it without moving traffic.",
+};
+
+/// A recovery plan, laid over the fleet.
+struct Draft<'a> {
+    input: PlanInput<'a>,
+    file: &'a RecoveryFile,
+    way: Way,
+    /// The cluster that serves now.
+    from: &'a Arc<Cluster>,
+    /// The cluster that takes over.
+    to: &'a Arc<Cluster>,
+    workloads: Vec<Moved<'a>>,
+    refusals: Vec<Text>,
+}
+
+/// A workload of the file, on the cluster that takes over.
+struct Moved<'a> {
+    wish: &'a RecoveryWorkload,
+    key: ObjectKey,
+    /// What the cluster that takes over has of it.
+    there: &'a Workload,
+    autoscaler: Option<&'a Autoscaler>,
+    /// What the cluster that serves has of it, as last seen.
+    here: Option<&'a Workload>,
+    /// Replicas that it must have.
+    wanted: u32,
+}
+
+impl Moved<'_> {
+    /// Replicas that are missing.
+    fn missing(&self) -> u32 {
+        self.wanted.saturating_sub(self.there.desired)
+    }
+}
+
+fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
+    let draft = draft(input)?;
+    let (fits, of) = draft.fit();
+    let mut refusals = draft.refusals.clone();
+    if draft.way != Way::Drill {
+        refusals.extend(draft.lost_traffic());
+    }
+    if fits == 0 && of > 0 {
+        refusals.push(
+            format!("none of {of} pods fits on {}: it has no room by requests", draft.to.info.name).into(),
+        );
+    }
+    let steps = draft.steps();
+    let touches = draft.touches(&steps);
+    let drill = draft.way == Way::Drill;
+    let verb = match draft.way {
+        Way::Run => "fail over",
+        Way::Drill => "drill",
+        Way::Back => "bring back",
+    };
+    Ok(Plan {
+        operation: "failover",
+        title: format!("{verb} {}: {} → {}", draft.file.name, draft.from.info.name, draft.to.info.name)
+            .into(),
+        subjects: draft.workloads.iter().map(|w| w.key.clone()).collect(),
+        made: input.now,
+        preview: draft.preview(fits, of, &steps),
+        choices: Vec::new(),
+        refusals,
+        kubectl: draft.kubectl(),
+        confirmation: draft.confirmation(&touches),
+        rests_on: draft.rests_on(),
+        touches,
+        steps,
+        drill,
+        recovery: Some(Recovery {
+            name: draft.file.name.clone(),
+            primary: draft.from.id,
+            standby: draft.to.id,
+            target: draft.file.target,
+        }),
+    })
+}
+
+fn draft<'a>(input: &PlanInput<'a>) -> Result<Draft<'a>, Text> {
+    let wish = input.options.recovery.as_ref().ok_or_else(|| Text::clean("no recovery plan is chosen"))?;
+    let fleet = &input.snapshot.fleet;
+    let find = |role: &str, name: &Text| {
+        let unknown = || Text::from(format!("{}: {role} {name} is not in the fleet", wish.file.name));
+        fleet.by_name(name).ok_or_else(unknown)
+    };
+    let primary = find("primary", &wish.file.primary)?;
+    let standby = find("standby", &wish.file.standby)?;
+    if primary.id == standby.id {
+        let text =
+            format!("{}: {} and {} are one cluster", wish.file.name, wish.file.primary, wish.file.standby);
+        return Err(text.into());
+    }
+    let (from, to) = if wish.way == Way::Back { (standby, primary) } else { (primary, standby) };
+    let mut draft = Draft {
+        input: *input,
+        file: &wish.file,
+        way: wish.way,
+        from,
+        to,
+        workloads: Vec::new(),
+        refusals: Vec::new(),
+    };
+    for workload in &wish.file.workloads {
+        match draft.moved(workload) {
+            Ok(moved) => draft.workloads.push(moved),
+            Err(why) => draft.refusals.push(why),
+        }
+    }
+    if !to.link.live() {
+        let why = to.link.fault.as_ref().map(|f| format!(": {}", f.what)).unwrap_or_default();
+        draft.refusals.push(format!("{} does not answer{why}: nothing can take over", to.info.name).into());
+    }
+    Ok(draft)
+}
+
+impl<'a> Draft<'a> {
+    /// Finds a workload on both sides. The error says what is missing, and what to do about it.
+    fn moved(&self, wish: &'a RecoveryWorkload) -> Result<Moved<'a>, Text> {
+        let title = format!("{} {}/{}", wish.kind.names().kind, wish.namespace, wish.name);
+        let find = |cluster: &'a Cluster| cluster.find(wish.kind, &wish.namespace, &wish.name);
+        let record = find(self.to).ok_or_else(|| {
+            Text::from(format!("{title} is not on {}: deploy it there first", self.to.info.name))
+        })?;
+        let there = record.workload().ok_or_else(|| Text::from(format!("{title} has no replicas")))?;
+        let here = find(self.from).and_then(|r| r.workload());
+        let unknown = || {
+            let from = &self.from.info.name;
+            Text::from(format!(
+                "{title}: {from} was never seen running it; give replicas in the recovery plan"
+            ))
+        };
+        let wanted = wish.replicas.or(here.map(|w| w.desired)).ok_or_else(unknown)?;
+        let key = record.key(self.to.id);
+        Ok(Moved { wish, there, autoscaler: scale::autoscaler_of(self.to, &key), here, wanted, key })
+    }
+
+    /// How many of the missing pods fit where they are to start, by requests, and how many are missing.
+    fn fit(&self) -> (usize, usize) {
+        let mut demands: Vec<Resources> = Vec::new();
+        for w in &self.workloads {
+            demands.extend(std::iter::repeat_n(w.there.requests, w.missing().min(10_000) as usize));
+        }
+        let of = demands.len();
+        (fit::place(&mut fit::rooms(self.to, &[], |_| true), &mut demands), of)
+    }
+
+    /// The clusters that the steps write to.
+    fn touches(&self, steps: &[Step]) -> Vec<ClusterId> {
+        let writes = steps.iter().flat_map(|s| std::iter::once(&s.action).chain(&s.undo));
+        let mut ids: Vec<ClusterId> = writes
+            .filter_map(|action| match action {
+                super::Action::Patch(patch) => Some(patch.target.cluster),
+                _ => None,
+            })
+            .collect();
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
+    /// `yes` where no production is touched; else the names of what is written to, the cluster
+    /// that takes over first.
+    fn confirmation(&self, touches: &[ClusterId]) -> Confirmation {
+        let fleet = &self.input.snapshot.fleet;
+        let prod = |id: &ClusterId| fleet.cluster(*id).is_some_and(|c| c.info.tier == Tier::Prod);
+        if touches.len() < 2 {
+            return confirmation(fleet, touches);
+        }
+        if !touches.iter().any(prod) {
+            return Confirmation { word: Text::clean("yes") };
+        }
+        let mut order = touches.to_vec();
+        order.sort_by_key(|id| (*id != self.to.id, *id != self.from.id, *id));
+        let names: Vec<String> = order.iter().map(|id| name_of(fleet, *id).to_string()).collect();
+        Confirmation { word: names.join(" ").into() }
+    }
+
+    fn preview(&self, fits: usize, of: usize, steps: &[Step]) -> Vec<Line> {
+        let (from, to) = (&self.from.info.name, &self.to.info.name);
+        let mut lines = Vec::new();
+        if !self.from.link.live() {
+            let age = self.from.link.age(self.input.now);
+            let seen = age.map_or("never seen".to_owned(), |age| format!("as last seen {age} ago"));
+            let fault = self.from.link.fault.as_ref().map(|f| format!(": {}", f.what)).unwrap_or_default();
+            let text = format!("{from} does not answer{fault}; what it runs is {seen}");
+            lines.push(Line::new("unreachable", text).toned(Tone::Crit));
+        }
+        for w in self.workloads.iter().filter(|w| w.missing() > 0) {
+            let text = format!("{} on {to}: {} → {}", w.key.path(), w.there.desired, w.wanted);
+            lines.push(Line::new("will start", text).counted(w.missing() as usize));
+        }
+        let tone = if fits < of { Tone::Warn } else { Tone::Ok };
+        let rest = if fits < of { format!("; {} wait for a new node", of - fits) } else { String::new() };
+        lines
+            .push(Line::new("fit", format!("{fits} of {of} pods fit on {to} by requests{rest}")).toned(tone));
+        lines.extend(self.autoscaler_lines());
+        lines.extend(self.managers());
+        if self.way == Way::Drill {
+            lines.push(Line::new(
+                "drill",
+                format!("no traffic moves, {from} is not touched, {to} is put back"),
+            ));
+        } else {
+            let traffic = steps.iter().filter(|s| s.title.starts_with("shift traffic")).count();
+            let text = if traffic == 0 {
+                "the recovery plan names none: move it yourself"
+            } else {
+                "patched after all are Ready"
+            };
+            let tone = if traffic == 0 { Tone::Warn } else { Tone::Ok };
+            lines.push(Line::new("traffic", text).counted(traffic).toned(tone));
+        }
+        let stays = |w: &&Moved<'_>| self.way == Way::Back && w.wish.standby_replicas.is_none();
+        let kept: Vec<String> = self.workloads.iter().filter(stays).map(|w| w.key.path()).collect();
+        if !kept.is_empty() {
+            let text = format!(
+                "{from} keeps what it runs of {}: the plan names no standby_replicas",
+                some(&kept, 3)
+            );
+            lines.push(Line::new("stays", text).counted(kept.len()));
+        }
+        lines
+    }
+
+    fn autoscaler_lines(&self) -> Vec<Line> {
+        let fought = self.workloads.iter().filter_map(|w| Some((w, w.autoscaler?)));
+        fought
+            .filter(|(w, a)| a.min < w.wanted)
+            .map(|(w, a)| {
+                let text = format!(
+                    "autoscaler {} keeps {}–{} and would fight: its minimum is raised to {} first",
+                    a.meta.name, a.min, a.max, w.wanted
+                );
+                Line::new("owner", text).toned(Tone::Warn)
+            })
+            .collect()
+    }
+
+    fn managers(&self) -> Vec<Line> {
+        let kept: Vec<String> = self
+            .workloads
+            .iter()
+            .filter(|w| w.missing() > 0)
+            .filter_map(|w| w.there.meta.manager.as_ref().map(|m| format!("{} {}", m.system, m.name)))
+            .collect();
+        if kept.is_empty() {
+            return Vec::new();
+        }
+        let text =
+            format!("{} may put the replicas back: pause it, or change them there too", some(&kept, 3));
+        vec![Line::new("owner", text).counted(kept.len()).toned(Tone::Warn)]
+    }
+
+    fn kubectl(&self) -> Vec<String> {
+        let command = |cluster: &Cluster, w: &Moved<'_>, to: u32| {
+            let resource = format!("{}/{}", w.key.kind.names().plural, w.key.name);
+            kubectl(cluster, &["scale", "-n", &w.key.namespace, &resource, &format!("--replicas={to}")])
+        };
+        let up = self.workloads.iter().filter(|w| w.missing() > 0).map(|w| command(self.to, w, w.wanted));
+        let down = self.workloads.iter().filter_map(|w| Some(command(self.from, w, self.scaled_down(w)?)));
+        up.chain(down).collect()
+    }
+
+    fn rests_on(&self) -> Vec<(ObjectKey, Version)> {
+        let mut readings = Vec::new();
+        for w in &self.workloads {
+            readings.push((w.key.clone(), w.there.meta.version));
+            if let Some(a) = w.autoscaler {
+                readings.push((Record::Autoscaler(a.clone()).key(self.to.id), a.meta.version));
+            }
+            if let Some(here) = w.here {
+                readings.push((Record::Workload(here.clone()).key(self.from.id), here.meta.version));
+            }
+        }
+        readings
+    }
+
+    /// To how many replicas the side that served is scaled down; `None` when it is left alone.
+    fn scaled_down(&self, w: &Moved<'_>) -> Option<u32> {
+        let here = w.here?;
+        let to = match self.way {
+            Way::Run => 0,
+            Way::Drill => return None,
+            Way::Back => w.wish.standby_replicas?,
+        };
+        (here.desired > to).then_some(to)
+    }
+
+    /// The key of a workload on the side that served.
+    fn key_here(&self, w: &Moved<'_>, here: &Workload) -> ObjectKey {
+        ObjectKey { cluster: self.from.id, uid: here.meta.uid, ..w.key.clone() }
+    }
+}

@@ -1,0 +1,188 @@
+//! A recovery plan over two small clusters.
+
+use super::*;
+use crate::model::{Cause, Fault, LinkState, Span};
+use crate::operations::fixture::{NOW, World, snapshot};
+use crate::operations::{Action, Options, Probe, RecoveryWish};
+use crate::views::Snapshot;
+
+const FILE: &str = r#"
+version = 1
+name = "shop-eu"
+primary = "gke"
+standby = "eks"
+target = "10m"
+[[workload]]
+kind = "Deployment"
+namespace = "shop"
+name = "cart"
+[[workload]]
+kind = "Deployment"
+namespace = "shop"
+name = "web"
+replicas = 4
+standby_replicas = 1
+[probe]
+http = "https://standby.example/healthz"
+[[traffic]]
+api = "k8gb.io/v1beta1"
+kind = "Gslb"
+namespace = "shop"
+name = "shop"
+patch = { spec = { tag = "eks" } }
+back = { spec = { tag = "gke" } }
+"#;
+
+fn worlds(cart: u32) -> [World; 2] {
+    [
+        World::new(0, "gke", Tier::Prod).node("g0", "", "").deployment("cart", 6).deployment("web", 9),
+        World::new(1, "eks", Tier::Prod)
+            .node("e0", "", "")
+            .deployment("cart", cart)
+            .deployment("web", 1)
+            .autoscaler("cart", 2, 4),
+    ]
+}
+
+fn dead(cluster: &mut Cluster) {
+    cluster.link.state = LinkState::Broken;
+    cluster.link.heard = Some(NOW - Span::from_seconds(90));
+    cluster.link.fault = Some(Fault::new(Cause::Timeout, "no answer in 10 s", ""));
+}
+
+fn of(snapshot: &Snapshot, text: &str, way: Way) -> Result<Plan, Text> {
+    let file = Arc::new(RecoveryFile::read(text).unwrap());
+    let options = Options { recovery: Some(RecoveryWish { file, way }), ..Options::default() };
+    plan(&PlanInput { snapshot, subjects: &[], options: &options, now: NOW })
+}
+
+fn titles(plan: &Plan) -> Vec<&str> {
+    plan.steps.iter().map(|s| s.title.as_str()).collect()
+}
+
+fn line<'a>(plan: &'a Plan, label: &str) -> &'a Line {
+    plan.preview.iter().find(|l| l.label == label).unwrap()
+}
+
+#[test]
+fn a_run_starts_the_standby_shifts_traffic_probes_and_scales_the_primary_down() {
+    let plan = of(&snapshot(worlds(2).into()), FILE, Way::Run).unwrap();
+    assert_eq!(
+        titles(&plan),
+        [
+            "assess gke",
+            "autoscaler cart: 2–4 → 6–6",
+            "scale cart 2 → 6",
+            "scale web 1 → 4",
+            "wait until 10 pods are Ready on eks",
+            "shift traffic: Gslb shop/shop",
+            "probe https://standby.example/healthz",
+            "scale cart 6 → 0 on gke",
+            "scale web 9 → 0 on gke",
+        ]
+    );
+    assert!(plan.refusals.is_empty(), "{:?}", plan.refusals);
+    assert_eq!(line(&plan, "fit").text, "7 of 7 pods fit on eks by requests");
+    assert_eq!(plan.confirmation.word, "eks gke");
+    assert_eq!(plan.touches, [ClusterId(0), ClusterId(1)]);
+    assert!(plan.steps[0].may_fail && !plan.steps[7].may_fail);
+    assert_eq!(plan.steps[5].undo.len(), 1);
+    let recovery = plan.recovery.unwrap();
+    assert_eq!(
+        (recovery.primary, recovery.standby, recovery.target),
+        (ClusterId(0), ClusterId(1), Some(Span::from_seconds(600)))
+    );
+}
+
+#[test]
+fn an_unreachable_primary_is_said_and_does_not_hold_the_run_up() {
+    let [gke, eks] = worlds(2);
+    let plan = of(&snapshot(vec![gke.with(dead), eks]), FILE, Way::Run).unwrap();
+    assert_eq!(
+        line(&plan, "unreachable").text,
+        "gke does not answer: no answer in 10 s; what it runs is as last seen 1m30s ago"
+    );
+    let down: Vec<_> = plan.steps.iter().filter(|s| s.title.ends_with("on gke, if it answers")).collect();
+    assert_eq!(down.len(), 2);
+    assert!(down.iter().all(|s| s.may_fail));
+    assert!(plan.refusals.is_empty());
+}
+
+#[test]
+fn a_drill_moves_no_traffic_and_puts_the_standby_back() {
+    let plan = of(&snapshot(worlds(2).into()), FILE, Way::Drill).unwrap();
+    assert_eq!(
+        titles(&plan)[4..],
+        [
+            "wait until 10 pods are Ready on eks",
+            "probe https://standby.example/healthz",
+            "put back: scale web 1 → 4",
+            "put back: scale cart 2 → 6",
+            "put back: autoscaler cart: 2–4 → 6–6",
+        ]
+    );
+    assert!(plan.drill);
+    assert_eq!((plan.touches.as_slice(), plan.confirmation.word.as_str()), (&[ClusterId(1)][..], "eks"));
+    let Action::Patch(last) = &plan.steps[8].action else { panic!("not a patch") };
+    assert_eq!(last.body["spec"]["minReplicas"], 2);
+    assert_ne!(plan.hash(), of(&snapshot(worlds(2).into()), FILE, Way::Run).unwrap().hash());
+}
+
+#[test]
+fn the_way_back_returns_what_the_plan_names() {
+    let plan = of(&snapshot(worlds(6).into()), FILE, Way::Back).unwrap();
+    assert_eq!(plan.title, "bring back shop-eu: eks → gke");
+    assert!(titles(&plan).contains(&"shift traffic: Gslb shop/shop"));
+    let Some(Action::Patch(traffic)) =
+        plan.steps.iter().find(|s| s.title.starts_with("shift")).map(|s| &s.action)
+    else {
+        panic!("not a patch")
+    };
+    // The object is the same: the standby's, as the file says.
+    assert_eq!((traffic.target.cluster, traffic.body["spec"]["tag"].as_str()), (ClusterId(1), Some("gke")));
+    assert!(plan.steps.iter().any(|s| matches!(s.action, Action::Probe(Probe::Ready(_)))));
+    assert_eq!(
+        line(&plan, "stays").text,
+        "eks keeps what it runs of shop/cart: the plan names no standby_replicas"
+    );
+}
+
+#[test]
+fn what_is_missing_is_refused_with_what_to_do() {
+    let [gke, eks] = worlds(2);
+    let refusals = |worlds: Vec<World>, text: &str| of(&snapshot(worlds), text, Way::Run).unwrap().refusals;
+    let other = FILE.replace("name = \"web\"", "name = \"pay\"");
+    assert_eq!(
+        refusals(vec![gke, eks], &other),
+        ["Deployment shop/pay is not on eks: deploy it there first"]
+    );
+    let [_, eks] = worlds(2);
+    assert_eq!(
+        refusals(vec![World::new(0, "gke", Tier::Prod), eks], FILE),
+        ["Deployment shop/cart: gke was never seen running it; give replicas in the recovery plan"]
+    );
+    let [gke, eks] = worlds(2);
+    assert!(refusals(vec![gke, eks.with(dead)], FILE)[0].starts_with("eks does not answer"));
+    let [gke, _] = worlds(2);
+    assert_eq!(
+        of(&snapshot(vec![gke]), FILE, Way::Run).unwrap_err(),
+        "shop-eu: standby eks is not in the fleet"
+    );
+}
+
+#[test]
+fn room_is_a_warning_until_there_is_none() {
+    let [gke, _] = worlds(2);
+    let eks = |cpu: i64| {
+        World::new(1, "eks", Tier::Prod)
+            .node_with("e0", "", "", |n| n.allocatable.cpu = cpu)
+            .deployment("cart", 2)
+            .deployment("web", 1)
+    };
+    let plan = of(&snapshot(vec![gke, eks(5000)]), FILE, Way::Run).unwrap();
+    assert_eq!(line(&plan, "fit").text, "5 of 7 pods fit on eks by requests; 2 wait for a new node");
+    assert_eq!((line(&plan, "fit").tone, plan.refusals.len()), (Tone::Warn, 0));
+    let [gke, _] = worlds(2);
+    let plan = of(&snapshot(vec![gke, eks(500)]), FILE, Way::Run).unwrap();
+    assert_eq!(plan.refusals, ["none of 7 pods fits on eks: it has no room by requests"]);
+}

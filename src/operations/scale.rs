@@ -1,0 +1,327 @@
+//! Scale: how many replicas a workload has, through its `scale` subresource.
+
+use serde_json::json;
+
+use super::cordon::PATCH_DEADLINE;
+use super::words::{self, confirmation, count, kubectl};
+use super::{Action, Choice, Line, OperationDecl, Patch, PatchKind, Plan, PlanInput, ReadyTarget, Step, fit};
+use crate::model::{
+    Autoscaler, Cluster, Kind, ObjectKey, Record, Resources, Span, Text, Tone, Version, Workload,
+};
+
+/// Scale.
+pub(super) const SCALE: OperationDecl = OperationDecl {
+    id: "scale",
+    title: "scale the workload",
+    key: 'S',
+    applies_to: &[Kind::Deployment, Kind::StatefulSet, Kind::ReplicaSet],
+    plan,
+    doc: "Sets how many replicas a workload wants, through its scale subresource, and waits until \
+          they are ready.",
+};
+
+const READY_DEADLINE: Span = Span::from_seconds(10 * 60);
+const AUTOSCALER: &str = "autoscaler";
+
+struct Chosen<'a> {
+    cluster: &'a Cluster,
+    key: ObjectKey,
+    workload: &'a Workload,
+    autoscaler: Option<&'a Autoscaler>,
+    to: u32,
+}
+
+fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
+    let chosen = input.subjects.iter().map(|key| choose(input, key)).collect::<Result<Vec<_>, Text>>()?;
+    if chosen.is_empty() {
+        return Err(Text::clean("no workload is chosen"));
+    }
+    let touches = words::clusters_of(input.subjects);
+    let fleet = &input.snapshot.fleet;
+    let follow = input.options.answer(AUTOSCALER) == 1;
+    let (refusal, steps) = match input.options.replicas {
+        None => (Some("say how many replicas it should have".to_owned()), Vec::new()),
+        Some(to) if chosen.iter().all(|c| c.workload.desired == to) => {
+            (Some(format!("{} wanted already", count(to as usize, "replica"))), Vec::new())
+        }
+        Some(_) => (None, chosen.iter().flat_map(|c| steps(c, follow)).collect()),
+    };
+    Ok(Plan {
+        operation: "scale",
+        title: title(&chosen, input.options.replicas).into(),
+        subjects: chosen.iter().map(|c| c.key.clone()).collect(),
+        made: input.now,
+        preview: chosen.iter().flat_map(|c| preview(c, follow)).collect(),
+        choices: choices(&chosen, follow),
+        steps,
+        refusals: refusal.into_iter().map(Text::from).collect(),
+        kubectl: chosen.iter().map(command).collect(),
+        confirmation: confirmation(fleet, &touches),
+        rests_on: chosen.iter().flat_map(rests_on).collect(),
+        touches,
+        drill: false,
+        recovery: None,
+    })
+}
+
+fn choose<'a>(input: &PlanInput<'a>, key: &ObjectKey) -> Result<Chosen<'a>, Text> {
+    let fleet = &input.snapshot.fleet;
+    let kind = key.kind.names().kind;
+    if !matches!(key.kind, Kind::Deployment | Kind::StatefulSet | Kind::ReplicaSet) {
+        return Err(Text::from(format!("a {kind} has no replicas to set")));
+    }
+    let cluster = fleet.cluster(key.cluster).ok_or_else(|| Text::clean("the cluster is not in the fleet"))?;
+    let found = cluster.find(key.kind, &key.namespace, &key.name).and_then(|r| r.workload());
+    let workload = found.ok_or_else(|| Text::from(format!("{kind} {} is not there any more", key.path())))?;
+    if !key.uid.is_none() && workload.meta.uid != key.uid {
+        return Err(Text::from(format!("{kind} {} is another one of that name by now", key.path())));
+    }
+    if let Some(owner) = workload.meta.owner.as_ref().filter(|_| key.kind == Kind::ReplicaSet) {
+        return Err(Text::from(format!("{} {} sets its replicas: scale that", owner.kind, owner.name)));
+    }
+    Ok(Chosen {
+        cluster,
+        key: ObjectKey { uid: workload.meta.uid, ..key.clone() },
+        workload,
+        autoscaler: autoscaler_of(cluster, key),
+        to: input.options.replicas.unwrap_or(workload.desired),
+    })
+}
+
+/// The autoscaler that scales this workload.
+pub(super) fn autoscaler_of<'a>(cluster: &'a Cluster, key: &ObjectKey) -> Option<&'a Autoscaler> {
+    let scales = |a: &&Autoscaler| {
+        a.meta.namespace == key.namespace && a.target == key.name && a.target_kind == key.kind.names().kind
+    };
+    cluster.records(Kind::Autoscaler).filter_map(|r| r.autoscaler()).find(scales)
+}
+
+fn title(chosen: &[Chosen<'_>], to: Option<u32>) -> String {
+    let what = match chosen {
+        [one] => one.key.path(),
+        several => count(several.len(), "workload"),
+    };
+    match (chosen, to) {
+        ([one], Some(to)) => format!("scale {what} {} → {to}", one.workload.desired),
+        (_, Some(to)) => format!("scale {what} to {to}"),
+        (_, None) => format!("scale {what}"),
+    }
+}
+
+fn steps(c: &Chosen<'_>, follow: bool) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if let Some(autoscaler) = c.autoscaler.filter(|_| follow) {
+        steps.extend(bounds(c.cluster, autoscaler, c.to));
+    }
+    steps.push(replicas(&words::target(&c.key, "v1"), c.workload.desired, c.to));
+    if c.to > 0 {
+        let target = ReadyTarget { target: words::target(&c.key, "v1"), kind: c.key.kind, replicas: c.to };
+        steps.push(Step {
+            title: format!("wait until {} of {} are Ready", c.to, c.key.name).into(),
+            way_back: Text::EMPTY,
+            undo: Vec::new(),
+            deadline: Some(READY_DEADLINE),
+            may_fail: true,
+            action: Action::AwaitReady(vec![target]),
+        });
+    }
+    steps
+}
+
+/// The step that sets a workload's replicas.
+pub(super) fn replicas(target: &super::Target, from: u32, to: u32) -> Step {
+    let patch = |count: u32| {
+        Action::Patch(Patch {
+            target: target.clone(),
+            subresource: "scale",
+            kind: PatchKind::Merge,
+            body: json!({ "spec": { "replicas": count } }),
+        })
+    };
+    Step {
+        title: format!("scale {} {from} → {to}", target.name).into(),
+        way_back: format!("{to} → {from}").into(),
+        undo: vec![patch(from)],
+        deadline: Some(PATCH_DEADLINE),
+        may_fail: false,
+        action: patch(to),
+    }
+}
+
+/// The step that moves an autoscaler's bounds so that it keeps at least `to`; `None` when it does
+/// already. Zero replicas switch an autoscaler off by themselves, so its bounds stay.
+pub(super) fn bounds(cluster: &Cluster, autoscaler: &Autoscaler, to: u32) -> Option<Step> {
+    let (min, max) = (autoscaler.min, autoscaler.max);
+    let (new_min, new_max) = (to, max.max(to));
+    if to == 0 || (new_min, new_max) == (min, max) {
+        return None;
+    }
+    let key = Record::Autoscaler(autoscaler.clone()).key(cluster.id);
+    let patch = |min: u32, max: u32| {
+        Action::Patch(Patch {
+            target: words::target(&key, "v2"),
+            subresource: "",
+            kind: PatchKind::Merge,
+            body: json!({ "spec": { "minReplicas": min, "maxReplicas": max } }),
+        })
+    };
+    Some(Step {
+        title: format!("autoscaler {}: {min}–{max} → {new_min}–{new_max}", key.name).into(),
+        way_back: format!("{new_min}–{new_max} → {min}–{max}").into(),
+        undo: vec![patch(min, max)],
+        deadline: Some(PATCH_DEADLINE),
+        may_fail: false,
+        action: patch(new_min, new_max),
+    })
+}
+
+fn preview(c: &Chosen<'_>, follow: bool) -> Vec<Line> {
+    let (from, to) = (c.workload.desired, c.to);
+    let name = format!("{} {}", c.key.kind.names().kind, c.key.path());
+    let mut lines = Vec::new();
+    if to > from {
+        let (text, tone) = room(c, (to - from) as usize);
+        lines.push(
+            Line::new("will start", format!("{name}: {text}")).counted((to - from) as usize).toned(tone),
+        );
+    } else if to < from {
+        let (text, tone) = match to {
+            0 => ("nothing of it runs after that", Tone::Crit),
+            _ => ("no budget is asked when a workload is scaled down", Tone::Warn),
+        };
+        lines
+            .push(Line::new("will end", format!("{name}: {text}")).counted((from - to) as usize).toned(tone));
+    }
+    if let Some(a) = c.autoscaler {
+        let held = if follow || (to > 0 && a.min == to) {
+            format!("autoscaler {} keeps {}–{}; its bounds move too", a.meta.name, a.min, a.max)
+        } else if to == 0 {
+            format!("autoscaler {} keeps {}–{}; zero replicas switch it off", a.meta.name, a.min, a.max)
+        } else {
+            format!("autoscaler {} keeps {}–{} and may undo this in 15 s", a.meta.name, a.min, a.max)
+        };
+        lines.push(Line::new("owner", held).toned(if follow { Tone::Ok } else { Tone::Warn }));
+    }
+    if let Some(m) = &c.workload.meta.manager {
+        let text = format!("{} {} may put the replicas back: change them there too", m.system, m.name);
+        lines.push(Line::new("owner", text).toned(Tone::Warn));
+    }
+    lines
+}
+
+/// Whether so many more replicas fit, by requests.
+fn room(c: &Chosen<'_>, more: usize) -> (String, Tone) {
+    let mut demands: Vec<Resources> = vec![c.workload.requests; more.min(10_000)];
+    let mut rooms = fit::rooms(c.cluster, &[], |_| true);
+    let fits = fit::place(&mut rooms, &mut demands);
+    match demands.len() {
+        0 => ("they fit by requests".to_owned(), Tone::Ok),
+        none => (format!("{fits} fit by requests, {none} wait for a new node"), Tone::Warn),
+    }
+}
+
+fn choices(chosen: &[Chosen<'_>], follow: bool) -> Vec<Choice> {
+    let scaled: Vec<String> = chosen
+        .iter()
+        .filter(|c| c.to > 0 && c.autoscaler.is_some_and(|a| a.min != c.to || a.max < c.to))
+        .map(|c| c.key.path())
+        .collect();
+    if scaled.is_empty() {
+        return Vec::new();
+    }
+    vec![Choice {
+        id: Text::clean(AUTOSCALER),
+        text: format!("an autoscaler keeps the replicas of {}", words::some(&scaled, 3)).into(),
+        answers: vec![Text::clean("leave it as it is"), Text::clean("set its minimum to this, too")],
+        chosen: usize::from(follow),
+    }]
+}
+
+fn command(c: &Chosen<'_>) -> String {
+    let resource = format!("{}/{}", c.key.kind.names().plural, c.key.name);
+    kubectl(c.cluster, &["scale", "-n", &c.key.namespace, &resource, &format!("--replicas={}", c.to)])
+}
+
+fn rests_on(c: &Chosen<'_>) -> Vec<(ObjectKey, Version)> {
+    let mut readings = vec![(c.key.clone(), c.workload.meta.version)];
+    if let Some(autoscaler) = c.autoscaler {
+        let key = Record::Autoscaler(autoscaler.clone()).key(c.cluster.id);
+        readings.push((key, autoscaler.meta.version));
+    }
+    readings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Tier;
+    use crate::operations::Options;
+    use crate::operations::fixture::{NOW, World, key, snapshot};
+
+    fn scale(world: World, options: &Options) -> Plan {
+        let snapshot = snapshot(vec![world]);
+        let subjects = [key(&snapshot, 0, Kind::Deployment, "shop", "cart")];
+        plan(&PlanInput { snapshot: &snapshot, subjects: &subjects, options, now: NOW }).unwrap()
+    }
+
+    fn world() -> World {
+        World::new(0, "dev", Tier::Dev).node("n0", "std", "b").deployment("cart", 3)
+    }
+
+    fn to(replicas: u32) -> Options {
+        Options { replicas: Some(replicas), ..Options::default() }
+    }
+
+    #[test]
+    fn scaling_patches_the_subresource_and_can_go_back() {
+        let plan = scale(world(), &to(5));
+        let Action::Patch(patch) = &plan.steps[0].action else { panic!("not a patch") };
+        assert_eq!(
+            (patch.subresource, patch.body.to_string()),
+            ("scale", r#"{"spec":{"replicas":5}}"#.to_owned())
+        );
+        assert_eq!((&*patch.target.api, &*patch.target.plural), ("apps/v1", "deployments"));
+        let Action::Patch(undo) = &plan.steps[0].undo[0] else { panic!("not a patch") };
+        assert_eq!(undo.body["spec"]["replicas"], 3);
+        assert_eq!(plan.title, "scale shop/cart 3 → 5");
+        assert_eq!(plan.preview[0].text, "Deployment shop/cart: they fit by requests");
+        assert_eq!(plan.kubectl, ["kubectl --context dev scale -n shop deployments/cart --replicas=5"]);
+        assert!(matches!(&plan.steps[1].action, Action::AwaitReady(targets) if targets[0].replicas == 5));
+    }
+
+    #[test]
+    fn what_does_not_fit_and_what_ends_is_said() {
+        assert_eq!(
+            scale(world(), &to(20)).preview[0].text,
+            "Deployment shop/cart: 8 fit by requests, 9 wait for a new node"
+        );
+        let ends = scale(world(), &to(0));
+        assert_eq!((ends.preview[0].tone, ends.preview[0].count), (Tone::Crit, Some(3)));
+        assert_eq!(ends.steps.len(), 1);
+    }
+
+    #[test]
+    fn an_autoscaler_is_a_choice() {
+        let world = || world().autoscaler("cart", 2, 4);
+        let plan = scale(world(), &to(5));
+        assert!(plan.preview.iter().any(|l| l.text == "autoscaler cart keeps 2–4 and may undo this in 15 s"));
+        assert_eq!(plan.choices[0].chosen, 0);
+        assert_eq!(plan.steps.len(), 2);
+        let options = Options { answers: [(Text::clean(AUTOSCALER), 1)].into(), ..to(5) };
+        let plan = scale(world(), &options);
+        assert_eq!(plan.steps[0].title, "autoscaler cart: 2–4 → 5–5");
+        let Action::Patch(patch) = &plan.steps[0].action else { panic!("not a patch") };
+        assert_eq!(patch.target.api, "autoscaling/v2");
+    }
+
+    #[test]
+    fn without_a_number_or_a_change_it_cannot_run() {
+        assert_eq!(scale(world(), &Options::default()).refusals[0], "say how many replicas it should have");
+        assert_eq!(scale(world(), &to(3)).refusals[0], "3 replicas wanted already");
+        let snapshot = snapshot(vec![world()]);
+        let set = [key(&snapshot, 0, Kind::ReplicaSet, "shop", "cart")];
+        let options = to(5);
+        let input = PlanInput { snapshot: &snapshot, subjects: &set, options: &options, now: NOW };
+        assert_eq!(plan(&input).unwrap_err(), "Deployment cart sets its replicas: scale that");
+    }
+}
