@@ -67,6 +67,7 @@ pub mod input;
 pub mod kinds;
 pub mod model;
 pub mod operations;
+pub mod runner;
 pub mod store;
 pub mod theme;
 pub mod ui;
