@@ -13,6 +13,7 @@
 //! | any other error | back-off, then compare versions, then watch from the last version |
 //! | 403, 401, 404 | ask again after minutes; at once when a person says so |
 //! | 75 s without event or bookmark | compare versions, watch again from the last version |
+//! | the same again, although the server's version moved on | a list from scratch |
 //! | the server's version is behind ours | it is another cluster or an older state: start over |
 //!
 //! Back-off grows until a list is complete (for lists) or a stream has been healthy for
@@ -24,6 +25,9 @@ mod input;
 mod listing;
 mod rules;
 #[cfg(test)]
+mod simulate;
+mod stream;
+#[cfg(test)]
 mod tests;
 
 pub use backoff::{Dice, delay};
@@ -31,6 +35,7 @@ pub use input::{Ask, Event, Input, Output, PageEnd, Refusal};
 
 use crate::model::{Change, Fault, Kind, Link, LinkState, Span, Time, Version};
 use listing::Listing;
+use stream::Stream;
 
 /// Objects asked for in one page of a list. Paging costs the server nothing (measured), and a
 /// page is what JSON readers and channels hold at once.
@@ -45,9 +50,6 @@ pub const SILENCE: Span = Span::from_seconds(75);
 
 /// The longest wait for the next sign of a request or a list before it counts as failed.
 pub const PATIENCE: Span = Span::from_seconds(30);
-
-/// A watch that ends by itself earlier than this has failed, whatever it says.
-const SHORT: Span = Span::from_seconds(10);
 
 /// How often a link's [`Link::heard`] is told anew.
 const TELL: Span = Span::from_seconds(1);
@@ -68,6 +70,10 @@ pub struct Machine {
     shown: bool,
     /// Whether the server's version must be compared before a watch counts.
     verify: bool,
+    /// A version that the server had, and when.
+    compared: Option<(Version, Time)>,
+    /// Streams in a row that brought nothing at all.
+    silences: u32,
     /// Failures since the last complete list.
     list_strikes: u32,
     /// Troubles of the stream since it was last healthy.
@@ -95,7 +101,7 @@ enum Phase {
     /// A watch was asked for.
     Opening,
     /// A watch is open.
-    Watching { since: Time },
+    Watching(Stream),
     /// Waiting before the next try.
     Resting,
 }
@@ -113,6 +119,8 @@ impl Machine {
             highest: Version(0),
             shown: false,
             verify: false,
+            compared: None,
+            silences: 0,
             list_strikes: 0,
             stream_strikes: 0,
             wake: None,
@@ -201,12 +209,10 @@ impl Machine {
                 let fault = rules::too_slow(self.kind);
                 self.failed(now, fault, out);
             }
-            Phase::Watching { .. } => {
-                self.forgive(now);
-                self.verify = true;
-                self.stop(out);
-                self.proceed(now, out);
+            Phase::Watching(stream) if !stream.caught_up && now < stream.since + PATIENCE => {
+                self.caught_up(now, now, out);
             }
+            Phase::Watching(_) => self.silent(now, out),
         }
     }
 
@@ -237,48 +243,9 @@ impl Machine {
         match &mut self.phase {
             Phase::Listing(_) => self.page_opened(now, out),
             Phase::Probing => self.wake = Some(now + PATIENCE),
-            Phase::Opening => {
-                self.phase = Phase::Watching { since: now };
-                self.wake = Some(now + SILENCE);
-                self.set_state(now, LinkState::Live);
-                self.link.heard = Some(now);
-                self.link.fault = None;
-                self.link.tries = 0;
-                self.tell(now, out);
-            }
+            Phase::Opening => self.watching(now, out),
             _ => {}
         }
-    }
-
-    fn event(&mut self, now: Time, event: Event, out: &mut Vec<Output>) {
-        if !matches!(self.phase, Phase::Watching { .. }) {
-            return;
-        }
-        let kind = self.kind;
-        let version = match &event {
-            Event::Upsert(record) => record.meta().version,
-            Event::Gone(_, version) | Event::Bookmark(version) => *version,
-            Event::Error(refusal) => return self.refused(now, refusal.clone(), out),
-            Event::Garbled(fault) => return self.relist(now, fault.clone(), out),
-        };
-        if version == Version(0) {
-            return self.relist(now, rules::unversioned(kind), out);
-        }
-        // Within one kind a watch delivers in order of versions, so an older event means that
-        // something before us mixes streams up: what it says cannot be sorted in any more.
-        if self.resume.is_some_and(|last| version < last) {
-            self.older += 1;
-            return self.relist(now, rules::out_of_order(kind), out);
-        }
-        self.resume = Some(version);
-        self.highest = self.highest.max(version);
-        self.wake = Some(now + SILENCE);
-        out.push(Output::Tell(match event {
-            Event::Upsert(record) => Change::Upsert(record),
-            Event::Gone(uid, version) => Change::Gone(kind, uid, version),
-            _ => Change::Bookmark(kind, version),
-        }));
-        self.heard(now, out);
     }
 
     fn unreadable(&mut self, now: Time, count: u64, out: &mut Vec<Output>) {
@@ -289,37 +256,13 @@ impl Machine {
         }
     }
 
-    fn ended(&mut self, now: Time, out: &mut Vec<Output>) {
-        match self.phase {
-            Phase::Watching { since } if since.age(now) >= SHORT => {
-                self.forgive(now);
-                out.push(Output::Stop);
-                self.proceed(now, out);
-            }
-            Phase::Watching { .. } => self.failed(now, rules::ended_early(self.kind), out),
-            Phase::Listing(_) | Phase::Probing | Phase::Opening => {
-                self.failed(now, rules::cut_off(self.kind), out);
-            }
-            Phase::Down | Phase::Queued | Phase::Resting => {}
-        }
-    }
-
     /// Drops whatever request runs, and the turn to list.
     fn stop(&mut self, out: &mut Vec<Output>) {
         match self.phase {
             Phase::Queued => out.push(Output::Release),
             Phase::Listing(_) => out.extend([Output::Stop, Output::Release]),
-            Phase::Probing | Phase::Opening | Phase::Watching { .. } => out.push(Output::Stop),
+            Phase::Probing | Phase::Opening | Phase::Watching(_) => out.push(Output::Stop),
             Phase::Down | Phase::Resting => {}
-        }
-    }
-
-    /// Forgets earlier troubles of the stream when it has been healthy for long enough.
-    fn forgive(&mut self, now: Time) {
-        if let Phase::Watching { since } = self.phase
-            && since.age(now) >= HEALTHY
-        {
-            self.stream_strikes = 0;
         }
     }
 

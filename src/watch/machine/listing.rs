@@ -13,6 +13,8 @@ const SLOWEST_PAGE: Span = Span::from_seconds(300);
 /// A list that is coming in.
 #[derive(Debug)]
 pub(super) struct Listing {
+    /// When the first page was asked for: the list is as of then, however long it takes.
+    since: Time,
     /// When the page was asked for.
     asked: Time,
     began: bool,
@@ -32,6 +34,7 @@ impl Machine {
             return;
         }
         self.phase = Phase::Listing(Listing {
+            since: now,
             asked: now,
             began: false,
             pages: 0,
@@ -117,7 +120,7 @@ impl Machine {
     }
 
     fn synced(&mut self, now: Time, out: &mut Vec<Output>) {
-        let Phase::Listing(Listing { version: Some(version), .. }) = self.phase else { return };
+        let Phase::Listing(Listing { version: Some(version), since, .. }) = self.phase else { return };
         out.push(Output::Release);
         // A list without a version is read from the server's quorum, so it is never behind what
         // the same server showed before.
@@ -128,10 +131,11 @@ impl Machine {
         self.highest = version;
         self.shown = true;
         self.verify = false;
+        self.compared = Some((version, since));
         self.list_strikes = 0;
         self.link.tries = 0;
         self.link.fault = None;
-        self.link.heard = Some(now);
+        self.link.heard = Some(since);
         out.push(Output::Tell(Change::Synced(self.kind, version)));
         self.proceed(now, out);
     }
@@ -141,8 +145,13 @@ impl Machine {
         match version {
             None => self.failed(now, rules::list_unversioned(self.kind), out),
             Some(version) if version < self.highest => self.replaced(now, version, out),
-            Some(_) => {
+            Some(version) => {
+                self.compared = Some((version, now));
                 self.verify = false;
+                if self.resume == Some(version) && !self.link.live() {
+                    // Nothing happened in between.
+                    self.link.heard = Some(now);
+                }
                 self.proceed(now, out);
             }
         }

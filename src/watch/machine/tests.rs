@@ -48,6 +48,9 @@ impl Bench {
         assert!(matches!(bench.ask(), Some(Ask::Watch { from: Version(10), .. })));
         bench.step(Input::Opened);
         assert!(bench.machine.link().live());
+        // What happened since the list is through.
+        bench.wait();
+        assert_eq!(bench.machine.link().heard, Some(bench.now));
         bench
     }
 
@@ -424,6 +427,24 @@ fn silence_is_broken_by_comparing_versions() {
 }
 
 #[test]
+fn two_silent_streams_in_a_row_relist_if_the_server_moved_on() {
+    for (version, relists) in [(10, false), (11, true)] {
+        let mut bench = Bench::live();
+        for _ in 0..2 {
+            bench.wait();
+            if bench.ask() == Some(Ask::Probe) {
+                bench.step(Input::Opened);
+                bench.step(page(version, None));
+                bench.step(Input::Opened);
+                bench.wait();
+                assert!(bench.machine.link().live());
+            }
+        }
+        assert_eq!(bench.out.contains(&Output::Queue), relists, "{version}");
+    }
+}
+
+#[test]
 fn a_server_behind_us_is_another_one() {
     let mut bench = Bench::live();
     bench.step(Input::Event(Event::Bookmark(Version(500))));
@@ -509,7 +530,30 @@ fn what_is_shown_does_not_grow_younger_while_it_is_listed_anew() {
     assert_eq!(bench.machine.link().heard, Some(current));
     assert!(bench.machine.link().stale(bench.now));
     bench.step(page(20, None));
-    assert!(!bench.machine.link().stale(bench.now));
+    assert!(bench.machine.link().stale(bench.now), "the list is as of when it was asked for");
+    bench.step(Input::Opened);
+    assert!(bench.machine.link().stale(bench.now), "what happened since may still come");
+    bench.step(upsert("a", 21));
+    assert!(bench.machine.link().stale(bench.now));
+    assert_eq!(bench.wait(), Span::from_seconds(1));
+    assert!(bench.machine.link().live());
+}
+
+#[test]
+fn a_stream_that_never_pauses_has_caught_up_when_it_passes_the_servers_version() {
+    let mut bench = Bench::live();
+    bench.step(Input::Failed(fault(Cause::Closed)));
+    bench.pass(60);
+    bench.step(Input::Timer);
+    bench.step(Input::Opened);
+    bench.step(page(20, None));
+    bench.step(Input::Opened);
+    for version in 11..20 {
+        bench.step(upsert("a", version));
+        assert!(!bench.machine.link().live());
+    }
+    bench.step(upsert("a", 20));
+    assert!(bench.machine.link().live());
 }
 
 #[test]

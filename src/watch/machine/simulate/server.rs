@@ -1,0 +1,75 @@
+//! A model of an apiserver: a history of versions, compaction, restores.
+
+use std::collections::BTreeMap;
+
+use crate::model::Time;
+
+/// What happened to one object.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Commit {
+    pub(super) at: Time,
+    pub(super) version: u64,
+    pub(super) uid: u64,
+    pub(super) gone: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Server {
+    pub(super) version: u64,
+    /// Watches from before this version answer 410.
+    pub(super) compacted: u64,
+    pub(super) history: Vec<Commit>,
+    next_uid: u64,
+}
+
+impl Server {
+    pub(super) fn new(at: Time) -> Server {
+        let mut server = Server { version: 1000, compacted: 1000, history: Vec::new(), next_uid: 1 };
+        for _ in 0..8 {
+            server.create(at);
+        }
+        server
+    }
+
+    pub(super) fn create(&mut self, at: Time) {
+        self.next_uid += 1;
+        self.commit(at, self.next_uid, false);
+    }
+
+    /// Changes or removes some object, or makes one.
+    pub(super) fn change(&mut self, at: Time, chance: u64) {
+        let live: Vec<u64> = self.state(u64::MAX).into_keys().collect();
+        let Some(uid) = live.get(usize::try_from(chance / 10).unwrap_or(0) % live.len().max(1)) else {
+            return self.create(at);
+        };
+        match chance % 10 {
+            0 | 1 if live.len() < 16 => self.create(at),
+            2 | 3 => self.commit(at, *uid, true),
+            _ => self.commit(at, *uid, false),
+        }
+    }
+
+    fn commit(&mut self, at: Time, uid: u64, gone: bool) {
+        self.version += 1 + self.version % 3;
+        self.history.push(Commit { at, version: self.version, uid, gone });
+    }
+
+    /// Objects and their versions, as of a version.
+    pub(super) fn state(&self, version: u64) -> BTreeMap<u64, u64> {
+        let mut state = BTreeMap::new();
+        for commit in self.history.iter().take_while(|c| c.version <= version) {
+            if commit.gone {
+                state.remove(&commit.uid);
+            } else {
+                state.insert(commit.uid, commit.version);
+            }
+        }
+        state
+    }
+
+    /// The next commit after a version.
+    pub(super) fn after(&self, version: u64) -> Option<Commit> {
+        let index = self.history.partition_point(|c| c.version <= version);
+        self.history.get(index).copied()
+    }
+}

@@ -1,0 +1,113 @@
+//! A model of the store: what is shown, and whether it may be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::{Link, LinkState};
+use super::server::Server;
+use crate::model::{Change, Record, Span, Time, Uid};
+
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    pub(super) rows: BTreeMap<Uid, u64>,
+    pub(super) synced: bool,
+    buffer: Option<BTreeMap<Uid, u64>>,
+    /// The highest version at which each object was ever shown.
+    best: BTreeMap<Uid, u64>,
+    gone: BTreeSet<Uid>,
+    pub(super) link: Option<Link>,
+}
+
+pub(super) fn uid(n: u64) -> Uid {
+    Uid::parse(&format!("00000000-0000-0000-0000-{n:012}"))
+}
+
+impl Shown {
+    pub(super) fn apply(&mut self, change: Change) -> Result<(), String> {
+        match change {
+            Change::KindLink(_, link) => self.link = Some(link),
+            Change::Begin(_) => self.buffer = Some(BTreeMap::new()),
+            Change::Page(_, records) => {
+                let buffer = self.buffer.as_mut().ok_or("a page without a beginning")?;
+                buffer.extend(records.iter().map(of));
+            }
+            Change::Synced(..) => {
+                let new = self.buffer.take().ok_or("an end without a beginning")?;
+                let removed: Vec<Uid> = self.rows.keys().filter(|u| !new.contains_key(u)).copied().collect();
+                self.gone.extend(removed);
+                self.rows = new;
+                self.synced = true;
+            }
+            Change::Upsert(record) => {
+                let (uid, version) = of(&record);
+                let known = self.rows.get(&uid).copied().unwrap_or(0);
+                if version < known {
+                    return Ok(()); // the store refuses it, too
+                }
+                self.rows.insert(uid, version);
+            }
+            Change::Gone(_, uid, _) => {
+                self.rows.remove(&uid);
+                self.gone.insert(uid);
+            }
+            Change::Reset => *self = Shown { link: self.link.clone(), ..Shown::default() },
+            _ => {}
+        }
+        self.never_backwards()
+    }
+
+    fn never_backwards(&mut self) -> Result<(), String> {
+        for (uid, version) in &self.rows {
+            if self.gone.contains(uid) {
+                return Err(format!("{uid} came back at {version}"));
+            }
+            let best = self.best.entry(*uid).or_default();
+            if version < best {
+                return Err(format!("{uid} went back from {best} to {version}"));
+            }
+            *best = *version;
+        }
+        Ok(())
+    }
+
+    /// What is not marked as stale holds everything that the server knew `limit` ago.
+    pub(super) fn honest(&self, server: &Server, now: Time, limit: Span) -> Result<(), String> {
+        let stale = self.link.as_ref().is_none_or(|link| link.stale(now));
+        if !self.synced || stale {
+            return Ok(());
+        }
+        let mut last = BTreeMap::new();
+        for commit in server.history.iter().filter(|c| c.at <= now - limit) {
+            last.insert(commit.uid, commit);
+        }
+        for (id, commit) in last {
+            let shown = self.rows.get(&uid(id)).copied();
+            let newer = server.history.iter().any(|c| c.uid == id && c.version > commit.version);
+            let right = match (commit.gone, shown) {
+                (true, shown) => shown.is_none(),
+                (false, Some(version)) => version >= commit.version,
+                (false, None) => newer,
+            };
+            if !right {
+                return Err(format!("{commit:?} is not shown ({shown:?}) though it is not marked as stale"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is shown is what the server has.
+    pub(super) fn equals(&self, server: &Server) -> Result<(), String> {
+        let wanted: BTreeMap<Uid, u64> =
+            server.state(u64::MAX).into_iter().map(|(id, version)| (uid(id), version)).collect();
+        if !self.synced || self.rows != wanted {
+            return Err(format!("shown {:?}\nserver {wanted:?}", self.rows));
+        }
+        match &self.link {
+            Some(link) if link.state == LinkState::Live => Ok(()),
+            other => Err(format!("the link is {other:?}")),
+        }
+    }
+}
+
+fn of(record: &Record) -> (Uid, u64) {
+    (record.meta().uid, record.meta().version.0)
+}

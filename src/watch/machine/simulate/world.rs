@@ -1,0 +1,428 @@
+//! The world of one schedule: time, the server, the network between, and what goes wrong.
+
+use super::super::*;
+use super::server::{Commit, Server};
+use super::shown::{Shown, uid};
+use crate::model::{Cause, Meta, Namespace, Record, Text};
+
+/// What goes wrong.
+#[derive(Clone, Copy)]
+pub(super) struct Faults {
+    /// One input in about this many goes wrong.
+    pub(super) every: u64,
+    /// Streams may fall silent without being noticed below.
+    pub(super) silence: bool,
+    /// The server may be restored to an earlier state.
+    pub(super) restore: bool,
+}
+
+/// What was asked for.
+#[derive(Default)]
+pub(super) struct Asked {
+    pub(super) lists: u32,
+    pub(super) probes: u32,
+    pub(super) watches: u32,
+}
+
+/// A request that runs.
+struct Exchange {
+    ask: Ask,
+    /// When it goes on.
+    next: Time,
+    place: Place,
+}
+
+enum Place {
+    Head,
+    /// Items of a page from here on, of a list at this version.
+    Page {
+        from: usize,
+        version: u64,
+    },
+    /// A watch that has delivered up to this version.
+    Stream {
+        at: u64,
+        until: Time,
+        bookmark: Time,
+        opened: Time,
+    },
+    /// Nothing more will come, and nobody notices.
+    Dead,
+}
+
+pub(super) struct World {
+    now: Time,
+    start: Time,
+    dice: Dice,
+    faults: Faults,
+    machine: Machine,
+    server: Server,
+    snapshot: Server,
+    restored: Option<Time>,
+    exchange: Option<Exchange>,
+    queued: bool,
+    up_at: Option<Time>,
+    next_change: Time,
+    pub(super) asked: Asked,
+    shown: Shown,
+    told: std::collections::VecDeque<String>,
+}
+
+/// How long things go wrong, and how long they then have to heal.
+const TROUBLE: i64 = 900;
+const QUIET: i64 = 500;
+/// Items on a page of the model server.
+const SIZE: usize = 3;
+
+impl World {
+    pub(super) fn new(seed: u64, faults: Faults) -> World {
+        let now = Time::from_seconds(1_000_000);
+        let snapshot = Server::new(now);
+        let mut server = snapshot.clone();
+        // A restore goes back by more than the server moves while nobody looks.
+        server.version += 100_000;
+        server.compacted = server.version;
+        server.create(now);
+        World {
+            now,
+            start: now,
+            dice: Dice::new(seed ^ 0xfeed),
+            faults,
+            machine: Machine::new(Kind::Namespace, seed, now),
+            server,
+            snapshot,
+            restored: None,
+            exchange: None,
+            queued: false,
+            up_at: None,
+            next_change: now,
+            asked: Asked::default(),
+            shown: Shown::default(),
+            told: std::collections::VecDeque::new(),
+        }
+    }
+
+    pub(super) fn story(&self) -> String {
+        self.told.iter().map(|line| format!("  {line}\n")).collect()
+    }
+
+    pub(super) fn run(&mut self) -> Result<(), String> {
+        self.input(Input::Up)?;
+        let end = self.start + Span::from_seconds(TROUBLE + QUIET);
+        // With nothing but short outages the link is marked in time; a silent stream is noticed
+        // only by asking: after 75 s, by a request that may hang for 30 s, twice; then a list.
+        let limit = Span::from_seconds(if self.faults.silence { 240 } else { 18 });
+        let mut second = self.now;
+        while self.now < end {
+            let mut next = second.min(self.next_change);
+            for at in [self.machine.wake(), self.exchange.as_ref().map(|e| e.next), self.up_at] {
+                next = at.map_or(next, |at| next.min(at));
+            }
+            self.now = self.now.max(next);
+            self.turn()?;
+            if self.now >= second {
+                second = self.now + Span::from_seconds(1);
+                // What a restored server has, it has only since then.
+                if self.restored.is_none_or(|at| at.age(self.now) > limit) {
+                    self.shown.honest(&self.server, self.now, limit)?;
+                }
+            }
+        }
+        self.shown.equals(&self.server)
+    }
+
+    fn turn(&mut self) -> Result<(), String> {
+        if self.up_at.is_some_and(|at| at <= self.now) {
+            self.up_at = None;
+            self.input(Input::Up)?;
+        }
+        if self.next_change <= self.now {
+            self.change();
+        }
+        if self.exchange.as_ref().is_some_and(|e| e.next <= self.now) {
+            self.transmit()?;
+        }
+        if self.queued {
+            self.queued = false;
+            self.input(Input::Admitted)?;
+        }
+        if self.machine.wake().is_some_and(|wake| wake <= self.now) {
+            self.input(Input::Timer)?;
+        }
+        Ok(())
+    }
+
+    /// Something happens at the server.
+    fn change(&mut self) {
+        let over = self.start.age(self.now).seconds();
+        if over > TROUBLE {
+            self.next_change = self.now + Span::from_seconds(100_000);
+            return;
+        }
+        let pause = match self.dice.below(20) {
+            0 => 150_000,
+            n => i64::from(n) * 150,
+        };
+        self.next_change = self.now + Span::from_millis(pause);
+        let chance = self.dice.next() >> 8;
+        self.server.change(self.now, chance);
+        if self.dice.below(60) == 0 {
+            self.server.compacted = self.server.version;
+        }
+        if self.faults.restore && self.restored.is_none() && over > TROUBLE / 2 {
+            self.restored = Some(self.now);
+            self.server = self.snapshot.clone();
+            self.note("the server was restored".to_owned());
+            if let Some(exchange) = &mut self.exchange {
+                // Streams of the old server are cut, or, worse, are not.
+                match self.dice.below(2) {
+                    0 => exchange.place = Place::Dead,
+                    _ => exchange.place = Place::Head,
+                }
+            }
+        }
+    }
+
+    fn troubled(&mut self) -> bool {
+        self.start.age(self.now).seconds() < TROUBLE
+            && self.faults.every != u64::MAX
+            && self.dice.next() % self.faults.every == 0
+    }
+
+    /// The running request goes on by one input.
+    fn transmit(&mut self) -> Result<(), String> {
+        if self.troubled() {
+            return self.trouble();
+        }
+        let Some(exchange) = &mut self.exchange else { return Ok(()) };
+        exchange.next = self.now + Span::from_millis(i64::from(20 + self.dice.below(400)));
+        match exchange.place {
+            Place::Dead => {
+                exchange.next = self.now + Span::from_seconds(100_000);
+                Ok(())
+            }
+            Place::Head => self.head(),
+            Place::Page { from, version } => self.page(from, version),
+            Place::Stream { at, until, bookmark, .. } => self.stream(at, until, bookmark),
+        }
+    }
+
+    fn head(&mut self) -> Result<(), String> {
+        let Some(exchange) = &mut self.exchange else { return Ok(()) };
+        match exchange.ask.clone() {
+            Ask::List { token } => {
+                let (from, version) = match token.as_deref().and_then(|t| t.split_once(' ')) {
+                    None => (0, self.server.version),
+                    Some((from, version)) => (from.parse().unwrap_or(0), version.parse().unwrap_or(0)),
+                };
+                if version < self.server.compacted || version > self.server.version {
+                    return self.refuse(410);
+                }
+                exchange.place = Place::Page { from, version };
+            }
+            Ask::Probe => exchange.place = Place::Page { from: 0, version: self.server.version },
+            Ask::Watch { from, .. } if from.0 < self.server.compacted => {
+                if self.dice.below(2) == 0 {
+                    return self.refuse(410);
+                }
+                self.input(Input::Opened)?;
+                return self.input(Input::Event(Event::Error(refusal(410))));
+            }
+            // A watch from a version ahead of the server is silent for ever.
+            Ask::Watch { from, timeout_seconds } => {
+                let bookmark = self.now + Span::from_seconds(60);
+                let until = self.now + Span::from_seconds(i64::from(timeout_seconds));
+                exchange.place = match from.0 > self.server.version {
+                    true => Place::Dead,
+                    false => Place::Stream { at: from.0, until, bookmark, opened: self.now },
+                };
+            }
+        }
+        self.input(Input::Opened)
+    }
+
+    fn page(&mut self, from: usize, version: u64) -> Result<(), String> {
+        let state: Vec<(u64, u64)> = self.server.state(version).into_iter().collect();
+        let probe = matches!(self.exchange.as_ref().map(|e| &e.ask), Some(Ask::Probe));
+        let size = if probe { 1 } else { SIZE };
+        let items = state.iter().skip(from).take(size).map(|(id, v)| record(*id, *v)).collect();
+        let left = state.len().saturating_sub(from + size);
+        let token = (left > 0).then(|| format!("{} {version}", from + size));
+        self.exchange = None;
+        self.input(Input::Records(items))?;
+        self.input(Input::PageEnd(PageEnd {
+            version: Some(Version(version)),
+            token,
+            remaining: u64::try_from(left).ok(),
+        }))
+    }
+
+    fn stream(&mut self, at: u64, until: Time, bookmark: Time) -> Result<(), String> {
+        if self.now >= until {
+            self.exchange = None;
+            return self.input(Input::Ended);
+        }
+        let next = self.server.after(at);
+        let Some(Exchange { place: Place::Stream { at, bookmark: due, .. }, .. }) = &mut self.exchange else {
+            return Ok(());
+        };
+        match next {
+            Some(commit) => {
+                *at = commit.version;
+                let event = event(commit);
+                self.input(Input::Event(event))
+            }
+            None if self.now >= bookmark => {
+                *at = self.server.version;
+                *due = self.now + Span::from_seconds(60);
+                self.input(Input::Event(Event::Bookmark(Version(self.server.version))))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// How long the stream has been open.
+    fn open_for(&self) -> Span {
+        match self.exchange {
+            Some(Exchange { place: Place::Stream { opened, .. }, .. }) => opened.age(self.now),
+            _ => Span::ZERO,
+        }
+    }
+
+    fn refuse(&mut self, status: u16) -> Result<(), String> {
+        self.exchange = None;
+        self.input(Input::Refused(refusal(status)))
+    }
+
+    /// Something goes wrong with the running request.
+    fn trouble(&mut self) -> Result<(), String> {
+        let streaming =
+            matches!(self.exchange, Some(Exchange { place: Place::Stream { .. } | Place::Dead, .. }));
+        match self.dice.below(if streaming { 12 } else { 6 }) {
+            0 => {
+                // The whole cluster goes away for a while; pings need a moment to notice.
+                self.up_at = Some(self.now + Span::from_seconds(i64::from(self.dice.below(200))));
+                self.exchange = None;
+                self.input(Input::Down { fault: fault(Cause::Timeout), retry_at: self.up_at, tries: 1 })
+            }
+            1 => self.fail(Cause::Closed),
+            2 => self.fail(Cause::Garbled),
+            // The head of the answer and what was missed came just before: a path that dies at
+            // that very moment, and without pings noticing, is not a fault that we can tell.
+            3 if self.faults.silence && self.open_for() > Span::from_seconds(2) => {
+                if let Some(exchange) = &mut self.exchange {
+                    exchange.place = Place::Dead;
+                }
+                Ok(())
+            }
+            3 => self.fail(Cause::Timeout),
+            4 | 5 if !streaming => {
+                const STATUSES: [u16; 10] = [400, 401, 403, 404, 406, 410, 429, 500, 503, 504];
+                let index = usize::try_from(self.dice.below(10)).unwrap_or(0);
+                self.refuse(STATUSES[index])
+            }
+            4 | 5 => {
+                self.exchange = None;
+                self.input(Input::Ended)
+            }
+            6 => self.mishap(Event::Garbled(fault(Cause::Garbled))),
+            7 => self.mishap(Event::Upsert(Box::new(record(3, 0)))),
+            8 => self.mishap(Event::Error(refusal(410))),
+            9 => self.mishap(Event::Error(refusal(500))),
+            // An old event again: the last one, or an older one.
+            _ => {
+                let Some(Exchange { place: Place::Stream { at, .. }, .. }) = self.exchange else {
+                    return Ok(());
+                };
+                let known: Vec<Commit> =
+                    self.server.history.iter().filter(|c| c.version <= at).copied().collect();
+                let back = usize::try_from(self.dice.below(4)).unwrap_or(0);
+                match known.iter().rev().nth(back) {
+                    Some(commit) => self.mishap(event(*commit)),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, cause: Cause) -> Result<(), String> {
+        self.exchange = None;
+        self.input(Input::Failed(fault(cause)))
+    }
+
+    fn mishap(&mut self, event: Event) -> Result<(), String> {
+        self.input(Input::Event(event))
+    }
+
+    /// Gives the machine one input and does what it wants.
+    fn input(&mut self, input: Input) -> Result<(), String> {
+        self.note(format!("<- {input:?}"));
+        let mut out = Vec::new();
+        self.machine.step(self.now, input, &mut out);
+        for output in out {
+            self.note(format!("   -> {output:?}"));
+            match output {
+                Output::Stop => self.exchange = None,
+                Output::Queue => self.queued = true,
+                Output::Release => self.queued = false,
+                Output::JsonOnly => {}
+                Output::Tell(change) => self.shown.apply(change)?,
+                Output::Ask { ask, .. } => self.ask(ask)?,
+                Output::Replaced => {
+                    if self.restored.is_none() {
+                        return Err("taken for another cluster".to_owned());
+                    }
+                    self.shown.apply(Change::Reset)?;
+                    self.exchange = None;
+                    let seed = self.dice.next();
+                    self.machine = Machine::new(Kind::Namespace, seed, self.now);
+                    return self.input(Input::Up);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, ask: Ask) -> Result<(), String> {
+        if self.exchange.is_some() {
+            return Err("a second request while one runs".to_owned());
+        }
+        match &ask {
+            Ask::List { token: None } => self.asked.lists += 1,
+            Ask::List { .. } => {}
+            Ask::Probe => self.asked.probes += 1,
+            Ask::Watch { .. } => self.asked.watches += 1,
+        }
+        let next = self.now + Span::from_millis(i64::from(self.dice.below(300)));
+        self.exchange = Some(Exchange { ask, next, place: Place::Head });
+        Ok(())
+    }
+
+    fn note(&mut self, line: String) {
+        if self.told.len() >= 60 {
+            self.told.pop_front();
+        }
+        let at = self.start.age(self.now);
+        self.told.push_back(format!("{at:?} {line}"));
+    }
+}
+
+fn fault(cause: Cause) -> Fault {
+    Fault::new(cause, "simulated", "")
+}
+
+fn refusal(status: u16) -> Refusal {
+    Refusal { status, retry_after: None, message: Text::EMPTY }
+}
+
+fn record(id: u64, version: u64) -> Record {
+    let meta = Meta { uid: uid(id), version: Version(version), ..Meta::default() };
+    Record::Namespace(Namespace { meta, ..Namespace::default() })
+}
+
+fn event(commit: Commit) -> Event {
+    match commit.gone {
+        true => Event::Gone(uid(commit.uid), Version(commit.version)),
+        false => Event::Upsert(Box::new(record(commit.uid, commit.version))),
+    }
+}
