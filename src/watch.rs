@@ -5,4 +5,6 @@
 //! the task only carries it out over a session and sends what is learnt as
 //! [`Delta`](crate::model::Delta)s.
 
+mod answer;
+mod inflate;
 pub mod machine;

@@ -65,7 +65,8 @@ pub(super) struct World {
     next_change: Time,
     pub(super) asked: Asked,
     shown: Shown,
-    told: std::collections::VecDeque<String>,
+    /// The last of what happened, when it is wanted.
+    told: Option<std::collections::VecDeque<String>>,
 }
 
 /// How long things go wrong, and how long they then have to heal.
@@ -75,7 +76,7 @@ const QUIET: i64 = 500;
 const SIZE: usize = 3;
 
 impl World {
-    pub(super) fn new(seed: u64, faults: Faults) -> World {
+    pub(super) fn new(seed: u64, faults: Faults, noting: bool) -> World {
         let now = Time::from_seconds(1_000_000);
         let snapshot = Server::new(now);
         let mut server = snapshot.clone();
@@ -98,12 +99,12 @@ impl World {
             next_change: now,
             asked: Asked::default(),
             shown: Shown::default(),
-            told: std::collections::VecDeque::new(),
+            told: noting.then(std::collections::VecDeque::new),
         }
     }
 
     pub(super) fn story(&self) -> String {
-        self.told.iter().map(|line| format!("  {line}\n")).collect()
+        self.told.iter().flatten().map(|line| format!("  {line}\n")).collect()
     }
 
     pub(super) fn run(&mut self) -> Result<(), String> {
@@ -172,7 +173,7 @@ impl World {
         if self.faults.restore && self.restored.is_none() && over > TROUBLE / 2 {
             self.restored = Some(self.now);
             self.server = self.snapshot.clone();
-            self.note("the server was restored".to_owned());
+            self.note(|| "the server was restored".to_owned());
             if let Some(exchange) = &mut self.exchange {
                 // Streams of the old server are cut, or, worse, are not.
                 match self.dice.below(2) {
@@ -356,11 +357,11 @@ impl World {
 
     /// Gives the machine one input and does what it wants.
     fn input(&mut self, input: Input) -> Result<(), String> {
-        self.note(format!("<- {input:?}"));
+        self.note(|| format!("<- {input:?}"));
         let mut out = Vec::new();
         self.machine.step(self.now, input, &mut out);
         for output in out {
-            self.note(format!("   -> {output:?}"));
+            self.note(|| format!("   -> {output:?}"));
             match output {
                 Output::Stop => self.exchange = None,
                 Output::Queue => self.queued = true,
@@ -398,12 +399,14 @@ impl World {
         Ok(())
     }
 
-    fn note(&mut self, line: String) {
-        if self.told.len() >= 60 {
-            self.told.pop_front();
-        }
+    fn note(&mut self, line: impl FnOnce() -> String) {
         let at = self.start.age(self.now);
-        self.told.push_back(format!("{at:?} {line}"));
+        if let Some(told) = &mut self.told {
+            if told.len() >= 60 {
+                told.pop_front();
+            }
+            told.push_back(format!("{at:?} {}", line()));
+        }
     }
 }
 

@@ -1,0 +1,229 @@
+//! Answers: from the bytes of a body, as they arrive, to what the machine is told.
+
+use super::inflate::{Broken, Inflate};
+use super::machine::{Ask, Event, Input, PAGE, PageEnd, Refusal};
+use crate::kinds::VersionDecl;
+use crate::kinds::wire::{
+    Format, Frames, ListDecoder, ListEnd, Status, WatchEvent, WireError, WireErrorKind,
+};
+use crate::model::{Cause, Fault, Record, Span, Text, Version};
+
+/// The largest page of JSON that is held: its reader cannot borrow from a stream.
+const LARGEST_PAGE: usize = 256 << 20;
+
+/// The body of an answer that is coming in.
+pub(super) struct Answer {
+    version: &'static VersionDecl,
+    inflate: Option<Inflate>,
+    content: Content,
+}
+
+/// What the body is.
+enum Content {
+    /// A list in protobuf, item by item.
+    Items { decoder: ListDecoder, records: Vec<Record>, unreadable: u64 },
+    /// A page of JSON, read when it is complete.
+    Page(Vec<u8>),
+    /// A watch.
+    Stream { format: Format, frames: Frames },
+}
+
+/// Why a body cannot be read on.
+enum Trouble {
+    Inflate(Broken),
+    Wire(WireError),
+    TooLarge,
+}
+
+impl From<Broken> for Trouble {
+    fn from(broken: Broken) -> Trouble {
+        Trouble::Inflate(broken)
+    }
+}
+
+impl From<WireError> for Trouble {
+    fn from(error: WireError) -> Trouble {
+        Trouble::Wire(error)
+    }
+}
+
+impl Answer {
+    /// An answer to `ask` about this kind, whose body is in this format.
+    pub(super) fn new(version: &'static VersionDecl, ask: &Ask, format: Format, gzip: bool) -> Answer {
+        let content = match (ask, format) {
+            (Ask::Watch { .. }, _) => Content::Stream { format, frames: Frames::new(format) },
+            (_, Format::Protobuf) => {
+                Content::Items { decoder: ListDecoder::new(), records: Vec::new(), unreadable: 0 }
+            }
+            (_, Format::Json) => Content::Page(Vec::new()),
+        };
+        Answer { version, inflate: gzip.then(Inflate::new), content }
+    }
+
+    /// Takes the next bytes; false when nothing that follows can be read.
+    pub(super) fn chunk(&mut self, bytes: &[u8], inputs: &mut Vec<Input>) -> bool {
+        let Answer { version, inflate, content } = self;
+        let result = match inflate {
+            Some(inflate) => inflate.feed(bytes, |bytes| content.take(version, bytes, inputs)),
+            None => content.take(version, bytes, inputs),
+        };
+        content.hand_over(inputs);
+        self.sound(result, inputs)
+    }
+
+    /// The body ended, or was cut off: with HTTP/1.1 and HTTP/2 a cut is a fault, so this end is
+    /// one that the server, or something before it, made.
+    pub(super) fn end(mut self, inputs: &mut Vec<Input>) {
+        if let Some(inflate) = self.inflate.take() {
+            let Answer { version, content, .. } = &mut self;
+            let result = inflate.finish(|bytes| content.take(version, bytes, inputs));
+            if !self.sound(result, inputs) {
+                return;
+            }
+        }
+        let version = self.version;
+        let end = match self.content {
+            Content::Items { decoder, records, unreadable } => {
+                inputs.push(Input::Records(records));
+                inputs.push(Input::Unreadable(unreadable));
+                decoder.finish()
+            }
+            Content::Page(page) => {
+                let mut records = Vec::new();
+                let end = version.page(&page, |record| records.push(record));
+                inputs.push(Input::Records(records));
+                end
+            }
+            Content::Stream { frames, .. } => {
+                inputs.push(match frames.finish() {
+                    Ok(()) => Input::Ended,
+                    Err(_) => {
+                        Input::Failed(fault(version, Cause::Closed, "the watch was cut off inside an event"))
+                    }
+                });
+                return;
+            }
+        };
+        match end {
+            Ok(end) => page_end(&end, inputs),
+            Err(error) => inputs.push(Input::Failed(wire_fault(version, error))),
+        }
+    }
+
+    fn sound(&self, result: Result<(), Trouble>, inputs: &mut Vec<Input>) -> bool {
+        let Err(trouble) = result else { return true };
+        let fault = match trouble {
+            Trouble::Inflate(Broken::NotGzip) => {
+                fault(self.version, Cause::Garbled, "a compressed answer is no gzip")
+            }
+            Trouble::Inflate(Broken::Cut) => {
+                fault(self.version, Cause::Closed, "a compressed answer was cut off")
+            }
+            Trouble::Inflate(Broken::Bomb) => {
+                fault(self.version, Cause::Garbled, "a compressed answer is larger than any list or watch")
+            }
+            Trouble::TooLarge => {
+                fault(self.version, Cause::Garbled, "a page of the list is too large to be read")
+            }
+            Trouble::Wire(error) => wire_fault(self.version, error),
+        };
+        inputs.push(match self.content {
+            // What was lost may have been anything.
+            Content::Stream { .. } => Input::Event(Event::Garbled(fault)),
+            _ => Input::Failed(fault),
+        });
+        false
+    }
+}
+
+impl Content {
+    fn take(&mut self, version: &VersionDecl, bytes: &[u8], inputs: &mut Vec<Input>) -> Result<(), Trouble> {
+        match self {
+            Content::Items { decoder, records, unreadable } => {
+                decoder.push(bytes);
+                while let Some(item) = decoder.next_item()? {
+                    match version.item(item) {
+                        Ok(record) => records.push(record),
+                        Err(_) => *unreadable += 1,
+                    }
+                    if records.len() >= PAGE as usize {
+                        inputs.push(Input::Records(std::mem::take(records)));
+                    }
+                }
+            }
+            Content::Page(page) if page.len() + bytes.len() > LARGEST_PAGE => return Err(Trouble::TooLarge),
+            Content::Page(page) => page.extend_from_slice(bytes),
+            Content::Stream { format, frames } => {
+                frames.push(bytes);
+                while let Some(frame) = frames.next_frame()? {
+                    inputs.push(Input::Event(event(version, *format, frame)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over what is complete, so that rows appear as they come.
+    fn hand_over(&mut self, inputs: &mut Vec<Input>) {
+        if let Content::Items { records, unreadable, .. } = self {
+            if records.len() >= (PAGE / 4) as usize {
+                inputs.push(Input::Records(std::mem::take(records)));
+            }
+            if *unreadable > 0 {
+                inputs.push(Input::Unreadable(std::mem::take(unreadable)));
+            }
+        }
+    }
+}
+
+fn event(version: &VersionDecl, format: Format, frame: &[u8]) -> Event {
+    match version.event(format, frame) {
+        Ok(WatchEvent::Added(record) | WatchEvent::Modified(record)) => Event::Upsert(Box::new(record)),
+        Ok(WatchEvent::Deleted(record)) => Event::Gone(record.meta().uid, record.meta().version),
+        Ok(WatchEvent::Bookmark(bookmark)) => {
+            Event::Bookmark(Version::parse(bookmark.resource_version()).unwrap_or_default())
+        }
+        Ok(WatchEvent::Error(status)) => Event::Error(refusal(0, None, &status)),
+        Err(error) => Event::Garbled(wire_fault(version, error)),
+    }
+}
+
+fn page_end(end: &ListEnd, inputs: &mut Vec<Input>) {
+    inputs.push(Input::Unreadable(u64::try_from(end.bad).unwrap_or(u64::MAX)));
+    inputs.push(Input::PageEnd(PageEnd {
+        version: Version::parse(&end.resource_version).filter(|v| *v != Version(0)),
+        token: (!end.continue_token.is_empty()).then(|| end.continue_token.clone()),
+        remaining: end.remaining.and_then(|n| u64::try_from(n).ok()),
+    }));
+}
+
+/// What a `Status` says. An HTTP status of 0 means that it came inside a watch; then its own code
+/// counts, or its reason where it has no code.
+pub(super) fn refusal(http: u16, retry_after: Option<Span>, status: &Status<'_>) -> Refusal {
+    let code = match (http, u16::try_from(status.code).unwrap_or(0)) {
+        (0, 0) => match status.reason.as_str() {
+            "Expired" | "Gone" => 410,
+            "Unauthorized" => 401,
+            "Forbidden" => 403,
+            "NotFound" => 404,
+            "TooManyRequests" => 429,
+            _ => 0,
+        },
+        (0, code) => code,
+        (http, _) => http,
+    };
+    let asked = status.retry_after_seconds().map(|s| Span::from_seconds(i64::from(s)));
+    Refusal { status: code, retry_after: retry_after.or(asked), message: Text::clean(&status.message) }
+}
+
+fn wire_fault(version: &VersionDecl, error: WireError) -> Fault {
+    let cause = if error.kind == WireErrorKind::Truncated { Cause::Closed } else { Cause::Garbled };
+    fault(version, cause, &error.to_string())
+}
+
+fn fault(version: &VersionDecl, cause: Cause, what: &str) -> Fault {
+    Fault::new(cause, format!("{}: {what}", version.kind.names().plural), "")
+}
+
+#[cfg(test)]
+mod tests;
