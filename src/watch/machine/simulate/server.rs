@@ -1,6 +1,6 @@
 //! A model of an apiserver: a history of versions, compaction, restores.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::Time;
 
@@ -19,12 +19,20 @@ pub(super) struct Server {
     /// Watches from before this version answer 410.
     pub(super) compacted: u64,
     pub(super) history: Vec<Commit>,
+    /// What it has now.
+    pub(super) live: BTreeMap<u64, u64>,
     next_uid: u64,
 }
 
 impl Server {
     pub(super) fn new(at: Time) -> Server {
-        let mut server = Server { version: 1000, compacted: 1000, history: Vec::new(), next_uid: 1 };
+        let mut server = Server {
+            version: 1000,
+            compacted: 1000,
+            history: Vec::new(),
+            live: BTreeMap::new(),
+            next_uid: 1,
+        };
         for _ in 0..8 {
             server.create(at);
         }
@@ -38,7 +46,7 @@ impl Server {
 
     /// Changes or removes some object, or makes one.
     pub(super) fn change(&mut self, at: Time, chance: u64) {
-        let live: Vec<u64> = self.state(u64::MAX).into_keys().collect();
+        let live: Vec<u64> = self.live.keys().copied().collect();
         let Some(uid) = live.get(usize::try_from(chance / 10).unwrap_or(0) % live.len().max(1)) else {
             return self.create(at);
         };
@@ -51,18 +59,16 @@ impl Server {
 
     fn commit(&mut self, at: Time, uid: u64, gone: bool) {
         self.version += 1 + self.version % 3;
-        self.history.push(Commit { at, version: self.version, uid, gone });
+        let commit = Commit { at, version: self.version, uid, gone };
+        self.history.push(commit);
+        commit.apply(&mut self.live);
     }
 
     /// Objects and their versions, as of a version.
     pub(super) fn state(&self, version: u64) -> BTreeMap<u64, u64> {
         let mut state = BTreeMap::new();
         for commit in self.history.iter().take_while(|c| c.version <= version) {
-            if commit.gone {
-                state.remove(&commit.uid);
-            } else {
-                state.insert(commit.uid, commit.version);
-            }
+            commit.apply(&mut state);
         }
         state
     }
@@ -71,5 +77,35 @@ impl Server {
     pub(super) fn after(&self, version: u64) -> Option<Commit> {
         let index = self.history.partition_point(|c| c.version <= version);
         self.history.get(index).copied()
+    }
+}
+
+impl Commit {
+    pub(super) fn apply(&self, state: &mut BTreeMap<u64, u64>) {
+        if self.gone {
+            state.remove(&self.uid);
+        } else {
+            state.insert(self.uid, self.version);
+        }
+    }
+}
+
+/// What the server had some time ago; it moves on with time.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    next: usize,
+    pub(super) live: BTreeMap<u64, u64>,
+    pub(super) gone: BTreeSet<u64>,
+}
+
+impl Past {
+    pub(super) fn advance(&mut self, server: &Server, until: Time) {
+        while let Some(commit) = server.history.get(self.next).filter(|c| c.at <= until) {
+            commit.apply(&mut self.live);
+            if commit.gone {
+                self.gone.insert(commit.uid);
+            }
+            self.next += 1;
+        }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Link, LinkState};
-use super::server::Server;
-use crate::model::{Change, Record, Span, Time, Uid};
+use super::server::{Past, Server};
+use crate::model::{Change, Record, Time, Uid};
 
 #[derive(Debug, Default)]
 pub(super) struct Shown {
@@ -69,35 +69,28 @@ impl Shown {
         Ok(())
     }
 
-    /// What is not marked as stale holds everything that the server knew `limit` ago.
-    pub(super) fn honest(&self, server: &Server, now: Time, limit: Span) -> Result<(), String> {
-        let stale = self.link.as_ref().is_none_or(|link| link.stale(now));
-        if !self.synced || stale {
+    /// What is not marked as stale holds everything that the server had in that past.
+    pub(super) fn honest(&self, server: &Server, past: &Past, now: Time) -> Result<(), String> {
+        if !self.synced || self.link.as_ref().is_none_or(|link| link.stale(now)) {
             return Ok(());
         }
-        let mut last = BTreeMap::new();
-        for commit in server.history.iter().filter(|c| c.at <= now - limit) {
-            last.insert(commit.uid, commit);
-        }
-        for (id, commit) in last {
-            let shown = self.rows.get(&uid(id)).copied();
-            let newer = server.history.iter().any(|c| c.uid == id && c.version > commit.version);
-            let right = match (commit.gone, shown) {
-                (true, shown) => shown.is_none(),
-                (false, Some(version)) => version >= commit.version,
-                (false, None) => newer,
-            };
+        for (id, version) in &past.live {
+            let shown = self.rows.get(&uid(*id));
+            let right = shown.map_or(!server.live.contains_key(id), |shown| shown >= version);
             if !right {
-                return Err(format!("{commit:?} is not shown ({shown:?}) though it is not marked as stale"));
+                return Err(format!("{id} at {version} is not shown ({shown:?}) nor marked as stale"));
             }
         }
-        Ok(())
+        match past.gone.iter().find(|id| self.rows.contains_key(&uid(**id))) {
+            Some(id) => Err(format!("{id} is shown though it is gone, and not marked as stale")),
+            None => Ok(()),
+        }
     }
 
     /// What is shown is what the server has.
     pub(super) fn equals(&self, server: &Server) -> Result<(), String> {
         let wanted: BTreeMap<Uid, u64> =
-            server.state(u64::MAX).into_iter().map(|(id, version)| (uid(id), version)).collect();
+            server.live.iter().map(|(id, version)| (uid(*id), *version)).collect();
         if !self.synced || self.rows != wanted {
             return Err(format!("shown {:?}\nserver {wanted:?}", self.rows));
         }

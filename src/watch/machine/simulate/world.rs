@@ -1,7 +1,7 @@
 //! The world of one schedule: time, the server, the network between, and what goes wrong.
 
 use super::super::*;
-use super::server::{Commit, Server};
+use super::server::{Commit, Past, Server};
 use super::shown::{Shown, uid};
 use crate::model::{Cause, Meta, Namespace, Record, Text};
 
@@ -113,7 +113,7 @@ impl World {
         // With nothing but short outages the link is marked in time; a silent stream is noticed
         // only by asking: after 75 s, by a request that may hang for 30 s, twice; then a list.
         let limit = Span::from_seconds(if self.faults.silence { 240 } else { 18 });
-        let mut second = self.now;
+        let (mut second, mut past) = (self.now, Past::default());
         while self.now < end {
             let mut next = second.min(self.next_change);
             for at in [self.machine.wake(), self.exchange.as_ref().map(|e| e.next), self.up_at] {
@@ -125,7 +125,10 @@ impl World {
                 second = self.now + Span::from_seconds(1);
                 // What a restored server has, it has only since then.
                 if self.restored.is_none_or(|at| at.age(self.now) > limit) {
-                    self.shown.honest(&self.server, self.now, limit)?;
+                    past.advance(&self.server, self.now - limit);
+                    self.shown.honest(&self.server, &past, self.now)?;
+                } else {
+                    past = Past::default();
                 }
             }
         }
