@@ -1,0 +1,117 @@
+//! The built binary in a real pseudo-terminal: it starts, draws, resizes, suspends, survives and
+//! gives the terminal back.
+
+mod session;
+
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use session::Session;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A program started in a home of its own.
+struct Started {
+    session: Session,
+    home: tempfile::TempDir,
+}
+
+fn start(arguments: &[&str], size: (u16, u16)) -> Started {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().to_str().unwrap().to_owned();
+    let variables = [("QUARTERDECK_HOME", path.as_str()), ("HOME", path.as_str())];
+    let program = Path::new(env!("CARGO_BIN_EXE_quarterdeck"));
+    Started { session: Session::start(program, arguments, &variables, size), home }
+}
+
+/// The demo on its small scenario, with its first rows on screen.
+fn demo(size: (u16, u16)) -> Started {
+    let mut started = start(&["demo", "--scenario", "small", "-c", "fleet"], size);
+    started.session.wait_for_text(LIMIT, "READ-ONLY").unwrap();
+    started
+}
+
+fn signal(session: &Session, signal: Signal) {
+    let pid = i32::try_from(session.pid().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+/// The state of a process, as /proc has it: `S` sleeping, `T` stopped.
+fn state(session: &Session) -> char {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", session.pid().unwrap())).unwrap();
+    stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+}
+
+#[test]
+fn it_starts_and_leaves_with_the_terminal_given_back() {
+    let Started { mut session, home: _home } = demo((120, 36));
+    assert!(session.screen().alternate_screen());
+    session.keys(":q\r");
+    assert!(session.wait_for_end(LIMIT).unwrap());
+    assert!(!session.screen().alternate_screen());
+    assert!(!session.screen().hide_cursor());
+    assert!(!session.screen().bracketed_paste());
+}
+
+#[test]
+fn it_draws_at_every_size() {
+    let Started { mut session, home: _home } = demo((120, 36));
+    for (columns, rows) in [(200, 60), (80, 24), (60, 15), (20, 5), (3, 2), (1, 1), (80, 24)] {
+        session.resize(columns, rows);
+    }
+    session.wait_for_text(LIMIT, "READ-ONLY").unwrap();
+}
+
+#[test]
+fn a_signal_to_end_gives_the_terminal_back() {
+    let Started { mut session, home: _home } = demo((80, 24));
+    signal(&session, Signal::TERM);
+    session.wait_for_end(LIMIT).unwrap();
+    assert!(!session.screen().alternate_screen());
+}
+
+#[test]
+fn it_suspends_and_comes_back() {
+    let Started { mut session, home: _home } = demo((80, 24));
+    session.keys("\u{1a}");
+    session.wait_for(LIMIT, |screen| !screen.alternate_screen()).unwrap();
+    let end = std::time::Instant::now() + LIMIT;
+    while state(&session) != 'T' {
+        assert!(std::time::Instant::now() < end, "it did not stop");
+        std::thread::yield_now();
+    }
+    signal(&session, Signal::CONT);
+    session.wait_for_text(LIMIT, "READ-ONLY").unwrap();
+    assert!(session.screen().alternate_screen());
+}
+
+#[test]
+fn without_clusters_it_says_where_it_looked() {
+    let Started { mut session, home: _home } = start(&[], (120, 36));
+    session.wait_for_text(LIMIT, "KUBECONFIG").unwrap();
+    session.keys(":q\r");
+    assert!(session.wait_for_end(LIMIT).unwrap());
+}
+
+#[test]
+fn a_cluster_that_refuses_and_a_broken_entry_are_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    // Port 1 on loopback: nothing listens there.
+    let text = r#"{"apiVersion":"v1","kind":"Config",
+        "clusters":[{"name":"dead","cluster":{"server":"https://127.0.0.1:1"}}],
+        "users":[{"name":"me","user":{"token":"x"}}],
+        "contexts":[{"name":"dead","context":{"cluster":"dead","user":"me"}},
+                    {"name":"broken","context":{"cluster":"missing","user":"me"}}]}"#;
+    std::fs::write(&file, text).unwrap();
+    let Started { mut session, home: _home } =
+        start(&["--kubeconfig", file.to_str().unwrap(), "-c", "fleet"], (120, 36));
+    let both = |s: &vt100::Screen| {
+        let text = s.contents();
+        text.contains("dead") && text.contains("broken") && text.contains("refused")
+    };
+    session.wait_for(LIMIT, both).unwrap();
+    session.keys("\u{3}\u{3}");
+    assert!(session.wait_for_end(LIMIT).unwrap());
+}
