@@ -3,6 +3,8 @@
 //! Rank 5, the composition root: the only room that knows all others.
 
 pub mod cli;
+mod clock;
+mod opened;
 mod output;
 mod read;
 mod terminal;

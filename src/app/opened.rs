@@ -1,0 +1,53 @@
+//! What is opened: settings, the clusters of a kubeconfig, prices.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::cli::ClusterArgs;
+use crate::cluster::{ClusterTarget, Looked, Sources, find_clusters, tier_by_name};
+use crate::config::{self, Dirs, Settings};
+use crate::model::{Cause, Fault, Problem};
+use crate::views::prices::Prices;
+
+/// Everything that is known before anything is connected.
+pub(super) struct Opened {
+    /// Where this user's files are.
+    pub(super) dirs: Dirs,
+    /// The settings.
+    pub(super) settings: Settings,
+    /// What was wrong with files.
+    pub(super) problems: Vec<Problem>,
+    /// The clusters.
+    pub(super) targets: Vec<ClusterTarget>,
+    /// Where clusters were looked for.
+    pub(super) looked_at: Vec<Looked>,
+    /// What nodes cost.
+    pub(super) prices: Arc<Prices>,
+}
+
+/// Reads settings and kubeconfigs. Only a missing home directory is an error; everything else is
+/// a row or a problem that is shown.
+pub(super) fn open(arguments: &ClusterArgs) -> Result<Opened, Fault> {
+    let home = std::env::var_os("QUARTERDECK_HOME").map(PathBuf::from);
+    let dirs = Dirs::of_user(home).ok_or_else(|| {
+        Fault::new(
+            Cause::Config,
+            "there is no home directory",
+            "set HOME, or QUARTERDECK_HOME for our own files",
+        )
+    })?;
+    let loaded = config::load(arguments.settings.as_deref().unwrap_or(&dirs.settings()));
+    let sources = Sources::of_process(arguments.kubeconfig.clone());
+    let mut found = find_clusters(&sources, &arguments.context);
+    for target in &mut found.targets {
+        loaded.settings.apply(&mut target.info, tier_by_name(&target.info.name));
+    }
+    Ok(Opened {
+        dirs,
+        prices: Arc::new(Prices::new(loaded.settings.cost.clone())),
+        settings: loaded.settings,
+        problems: loaded.problems,
+        targets: found.targets,
+        looked_at: found.looked_at,
+    })
+}
