@@ -40,7 +40,8 @@ pub(super) fn open(arguments: &ClusterArgs) -> Result<Opened, Fault> {
     let sources = Sources::of_process(arguments.kubeconfig.clone());
     let mut found = find_clusters(&sources, &arguments.context);
     for target in &mut found.targets {
-        loaded.settings.apply(&mut target.info, tier_by_name(&target.info.name));
+        let by_name = tier_by_name(&target.info.name);
+        loaded.settings.apply(&mut target.info, by_name);
     }
     Ok(Opened {
         dirs,
