@@ -2,7 +2,29 @@
 //! effects; it never does anything itself.
 //!
 //! Rank 3: it names no client, no runtime, no file and no clock.
+//!
+//! [`Ui`] takes keys ([`Ui::key`]) and news ([`Ui::inbound`]) and returns [`Effect`]s; it is drawn
+//! with [`Ui::draw`]. What a pane shows is computed apart from keys: [`Ui::job`] hands out what is
+//! due, [`SheetJob::run`] computes it wherever there is time, [`Ui::sheet`] takes the result.
+//! [`Ui::next_change`] says when to draw again though nothing came in.
 
+mod canvas;
+mod draw;
 mod effect;
+mod field;
+mod frame;
+mod keys;
+mod overlays;
+mod pane;
+pub mod panes;
+mod screen;
+mod summary;
+mod table;
+mod text_view;
+mod tree;
+mod verbs;
 
 pub use effect::{Detail, Effect, Inbound, Reading};
+pub use pane::{Enter, PaneDecl, PaneInput, no_evidence, open_objects};
+pub use screen::{Settings, Ui};
+pub use table::{SheetDone, SheetJob};

@@ -48,8 +48,8 @@ impl Mode {
 pub struct Operation {
     /// The word: `drain`.
     pub id: &'static str,
-    /// Its key unless a file says otherwise; empty for none.
-    pub key: &'static str,
+    /// Its key unless a file says otherwise: a capital.
+    pub key: char,
 }
 
 /// A line of the command table.
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_lead_back() {
-        let operations = [Operation { id: "drain", key: "D" }];
+        let operations = [Operation { id: "drain", key: 'D' }];
         let names = Command::names(&operations);
         for (index, name) in names.iter().enumerate() {
             assert!(!names[..index].contains(name), "{name} twice");

@@ -34,9 +34,7 @@ pub fn load(
     let mut keymap = Keymap::default();
     name.clone_into(&mut keymap.name);
     for operation in operations {
-        if let Ok(keys) = Key::sequence(operation.key) {
-            keymap.bind(Mode::All, &keys, Command::Operation(operation.id));
-        }
+        keymap.bind(Mode::All, &[Key::char(operation.key)], Command::Operation(operation.id));
     }
     for source in chain.iter().rev() {
         apply(&mut keymap, source, operations, &mut problems);
@@ -178,7 +176,7 @@ mod tests {
     use crate::input::Resolved;
 
     const OPERATIONS: [Operation; 2] =
-        [Operation { id: "drain", key: "D" }, Operation { id: "cordon", key: "C" }];
+        [Operation { id: "drain", key: 'D' }, Operation { id: "cordon", key: 'C' }];
 
     fn with(text: &str) -> (Keymap, Vec<String>) {
         let files = |name: &str| {

@@ -1,0 +1,305 @@
+//! Drawing the whole screen.
+
+use ratatui::Frame;
+
+use super::canvas::{Canvas, cells};
+use super::frame;
+use super::screen::{Focus, Ui};
+use super::summary::Summary;
+use super::table::{self, Look};
+use super::tree::glyph_line;
+use crate::model::Time;
+use crate::theme::{Borders, Role, spark, tone_glyph};
+use crate::views::{Chart, Evidence, Scope};
+use unicode_width::UnicodeWidthStr;
+
+/// From this width on the tree stands beside the table.
+pub(super) const WITH_TREE: u16 = 100;
+
+/// From this width on a detail stands beside the table.
+const DETAIL_BESIDE: u16 = 140;
+
+/// The tree's width.
+const TREE: u16 = 32;
+
+/// Under this size only the answer and the worst rows are shown.
+const SMALL: (u16, u16) = (60, 15);
+
+impl Ui {
+    /// Draws the screen as it is now. Whatever is computed was computed before.
+    pub fn draw(&mut self, frame: &mut Frame<'_>, now: Time) {
+        let area = frame.area();
+        self.size = (area.width, area.height);
+        self.summarise(now);
+        let theme = self.theme.clone();
+        let mut canvas = Canvas::new(frame.buffer_mut(), area, &theme);
+        canvas.clear();
+        let mut overlays = std::mem::take(&mut self.overlays);
+        let cover = overlays.iter().rposition(super::overlays::Overlay::covers);
+        let beside =
+            matches!(cover.and_then(|at| overlays.get(at)), Some(super::overlays::Overlay::Detail(_)))
+                && area.width >= DETAIL_BESIDE;
+        if cover.is_none() || beside {
+            self.panes_screen(&mut canvas, now);
+        } else {
+            frame::header(self, &mut canvas, now);
+        }
+        let (width, height) = (area.width, area.height);
+        for overlay in overlays.iter_mut().skip(cover.unwrap_or(0)) {
+            if overlay.covers() {
+                let x = if beside { width / 2 } else { 0 };
+                let mut room = canvas.part(
+                    x,
+                    2.min(height / 4),
+                    width - x,
+                    height.saturating_sub(2.min(height / 4) + 2),
+                );
+                room.clear();
+                overlay.draw(&mut room, self, now);
+                if beside {
+                    self.line_between(&mut canvas, x.saturating_sub(1), 2, height.saturating_sub(4));
+                }
+            } else {
+                let mut room = canvas.part(0, 0, width, height.saturating_sub(1));
+                let last = room.height().saturating_sub(1);
+                room.part(0, last, width, 1).clear();
+                overlay.draw(&mut room, self, now);
+            }
+        }
+        let typing_below = overlays.last().is_some_and(|overlay| !overlay.covers());
+        self.overlays = overlays;
+        if height > 2 {
+            if !typing_below {
+                canvas.part(0, height - 2, width, 1).clear();
+                frame::notices(self, &mut canvas, height - 2, now);
+            }
+            canvas.part(0, height - 1, width, 1).clear();
+            frame::keys(self, &mut canvas, height - 1);
+        }
+        if theme.ascii {
+            canvas.to_ascii();
+        }
+    }
+
+    pub(super) fn tree_shown(&self) -> bool {
+        let wide = self.tables.get(self.active).is_some_and(|table| table.wide);
+        if self.size.0 >= WITH_TREE {
+            !self.tree_hidden && !wide && self.summary.clusters.len() > 1
+        } else {
+            self.drawer
+        }
+    }
+
+    fn panes_screen(&mut self, canvas: &mut Canvas<'_>, now: Time) {
+        frame::header(self, canvas, now);
+        if self.newest.as_ref().is_some_and(|s| s.fleet.clusters.is_empty()) {
+            return self.first_run(canvas);
+        }
+        if canvas.width() < SMALL.0 || canvas.height() < SMALL.1 {
+            return self.small(canvas);
+        }
+        frame::tabs(self, canvas);
+        let table = self.tables.get(self.active);
+        let answer = table.and_then(|t| t.computed.as_ref()).map(|c| c.sheet.answer.clone());
+        let answer = answer.unwrap_or_else(|| "…".into());
+        canvas.pieces(1, 2, &[(&answer, Role::TextStrong)]);
+        frame::state_line(self, canvas, 3);
+        let height = canvas.height().saturating_sub(4 + 3);
+        let (mut x, width) = (0, canvas.width());
+        let tree = self.tree_shown();
+        if tree {
+            let tree_width = if width >= WITH_TREE { TREE } else { width };
+            self.tree_part(&mut canvas.part(0, 4, tree_width, height));
+            if width < WITH_TREE {
+                return;
+            }
+            self.line_between(canvas, tree_width, 4, height);
+            x = tree_width + 1;
+        }
+        let mut body = canvas.part(x, 4, width - x, height);
+        self.body(&mut body, now, width < WITH_TREE);
+    }
+
+    fn tree_part(&mut self, canvas: &mut Canvas<'_>) {
+        let Some(snapshot) = self.snapshot().cloned() else { return };
+        let width = canvas.width();
+        let summary = self.summary.clone();
+        self.tree.build(&snapshot, &summary, canvas.theme, width);
+        let focus = self.focus == Focus::Tree && self.overlays.is_empty();
+        self.tree.draw(canvas, focus);
+    }
+
+    fn line_between(&self, canvas: &mut Canvas<'_>, x: u16, y: u16, height: u16) {
+        let line = match self.theme.borders {
+            Borders::None => return,
+            Borders::Line => "│",
+            Borders::Ascii => "|",
+        };
+        for row in 0..height {
+            canvas.pieces(x, y + row, &[(line, Role::Rule)]);
+        }
+    }
+
+    /// Charts, the table, glyphs of groups, evidence, the footer.
+    fn body(&mut self, canvas: &mut Canvas<'_>, now: Time, narrow: bool) {
+        let active = self.active;
+        let evidence = self.evidence(now);
+        let Some(table) = self.tables.get_mut(active) else { return };
+        let Some(computed) = table.computed.clone() else { return };
+        let (width, height) = (canvas.width(), canvas.height());
+        let mut y = charts(canvas, &computed.sheet.charts);
+        let footer = !computed.sheet.footer.is_empty();
+        let glyphs = narrow && height >= 16 && self.summary.clusters.len() > 1;
+        let lower = lower_height(height.saturating_sub(y), &evidence, table.slots.len());
+        let below = lower + u16::from(footer) + if glyphs { 2 } else { 0 };
+        let room = height.saturating_sub(y + below);
+        if table.slots.is_empty() {
+            let text = nothing(table, &computed.sheet.empty, &self.scope, &self.summary);
+            canvas.pieces(1, y + 1, &[(&text, Role::Text)]);
+        } else {
+            let focus = self.focus == Focus::Table;
+            let look = Look { focus, marks: &self.marks, now };
+            let mut part = canvas.part(0, y, width, room);
+            let mut rows_at = part.area;
+            rows_at.y += 1;
+            rows_at.height = rows_at.height.saturating_sub(1);
+            self.rows_at = rows_at;
+            table::draw(&mut part, table, &look);
+        }
+        // What is below stands under the rows, not at the bottom: the eye is there.
+        y += room.min(cells(table.slots.len()) + 2).max(2);
+        if footer {
+            canvas.pieces(1, y.min(height - 1), &[(&computed.sheet.footer, Role::TextDim)]);
+            y += 1;
+        }
+        if glyphs {
+            glyph_line(canvas, y, &self.summary);
+            y += 2;
+        }
+        let focus = self.focus == Focus::Lower;
+        let rest = height.saturating_sub(y);
+        self.lower_top = self.lower_top.min(evidence.lines.len().saturating_sub(1));
+        draw_evidence(&mut canvas.part(0, y, width, rest), &evidence, self.lower_top, focus);
+    }
+
+    /// What proves the row under the cursor.
+    fn evidence(&self, now: Time) -> Evidence {
+        let row = self.tables.get(self.active).and_then(|table| table.current());
+        let Some(row) = row else { return Evidence::default() };
+        self.with_input(now, |pane, input| (pane.evidence)(input, row)).unwrap_or_default()
+    }
+
+    /// Nothing to show yet: what was looked at, and what makes a cluster appear.
+    fn first_run(&self, canvas: &mut Canvas<'_>) {
+        canvas.pieces(1, 2, &[("No clusters yet.", Role::TextStrong)]);
+        let mut y = 3;
+        for line in &self.settings.looked_at {
+            canvas.pieces(1, y, &[(line, Role::Text)]);
+            y += 1;
+        }
+        let ways = [
+            "aws eks update-kubeconfig --name NAME",
+            "gcloud container clusters get-credentials NAME",
+            "az aks get-credentials --name NAME --resource-group GROUP",
+            "quarterdeck demo plays an embedded fleet",
+        ];
+        for (at, way) in ways.iter().enumerate() {
+            canvas.pieces(3, y + 1 + cells(at), &[(way, Role::Key)]);
+        }
+    }
+
+    /// The answer and the worst three.
+    fn small(&mut self, canvas: &mut Canvas<'_>) {
+        let Some(table) = self.tables.get(self.active) else { return };
+        let Some(computed) = &table.computed else { return };
+        canvas.pieces(1, 1, &[(&computed.sheet.answer, Role::TextStrong)]);
+        let widest = computed.sheet.columns.iter().position(|column| column.width == 0).unwrap_or(0);
+        let rest = canvas.height().saturating_sub(4);
+        for (at, row) in table.shown().take(usize::from(rest.min(3))).enumerate() {
+            let y = cells(at) + 2;
+            let style = canvas.theme.tone(row.tone);
+            canvas.put(0, y, tone_glyph(row.tone), style);
+            let what = row.cells.get(widest).map_or("", |cell| cell.text.as_str());
+            canvas.pieces(2, y, &[(what, Role::Text)]);
+        }
+    }
+}
+
+/// What stands where no rows are.
+fn nothing(table: &table::TableState, empty: &str, scope: &Scope, summary: &Summary) -> String {
+    if table.total() > 0 && !table.filter.is_empty() {
+        return format!("0 of {} match /{}. esc clears.", table.total(), table.filter.text);
+    }
+    if table.total() > 0 && table.only_bad {
+        return format!("All {} are ok. esc shows them.", table.total());
+    }
+    if *scope != Scope::All && empty.is_empty() {
+        return "Nothing in this scope. esc widens.".to_owned();
+    }
+    if empty.is_empty() && summary.connecting > 0 { "…".to_owned() } else { empty.to_owned() }
+}
+
+/// Rows for the evidence: what it needs, at most two fifths, none when there is little room.
+fn lower_height(height: u16, evidence: &Evidence, rows: usize) -> u16 {
+    if evidence.title.is_empty() && evidence.lines.is_empty() || height < 10 {
+        return 0;
+    }
+    let spare = height.saturating_sub(cells(rows) + 2);
+    (cells(evidence.lines.len()) + 2).min((height * 2 / 5).max(spare))
+}
+
+/// Draws charts, a line each, and says where the table may begin.
+fn charts(canvas: &mut Canvas<'_>, charts: &[Chart]) -> u16 {
+    if canvas.height() < 12 {
+        return 0;
+    }
+    let shown = charts.len().min(if canvas.height() < 20 { 1 } else { 3 });
+    let label = charts.iter().map(|c| c.label.width()).max().unwrap_or(0);
+    let before = charts.iter().map(|c| c.ends.0.width()).max().unwrap_or(0);
+    for (at, chart) in charts.iter().take(shown).enumerate() {
+        let y = cells(at);
+        let after = chart.ends.1.width() + chart.note.width() + 4;
+        let room = usize::from(canvas.width()).saturating_sub(label + before + after + 6).min(60);
+        let line = spark(&chart.values, room);
+        let head = format!("{:<label$} {:>before$} ", chart.label, chart.ends.0);
+        let tail = format!(" {}", chart.ends.1);
+        let note = format!("   {}", chart.note);
+        canvas.pieces(
+            1,
+            y,
+            &[(&head, Role::Text), (&line, Role::Chart1), (&tail, Role::TextStrong), (&note, Role::TextDim)],
+        );
+    }
+    if shown == 0 { 0 } else { cells(shown) + 1 }
+}
+
+fn draw_evidence(canvas: &mut Canvas<'_>, evidence: &Evidence, top: usize, focus: bool) {
+    let role = if focus { Role::TitleFocus } else { Role::Title };
+    canvas.pieces(1, 0, &[(&evidence.title, role)]);
+    let label = evidence.lines.iter().map(|line| line.label.width()).max().unwrap_or(0);
+    let room = usize::from(canvas.height().saturating_sub(1));
+    let timed = evidence.lines.iter().any(|line| line.at.is_some());
+    for (at, line) in evidence.lines.iter().skip(top).take(room).enumerate() {
+        let y = cells(at) + 1;
+        let time = match line.at {
+            Some(at) => format!("{}Z  ", at.clock()),
+            None if timed => " ".repeat(11),
+            None => String::new(),
+        };
+        let x = canvas.pieces(
+            1,
+            y,
+            &[(&time, Role::TextDim), (&format!("{:<label$} ", line.label), Role::TextDim)],
+        );
+        let x = if line.tone > crate::model::Tone::Ok {
+            canvas.pieces(
+                x,
+                y,
+                &[(tone_glyph(line.tone), crate::theme::tone_role(line.tone)), (" ", Role::Text)],
+            )
+        } else {
+            x
+        };
+        canvas.pieces(x, y, &[(&line.text, Role::Text)]);
+    }
+}

@@ -1,0 +1,284 @@
+//! The rows that are always there: totals, tabs, the answer, notices, keys.
+
+use super::canvas::{Canvas, cells};
+use super::keys::scope_name;
+use super::screen::{Focus, Ui};
+use crate::input::Command;
+use crate::model::{Text, Time, Tone, grouped};
+use crate::theme::{Role, tone_glyph};
+use unicode_width::UnicodeWidthStr;
+
+/// Row 1: how many, how bad, how old, what it costs, what time it is, whether writes are possible.
+pub(super) fn header(ui: &Ui, canvas: &mut Canvas<'_>, now: Time) {
+    let right = right_pieces(ui, now);
+    let right_width: u16 = right.iter().map(|(text, _)| cells(text.width())).sum();
+    let room = canvas.width().saturating_sub(right_width + 2);
+    let mut x = 1;
+    for piece in left_pieces(ui, room >= 80) {
+        let width: u16 = piece.iter().map(|(text, _)| cells(text.width())).sum();
+        if x > 1 && x + width > room {
+            continue;
+        }
+        let pieces: Vec<(&str, Role)> = piece.iter().map(|(text, role)| (text.as_str(), *role)).collect();
+        x = canvas.pieces(x, 0, &pieces) + if room >= 80 { 2 } else { 1 };
+    }
+    let start = canvas.width().saturating_sub(right_width + 1);
+    let pieces: Vec<(&str, Role)> = right.iter().map(|(text, role)| (text.as_str(), *role)).collect();
+    canvas.pieces(start, 0, &pieces);
+}
+
+type Pieces = Vec<(String, Role)>;
+
+/// What stands left, in the order of worth.
+fn left_pieces(ui: &Ui, wide: bool) -> Vec<Pieces> {
+    let summary = &ui.summary;
+    let count = summary.clusters.len();
+    let head = if wide { super::keys::clusters(count) } else { format!("{count}:") };
+    let mut first: Pieces = vec![(head, Role::Text)];
+    for (tone, n) in summary.counts() {
+        first.push((format!(" {}{n}", tone_glyph(tone)), crate::theme::tone_role(tone)));
+    }
+    let sure = |text: String| {
+        let about = if summary.approximate { "~" } else { "" };
+        let more = if summary.partial { "+?" } else { "" };
+        format!("{about}{text}{more}")
+    };
+    let mut pieces = vec![first];
+    if wide {
+        pieces.push(vec![(sure(grouped(summary.nodes)), Role::Text), (" nodes".to_owned(), Role::TextDim)]);
+        pieces.push(vec![(sure(grouped(summary.pods)), Role::Text), (" pods".to_owned(), Role::TextDim)]);
+    }
+    pieces
+        .push(vec![(sure(format!("${}", summary.rate)), Role::Text), ("/h list".to_owned(), Role::TextDim)]);
+    if let Some((age, name)) = summary.oldest.as_ref().filter(|(age, _)| age.seconds() > 0) {
+        let whose = if wide { format!(" {name}") } else { String::new() };
+        pieces.push(vec![("oldest ".to_owned(), Role::TextDim), (format!("{age}{whose}"), Role::Text)]);
+    }
+    pieces
+}
+
+fn right_pieces(ui: &Ui, now: Time) -> Pieces {
+    let clock = now.clock();
+    // Seconds only while something counts them: a fleet at rest sends nothing to the terminal.
+    let clock = if ui.counting(now) { clock.as_str() } else { clock.get(..5).unwrap_or(&clock) };
+    let mut pieces: Pieces = Vec::new();
+    if let Some(frozen) = &ui.frozen {
+        let text = format!(" FROZEN {}Z, {} ago ", frozen.at.clock(), frozen.at.age(now));
+        pieces.push((text, Role::Frozen));
+        pieces.push((" ".to_owned(), Role::Text));
+    }
+    pieces.push((format!("{clock}Z  "), Role::Text));
+    let armed = ui.arming.armed(now);
+    let left = armed.iter().map(|(_, left)| *left).min();
+    match (armed.as_slice(), left) {
+        ([(id, _)], Some(left)) => {
+            let cluster = ui.newest.as_ref().and_then(|s| s.fleet.cluster(*id));
+            let name = cluster.map_or_else(|| "?".to_owned(), |c| c.info.name.to_string());
+            pieces.push((format!(" ARMED {name} {} ", countdown(left.seconds())), Role::Armed));
+        }
+        (many @ [_, ..], Some(left)) => {
+            pieces.push((format!(" ARMED {}, {} ", many.len(), countdown(left.seconds())), Role::Armed));
+        }
+        _ => pieces.push(("READ-ONLY".to_owned(), Role::TextDim)),
+    }
+    pieces
+}
+
+/// `14:59`.
+fn countdown(seconds: i64) -> String {
+    format!("{:02}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// Row 2: the panes and the scope.
+pub(super) fn tabs(ui: &Ui, canvas: &mut Canvas<'_>) {
+    let scope = scope_name(ui, &ui.scope);
+    let full: usize = ui.panes.iter().map(|pane| pane.title.width() + 3).sum();
+    let titles = full + scope.width() + 6 <= usize::from(canvas.width());
+    let mut x = 0;
+    for (index, pane) in ui.panes.iter().enumerate() {
+        let active = index == ui.active;
+        let running = if pane.digit == '@' && ui.running() > 0 {
+            format!(" {}◐", ui.running())
+        } else {
+            String::new()
+        };
+        let name = match (titles || active, pane.title) {
+            (true, title) => format!("{} {title}{running}", pane.digit),
+            (false, _) => format!("{}{running}", pane.digit),
+        };
+        x = if active {
+            let role = if ui.focus == Focus::Table { Role::TitleFocus } else { Role::Title };
+            canvas.pieces(x, 1, &[("[", Role::Title), (&name, role), ("]", Role::Title)])
+        } else {
+            let gap = if index == ui.active + 1 && index > 0 { "" } else { " " };
+            canvas.pieces(x, 1, &[(gap, Role::Text), (&name, Role::TextDim)])
+        };
+    }
+    canvas.pieces(x + 3, 1, &[(&scope, Role::TextStrong)]);
+}
+
+/// The row under the answer: lens, filter, marks, what waits.
+pub(super) fn state_line(ui: &Ui, canvas: &mut Canvas<'_>, y: u16) {
+    let (Some(pane), Some(table)) = (ui.panes.get(ui.active), ui.tables.get(ui.active)) else { return };
+    let mut x = 1;
+    if pane.lenses.len() > 1 {
+        x = canvas.pieces(x, y, &[("by ", Role::TextDim)]);
+        for (index, lens) in pane.lenses.iter().enumerate() {
+            x = if index == table.lens {
+                canvas.pieces(x, y, &[("[", Role::Title), (lens, Role::Title), ("] ", Role::Title)])
+            } else {
+                canvas.pieces(x, y, &[(lens, Role::TextDim), (" ", Role::Text)])
+            };
+        }
+        x += 1;
+    }
+    let mut say = |text: String, role: Role| x = canvas.pieces(x, y, &[(&text, role), ("  ", Role::Text)]);
+    if pane.name == "objects" {
+        say(ui.kind.names().plural.to_owned(), Role::Title);
+    }
+    if !table.filter.is_empty() {
+        let shown = table.shown().count();
+        say(
+            format!(
+                "/{} · {} of {}",
+                table.filter.text,
+                grouped(shown as u64),
+                grouped(table.total() as u64)
+            ),
+            Role::Title,
+        );
+    }
+    if table.only_bad {
+        say("only what is not ok".to_owned(), Role::Warn);
+    }
+    if !ui.marks.is_empty() {
+        say(ui.marks_text(), Role::Mark);
+    }
+    if table.withheld() > 0 {
+        let key = ui.keymap.key_of(Command::ShowNew, &ui.modes()).unwrap_or_else(|| ".".to_owned());
+        say(format!("{} new, {key} shows", grouped(table.withheld() as u64)), Role::Moving);
+    }
+    if !table.muted.is_empty() {
+        say(format!("{} muted", table.muted.len()), Role::TextDim);
+    }
+}
+
+/// Last row but one: a notice, else what does not answer or must not be seen.
+pub(super) fn notices(ui: &Ui, canvas: &mut Canvas<'_>, y: u16, now: Time) {
+    if let Some(notice) = ui.shown_notice(now) {
+        canvas.pieces(1, y, &[(notice, Role::Text)]);
+        return;
+    }
+    if ui.summary.connecting > 0 {
+        let live = ui.summary.clusters.iter().filter(|c| c.tone != Tone::Connecting).count();
+        let logins = ui.summary.clusters.iter().filter(|c| c.login).count();
+        let wants = if logins == 0 { String::new() } else { format!(", {logins} want a login") };
+        let text = format!(
+            "… {live} of {} answer, {} connecting{wants}. Rows appear as they come.",
+            super::keys::clusters(ui.summary.clusters.len()),
+            ui.summary.connecting
+        );
+        canvas.pieces(1, y, &[(&text, Role::Moving)]);
+        return;
+    }
+    let mut x = 1;
+    for (glyph, text, role) in troubles(ui, now) {
+        if x > 1 {
+            x = canvas.pieces(x, y, &[(" · ", Role::TextDim)]);
+        }
+        x = canvas.pieces(x, y, &[(glyph, role), (" ", Role::Text), (&text, Role::Text)]);
+    }
+}
+
+/// What does not answer, what is not allowed, and when it is asked again.
+fn troubles(ui: &Ui, now: Time) -> Vec<(&'static str, Text, Role)> {
+    let Some(snapshot) = ui.snapshot() else { return Vec::new() };
+    let hurt = ui.summary.clusters.iter().filter(|c| matches!(c.tone, Tone::Unseen | Tone::Denied));
+    hurt.take(4)
+        .filter_map(|line| {
+            let cluster = snapshot.fleet.cluster(line.id)?;
+            let why = cluster.link.fault.as_ref().map_or("no answer", |fault| fault.cause.word());
+            let again = cluster
+                .link
+                .retry_at
+                .map_or_else(String::new, |at| format!(", retry in {} s", now.age(at).seconds().max(0)));
+            let login = if line.login { ", wants a login" } else { "" };
+            let text = format!("{}: {why}{login}{again}", line.name);
+            Some((tone_glyph(line.tone), text.into(), crate::theme::tone_role(line.tone)))
+        })
+        .collect()
+}
+
+/// Last row: the keys that work now.
+pub(super) fn keys(ui: &Ui, canvas: &mut Canvas<'_>, y: u16) {
+    if !ui.pending.is_empty() {
+        let typed: Vec<String> = ui.pending.iter().map(|key| key.to_string()).collect();
+        let mut x = canvas.pieces(1, y, &[(&typed.join(" "), Role::Key), (" … ", Role::TextDim)]);
+        if let crate::input::Resolved::Pending(next) = ui.keymap.resolve(&ui.modes(), &ui.pending) {
+            for (key, meaning) in next {
+                x = canvas.pieces(
+                    x,
+                    y,
+                    &[
+                        (&key.to_string(), Role::Key),
+                        (" ", Role::Text),
+                        (&meaning, Role::Text),
+                        ("  ", Role::Text),
+                    ],
+                );
+            }
+        }
+        return;
+    }
+    let modes = ui.modes();
+    let mut x = 1;
+    for (command, label) in hints(ui) {
+        let Some(key) = ui.keymap.key_of(command, &modes) else { continue };
+        let width = cells(key.width() + label.width() + 3);
+        if x + width > canvas.width() + 2 {
+            break;
+        }
+        x = canvas.pieces(
+            x,
+            y,
+            &[(&key, Role::Key), (" ", Role::Text), (&label, Role::Text), ("  ", Role::Text)],
+        );
+    }
+}
+
+fn hints(ui: &Ui) -> Vec<(Command, String)> {
+    use Command::{Actions, CommandLine, Filter, Freeze, Help, Lens, Logs, Mark, Open, Tree};
+    let own = |hints: &[(Command, &str)]| {
+        hints.iter().map(|(c, label)| (*c, (*label).to_owned())).collect::<Vec<_>>()
+    };
+    if let Some(overlay) = ui.overlays.last() {
+        return own(overlay.hints());
+    }
+    if ui.focus == Focus::Tree {
+        return own(&[
+            (Open, "scope"),
+            (Command::Right, "unfold"),
+            (Command::Left, "fold"),
+            (Tree, "tree"),
+            (Help, "keys"),
+        ]);
+    }
+    let mut hints = own(&[(Open, "open"), (Mark, "mark"), (Filter, "filter"), (CommandLine, "command")]);
+    if ui.panes.get(ui.active).is_some_and(|pane| pane.lenses.len() > 1) {
+        hints.push((Lens, "by".to_owned()));
+    }
+    let row = ui.tables.get(ui.active).and_then(|table| table.current());
+    let kinds: Vec<_> = row.map_or_else(Vec::new, |row| row.objects.iter().map(|key| key.kind).collect());
+    if kinds.contains(&crate::model::Kind::Pod) {
+        hints.push((Logs, "logs".to_owned()));
+    }
+    for op in ui.operations.iter().filter(|op| op.applies_to.iter().any(|kind| kinds.contains(kind))).take(4)
+    {
+        hints.push((Command::Operation(op.id), format!("{}…", op.id)));
+    }
+    if ui.pane_name() == "operations" && row.is_some() {
+        hints.extend(own(&[(Command::PauseRun, "pause"), (Command::StopRun, "stop…")]));
+    }
+    hints.extend(own(&[(Actions, "actions"), (Tree, "tree"), (Freeze, "freeze"), (Help, "keys")]));
+    hints
+}

@@ -1,0 +1,536 @@
+//! From keys to effects.
+
+use super::Effect;
+use super::overlays::{Flow, Overlay};
+use super::pane::Enter;
+use super::screen::{Focus, TWICE, Ui};
+use crate::input::{Command, Key, Mode, Resolved};
+use crate::model::{Kind, ObjectKey, Span, Text, Time};
+use crate::operations::{Control, OpId, RunState};
+use crate::views::{RowId, Scope};
+
+impl Ui {
+    /// Takes a key and says what is to be done.
+    pub fn key(&mut self, key: Key, now: Time) -> Vec<Effect> {
+        let typing = self.overlays.last().is_some_and(Overlay::typing);
+        // What was typed before such an overlay was on screen was not meant for it.
+        if self.overlays.last().is_some_and(Overlay::too_early) && !self.interrupts(key) {
+            return Vec::new();
+        }
+        if typing && key.typed().is_some() && self.pending.is_empty() {
+            self.typed(key, now);
+        } else {
+            self.resolve(key, typing, now);
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Takes pasted text: only fields want any, and a confirmation takes none, for what is
+    /// pasted was not read.
+    pub fn paste(&mut self, text: &str, now: Time) -> Vec<Effect> {
+        if let Some(mut overlay) = self.overlays.pop() {
+            overlay.paste(self, text, now);
+            self.overlays.push(overlay);
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Takes a click on a row: the cursor goes there.
+    pub fn click(&mut self, column: u16, row: u16, now: Time) -> Vec<Effect> {
+        let area = self.rows_at;
+        if self.overlays.is_empty() && area.contains((column, row).into()) {
+            let line = usize::from(row - area.y);
+            self.focus = Focus::Table;
+            if let Some(table) = self.table()
+                && table.top + line < table.slots.len()
+            {
+                table.go(table.top + line, now);
+            }
+        }
+        Vec::new()
+    }
+
+    fn interrupts(&self, key: Key) -> bool {
+        self.keymap.resolve(&[Mode::All], &[key]) == Resolved::Run(Command::Interrupt)
+    }
+
+    fn resolve(&mut self, key: Key, typing: bool, now: Time) {
+        self.pending.push(key);
+        let modes = self.modes();
+        match self.keymap.resolve(&modes, &self.pending) {
+            Resolved::Run(command) => {
+                self.pending.clear();
+                self.run(command, now);
+            }
+            Resolved::Pending(_) => {}
+            Resolved::Nothing if typing => {
+                self.pending.clear();
+                match self.keymap.resolve(&[Mode::All], &[key]) {
+                    Resolved::Run(c @ (Command::Interrupt | Command::Suspend | Command::Redraw)) => {
+                        self.run(c, now)
+                    }
+                    _ => self.typed(key, now),
+                }
+            }
+            Resolved::Nothing => self.pending.clear(),
+        }
+    }
+
+    /// The modes whose keys work now, nearest first.
+    pub(super) fn modes(&self) -> Vec<Mode> {
+        match (self.overlays.last(), self.focus) {
+            (Some(overlay), _) if overlay.typing() => vec![Mode::Field],
+            (Some(overlay), _) => vec![overlay.mode(), Mode::All],
+            (None, Focus::Table | Focus::Lower) => vec![Mode::Table, Mode::All],
+            (None, Focus::Tree) => vec![Mode::Tree, Mode::All],
+        }
+    }
+
+    fn typed(&mut self, key: Key, now: Time) {
+        if let Some(mut overlay) = self.overlays.pop() {
+            let depth = self.overlays.len();
+            let flow = overlay.typed(self, key, now);
+            self.put_back(overlay, flow, depth);
+        }
+    }
+
+    /// Puts an overlay back below what it opened, unless it is done.
+    fn put_back(&mut self, overlay: Overlay, flow: Flow, depth: usize) {
+        if flow == Flow::Keep {
+            self.overlays.insert(depth.min(self.overlays.len()), overlay);
+        }
+    }
+
+    /// Does what a command asks for, wherever it came from.
+    pub(super) fn run(&mut self, command: Command, now: Time) {
+        match command {
+            Command::Interrupt => self.interrupt(now),
+            Command::Quit => self.leave(),
+            Command::Suspend => self.effects.push(Effect::Suspend),
+            Command::Redraw => self.effects.push(Effect::Redraw),
+            _ => {
+                if let Some(mut overlay) = self.overlays.pop() {
+                    let depth = self.overlays.len();
+                    let flow = overlay.command(self, command, now);
+                    self.put_back(overlay, flow, depth);
+                } else {
+                    self.run_on_panes(command, now);
+                }
+            }
+        }
+    }
+
+    fn interrupt(&mut self, now: Time) {
+        if self.interrupted.is_some_and(|at| at.age(now) < TWICE) {
+            self.interrupted = None;
+            self.leave();
+        } else {
+            self.interrupted = Some(now);
+            self.notice(now, "once more leaves");
+        }
+    }
+
+    /// Leaves, or asks when something runs.
+    fn leave(&mut self) {
+        let running = self.running();
+        if running == 0 {
+            self.effects.push(Effect::Quit);
+        } else if !matches!(self.overlays.last(), Some(Overlay::Menu(_))) {
+            self.overlays.push(Overlay::ask_to_leave(running));
+        }
+    }
+
+    fn run_on_panes(&mut self, command: Command, now: Time) {
+        match command {
+            Command::Back => self.back(now),
+            Command::Pane(digit) => self.show_digit(char::from(b'0' + digit.min(9)), now),
+            Command::Operations => self.show_digit('@', now),
+            Command::NextPane | Command::PreviousPane => self.step_pane(command == Command::NextPane, now),
+            Command::LastView => self.to_last_view(),
+            Command::Tree => self.toggle_tree(),
+            Command::FocusNext | Command::FocusPrevious => self.step_focus(command == Command::FocusNext),
+            Command::CommandLine => self.overlays.push(Overlay::command_line()),
+            Command::Help => self.overlays.push(Overlay::help(self)),
+            Command::Themes => self.overlays.push(Overlay::themes(self)),
+            Command::Arm => self.arm(now),
+            Command::Freeze => self.freeze(now),
+            Command::Operation(id) => self.open_plan(id, now),
+            Command::Actions => self.open_actions(now),
+            Command::Retry => self.retry(now),
+            _ if self.focus == Focus::Tree => self.run_on_tree(command),
+            _ if self.focus == Focus::Lower && self.scroll_lower(command) => {}
+            _ => self.run_on_table(command, now),
+        }
+    }
+
+    /// One step back: filter, marks, the order's hold, scope, home. It never leaves.
+    fn back(&mut self, now: Time) {
+        if self.drawer && self.focus == Focus::Tree {
+            self.drawer = false;
+            self.focus = Focus::Table;
+            return;
+        }
+        if self.focus != Focus::Table {
+            self.focus = Focus::Table;
+            return;
+        }
+        if let Some(table) = self.table() {
+            if !table.filter.is_empty() || table.only_bad {
+                table.filter = super::table::Filter::default();
+                table.only_bad = false;
+                table.relist();
+                return;
+            }
+            if table.wide {
+                table.wide = false;
+                return;
+            }
+        }
+        if !self.marks.is_empty() {
+            self.marks.clear();
+        } else if let Some(wider) = self.scope.wider() {
+            self.set_scope(wider);
+        } else if let Some(home) = self.panes.iter().position(|p| p.name == "health") {
+            self.show(home);
+        } else {
+            self.notice(now, ":q leaves");
+        }
+    }
+
+    fn show_digit(&mut self, digit: char, now: Time) {
+        let Some(index) = self.panes.iter().position(|pane| pane.digit == digit) else {
+            self.notice(now, format!("no pane on {digit}"));
+            return;
+        };
+        if index == self.active {
+            if let Some(table) = self.table() {
+                table.wide = !table.wide;
+            }
+        } else {
+            self.show(index);
+        }
+        self.focus = Focus::Table;
+    }
+
+    /// Shows a pane.
+    pub(super) fn show(&mut self, index: usize) {
+        if index != self.active && index < self.panes.len() {
+            self.last_view = Some((self.active, self.scope.clone()));
+            self.active = index;
+            self.lower_top = 0;
+        }
+    }
+
+    fn step_pane(&mut self, forward: bool, _now: Time) {
+        let count = self.panes.len().max(1);
+        let step = if forward { 1 } else { count - 1 };
+        self.show((self.active + step) % count);
+    }
+
+    fn to_last_view(&mut self) {
+        if let Some((pane, scope)) = self.last_view.take() {
+            let here = (self.active, self.scope.clone());
+            self.active = pane.min(self.panes.len().saturating_sub(1));
+            self.set_scope(scope);
+            self.last_view = Some(here);
+        }
+    }
+
+    /// Changes the scope of all panes; watches of what is in it come first.
+    pub(super) fn set_scope(&mut self, scope: Scope) {
+        if scope != self.scope {
+            self.effects.push(Effect::Focus(scope.clone()));
+            self.scope = scope;
+            for table in &mut self.tables {
+                table.touched = false;
+                table.held_until = None;
+            }
+        }
+    }
+
+    fn toggle_tree(&mut self) {
+        if self.size.0 >= super::draw::WITH_TREE {
+            self.tree_hidden = !self.tree_hidden;
+            self.focus = if self.tree_hidden { Focus::Table } else { Focus::Tree };
+        } else {
+            self.drawer = !self.drawer;
+            self.focus = if self.drawer { Focus::Tree } else { Focus::Table };
+        }
+    }
+
+    fn step_focus(&mut self, forward: bool) {
+        let mut parts = vec![Focus::Table, Focus::Lower];
+        if self.tree_shown() {
+            parts.insert(0, Focus::Tree);
+        }
+        let at = parts.iter().position(|part| *part == self.focus).unwrap_or(0);
+        let step = if forward { 1 } else { parts.len() - 1 };
+        self.focus = parts[(at + step) % parts.len()];
+    }
+
+    fn run_on_tree(&mut self, command: Command) {
+        let page = usize::from(self.size.1);
+        if self.tree.motion(command, page) {
+            return;
+        }
+        if command == Command::Open
+            && let Some(scope) = self.tree.scope()
+        {
+            self.set_scope(scope);
+            self.drawer = false;
+            self.focus = Focus::Table;
+        }
+    }
+
+    fn scroll_lower(&mut self, command: Command) -> bool {
+        match command {
+            Command::Down => self.lower_top += 1,
+            Command::Up => self.lower_top = self.lower_top.saturating_sub(1),
+            Command::HalfDown | Command::PageDown => self.lower_top += 5,
+            Command::HalfUp | Command::PageUp => self.lower_top = self.lower_top.saturating_sub(5),
+            Command::Top => self.lower_top = 0,
+            _ => return false,
+        }
+        true
+    }
+
+    fn freeze(&mut self, now: Time) {
+        match self.frozen.take() {
+            Some(_) => self.notice(now, "live again"),
+            None => self.frozen.clone_from(&self.newest),
+        }
+    }
+
+    fn retry(&mut self, now: Time) {
+        let Some(snapshot) = self.newest.clone() else { return };
+        let waiting = snapshot.fleet.clusters.iter().filter(|c| self.scope.holds(c) && !c.link.live());
+        let ids: Vec<_> = waiting.map(|c| c.id).collect();
+        if ids.is_empty() {
+            self.notice(now, "every cluster in scope is live");
+        } else {
+            self.notice(now, format!("asking {} again", clusters(ids.len())));
+            self.effects.push(Effect::Retry(ids));
+        }
+    }
+
+    fn run_on_table(&mut self, command: Command, now: Time) {
+        let Some(table) = self.tables.get_mut(self.active) else { return };
+        if table.motion(command, now) {
+            self.lower_top = 0;
+            return;
+        }
+        match command {
+            Command::Open => self.open_row(now),
+            Command::Mark => self.mark(now),
+            Command::MarkRange => self.mark_range(now),
+            Command::MarkAll => {
+                let rows = table.shown().map(|row| (row.id.clone(), row.objects.clone()));
+                self.marks.extend(rows);
+                self.tell_marks(now);
+            }
+            Command::Unmark => self.marks.clear(),
+            Command::Filter => self.overlays.push(Overlay::filter(&table.filter)),
+            Command::OnlyBad => {
+                table.only_bad = !table.only_bad;
+                table.relist();
+            }
+            Command::ShowNew => {
+                table.held_until = None;
+                table.touched = false;
+                self.marks.is_empty().then(|| table.computed = None);
+            }
+            Command::Sort => {
+                let columns = table.computed.as_ref().map_or(0, |c| c.sheet.columns.len());
+                let next = table.sort.map_or(0, |(column, _)| column + 1);
+                table.sort = (next < columns).then_some((next, false));
+            }
+            Command::SortBack => {
+                table.sort = Some(table.sort.map_or((0, true), |(column, back)| (column, !back)));
+            }
+            Command::Lens => {
+                let lenses = self.panes.get(self.active).map_or(0, |pane| pane.lenses.len());
+                if lenses > 1 {
+                    table.lens = (table.lens + 1) % lenses;
+                    table.touched = false;
+                    table.shift = 0;
+                }
+            }
+            Command::Wide => table.wide = !table.wide,
+            Command::Mute => self.mute(now),
+            Command::Copy => self.copy(now),
+            Command::Describe | Command::Yaml | Command::Logs | Command::PreviousLogs => {
+                self.open_detail_of_row(command, now);
+            }
+            Command::PauseRun | Command::StopRun => match self.run_under_cursor() {
+                Some(op) => self.control(op, command, now),
+                None => self.notice(now, "no run here; @ lists them"),
+            },
+            _ => {}
+        }
+    }
+
+    fn mark(&mut self, now: Time) {
+        let Some(table) = self.tables.get_mut(self.active) else { return };
+        if table.on_ghost() {
+            return self.notice(now, "gone: it cannot be marked");
+        }
+        let Some(row) = table.current().cloned() else { return };
+        table.anchor = Some(row.id.clone());
+        if self.marks.remove(&row.id).is_none() {
+            self.marks.insert(row.id, row.objects);
+        }
+        table.motion(Command::Down, now);
+        self.tell_marks(now);
+    }
+
+    fn mark_range(&mut self, now: Time) {
+        let Some(table) = self.tables.get_mut(self.active) else { return };
+        let anchor = table.anchor.clone();
+        let rows: Vec<_> = table.shown().map(|row| (row.id.clone(), row.objects.clone())).collect();
+        let from = anchor.and_then(|id| rows.iter().position(|(row, _)| *row == id));
+        let to = rows.iter().position(|(row, _)| Some(row) == table.cursor.as_ref());
+        match (from, to) {
+            (Some(a), Some(b)) => self.marks.extend(rows[a.min(b)..=a.max(b)].iter().cloned()),
+            _ => return self.mark(now),
+        }
+        self.tell_marks(now);
+    }
+
+    fn tell_marks(&mut self, now: Time) {
+        let text = self.marks_text();
+        if !text.is_empty() {
+            self.notice(now, text);
+        }
+    }
+
+    /// `5 marked in 3 clusters`.
+    pub(super) fn marks_text(&self) -> String {
+        let mut places: Vec<_> = self.marks.values().flatten().map(|key| key.cluster).collect();
+        places.sort();
+        places.dedup();
+        match (self.marks.len(), places.len()) {
+            (0, _) => String::new(),
+            (n, 0) => format!("{n} marked"),
+            (n, places) => format!("{n} marked in {}", clusters(places)),
+        }
+    }
+
+    fn mute(&mut self, now: Time) {
+        let Some(table) = self.table() else { return };
+        let Some(id) = table.cursor.clone() else { return };
+        table.muted.insert(id, now + Span::from_seconds(3600));
+        table.relist();
+        self.notice(now, "muted for 1 h; it still counts");
+    }
+
+    fn copy(&mut self, now: Time) {
+        let Some(row) = self.tables.get(self.active).and_then(|t| t.current()) else { return };
+        let text = match row.objects.as_slice() {
+            [one] => one.path(),
+            _ => row.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join("\t"),
+        };
+        self.effects.push(Effect::Copy(text));
+        self.notice(now, "sent to the terminal's clipboard");
+    }
+
+    fn open_row(&mut self, now: Time) {
+        let Some(row) = self.tables.get(self.active).and_then(|t| t.current()).cloned() else { return };
+        let enter =
+            self.with_input(now, |pane, input| (pane.on_enter)(input, &row)).unwrap_or(Enter::Nothing);
+        match enter {
+            Enter::Nothing => self.notice(now, "nothing opens here"),
+            Enter::Scope(scope, digit) => {
+                let before = (self.active, self.scope.clone());
+                self.set_scope(scope);
+                if let Some(index) = self.panes.iter().position(|pane| pane.digit == digit) {
+                    self.show(index);
+                }
+                self.last_view = Some(before);
+            }
+            Enter::Run(op) => self.overlays.push(Overlay::run(op)),
+            Enter::Detail(key) => self.open_detail(&key, Command::Describe, now),
+            Enter::Objects => match row.objects.as_slice() {
+                [] => self.notice(now, "no object behind this row"),
+                [one] => self.open_detail(&one.clone(), Command::Describe, now),
+                many => self.overlays.push(Overlay::objects(self, &row, many)),
+            },
+        }
+    }
+
+    fn open_detail_of_row(&mut self, command: Command, now: Time) {
+        let Some(row) = self.tables.get(self.active).and_then(|t| t.current()).cloned() else { return };
+        let logs = matches!(command, Command::Logs | Command::PreviousLogs);
+        let wanted = |key: &&ObjectKey| !logs || key.kind == Kind::Pod;
+        let own = match &row.id {
+            RowId::Object(key) => Some(key.clone()),
+            _ => None,
+        };
+        match own.iter().chain(&row.objects).find(wanted).cloned() {
+            Some(key) => self.open_detail(&key, command, now),
+            None if logs => self.notice(now, "no pod behind this row, so no logs"),
+            None => self.notice(now, "no object behind this row"),
+        }
+    }
+
+    /// Opens the detail of an object at a reading.
+    pub(super) fn open_detail(&mut self, key: &ObjectKey, command: Command, now: Time) {
+        let overlay = Overlay::detail(self, key, command, now);
+        self.overlays.push(overlay);
+    }
+
+    /// The run that the cursor is on.
+    fn run_under_cursor(&self) -> Option<OpId> {
+        match self.tables.get(self.active)?.current()?.id {
+            RowId::Run(op) => Some(OpId(op)),
+            _ => None,
+        }
+    }
+
+    /// Pauses, resumes, or asks how to stop a run.
+    pub(super) fn control(&mut self, op: OpId, command: Command, now: Time) {
+        match (self.run_state(op), command) {
+            (None | Some(RunState::Ended(_)), _) => self.notice(now, "it ended already"),
+            (Some(RunState::Paused), Command::PauseRun) => {
+                self.effects.push(Effect::Control(op, Control::Resume));
+            }
+            (Some(_), Command::PauseRun) => self.effects.push(Effect::Control(op, Control::Pause)),
+            (Some(_), _) => {
+                let overlay = Overlay::stop(self, op);
+                self.overlays.push(overlay);
+            }
+        }
+    }
+
+    fn arm(&mut self, now: Time) {
+        if self.settings.read_only {
+            return self.notice(now, "started read-only: nothing can be armed");
+        }
+        if self.frozen.is_some() {
+            return self.notice(now, "frozen: z first");
+        }
+        match Overlay::arm(self, now) {
+            Ok(overlay) => self.overlays.push(overlay),
+            Err(why) => self.notice(now, why),
+        }
+    }
+}
+
+/// `1 cluster`, `3 clusters`.
+pub(super) fn clusters(count: usize) -> String {
+    if count == 1 { "1 cluster".to_owned() } else { format!("{count} clusters") }
+}
+
+/// What a scope is called: `prod/eks-use1/pay`.
+pub(super) fn scope_name(ui: &Ui, scope: &Scope) -> Text {
+    let name = |id: &crate::model::ClusterId| {
+        let cluster = ui.snapshot().and_then(|s| s.fleet.cluster(*id));
+        cluster.map_or_else(|| "?".to_owned(), |c| c.info.name.to_string())
+    };
+    Text::from(match scope {
+        Scope::All => "all clusters".to_owned(),
+        Scope::Group(path) => path.iter().map(|p| p.as_str()).collect::<Vec<_>>().join("/"),
+        Scope::Clusters(ids) if ids.len() > 2 => clusters(ids.len()),
+        Scope::Clusters(ids) => ids.iter().map(name).collect::<Vec<_>>().join("+"),
+        Scope::Namespace(id, part) | Scope::Pool(id, part) => format!("{}/{part}", name(id)),
+    })
+}

@@ -1,0 +1,372 @@
+//! A plan on screen: read, decide, type the word. Nothing is sent before that.
+
+use super::Flow;
+use crate::input::{Command, Key};
+use crate::model::{ObjectKey, Text, Tier, Time, Tone};
+use crate::operations::{Line, OperationDecl, Options, Permit, Plan};
+use crate::theme::Role;
+use crate::ui::Effect;
+use crate::ui::canvas::{Canvas, cells};
+use crate::ui::field::Field;
+use crate::ui::screen::Ui;
+
+/// Cells of the label column.
+const LABEL: usize = 14;
+
+/// A plan and what was decided about it.
+pub(in crate::ui) struct PlanView {
+    pub(in crate::ui) operation: OperationDecl,
+    pub(in crate::ui) subjects: Vec<ObjectKey>,
+    pub(in crate::ui) options: Options,
+    pub(in crate::ui) plan: Plan,
+    hash: String,
+    /// What the clusters say to it; `None` while they were not heard.
+    checks: Option<Vec<Line>>,
+    /// What changed since it was first shown.
+    changed: Vec<Text>,
+    /// Why it is no plan any more.
+    void: Option<Text>,
+    cursor: usize,
+    top: usize,
+    pub(super) field: Option<Field>,
+    wrong: bool,
+    pub(super) drawn: bool,
+}
+
+impl PlanView {
+    pub(super) fn new(
+        operation: OperationDecl,
+        subjects: Vec<ObjectKey>,
+        options: Options,
+        plan: Plan,
+    ) -> PlanView {
+        let hash = plan.hash();
+        PlanView {
+            operation,
+            subjects,
+            options,
+            plan,
+            hash,
+            checks: None,
+            changed: Vec::new(),
+            void: None,
+            cursor: 0,
+            top: 0,
+            field: None,
+            wrong: false,
+            drawn: false,
+        }
+    }
+
+    /// Takes what the clusters say, if it is about this plan as it is now.
+    pub(in crate::ui) fn checked(&mut self, hash: &str, lines: Vec<Line>) {
+        if hash == self.hash {
+            self.checks = Some(lines);
+        }
+    }
+
+    /// Takes the plan as the world now makes it; says whether it became another one. What was
+    /// typed for the old one does not count, and keys wait until the new one was drawn.
+    pub(in crate::ui) fn remade(&mut self, plan: Plan, now: Time) -> bool {
+        let hash = plan.hash();
+        let same = hash == self.hash;
+        if !same {
+            self.changed = differences(&self.plan, &plan, now);
+            self.checks = None;
+            self.field = None;
+            self.wrong = false;
+            self.drawn = false;
+        }
+        self.void = None;
+        self.plan = plan;
+        self.hash = hash;
+        !same
+    }
+
+    /// The world makes this plan impossible.
+    pub(in crate::ui) fn void(&mut self, why: &Text) {
+        self.void = Some(why.clone());
+        self.field = None;
+    }
+
+    /// Why it cannot be confirmed; empty when it can.
+    fn blocks(&self) -> Vec<Text> {
+        let refused = self.checks.iter().flatten().filter(|line| line.tone == Tone::Crit);
+        let void = self.void.iter().cloned();
+        void.chain(self.plan.refusals.iter().cloned()).chain(refused.map(|line| line.text.clone())).collect()
+    }
+
+    pub(super) fn typed(&mut self, key: Key) -> Flow {
+        if let Some(field) = &mut self.field {
+            self.wrong = false;
+            field.key(key);
+        }
+        Flow::Keep
+    }
+
+    pub(super) fn command(&mut self, ui: &mut Ui, command: Command, now: Time) -> Flow {
+        let choices = self.plan.choices.len();
+        match command {
+            Command::Back if self.field.is_some() => self.field = None,
+            Command::Back => {
+                ui.notice(now, "left; nothing has been changed");
+                return Flow::Close;
+            }
+            Command::Accept => return self.confirm(ui, now),
+            Command::EraseWord | Command::EraseLine => {
+                if let Some(field) = &mut self.field {
+                    field.clear();
+                }
+            }
+            Command::Open if self.blocks().is_empty() => self.field = Some(Field::default()),
+            Command::Open => ui.notice(now, "refused as it is; see the lines marked ✖"),
+            Command::Down if self.cursor + 1 < choices => self.cursor += 1,
+            Command::Up if self.cursor > 0 && choices > 0 => self.cursor -= 1,
+            Command::Down => self.top += 1,
+            Command::Up => self.top = self.top.saturating_sub(1),
+            Command::HalfDown | Command::PageDown => self.top += 10,
+            Command::HalfUp | Command::PageUp => self.top = self.top.saturating_sub(10),
+            Command::Top => self.top = 0,
+            Command::Bottom => self.top = usize::MAX,
+            Command::Mark => self.choose(ui, now),
+            Command::Copy => {
+                ui.effects.push(Effect::Copy(self.plan.kubectl.join("\n")));
+                ui.notice(now, "kubectl commands sent to the terminal's clipboard");
+            }
+            _ => {}
+        }
+        Flow::Keep
+    }
+
+    /// The next answer of the choice under the cursor; the plan is made again with it.
+    fn choose(&mut self, ui: &mut Ui, now: Time) {
+        let Some(choice) = self.plan.choices.get(self.cursor) else { return };
+        let next = (choice.chosen + 1) % choice.answers.len().max(1);
+        let mut options = self.options.clone();
+        options.answers.insert(choice.id.clone(), next);
+        match ui.plan(&self.operation, &self.subjects, &options, now) {
+            Ok(plan) => {
+                self.options = options;
+                if self.remade(plan, now) {
+                    self.changed.clear();
+                    // This is what was asked for, so the next key is meant for it.
+                    self.drawn = true;
+                    ui.effects.push(Effect::Check(Box::new(self.plan.clone())));
+                }
+            }
+            Err(why) => ui.notice(now, why),
+        }
+    }
+
+    /// Runs the plan if the word was typed; that arms its clusters.
+    fn confirm(&mut self, ui: &mut Ui, now: Time) -> Flow {
+        let Some(field) = &self.field else { return Flow::Keep };
+        let word = &self.plan.confirmation.word;
+        if word.is_empty() || field.text() != word.as_str() || !self.blocks().is_empty() {
+            self.wrong = true;
+            return Flow::Keep;
+        }
+        for id in &self.plan.touches {
+            ui.arming.arm(*id, now);
+        }
+        let permit = Permit {
+            plan: self.hash.clone(),
+            clusters: self.plan.touches.clone(),
+            typed: field.text().to_owned(),
+        };
+        ui.awaited = Some(self.hash.clone());
+        ui.marks.clear();
+        ui.effects.push(Effect::Run(Box::new(self.plan.clone()), permit));
+        Flow::Close
+    }
+
+    pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, ui: &Ui, now: Time) {
+        self.drawn = true;
+        self.title(canvas, ui);
+        let blocks = self.blocks();
+        let foot = cells(blocks.len().min(4)) + 3;
+        let room = canvas.height().saturating_sub(2 + foot);
+        let lines = self.lines(usize::from(canvas.width()));
+        self.top = self.top.min(lines.len().saturating_sub(usize::from(room)));
+        if let Some(at) = lines.iter().position(|line| line.choice == Some(self.cursor)) {
+            let page = usize::from(room).max(1);
+            self.top = self.top.min(at).max((at + 1).saturating_sub(page));
+        }
+        for (row, line) in lines.iter().skip(self.top).take(usize::from(room)).enumerate() {
+            let y = cells(row) + 2;
+            let pieces: Vec<(&str, Role)> = line.pieces.iter().map(|(t, r)| (t.as_str(), *r)).collect();
+            canvas.pieces(1, y, &pieces);
+            if line.choice == Some(self.cursor) {
+                canvas.pieces(0, y, &[("▸", Role::Text)]);
+                let style = canvas.role(Role::Select);
+                let width = canvas.width();
+                canvas.restyle(0, y, width, style);
+            }
+        }
+        if lines.len() > usize::from(room) {
+            let text =
+                format!("{} of {} lines", (self.top + usize::from(room)).min(lines.len()), lines.len());
+            let x = canvas.width().saturating_sub(cells(text.len()) + 1);
+            canvas.pieces(x, 1, &[(&text, Role::TextDim)]);
+        }
+        let height = canvas.height();
+        self.foot(&mut canvas.below(height.saturating_sub(foot)), ui, &blocks, now);
+    }
+
+    fn title(&self, canvas: &mut Canvas<'_>, ui: &Ui) {
+        let word = if self.plan.drill { " PLAN DRILL  " } else { " PLAN  " };
+        let mut x = canvas.pieces(0, 0, &[(word, Role::Title), (&self.plan.title, Role::TextStrong)]);
+        for id in &self.plan.touches {
+            let cluster = ui.newest.as_ref().and_then(|s| s.fleet.cluster(*id));
+            let Some(cluster) = cluster else { continue };
+            let badge = format!("[{}]", cluster.info.tier.name().to_uppercase());
+            let role = if cluster.info.tier == Tier::Prod { Role::TierProd } else { Role::TierOther };
+            x = canvas.pieces(
+                x,
+                0,
+                &[
+                    (" · ", Role::TextDim),
+                    (&cluster.info.name, Role::Text),
+                    (" ", Role::Text),
+                    (&badge, role),
+                ],
+            );
+        }
+        let end = if self.plan.drill { " · no traffic moves" } else { " · nothing has been changed yet" };
+        canvas.pieces(x, 0, &[(end, Role::TextDim)]);
+    }
+
+    fn foot(&self, canvas: &mut Canvas<'_>, ui: &Ui, blocks: &[Text], now: Time) {
+        for (at, why) in blocks.iter().take(4).enumerate() {
+            canvas.pieces(0, cells(at), &[(" ✖ ", Role::Crit), (why, Role::Text)]);
+        }
+        let y = cells(blocks.len().min(4));
+        let word = &self.plan.confirmation.word;
+        let unarmed: Vec<_> =
+            self.plan.touches.iter().filter(|id| ui.arming.left(**id, now).is_none()).collect();
+        let arming = if unarmed.is_empty() { "" } else { "This also arms what it writes to, for 15 min. " };
+        let text = match (&self.field, blocks.is_empty(), self.wrong) {
+            (_, false, _) => " refused as it is; esc leaves".to_owned(),
+            (None, ..) => format!(" {arming}To run it: enter, type {word}, enter."),
+            (Some(_), _, false) => format!(" {arming}Type {word} to run it."),
+            (Some(_), _, true) => format!(" That is not it. Type {word} to run it, esc to leave."),
+        };
+        canvas.pieces(0, y, &[(&text, if self.wrong { Role::Warn } else { Role::Text })]);
+        if let Some(field) = &self.field {
+            field.draw(canvas, y + 1, " > ");
+        }
+        let hash = self.hash.get(..8).unwrap_or(&self.hash);
+        let made = format!(
+            " plan {hash}, made {} ago; made again if what it rests on changes",
+            self.plan.made.age(now)
+        );
+        canvas.pieces(0, y + 2, &[(&made, Role::TextDim)]);
+    }
+
+    fn lines(&self, width: usize) -> Vec<Shown> {
+        let mut lines: Vec<Shown> = self
+            .changed
+            .iter()
+            .map(|text| Shown::of(&[("made again: ", Role::Warn), (text, Role::Text)]))
+            .collect();
+        if !lines.is_empty() {
+            lines.push(Shown::default());
+        }
+        let checks = self.checks.iter().flatten();
+        lines.extend(self.plan.preview.iter().map(Shown::line));
+        for (index, choice) in self.plan.choices.iter().enumerate() {
+            let answers: String = choice
+                .answers
+                .iter()
+                .enumerate()
+                .map(|(at, answer)| format!("  [{}] {answer}", if at == choice.chosen { "x" } else { " " }))
+                .collect();
+            let label = format!("{:<LABEL$}", "your choice");
+            let mut shown =
+                Shown::of(&[(&label, Role::Key), (&choice.text, Role::Text), (&answers, Role::TextStrong)]);
+            shown.choice = Some(index);
+            lines.push(shown);
+        }
+        lines.push(Shown::default());
+        let way = width / 2 + 6;
+        lines.push(Shown::of(&[(&format!("{:<way$}way back", "steps"), Role::TextDim)]));
+        for (index, step) in self.plan.steps.iter().enumerate() {
+            let title = format!("{:>2}  {}", index + 1, step.title);
+            let cut = crate::model::text::middle_cut(&title, way.saturating_sub(1));
+            let back = if step.way_back.is_empty() { "none" } else { &step.way_back };
+            let pad = way.saturating_sub(cut.chars().count());
+            lines.push(Shown::of(&[
+                (&cut, Role::Text),
+                (&" ".repeat(pad), Role::Text),
+                (back, Role::TextDim),
+            ]));
+        }
+        lines.push(Shown::default());
+        match &self.checks {
+            None => lines.push(Shown::of(&[
+                (&format!("{:<LABEL$}", "allowed"), Role::TextDim),
+                ("… asking the clusters", Role::Moving),
+            ])),
+            Some(_) => lines.extend(checks.map(Shown::line)),
+        }
+        for command in &self.plan.kubectl {
+            lines.push(Shown::of(&[(&format!("{:<LABEL$}", "like"), Role::TextDim), (command, Role::Text)]));
+        }
+        lines
+    }
+}
+
+/// A line of the plan.
+#[derive(Default)]
+struct Shown {
+    pieces: Vec<(String, Role)>,
+    choice: Option<usize>,
+}
+
+impl Shown {
+    fn of(pieces: &[(&str, Role)]) -> Shown {
+        Shown {
+            pieces: pieces.iter().map(|(text, role)| ((*text).to_owned(), *role)).collect(),
+            choice: None,
+        }
+    }
+
+    fn line(line: &Line) -> Shown {
+        let count = line.count.map_or_else(String::new, |count| count.to_string());
+        let label = format!("{:<width$} {count:>3}  ", line.label, width = LABEL - 5);
+        let role = crate::theme::tone_role(line.tone);
+        let glyph = if line.tone == Tone::Ok {
+            String::new()
+        } else {
+            format!("{} ", crate::theme::tone_glyph(line.tone))
+        };
+        Shown::of(&[(&label, Role::TextDim), (&glyph, role), (&line.text, Role::Text)])
+    }
+}
+
+/// What is said otherwise in the newer plan, and when that was noticed.
+fn differences(old: &Plan, new: &Plan, now: Time) -> Vec<Text> {
+    let said = |plan: &Plan| -> Vec<(Text, String)> {
+        let preview = plan.preview.iter().map(|line| {
+            let count = line.count.map_or_else(String::new, |n| format!("{n} "));
+            (line.label.clone(), format!("{count}{}", line.text))
+        });
+        let refusals = plan.refusals.iter().map(|text| ("refused".into(), text.to_string()));
+        let steps = plan.steps.iter().map(|step| ("step".into(), step.title.to_string()));
+        preview.chain(refusals).chain(steps).collect()
+    };
+    let (before, after) = (said(old), said(new));
+    let clock = now.clock();
+    let new_lines = after.iter().filter(|line| !before.contains(line));
+    let mut out: Vec<Text> =
+        new_lines.map(|(label, text)| Text::from(format!("{clock} {label}: {text}"))).take(4).collect();
+    for (label, text) in before.iter().filter(|line| !after.contains(line)).take(4) {
+        if !out.iter().any(|line| line.contains(&format!("{label}:"))) {
+            out.push(Text::from(format!("{clock} no longer: {label} {text}")));
+        }
+    }
+    if out.is_empty() {
+        out.push(Text::from(format!("{clock} an object that it rests on changed")));
+    }
+    out
+}

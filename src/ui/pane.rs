@@ -1,0 +1,76 @@
+//! Panes: one question each, declared as data. The registry lists them.
+
+use crate::model::{Kind, ObjectKey, Time};
+use crate::operations::{OpId, Run};
+use crate::views::{Evidence, RowId, Scope, Sheet, SheetRow, Snapshot};
+
+/// A pane, declared once: tab, help, command line and screens follow from it.
+#[derive(Clone, Copy, Debug)]
+pub struct PaneDecl {
+    /// Its key: a digit, or `@`.
+    pub digit: char,
+    /// Its name on the command line: `health`.
+    pub name: &'static str,
+    /// Its tab: `Health`.
+    pub title: &'static str,
+    /// The question that it answers.
+    pub question: &'static str,
+    /// The ways to look at it; empty when there is one.
+    pub lenses: &'static [&'static str],
+    /// What it shows.
+    pub sheet: fn(&PaneInput<'_>) -> Sheet,
+    /// What proves the row under the cursor.
+    pub evidence: fn(&PaneInput<'_>, &SheetRow) -> Evidence,
+    /// What `enter` on a row does.
+    pub on_enter: fn(&PaneInput<'_>, &SheetRow) -> Enter,
+}
+
+/// What a pane is computed from.
+#[derive(Clone, Copy, Debug)]
+pub struct PaneInput<'a> {
+    /// The fleet.
+    pub snapshot: &'a Snapshot,
+    /// The part of it that is shown.
+    pub scope: &'a Scope,
+    /// Which of its lenses.
+    pub lens: usize,
+    /// The kind that was asked for, for the objects pane.
+    pub kind: Kind,
+    /// What ran and runs, oldest first.
+    pub runs: &'a [Run],
+    /// The time.
+    pub now: Time,
+}
+
+/// What `enter` on a row does.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Enter {
+    /// Opens the object, or lists the objects behind the row when there are several.
+    Objects,
+    /// Opens this object.
+    Detail(ObjectKey),
+    /// Narrows the scope and shows the pane on this key.
+    Scope(Scope, char),
+    /// Shows a run.
+    Run(OpId),
+    /// Nothing.
+    Nothing,
+}
+
+/// What `enter` does unless a pane knows better: the objects behind the row.
+#[must_use]
+pub fn open_objects(_: &PaneInput<'_>, row: &SheetRow) -> Enter {
+    match &row.id {
+        RowId::Run(op) => Enter::Run(OpId(*op)),
+        RowId::Cluster(id) => Enter::Scope(Scope::Clusters(vec![*id]), '2'),
+        RowId::Object(key) => Enter::Detail(key.clone()),
+        _ if row.objects.is_empty() => Enter::Nothing,
+        _ => Enter::Objects,
+    }
+}
+
+/// The evidence of a pane that has none.
+#[must_use]
+pub fn no_evidence(_: &PaneInput<'_>, _: &SheetRow) -> Evidence {
+    Evidence::default()
+}

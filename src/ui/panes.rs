@@ -1,0 +1,3 @@
+//! Panes that are made of what the screen itself knows. All others are views.
+
+pub mod operations;

@@ -1,0 +1,151 @@
+//! `@` Operations: what runs, what waits, what ran.
+
+use crate::model::{Cell, Column, Text, Time, Tone};
+use crate::operations::{Outcome, PodState, Run, RunState, StepState};
+use crate::ui::pane::{Enter, PaneDecl, PaneInput};
+use crate::views::{Evidence, EvidenceLine, RowId, Sheet, SheetRow};
+
+/// The pane.
+pub const PANE: PaneDecl = PaneDecl {
+    digit: '@',
+    name: "operations",
+    title: "Ops",
+    question: "What runs, waits, ran?",
+    lenses: &[],
+    sheet,
+    evidence,
+    on_enter: |_, row| match row.id {
+        RowId::Run(op) => Enter::Run(crate::operations::OpId(op)),
+        _ => Enter::Nothing,
+    },
+};
+
+/// Runs: those that go on first, then the newest.
+#[must_use]
+pub fn sheet(input: &PaneInput<'_>) -> Sheet {
+    let mut runs: Vec<&Run> = input.runs.iter().collect();
+    runs.sort_by_key(|run| (run.ended.is_some(), std::cmp::Reverse(run.began)));
+    Sheet {
+        answer: answer(input.runs, input.now),
+        columns: vec![
+            Column::right("began", 8, 6),
+            Column::left("what", 0, 9),
+            Column::left("cluster", 14, 7),
+            Column::right("progress", 9, 8),
+            Column::right("took", 6, 5),
+            Column::left("result", 24, 4),
+            Column::left("way back", 9, 2),
+        ],
+        rows: runs.iter().map(|run| row(run, input)).collect(),
+        empty: "Nothing done from here yet. A arms a cluster.".into(),
+        ..Sheet::default()
+    }
+}
+
+fn answer(runs: &[Run], now: Time) -> Text {
+    let ended = |run: &&Run| run.ended.is_some();
+    let running = runs.iter().filter(|r| matches!(r.state, RunState::Running | RunState::Undoing)).count();
+    let paused = runs.iter().filter(|r| r.state == RunState::Paused).count();
+    let today = |at: Time| at.rfc3339().get(..10) == now.rfc3339().get(..10);
+    let done: Vec<&Run> = runs.iter().filter(ended).filter(|r| r.ended.is_some_and(today)).collect();
+    let failed = done.iter().filter(|r| r.state != RunState::Ended(Outcome::Done)).count();
+    Text::from(format!(
+        "{running} running, {paused} paused; {} ended today, {failed} of them not done.",
+        done.len()
+    ))
+}
+
+fn row(run: &Run, input: &PaneInput<'_>) -> SheetRow {
+    let (done, all) = progress(run);
+    let clusters: Vec<String> = run
+        .plan
+        .touches
+        .iter()
+        .map(|id| input.snapshot.fleet.cluster(*id).map_or("?".to_owned(), |c| c.info.name.to_string()))
+        .collect();
+    let subject = run.plan.subjects.first().map_or_else(String::new, |key| match run.plan.subjects.len() {
+        1 => format!(" {}", key.path()),
+        more => format!(" {} +{}", key.path(), more - 1),
+    });
+    let took = run.took(input.now);
+    SheetRow {
+        id: RowId::Run(run.op.0),
+        tone: tone(run),
+        cells: vec![
+            Cell::number(run.began.clock(), run.began.millis()),
+            Cell::text(format!("{}{subject}", run.plan.title)),
+            Cell::text(clusters.join(", ")),
+            Cell::number(format!("{done}/{all}"), i64::try_from(done).unwrap_or(i64::MAX)),
+            Cell::number(took.to_string(), took.millis()),
+            Cell::text(result(run)),
+            Cell::text(way_back(run)),
+        ],
+        objects: run.plan.subjects.clone(),
+        stale: false,
+    }
+}
+
+/// Pods of an eviction where there are any, else steps: done of all.
+#[must_use]
+pub fn progress(run: &Run) -> (usize, usize) {
+    if run.pods.is_empty() {
+        let done = run.steps.iter().filter(|s| s.state == StepState::Done).count();
+        return (done, run.steps.len());
+    }
+    (run.pods.iter().filter(|(pod, _)| pod.state == PodState::Gone).count(), run.pods.len())
+}
+
+/// How a run is.
+#[must_use]
+pub fn tone(run: &Run) -> Tone {
+    match run.state {
+        RunState::Running | RunState::Undoing => Tone::Moving,
+        RunState::Paused => Tone::Paused,
+        RunState::Ended(Outcome::Done) => Tone::Ok,
+        RunState::Ended(Outcome::Stopped | Outcome::Refused) => Tone::Warn,
+        RunState::Ended(Outcome::Failed | Outcome::TimedOut) => Tone::Crit,
+    }
+}
+
+/// What a run came to, or the step that it is at.
+fn result(run: &Run) -> Text {
+    if run.ended.is_some() && !run.result.is_empty() {
+        return run.result.clone();
+    }
+    match run.state {
+        RunState::Ended(outcome) => Text::from(format!("{outcome:?}").to_lowercase()),
+        RunState::Paused => "paused".into(),
+        RunState::Undoing => "putting things back".into(),
+        RunState::Running => run
+            .current()
+            .and_then(|at| run.plan.steps.get(at))
+            .map_or_else(|| "running".into(), |step| step.title.clone()),
+    }
+}
+
+/// Whether what was done can be undone.
+fn way_back(run: &Run) -> &'static str {
+    let undoable = run.plan.steps.iter().filter(|step| !step.undo.is_empty()).count();
+    match undoable {
+        0 => "none",
+        n if n == run.plan.steps.len() => "yes",
+        _ => "part",
+    }
+}
+
+/// The run's evidence, newest last.
+fn evidence(input: &PaneInput<'_>, row: &SheetRow) -> Evidence {
+    let Some(run) = input.runs.iter().find(|run| row.id == RowId::Run(run.op.0)) else {
+        return Evidence::default();
+    };
+    let line = |(at, text): &(Time, Text)| EvidenceLine {
+        at: Some(*at),
+        label: Text::EMPTY,
+        text: text.clone(),
+        tone: Tone::Ok,
+    };
+    Evidence {
+        title: Text::from(format!("{} · evidence", run.plan.title)),
+        lines: run.evidence.iter().map(line).collect(),
+    }
+}

@@ -1,0 +1,376 @@
+//! The screen's state, what comes to it from outside, and when it must be drawn again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::overlays::Overlay;
+use super::pane::{PaneDecl, PaneInput};
+use super::summary::Summary;
+use super::table::{JobKey, SheetDone, SheetJob, TableState};
+use super::tree::TreePart;
+use super::{Effect, Inbound};
+use crate::input::{Key, Keymap};
+use crate::model::{Kind, ObjectKey, Problem, Source, Span, Text, Time, Tone};
+use crate::operations::{Arming, OpEvent, OperationDecl, Progress, RecoveryFile, Run, RunState};
+use crate::theme::Theme;
+use crate::views::{RowId, Scope, Snapshot};
+
+/// How long a notice stays on its row.
+const NOTICE: Span = Span::from_seconds(6);
+
+/// How often a sheet is computed at most while the fleet changes.
+const REFRESH: Span = Span::from_millis(500);
+
+/// How often a sheet is computed for its ages alone.
+const AGES: Span = Span::from_seconds(10);
+
+/// How long after one `ctrl-c` another one leaves.
+pub(super) const TWICE: Span = Span::from_seconds(2);
+
+/// What the settings say to the screen.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// Nothing can be armed: started with `--read-only`.
+    pub read_only: bool,
+    /// Every recovery plan that is known.
+    pub recovery_plans: Arc<Vec<Arc<RecoveryFile>>>,
+    /// What is wrong in files that were read at the start; shown as notices.
+    pub problems: Vec<Problem>,
+    /// Where clusters were looked for, a line each, for the screen without any.
+    pub looked_at: Vec<Text>,
+    /// The themes of the user's own, by name, for the picker.
+    pub themes: BTreeMap<String, Source>,
+}
+
+/// Which part has the keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Focus {
+    #[default]
+    Table,
+    Tree,
+    Lower,
+}
+
+/// The screen: keys and news in, effects and pictures out. It does nothing itself.
+pub struct Ui {
+    pub(super) panes: Vec<PaneDecl>,
+    pub(super) operations: Vec<OperationDecl>,
+    pub(super) keymap: Keymap,
+    pub(super) theme: Theme,
+    pub(super) settings: Settings,
+    pub(super) newest: Option<Arc<Snapshot>>,
+    pub(super) frozen: Option<Arc<Snapshot>>,
+    pub(super) summary: Summary,
+    pub(super) summary_of: Option<(u64, Scope)>,
+    pub(super) scope: Scope,
+    pub(super) active: usize,
+    pub(super) last_view: Option<(usize, Scope)>,
+    pub(super) focus: Focus,
+    pub(super) tables: Vec<TableState>,
+    pub(super) kind: Kind,
+    pub(super) marks: BTreeMap<RowId, Vec<ObjectKey>>,
+    pub(super) tree: TreePart,
+    pub(super) drawer: bool,
+    pub(super) tree_hidden: bool,
+    pub(super) lower_top: usize,
+    pub(super) overlays: Vec<Overlay>,
+    pub(super) pending: Vec<Key>,
+    pub(super) notices: VecDeque<(Time, Text)>,
+    pub(super) runs: Arc<Vec<Run>>,
+    pub(super) runs_version: u64,
+    pub(super) awaited: Option<String>,
+    pub(super) arming: Arming,
+    pub(super) interrupted: Option<Time>,
+    pub(super) history: Vec<String>,
+    pub(super) effects: Vec<Effect>,
+    pub(super) size: (u16, u16),
+    /// Where the rows of the table are on screen, for the mouse.
+    pub(super) rows_at: ratatui::layout::Rect,
+}
+
+impl Ui {
+    /// A screen with these panes and operations.
+    #[must_use]
+    pub fn new(
+        panes: Vec<PaneDecl>,
+        operations: Vec<OperationDecl>,
+        keymap: Keymap,
+        theme: Theme,
+        settings: Settings,
+    ) -> Ui {
+        let tables = panes.iter().map(|_| TableState::default()).collect();
+        let active = panes.iter().position(|pane| pane.name == "health").unwrap_or(0);
+        Ui {
+            panes,
+            operations,
+            keymap,
+            theme,
+            settings,
+            newest: None,
+            frozen: None,
+            summary: Summary::default(),
+            summary_of: None,
+            scope: Scope::All,
+            active,
+            last_view: None,
+            focus: Focus::Table,
+            tables,
+            kind: Kind::Pod,
+            marks: BTreeMap::new(),
+            tree: TreePart::default(),
+            drawer: false,
+            tree_hidden: false,
+            lower_top: 0,
+            overlays: Vec::new(),
+            pending: Vec::new(),
+            notices: VecDeque::new(),
+            runs: Arc::default(),
+            runs_version: 0,
+            awaited: None,
+            arming: Arming::default(),
+            interrupted: None,
+            history: Vec::new(),
+            effects: Vec::new(),
+            size: (80, 24),
+            rows_at: ratatui::layout::Rect::ZERO,
+        }
+    }
+
+    /// Tells what is wrong in the files that were read at the start.
+    pub fn tell_problems(&mut self, now: Time) {
+        for problem in self.settings.problems.clone() {
+            self.notice(now, problem.to_string());
+        }
+    }
+
+    /// Puts another theme on.
+    pub fn set_theme(&mut self, theme: Theme) {
+        self.theme = theme;
+    }
+
+    /// The scope that every pane shows.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The name of the pane that is shown.
+    #[must_use]
+    pub fn pane_name(&self) -> &'static str {
+        self.panes.get(self.active).map_or("", |pane| pane.name)
+    }
+
+    /// What ran and runs, oldest first.
+    #[must_use]
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// The snapshot that is shown: the newest, or the frozen one.
+    pub(super) fn snapshot(&self) -> Option<&Arc<Snapshot>> {
+        self.frozen.as_ref().or(self.newest.as_ref())
+    }
+
+    pub(super) fn table(&mut self) -> Option<&mut TableState> {
+        self.tables.get_mut(self.active)
+    }
+
+    pub(super) fn notice(&mut self, now: Time, text: impl Into<Text>) {
+        self.notices.push_back((now, text.into()));
+        if self.notices.len() > 200 {
+            self.notices.pop_front();
+        }
+    }
+
+    /// The notice that is on its row now.
+    pub(super) fn shown_notice(&self, now: Time) -> Option<&Text> {
+        self.notices.back().filter(|(at, _)| at.age(now) < NOTICE).map(|(_, text)| text)
+    }
+
+    /// Takes what comes from outside.
+    pub fn inbound(&mut self, inbound: Inbound, now: Time) -> Vec<Effect> {
+        match inbound {
+            Inbound::Snapshot(snapshot) => {
+                self.newest = Some(snapshot);
+                self.remake_plan(now);
+            }
+            Inbound::Op(event) => self.op(event, now),
+            Inbound::Read(detail, result) => {
+                for overlay in &mut self.overlays {
+                    if let Overlay::Detail(view) = overlay {
+                        view.read(&detail, &result);
+                    }
+                }
+            }
+            Inbound::Checked(hash, lines) => {
+                for overlay in &mut self.overlays {
+                    if let Overlay::Plan(view) = overlay {
+                        view.checked(&hash, lines.clone());
+                    }
+                }
+            }
+            Inbound::Notice(text) => self.notice(now, text),
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Folds in what a run tells; a run that was just confirmed here opens.
+    fn op(&mut self, event: OpEvent, now: Time) {
+        self.runs_version += 1;
+        let runs = Arc::make_mut(&mut self.runs);
+        if let Progress::Accepted(plan) = &event.progress {
+            let mine = self.awaited.as_ref().is_some_and(|hash| *hash == plan.hash());
+            runs.push(Run::new(event.op, (**plan).clone(), event.at));
+            if mine {
+                self.awaited = None;
+                self.overlays.push(Overlay::run(event.op));
+            }
+            return;
+        }
+        let Some(run) = runs.iter_mut().find(|run| run.op == event.op) else { return };
+        run.apply(&event);
+        if let Progress::Ended(outcome, result) = &event.progress {
+            let text = format!("{}: {}. {result}", run.plan.title, format!("{outcome:?}").to_lowercase());
+            self.notice(now, text);
+        }
+    }
+
+    /// Whether a run goes on.
+    pub(super) fn running(&self) -> usize {
+        self.runs.iter().filter(|run| run.ended.is_none()).count()
+    }
+
+    fn job_key(&self, now: Time) -> Option<JobKey> {
+        let table = self.tables.get(self.active)?;
+        Some(JobKey {
+            pane: self.active,
+            sequence: self.snapshot()?.sequence,
+            scope: self.scope.clone(),
+            lens: table.lens,
+            kind: self.kind,
+            sort: table.sort,
+            runs: self.runs_version,
+            held: table.held(now) || !self.marks.is_empty() || !self.overlays.is_empty(),
+        })
+    }
+
+    /// When the sheet on screen is to be computed again; `None` while that is under way.
+    fn job_due(&self, now: Time) -> Option<Time> {
+        let table = self.tables.get(self.active)?;
+        let wanted = self.job_key(now)?;
+        if table.in_flight.as_ref().is_some_and(|key| key.same_view(&wanted)) {
+            return None;
+        }
+        let Some(computed) = &table.computed else { return Some(now) };
+        let had = &computed.key;
+        if !had.same_view(&wanted)
+            || had.sort != wanted.sort
+            || (had.held && !wanted.held && computed.withheld > 0)
+        {
+            return Some(now);
+        }
+        let changed = had.sequence != wanted.sequence || had.runs != wanted.runs;
+        Some(computed.at + if changed { REFRESH } else { self.ages(now) })
+    }
+
+    fn ages(&self, now: Time) -> Span {
+        if self.counting(now) { Span::from_seconds(1) } else { AGES }
+    }
+
+    /// The sheet that has to be computed now, if one has. Run it wherever there is time, and hand
+    /// the result to [`Ui::sheet`]; keys work meanwhile.
+    pub fn job(&mut self, now: Time) -> Option<SheetJob> {
+        if self.job_due(now)? > now {
+            return None;
+        }
+        let key = self.job_key(now)?;
+        let pane = *self.panes.get(self.active)?;
+        let snapshot = Arc::clone(self.snapshot()?);
+        let runs = Arc::clone(&self.runs);
+        let table = self.tables.get_mut(self.active)?;
+        table.in_flight = Some(key.clone());
+        let same = |computed: &&Arc<super::table::Computed>| {
+            computed.key.same_view(&key) && computed.key.sort == key.sort && table.touched
+        };
+        let hold = table.computed.as_ref().filter(|_| key.held).filter(same).cloned();
+        Some(SheetJob { key, pane, snapshot, runs, hold, now })
+    }
+
+    /// Takes a computed sheet.
+    pub fn sheet(&mut self, done: SheetDone, now: Time) {
+        let Some(table) = self.tables.get_mut(done.key.pane) else { return };
+        if table.in_flight.as_ref() == Some(&done.key) {
+            table.in_flight = None;
+        }
+        table.take(Arc::new(done.computed), now);
+    }
+
+    /// Computes here and now whatever is due: for tests and for small fleets.
+    pub fn settle(&mut self, now: Time) {
+        while let Some(job) = self.job(now) {
+            self.sheet(job.run(), now);
+        }
+    }
+
+    /// Computes the totals again if the fleet changed.
+    pub(super) fn summarise(&mut self, now: Time) {
+        let Some(snapshot) = self.snapshot().cloned() else { return };
+        let of = (snapshot.sequence, self.scope.clone());
+        let old = self.summary.at.is_none_or(|at| at.age(now) >= REFRESH);
+        let moved = self.summary_of.as_ref().is_none_or(|(_, scope)| *scope != self.scope);
+        if moved || (old && (self.summary_of.as_ref() != Some(&of) || self.counting(now))) {
+            self.summary = Summary::of(&snapshot, &Scope::All, now);
+            self.summary_of = Some(of);
+        }
+    }
+
+    /// Whether seconds matter on screen: something runs, ends or gets older by itself.
+    pub(super) fn counting(&self, now: Time) -> bool {
+        let unseen = |c: &super::summary::ClusterLine| matches!(c.tone, Tone::Unseen | Tone::Connecting);
+        self.running() > 0
+            || !self.arming.armed(now).is_empty()
+            || self.frozen.is_some()
+            || self.summary.clusters.iter().any(unseen)
+    }
+
+    /// When the screen must be drawn again though nothing came in; `None` is never.
+    #[must_use]
+    pub fn next_change(&self, now: Time) -> Option<Time> {
+        let second = Time::from_millis((now.millis().div_euclid(1000) + 1) * 1000);
+        let minute = Time::from_millis((now.millis().div_euclid(60_000) + 1) * 60_000);
+        let table = self.tables.get(self.active);
+        let ends = [
+            self.counting(now).then_some(second),
+            self.snapshot().map(|_| minute),
+            self.notices.back().map(|(at, _)| *at + NOTICE),
+            table.and_then(|t| t.held_until).filter(|_| table.is_some_and(|t| t.withheld() > 0)),
+            self.interrupted.map(|at| at + TWICE),
+            self.job_due(now).map(|due| if due <= now { now + Span::from_millis(1) } else { due }),
+        ];
+        ends.into_iter().flatten().filter(|at| *at > now).min()
+    }
+
+    /// What the active pane is computed from, for evidence and `enter`.
+    pub(super) fn with_input<T>(
+        &self,
+        now: Time,
+        f: impl FnOnce(&PaneDecl, &PaneInput<'_>) -> T,
+    ) -> Option<T> {
+        let pane = self.panes.get(self.active)?;
+        let snapshot = self.snapshot()?;
+        let input = PaneInput {
+            snapshot,
+            scope: &self.scope,
+            lens: self.tables.get(self.active)?.lens,
+            kind: self.kind,
+            runs: &self.runs,
+            now,
+        };
+        Some(f(pane, &input))
+    }
+
+    /// Whether a run can be paused, and whether it is.
+    pub(super) fn run_state(&self, op: crate::operations::OpId) -> Option<RunState> {
+        self.runs.iter().find(|run| run.op == op).map(|run| run.state)
+    }
+}

@@ -1,0 +1,169 @@
+//! The table of a pane: cursor, filter, order. It holds on to identities, never to row numbers.
+
+mod columns;
+mod draw;
+mod filter;
+mod job;
+mod motion;
+
+pub(super) use columns::fit;
+pub(super) use draw::{Look, draw};
+pub(super) use filter::{Filter, contains, find};
+pub(super) use job::{Computed, JobKey};
+pub use job::{SheetDone, SheetJob};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::{Span, Time, Tone};
+use crate::views::{RowId, SheetRow};
+
+/// For how long rows do not move after the cursor did.
+pub(super) const HOLD: Span = Span::from_seconds(5);
+
+/// What stands on a line of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Slot {
+    /// This row of the sheet.
+    Row(u32),
+    /// The row that is gone.
+    Ghost,
+}
+
+/// A row that is gone while the cursor is on it.
+#[derive(Clone, Debug)]
+pub(super) struct Ghost {
+    pub(super) row: SheetRow,
+    pub(super) since: Time,
+}
+
+/// The state of one pane's table.
+#[derive(Default)]
+pub(super) struct TableState {
+    pub(super) computed: Option<Arc<Computed>>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) cursor: Option<RowId>,
+    /// Where the cursor is in `slots`.
+    pub(super) at: usize,
+    /// The first slot on screen.
+    pub(super) top: usize,
+    /// How many rows the screen showed last.
+    pub(super) page: usize,
+    /// Whether the cursor was ever moved: until then it stays on the first row.
+    pub(super) touched: bool,
+    pub(super) held_until: Option<Time>,
+    pub(super) ghost: Option<Ghost>,
+    pub(super) anchor: Option<RowId>,
+    pub(super) filter: Filter,
+    pub(super) only_bad: bool,
+    pub(super) sort: Option<(usize, bool)>,
+    pub(super) lens: usize,
+    /// Columns scrolled away on the left, after the first.
+    pub(super) shift: usize,
+    pub(super) wide: bool,
+    pub(super) in_flight: Option<JobKey>,
+    /// Rows that are not shown until then; they still count.
+    pub(super) muted: BTreeMap<RowId, Time>,
+}
+
+impl TableState {
+    /// The row under the cursor; a ghost when it is gone.
+    pub(super) fn current(&self) -> Option<&SheetRow> {
+        match self.slots.get(self.at)? {
+            Slot::Ghost => self.ghost.as_ref().map(|g| &g.row),
+            Slot::Row(index) => self.row(*index),
+        }
+    }
+
+    /// Whether the cursor is on a row that is gone.
+    pub(super) fn on_ghost(&self) -> bool {
+        self.slots.get(self.at) == Some(&Slot::Ghost)
+    }
+
+    pub(super) fn row(&self, index: u32) -> Option<&SheetRow> {
+        self.computed.as_ref()?.sheet.rows.get(index as usize)
+    }
+
+    /// The rows that are shown, in their order, without a ghost.
+    pub(super) fn shown(&self) -> impl Iterator<Item = &SheetRow> {
+        self.slots.iter().filter_map(|slot| match slot {
+            Slot::Row(index) => self.row(*index),
+            Slot::Ghost => None,
+        })
+    }
+
+    /// How many rows there are before the filter.
+    pub(super) fn total(&self) -> usize {
+        self.computed.as_ref().map_or(0, |c| c.order.len())
+    }
+
+    /// How many rows wait because the order is held.
+    pub(super) fn withheld(&self) -> usize {
+        self.computed.as_ref().map_or(0, |c| c.withheld)
+    }
+
+    pub(super) fn held(&self, now: Time) -> bool {
+        self.held_until.is_some_and(|until| now < until)
+    }
+
+    /// Takes a newer sheet: the cursor's row keeps its place on the screen.
+    pub(super) fn take(&mut self, computed: Arc<Computed>, now: Time) {
+        let before = self.current().cloned();
+        self.muted.retain(|_, until| now < *until);
+        let gone_since = self.ghost.as_ref().map(|ghost| ghost.since);
+        self.computed = Some(computed);
+        let Some(id) = self.cursor.clone().filter(|_| self.touched) else {
+            self.ghost = None;
+            self.list();
+            self.at = 0;
+            self.cursor = self.current().map(|row| row.id.clone());
+            return;
+        };
+        let on_screen = self.at.saturating_sub(self.top);
+        self.ghost = None;
+        self.list();
+        if let Some(at) = self.find(&id) {
+            self.at = at;
+        } else if let Some(row) = before.filter(|row| row.id == id) {
+            self.ghost = Some(Ghost { row, since: gone_since.unwrap_or(now) });
+            self.at = self.at.min(self.slots.len());
+            self.slots.insert(self.at, Slot::Ghost);
+        } else {
+            self.at = self.at.min(self.slots.len().saturating_sub(1));
+        }
+        self.top = self.at.saturating_sub(on_screen);
+    }
+
+    /// Lists the rows that pass the filter.
+    fn list(&mut self) {
+        self.slots.clear();
+        let Some(computed) = &self.computed else { return };
+        let bad = |row: &SheetRow| !self.only_bad || row.tone > Tone::Moving;
+        let heard = |row: &SheetRow| self.muted.is_empty() || !self.muted.contains_key(&row.id);
+        let passes = |index: &u32| {
+            computed
+                .sheet
+                .rows
+                .get(*index as usize)
+                .is_some_and(|row| bad(row) && heard(row) && self.filter.passes(row))
+        };
+        self.slots.extend(computed.order.iter().filter(|i| passes(i)).map(|i| Slot::Row(*i)));
+    }
+
+    /// Lists again after the filter changed; the cursor stays on its row if that still passes.
+    pub(super) fn relist(&mut self) {
+        self.ghost = None;
+        let id = self.cursor.clone();
+        self.list();
+        self.at = id.and_then(|id| self.find(&id)).unwrap_or(0);
+        self.cursor = self.current().map(|row| row.id.clone());
+        self.top = self.top.min(self.at);
+    }
+
+    fn find(&self, id: &RowId) -> Option<usize> {
+        self.slots.iter().position(|slot| match slot {
+            Slot::Row(index) => self.row(*index).is_some_and(|row| row.id == *id),
+            Slot::Ghost => false,
+        })
+    }
+}

@@ -1,0 +1,127 @@
+//! Drawing a table: only the rows that are on screen.
+
+use std::collections::BTreeMap;
+
+use ratatui::style::Style;
+
+use super::{Filter, Slot, TableState, filter, fit};
+use crate::model::{ObjectKey, Time};
+use crate::theme::{Role, tone_glyph};
+use crate::ui::canvas::{Canvas, cells};
+use crate::views::{RowId, SheetRow};
+
+/// What drawing needs beside the table.
+pub(in crate::ui) struct Look<'a> {
+    pub(in crate::ui) focus: bool,
+    pub(in crate::ui) marks: &'a BTreeMap<RowId, Vec<ObjectKey>>,
+    pub(in crate::ui) now: Time,
+}
+
+/// Cells before the first column: cursor or mark, glyph, a space.
+const MARGIN: u16 = 3;
+
+/// Draws headings and rows.
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, table: &mut TableState, look: &Look<'_>) {
+    let Some(computed) = table.computed.clone() else { return };
+    let columns = fit(&computed.sheet.columns, canvas.width().saturating_sub(MARGIN), table.shift);
+    headings(canvas, table, &columns);
+    table.page = usize::from(canvas.height().saturating_sub(1));
+    table.scroll();
+    for line in 0..table.page {
+        let at = table.top + line;
+        let y = cells(line + 1);
+        let Some(slot) = table.slots.get(at) else { break };
+        let (row, gone) = match (slot, &table.ghost) {
+            (Slot::Row(index), _) => (table.row(*index), None),
+            (Slot::Ghost, Some(ghost)) => (Some(&ghost.row), Some(ghost.since)),
+            (Slot::Ghost, None) => (None, None),
+        };
+        if let Some(row) = row {
+            let drawn = Drawn { row, gone, cursor: at == table.at };
+            draw_row(canvas, y, &drawn, &columns, &computed.sheet.columns, &table.filter, look);
+        }
+    }
+}
+
+fn headings(canvas: &mut Canvas<'_>, table: &TableState, columns: &[(usize, u16)]) {
+    let Some(computed) = &table.computed else { return };
+    let mut x = MARGIN;
+    for (index, width) in columns {
+        let Some(column) = computed.sheet.columns.get(*index) else { continue };
+        let title = match table.sort {
+            Some((sorted, back)) if sorted == *index => {
+                format!("{}{}", column.title, if back { "↓" } else { "↑" })
+            }
+            _ => column.title.to_string(),
+        };
+        let style = canvas.role(Role::TextDim);
+        canvas.cell(x, 0, &title, *width, column.right, style);
+        x += width + 1;
+    }
+}
+
+struct Drawn<'a> {
+    row: &'a SheetRow,
+    gone: Option<Time>,
+    cursor: bool,
+}
+
+fn draw_row(
+    canvas: &mut Canvas<'_>,
+    y: u16,
+    drawn: &Drawn<'_>,
+    columns: &[(usize, u16)],
+    declared: &[crate::model::Column],
+    filter: &Filter,
+    look: &Look<'_>,
+) {
+    let row = drawn.row;
+    let marked = look.marks.contains_key(&row.id);
+    let faded = row.stale || drawn.gone.is_some();
+    let base = if faded { canvas.role(Role::Stale) } else { Style::new() };
+    if marked {
+        let style = canvas.role(Role::Mark);
+        canvas.put(0, y, "*", style);
+    } else if drawn.cursor {
+        canvas.put(0, y, "▸", base);
+    }
+    let tone = canvas.theme.tone(row.tone);
+    canvas.put(1, y, tone_glyph(row.tone), if faded { base } else { tone });
+    let mut x = MARGIN;
+    for (index, width) in columns {
+        if let Some(cell) = row.cells.get(*index) {
+            let style = cell.tone.filter(|_| !faded).map_or(base, |tone| canvas.theme.tone(tone));
+            let right = declared.get(*index).is_some_and(|c| c.right);
+            canvas.cell(x, y, &cell.text, *width, right, style);
+            underline(canvas, x, y, *width, &cell.text, right, filter);
+        }
+        x += width + 1;
+    }
+    if let Some(since) = drawn.gone {
+        let text = format!(" gone {} ", since.when(look.now));
+        let at = canvas.width().saturating_sub(cells(text.len()));
+        let style = canvas.role(Role::Warn);
+        canvas.put(at, y, &text, style);
+    }
+    if drawn.cursor {
+        let style = canvas.role(if look.focus { Role::Select } else { Role::SelectIdle });
+        let width = canvas.width();
+        canvas.restyle(0, y, width, style);
+    }
+}
+
+/// Underlines what the filter found, where the cell shows the whole text.
+fn underline(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16, text: &str, right: bool, by: &Filter) {
+    use unicode_width::UnicodeWidthStr;
+    let whole = cells(text.width());
+    if by.is_empty() || whole > width {
+        return;
+    }
+    let start = if right { x + width - whole } else { x };
+    for range in by.found_words().filter_map(|word| filter::find(text, word)) {
+        // A range of an ASCII word may lie inside no other character, so these cannot fail.
+        let (Some(before), Some(found)) = (text.get(..range.start), text.get(range)) else { continue };
+        let style = canvas.role(Role::Match);
+        canvas.restyle(start + cells(before.width()), y, cells(found.width()), style);
+    }
+}

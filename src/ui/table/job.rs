@@ -1,0 +1,116 @@
+//! Computing a sheet away from the keys: the screen hands out a job, whoever has time runs it,
+//! the screen takes the result.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::{Cell, Kind, Time};
+use crate::operations::Run;
+use crate::ui::pane::{PaneDecl, PaneInput};
+use crate::views::{RowId, Scope, Sheet, Snapshot};
+
+/// What a sheet was computed from. Two equal keys give equal sheets, but for ages.
+#[derive(Clone, PartialEq, Debug)]
+pub(in crate::ui) struct JobKey {
+    pub(in crate::ui) pane: usize,
+    pub(in crate::ui) sequence: u64,
+    pub(in crate::ui) scope: Scope,
+    pub(in crate::ui) lens: usize,
+    pub(in crate::ui) kind: Kind,
+    pub(in crate::ui) sort: Option<(usize, bool)>,
+    pub(in crate::ui) runs: u64,
+    pub(in crate::ui) held: bool,
+}
+
+impl JobKey {
+    /// Whether a sheet for `other` may be shown in place of one for this, only older.
+    pub(in crate::ui) fn same_view(&self, other: &JobKey) -> bool {
+        self.pane == other.pane
+            && self.scope == other.scope
+            && self.lens == other.lens
+            && self.kind == other.kind
+    }
+}
+
+/// A sheet to be computed. It holds all it needs, so that it can be run on another thread.
+pub struct SheetJob {
+    pub(in crate::ui) key: JobKey,
+    pub(in crate::ui) pane: PaneDecl,
+    pub(in crate::ui) snapshot: Arc<Snapshot>,
+    pub(in crate::ui) runs: Arc<Vec<Run>>,
+    pub(in crate::ui) hold: Option<Arc<Computed>>,
+    pub(in crate::ui) now: Time,
+}
+
+/// A computed sheet, to be handed back to the screen.
+pub struct SheetDone {
+    pub(in crate::ui) key: JobKey,
+    pub(in crate::ui) computed: Computed,
+}
+
+/// A sheet and the order in which its rows are shown.
+pub(in crate::ui) struct Computed {
+    pub(in crate::ui) key: JobKey,
+    pub(in crate::ui) sheet: Sheet,
+    pub(in crate::ui) order: Vec<u32>,
+    /// Rows that are left out of the order because it is held.
+    pub(in crate::ui) withheld: usize,
+    pub(in crate::ui) at: Time,
+}
+
+impl SheetJob {
+    /// Computes the sheet.
+    #[must_use]
+    pub fn run(self) -> SheetDone {
+        let input = PaneInput {
+            snapshot: &self.snapshot,
+            scope: &self.key.scope,
+            lens: self.key.lens,
+            kind: self.key.kind,
+            runs: &self.runs,
+            now: self.now,
+        };
+        let sheet = (self.pane.sheet)(&input);
+        let mut order = sorted(&sheet, self.key.sort);
+        let withheld = self.hold.as_ref().map_or(0, |hold| keep_order(&sheet, &mut order, hold));
+        let key = self.key.clone();
+        SheetDone { key, computed: Computed { key: self.key, sheet, order, withheld, at: self.now } }
+    }
+}
+
+/// The rows in the pane's order, or by a column.
+fn sorted(sheet: &Sheet, sort: Option<(usize, bool)>) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..u32::try_from(sheet.rows.len()).unwrap_or(u32::MAX)).collect();
+    if let Some((column, back)) = sort {
+        let cell = |index: u32| sheet.rows.get(index as usize).and_then(|row| row.cells.get(column));
+        order.sort_by(|a, b| {
+            let ordering = compare(cell(*a), cell(*b));
+            if back { ordering.reverse() } else { ordering }
+        });
+    }
+    order
+}
+
+/// Numbers by their value, texts by themselves; what has no value comes last.
+fn compare(a: Option<&Cell>, b: Option<&Cell>) -> std::cmp::Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => match (a.sort, b.sort) {
+            (Some(x), Some(y)) => x.cmp(&y),
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (None, None) => a.text.cmp(&b.text),
+        },
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    }
+}
+
+/// Puts rows where they stood before, leaves out those that are new, and says how many.
+fn keep_order(sheet: &Sheet, order: &mut Vec<u32>, before: &Computed) -> usize {
+    let mut places: FxHashMap<&RowId, u32> =
+        order.iter().filter_map(|i| Some((&sheet.rows.get(*i as usize)?.id, *i))).collect();
+    let ids = before.order.iter().filter_map(|i| before.sheet.rows.get(*i as usize)).map(|row| &row.id);
+    let kept: Vec<u32> = ids.filter_map(|id| places.remove(id)).collect();
+    *order = kept;
+    places.len()
+}
