@@ -147,6 +147,8 @@ pub struct Cluster {
     pub tables: Vec<Table>,
     /// What is always shown, kept up to date with every delta.
     pub totals: Totals,
+    /// What each node costs, by uid; it sums to the totals.
+    pub prices: Arc<rustc_hash::FxHashMap<Uid, Price>>,
     /// What is wrong with single objects, by uid.
     pub symptoms: Arc<rustc_hash::FxHashMap<Uid, Symptom>>,
     /// What its nodes and pods use.
@@ -207,6 +209,7 @@ impl Cluster {
             region: Text::EMPTY,
             tables: Kind::ALL.into_iter().map(table).collect(),
             totals: Totals::default(),
+            prices: Arc::default(),
             symptoms: Arc::default(),
             usage: Arc::default(),
             usage_at: None,
@@ -248,6 +251,12 @@ impl Cluster {
     /// Its budgets.
     pub fn budgets(&self) -> impl Iterator<Item = &super::Budget> {
         self.records(Kind::Budget).filter_map(|r| r.budget())
+    }
+
+    /// What a node costs; of unknown basis when it was never priced.
+    #[must_use]
+    pub fn price(&self, node: &super::Node) -> Price {
+        self.prices.get(&node.meta.uid).copied().unwrap_or_default()
     }
 
     /// One object by kind, namespace and name. It looks at every record of the kind.

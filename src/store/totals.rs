@@ -1,19 +1,14 @@
 //! Totals as a fold over the records before and after each change.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
-use crate::model::{
-    Capacity, Cluster, CostTotals, Money, Phase, Price, Provider, Record, Resources, Text, Totals, Truth, Uid,
-};
+use crate::model::{Cluster, Phase, Provider, Record, Resources, Text, Totals, Truth};
 use crate::views::PriceOf;
 
-/// What the totals need to remember: what each node was counted at, so that exactly that is taken
-/// away again, and how many nodes each provider and region has.
+/// What the totals need to remember: how many nodes each provider and region has.
 #[derive(Default)]
 pub(super) struct Counts {
-    prices: FxHashMap<Uid, Price>,
     providers: BTreeMap<Provider, u32>,
     regions: BTreeMap<Text, u32>,
 }
@@ -28,12 +23,12 @@ impl Counts {
         price: &PriceOf,
     ) {
         if let Some(record) = before {
-            self.count(&mut cluster.totals, record, None, Step::Less);
+            self.count(&mut cluster.totals, record, Step::Less);
         }
         if let Some(record) = after {
-            let cost = record.node().map(|node| price(&cluster.info, node));
-            self.count(&mut cluster.totals, record, cost, Step::More);
+            self.count(&mut cluster.totals, record, Step::More);
         }
+        fold_prices(cluster, before, after, price);
         let is_node = |record: Option<&Record>| record.is_some_and(|r| r.node().is_some());
         if is_node(before) || is_node(after) {
             cluster.provider = majority(&self.providers).copied().unwrap_or_default();
@@ -41,7 +36,7 @@ impl Counts {
         }
     }
 
-    fn count(&mut self, totals: &mut Totals, record: &Record, price: Option<Price>, step: Step) {
+    fn count(&mut self, totals: &mut Totals, record: &Record, step: Step) {
         match record {
             Record::Node(node) => {
                 step.count(&mut totals.nodes, true);
@@ -53,15 +48,6 @@ impl Counts {
                 if !node.identity.region.is_empty() {
                     step.tally(&mut self.regions, node.identity.region.clone());
                 }
-                let price = match step {
-                    Step::More => {
-                        let price = price.unwrap_or_default();
-                        self.prices.insert(node.meta.uid, price);
-                        price
-                    }
-                    Step::Less => self.prices.remove(&node.meta.uid).unwrap_or_default(),
-                };
-                step.cost(&mut totals.cost, price);
             }
             Record::Pod(pod) if !pod.finished() => {
                 step.count(&mut totals.pods, true);
@@ -78,13 +64,37 @@ impl Counts {
     }
 }
 
+/// Keeps the price of each node beside the totals, so that what was counted for a node is exactly
+/// what is taken away again.
+fn fold_prices(cluster: &mut Cluster, before: Option<&Record>, after: Option<&Record>, price: &PriceOf) {
+    let old = before.and_then(Record::node).and_then(|node| cluster.prices.get(&node.meta.uid)).copied();
+    let new = after.and_then(Record::node).map(|node| (node.meta.uid, price(&cluster.info, node)));
+    if let Some(old) = old {
+        cluster.totals.cost.remove(old);
+    }
+    match (new, before.and_then(Record::node)) {
+        (Some((uid, price)), _) => {
+            cluster.totals.cost.add(price);
+            if old != Some(price) {
+                Arc::make_mut(&mut cluster.prices).insert(uid, price);
+            }
+        }
+        (None, Some(gone)) => {
+            Arc::make_mut(&mut cluster.prices).remove(&gone.meta.uid);
+        }
+        (None, None) => {}
+    }
+}
+
 /// The totals of a cluster counted anew: what the fold must always agree with.
 #[cfg(test)]
 pub(super) fn recount(info: &crate::model::ClusterInfo, records: &[&Record], price: &PriceOf) -> Totals {
     let (mut counts, mut totals) = (Counts::default(), Totals::default());
     for record in records {
-        let cost = record.node().map(|node| price(info, node));
-        counts.count(&mut totals, record, cost, Step::More);
+        counts.count(&mut totals, record, Step::More);
+        if let Some(node) = record.node() {
+            totals.cost.add(price(info, node));
+        }
     }
     totals
 }
@@ -116,14 +126,6 @@ impl Step {
         }
     }
 
-    fn money(self, sum: &mut Money, part: Money, counts: bool) {
-        match self {
-            _ if !counts => {}
-            Step::More => *sum += part,
-            Step::Less => *sum -= part,
-        }
-    }
-
     fn tally<T: Ord>(self, counts: &mut BTreeMap<T, u32>, value: T) {
         match self {
             Step::More => *counts.entry(value).or_default() += 1,
@@ -136,15 +138,5 @@ impl Step {
                 }
             }
         }
-    }
-
-    fn cost(self, cost: &mut CostTotals, price: Price) {
-        let Some(rate) = price.rate else { return self.count(&mut cost.unknown, true) };
-        let approximate = price.basis.approximate();
-        self.count(&mut cost.guessed, approximate);
-        self.count(&mut cost.priced, !approximate);
-        self.money(&mut cost.rate, rate, true);
-        self.money(&mut cost.estimated, rate, approximate);
-        self.money(&mut cost.spot, rate, price.capacity == Capacity::Spot);
     }
 }

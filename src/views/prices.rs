@@ -49,12 +49,6 @@ impl Prices {
         Prices { table: Table::embedded(), overrides }
     }
 
-    /// The date of the embedded list.
-    #[must_use]
-    pub fn date(&self) -> &'static str {
-        self.table.date()
-    }
-
     /// What a node costs an hour, and how sure that is.
     #[must_use]
     pub fn price(&self, cluster: &ClusterInfo, node: &Node) -> Price {
@@ -98,6 +92,12 @@ impl Prices {
 
 fn spot_ratio(provider: Provider) -> u16 {
     SPOT_RATIOS.iter().find(|(p, _)| *p == provider).map_or(3_500, |(_, ratio)| *ratio)
+}
+
+/// The date of the embedded list.
+#[must_use]
+pub fn list_date() -> &'static str {
+    Table::embedded().date()
 }
 
 /// A price from cores, memory and GPUs alone. Nothing without a shape has one.

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::model::{Basis, Capacity, Cluster, CostTotals, Kind, Money, Node, Pod, Resources, Text, Used};
 use crate::views::Scope;
-use crate::views::prices::{Prices, gpu_weight};
+use crate::views::prices::gpu_weight;
 
 /// What OpenCost weighs a core and a GiB by, in micro-dollars: only their ratio matters.
 const CPU_WEIGHT: i64 = 31_611;
@@ -66,11 +66,11 @@ struct SplitNode {
 
 /// Splits the cost of a cluster's nodes in scope over the pods in scope.
 #[must_use]
-pub fn breakdown(cluster: &Cluster, scope: &Scope, prices: &Prices) -> Breakdown {
+pub fn breakdown(cluster: &Cluster, scope: &Scope) -> Breakdown {
     let mut out = Breakdown { measured: cluster.usage_at.is_some(), ..Breakdown::default() };
     let mut nodes: FxHashMap<Text, SplitNode> = FxHashMap::default();
     for node in cluster.nodes().filter(|node| scope.holds_node(node)) {
-        add_node(&mut out, &mut nodes, node, prices.price(&cluster.info, node));
+        add_node(&mut out, &mut nodes, node, cluster.price(node));
     }
     let usage = &cluster.usage.pods;
     for pod in cluster.pods().filter(|pod| !pod.finished() && !pod.node.is_empty()) {
@@ -186,7 +186,7 @@ mod tests {
     use crate::model::{
         ClusterId, ClusterInfo, Identity, Labels, Meta, Owner, Provider, Record, Time, Uid, Usage,
     };
-    use crate::views::prices::Overrides;
+    use crate::views::prices::{Overrides, Prices};
 
     const GIB: i64 = 1 << 30;
 
@@ -206,6 +206,8 @@ mod tests {
             allocatable: Resources { cpu: 7900, memory: 31 * GIB, gpus: 0, pods: 58 },
             ..Node::default()
         };
+        let price = Prices::new(Overrides::default()).price(&cluster.info, &node);
+        cluster.prices = Arc::new([(node.meta.uid, price)].into_iter().collect());
         cluster.tables[Kind::Node.index()].rows.insert(Arc::new(Record::Node(node)));
         for (name, cpu) in [("web-5d9-a", 2000), ("web-5d9-b", 1000)] {
             let owner = Owner {
@@ -235,8 +237,7 @@ mod tests {
 
     #[test]
     fn the_parts_sum_to_what_the_nodes_cost() {
-        let prices = Prices::new(Overrides::default());
-        let cost = breakdown(&cluster(), &Scope::All, &prices);
+        let cost = breakdown(&cluster(), &Scope::All);
         let pods: Money = cost.namespaces.values().map(|s| s.rate).sum();
         assert_eq!(cost.nodes.rate, Money::from_micros(384_000));
         assert_eq!(pods + cost.idle + cost.reserved, cost.nodes.rate);
@@ -253,11 +254,10 @@ mod tests {
         let mut usage = Usage::default();
         usage.pods.insert(("shop".into(), "web-5d9-a".into()), Used { cpu: 500, memory: 4 * GIB });
         usage.pods.insert(("shop".into(), "web-5d9-b".into()), Used { cpu: 3000, memory: 4 * GIB });
-        let prices = Prices::new(Overrides::default());
-        let before = breakdown(&cluster, &Scope::All, &prices);
+        let before = breakdown(&cluster, &Scope::All);
         cluster.usage = Arc::new(usage);
         cluster.usage_at = Some(Time::from_seconds(2));
-        let after = breakdown(&cluster, &Scope::All, &prices);
+        let after = breakdown(&cluster, &Scope::All);
         assert!(after.namespaces["shop"].rate > before.namespaces["shop"].rate);
         assert!(after.waste > Money::ZERO && after.waste < after.namespaces["shop"].rate);
         assert!(after.measured);
@@ -265,9 +265,8 @@ mod tests {
 
     #[test]
     fn a_namespace_in_scope_leaves_the_others_out() {
-        let prices = Prices::new(Overrides::default());
         let scope = Scope::Namespace(ClusterId(0), "other".into());
-        let cost = breakdown(&cluster(), &scope, &prices);
+        let cost = breakdown(&cluster(), &scope);
         assert!(cost.namespaces.is_empty());
         assert!(cost.idle < cost.nodes.rate);
     }

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Breakdown, Share, breakdown};
 use crate::model::{Basis, Cell, Cluster, Column, Kind, MONTH_HOURS, Money, Span, Text, Time, Tone, grouped};
-use crate::views::prices::Prices;
+use crate::views::prices;
 use crate::views::{Evidence, EvidenceLine, RowId, Scope, Sheet, SheetRow, Snapshot};
 
 /// What the pane splits by.
@@ -88,24 +88,17 @@ fn percent(part: Money, whole: Money) -> Cell {
 }
 
 /// The clusters in scope with their costs, dearest first.
-fn costs<'a>(snapshot: &'a Snapshot, scope: &Scope, prices: &Prices) -> Vec<(&'a Cluster, Breakdown)> {
+fn costs<'a>(snapshot: &'a Snapshot, scope: &Scope) -> Vec<(&'a Cluster, Breakdown)> {
     let in_scope = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c) && c.seen());
-    let mut costs: Vec<_> = in_scope.map(|c| (c.as_ref(), breakdown(c, scope, prices))).collect();
+    let mut costs: Vec<_> = in_scope.map(|c| (c.as_ref(), breakdown(c, scope))).collect();
     costs.sort_by_key(|(cluster, cost)| (-cost.nodes.rate.nanos(), cluster.id));
     costs
 }
 
 /// What is paid, by the lens.
 #[must_use]
-pub fn sheet(
-    snapshot: &Snapshot,
-    scope: &Scope,
-    lens: CostLens,
-    unit: Unit,
-    prices: &Prices,
-    now: Time,
-) -> Sheet {
-    let costs = costs(snapshot, scope, prices);
+pub fn sheet(snapshot: &Snapshot, scope: &Scope, lens: CostLens, unit: Unit, now: Time) -> Sheet {
+    let costs = costs(snapshot, scope);
     let mut total = Breakdown::default();
     for (_, cost) in &costs {
         total.nodes.merge(&cost.nodes);
@@ -127,7 +120,7 @@ pub fn sheet(
         columns: columns(lens, unit),
         rows,
         empty: "No node in this scope has been seen yet.".into(),
-        footer: footer(&total, prices, unit).into(),
+        footer: footer(&total, unit).into(),
     }
 }
 
@@ -150,9 +143,10 @@ fn answer(total: &Breakdown, unseen: usize) -> String {
     )
 }
 
-fn footer(total: &Breakdown, prices: &Prices, unit: Unit) -> String {
+fn footer(total: &Breakdown, unit: Unit) -> String {
     let nodes = &total.nodes;
-    let mut parts = vec![format!("list prices {}", prices.date()), "no discounts unless set".to_owned()];
+    let mut parts =
+        vec![format!("list prices {}", prices::list_date()), "no discounts unless set".to_owned()];
     if nodes.guessed > 0 {
         let share = percent(nodes.estimated, nodes.rate).text;
         parts.push(format!("{} nodes ~ ({share} of cost)", grouped(u64::from(nodes.guessed))));
@@ -298,10 +292,10 @@ const fn basis_word(basis: Basis) -> &'static str {
 
 /// What stands under the table: where the money of the selected row goes.
 #[must_use]
-pub fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId, prices: &Prices) -> Evidence {
+pub fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId) -> Evidence {
     let RowId::Cluster(id) = row else { return Evidence::default() };
     let Some(cluster) = snapshot.fleet.cluster(*id) else { return Evidence::default() };
-    let cost = breakdown(cluster, scope, prices);
+    let cost = breakdown(cluster, scope);
     let line = |label: &str, text: String| EvidenceLine {
         at: None,
         label: Text::clean(label),
