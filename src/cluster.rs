@@ -8,6 +8,7 @@
 //! Nothing here retries, but for the one repetition after a 401 with fresh credentials: when to
 //! try again is the caller's business, who knows what is on the screen.
 
+mod credentials;
 mod faults;
 pub mod kubeconfig;
 mod proxy;
@@ -15,8 +16,12 @@ mod request;
 mod response;
 mod session;
 mod target;
+#[cfg(test)]
+mod test_server;
 mod tier;
+mod transport;
 
+pub use credentials::Plugins;
 pub use kubeconfig::{Found, Looked, Sources, find_clusters};
 pub use request::Request;
 pub use response::{Body, Response, StatusMessage};

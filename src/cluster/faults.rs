@@ -55,24 +55,34 @@ pub(super) fn no_answer(server: &str, limit: std::time::Duration) -> Fault {
     Fault::new(Cause::Timeout, format!("{server} gave no answer within {}s", limit.as_secs()), "")
 }
 
-/// The connection ended, or pings went unanswered, while a request or a body was under way.
-pub(super) fn broken(error: &hyper::Error, server: &str) -> Fault {
-    if error.is_timeout() {
-        return Fault::new(Cause::Timeout, format!("{server} no longer answers pings"), "");
-    }
+/// What the socket of a connection saw at its end: an error, or that the other side ended it.
+pub(super) fn ended(error: Option<&std::io::Error>, server: &str) -> Fault {
+    let Some(error) = error.filter(|error| error.kind() != ErrorKind::UnexpectedEof) else {
+        return Fault::new(Cause::Closed, format!("{server} ended the connection"), "");
+    };
     if find::<rustls::Error>(error).is_some() {
         return tls(error, server);
     }
-    if let Some(io) = find::<std::io::Error>(error)
-        && io.kind() == ErrorKind::TimedOut
-    {
+    if error.kind() == ErrorKind::TimedOut {
         return Fault::new(Cause::Timeout, format!("{server} no longer acknowledges what is sent"), "");
+    }
+    Fault::new(Cause::Closed, format!("the connection to {server} ended: {error}"), "")
+}
+
+/// A request or a body broke off; `ended` is what the socket saw, if it saw anything.
+pub(super) fn broken(error: &hyper::Error, server: &str, ended: Option<&Fault>) -> Fault {
+    if let Some(fault) = ended {
+        return fault.clone();
+    }
+    let gone = find::<h2::Error>(error).is_some_and(h2::Error::is_io);
+    if gone || error.is_timeout() {
+        return Fault::new(Cause::Timeout, format!("{server} no longer answers pings"), "");
     }
     if error.is_parse() {
         let what = format!("{server} does not speak HTTP as expected: {error}");
         return Fault::new(Cause::Garbled, what, "check the address and the port");
     }
-    Fault::new(Cause::Closed, format!("the connection to {server} ended: {}", root(error)), "")
+    Fault::new(Cause::Closed, format!("{server} broke off: {}", root(error)), "")
 }
 
 /// The innermost words of an error: the outer ones only say "connection error".
@@ -164,6 +174,7 @@ pub(super) fn refused_by_server(
     web_page: bool,
 ) -> Fault {
     let (cause, next) = match status {
+        300..=399 => (Cause::Proxy, "it leads elsewhere: a proxy or a login portal stands in between"),
         401 => (Cause::Unauthorized, "log in again"),
         403 => (Cause::Forbidden, "ask for the permission, or leave it out"),
         404 | 405 => (Cause::NotFound, ""),

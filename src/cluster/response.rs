@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 
 use super::faults;
+use super::transport::Ending;
 use crate::model::{Cause, Fault, Span, Text};
 
 /// The largest document read at once by [`Response::json`], inflated.
@@ -47,6 +48,7 @@ pub struct StatusMessage {
 pub struct Body {
     incoming: Incoming,
     server: Arc<str>,
+    ending: Arc<Ending>,
     hold: Option<Box<dyn Hold>>,
 }
 
@@ -58,8 +60,13 @@ pub(super) trait Hold: Send + Sync + std::fmt::Debug {
 }
 
 impl Body {
-    pub(super) fn new(incoming: Incoming, server: Arc<str>, hold: Option<Box<dyn Hold>>) -> Body {
-        Body { incoming, server, hold }
+    pub(super) fn new(
+        incoming: Incoming,
+        server: Arc<str>,
+        ending: Arc<Ending>,
+        hold: Option<Box<dyn Hold>>,
+    ) -> Body {
+        Body { incoming, server, ending, hold }
     }
 
     /// The next bytes as the server sent them, not inflated; `None` at the end.
@@ -76,7 +83,7 @@ impl Body {
                 }
                 Some(Err(error)) => {
                     self.hold = None;
-                    return Some(Err(faults::broken(&error, &self.server)));
+                    return Some(Err(self.ending.explain(&error)));
                 }
                 None => {
                     if let Some(hold) = self.hold.take() {

@@ -2,8 +2,24 @@
 
 use std::sync::Arc;
 
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http_body_util::Full;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::credentials::{Credential, Credentials, Plugins, Refusal};
+use super::faults;
+use super::response::{Body, Hold};
+use super::target::{ClusterTarget, Connection, Impersonation};
+use super::transport::{Answer, Spare, Transport, Wire};
 use super::{Request, Response};
-use crate::model::{Cause, ClusterId, Fault, Login};
+use crate::model::{Badge, Cause, ClusterId, Fault, Login, Span};
+
+/// Requests under way at the same time that are no streams.
+const AT_ONCE: usize = 8;
+
+/// What we are called in audit logs.
+const USER_AGENT: &str = concat!("quarterdeck/", env!("CARGO_PKG_VERSION"));
 
 /// A connection to one cluster and our login there. Cloning shares both.
 #[derive(Clone, Debug)]
@@ -14,28 +30,255 @@ pub struct Session {
 #[derive(Debug)]
 struct Shared {
     id: ClusterId,
+    connection: Arc<Connection>,
+    transport: Transport,
+    credentials: Credentials,
+    /// On every request: our name, whom we impersonate.
+    headers: HeaderMap,
+    /// The server's path before every path.
+    prefix: String,
+    places: Arc<Semaphore>,
+    login: watch::Sender<Login>,
 }
 
 impl Session {
+    /// A session with a target; nothing is connected yet. `plugins` is the same for the whole
+    /// fleet, so that equal plugins run once.
+    ///
+    /// # Errors
+    /// The target is broken, or its token or impersonation fits no header.
+    pub fn new(target: &ClusterTarget, plugins: &Plugins) -> Result<Session, Fault> {
+        let broken = || Fault::new(Cause::Config, format!("{} has no connection", target.info.name), "");
+        let Some(connection) = &target.connection else {
+            return Err(target.info.broken.clone().unwrap_or_else(broken));
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        if let Some(impersonation) = &connection.impersonation {
+            impersonate(&mut headers, impersonation).ok_or_else(|| {
+                let what = format!("{}: the user to impersonate fits no header", target.info.name);
+                Fault::new(Cause::Config, what, "mend as, as-groups, as-uid or as-user-extra")
+            })?;
+        }
+        Ok(Session {
+            shared: Arc::new(Shared {
+                id: target.id,
+                transport: Transport::new(Arc::clone(connection)),
+                credentials: Credentials::new(&connection.auth, plugins)?,
+                headers,
+                prefix: connection.server.path().trim_end_matches('/').to_owned(),
+                places: Arc::new(Semaphore::new(AT_ONCE)),
+                login: watch::Sender::new(Login::Unknown),
+                connection: Arc::clone(connection),
+            }),
+        })
+    }
+
     /// The cluster at the other end.
     #[must_use]
     pub fn id(&self) -> ClusterId {
         self.shared.id
     }
 
-    /// Sends a request and waits for the head of the answer. Every HTTP status is an answer; a
-    /// fault is that there was none.
-    ///
-    /// # Errors
-    /// No connection, no credentials, or no answer in time.
-    #[expect(clippy::unused_async, reason = "the transport follows")]
-    pub async fn send(&self, _request: Request) -> Result<Response, Fault> {
-        Err(Fault::new(Cause::Config, "this build cannot connect to clusters yet", ""))
+    /// Host and port of the server, as faults name it.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        self.shared.transport.server()
+    }
+
+    /// What is peculiar about the connection and must be seen.
+    #[must_use]
+    pub fn badges(&self) -> Vec<Badge> {
+        self.shared.connection.badges()
     }
 
     /// The state of our login there, as last seen.
     #[must_use]
     pub fn login(&self) -> Login {
-        Login::Unknown
+        self.shared.login.borrow().clone()
+    }
+
+    /// The state of our login there, as it changes.
+    #[must_use]
+    pub fn login_changes(&self) -> watch::Receiver<Login> {
+        self.shared.login.subscribe()
+    }
+
+    /// Ends the connection and everything on it. The next request makes a new one. It is for a
+    /// machine that woke from sleep, and for a server that is to be asked afresh.
+    pub async fn disconnect(&self) {
+        self.shared.transport.disconnect().await;
+    }
+
+    /// Sends a request and waits for the head of the answer. Every HTTP status is an answer; a
+    /// fault is that there was none. Credentials that the server refuses are made anew, and the
+    /// request is sent once more with those.
+    ///
+    /// Requests that are no streams (see [`Request::is_stream`]) wait for one of eight places,
+    /// and hold it until their body is read or dropped.
+    ///
+    /// # Errors
+    /// No connection, no credentials, or no answer in time.
+    pub async fn send(&self, request: Request) -> Result<Response, Fault> {
+        let shared = &*self.shared;
+        let place = if request.is_stream() {
+            None
+        } else {
+            // The semaphore is never closed.
+            Arc::clone(&shared.places).acquire_owned().await.ok()
+        };
+        let mut credential = shared.credentials.get().await.map_err(|refusal| shared.refused(refusal))?;
+        let mut answer = shared.send_as(&request, &credential).await?;
+        if answer.head.status().as_u16() == 401 {
+            let newer = shared.credentials.renew(credential.serial).await;
+            if let Some(newer) = newer.map_err(|refusal| shared.refused(refusal))? {
+                drop(answer);
+                credential = newer;
+                answer = shared.send_as(&request, &credential).await?;
+            }
+        }
+        shared.note_login(&answer, &credential);
+        Ok(shared.response(answer, place))
     }
 }
+
+impl Shared {
+    async fn send_as(&self, request: &Request, credential: &Credential) -> Result<Answer, Fault> {
+        let wire = self.wire(request, credential)?;
+        let sent = self.transport.send(wire, credential.identity.as_deref());
+        match request.timeout {
+            None => sent.await,
+            Some(limit) => match tokio::time::timeout(limit, sent).await {
+                Ok(answer) => answer,
+                Err(_) => Err(faults::no_answer(self.transport.server(), limit)),
+            },
+        }
+    }
+
+    fn wire(&self, request: &Request, credential: &Credential) -> Result<Wire, Fault> {
+        let no_path = || {
+            let what = format!("{}: {} is no path", self.transport.server(), request.path);
+            Fault::new(Cause::Config, what, "")
+        };
+        let server = &self.connection.server;
+        let uri = Uri::builder()
+            .scheme(server.scheme_str().unwrap_or("https"))
+            .authority(server.authority().map_or("", |a| a.as_str()))
+            .path_and_query(format!("{}{}", self.prefix, request.path))
+            .build()
+            .map_err(|_| no_path())?;
+        let (content_type, body) = match &request.body {
+            Some((content_type, body)) => (Some(*content_type), body.clone()),
+            None => (None, bytes::Bytes::new()),
+        };
+        let mut wire = Wire::new(Full::new(body));
+        *wire.method_mut() = request.method.clone();
+        *wire.uri_mut() = uri;
+        let headers = wire.headers_mut();
+        headers.clone_from(&self.headers);
+        headers.insert(ACCEPT, HeaderValue::from_static(request.accept));
+        // Without the header a proxy may compress what nobody will inflate.
+        let encoding = if request.gzip && self.connection.compression { "gzip" } else { "identity" };
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        if let Some(authorization) = &credential.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        Ok(wire)
+    }
+
+    fn response(&self, answer: Answer, place: Option<OwnedSemaphorePermit>) -> Response {
+        let (head, body) = answer.head.into_parts();
+        let held = Box::new(Held { place, spare: answer.spare });
+        let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
+        Response {
+            status: head.status.as_u16(),
+            content_type: text(CONTENT_TYPE).unwrap_or_default().to_owned(),
+            gzip: text(CONTENT_ENCODING).is_some_and(|encoding| encoding.trim() == "gzip"),
+            retry_after: text(RETRY_AFTER).and_then(seconds),
+            body: Body::new(body, Arc::clone(self.transport.server()), answer.ending, Some(held)),
+        }
+    }
+
+    /// What an answer says of our login.
+    fn note_login(&self, answer: &Answer, credential: &Credential) {
+        match answer.head.status().as_u16() {
+            401 => self.set_login(Login::Expired),
+            status if status < 500 => self.set_login(Login::Good(credential.until)),
+            _ => {}
+        }
+    }
+
+    fn refused(&self, refusal: Refusal) -> Fault {
+        self.set_login(refusal.login);
+        refusal.fault
+    }
+
+    fn set_login(&self, login: Login) {
+        self.login.send_if_modified(|now| {
+            let changed = *now != login;
+            *now = login;
+            changed
+        });
+    }
+}
+
+/// What an answer holds until its body was read: its place among the requests, its connection.
+#[derive(Debug)]
+struct Held {
+    place: Option<OwnedSemaphorePermit>,
+    spare: Option<Spare>,
+}
+
+impl Hold for Held {
+    fn done(self: Box<Self>) {
+        if let Some(spare) = self.spare {
+            spare.give_back();
+        }
+        drop(self.place);
+    }
+}
+
+/// `Retry-After` in seconds, at most an hour.
+fn seconds(text: &str) -> Option<Span> {
+    let seconds: u64 = text.trim().parse().ok()?;
+    Some(Span::from_seconds(i64::try_from(seconds.min(3600)).unwrap_or(3600)))
+}
+
+/// The headers of impersonation (`client-go/transport.impersonatingRoundTripper`).
+fn impersonate(headers: &mut HeaderMap, whom: &Impersonation) -> Option<()> {
+    let value = |text: &str| HeaderValue::from_str(text).ok();
+    headers.insert("impersonate-user", value(&whom.user)?);
+    if let Some(uid) = &whom.uid {
+        headers.insert("impersonate-uid", value(uid)?);
+    }
+    for group in &whom.groups {
+        headers.append("impersonate-group", value(group)?);
+    }
+    for (key, values) in &whom.extra {
+        let name = format!("impersonate-extra-{}", escaped(key));
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        for one in values {
+            headers.append(&name, value(one)?);
+        }
+    }
+    Some(())
+}
+
+/// A key as part of a header's name: what no name may hold is percent-encoded, and so is `%`.
+fn escaped(key: &str) -> String {
+    let mut out = String::new();
+    for byte in key.to_lowercase().bytes() {
+        if byte.is_ascii_alphanumeric() || b"!#$&'*+-.^_`|~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02x}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,293 @@
+//! One connection to one server, made when it is needed and made again when it is gone.
+//!
+//! Everything goes over one HTTP/2 connection: whoever comes while it is being made waits for
+//! it, and shares its failure. Pings go out even while nothing else does, so that a dead link is
+//! noticed within [`PING_EVERY`] and [`PING_LIMIT`] together. A server that speaks only HTTP/1.1
+//! gets a connection for each request under way; TCP keep-alive takes the place of pings there.
+
+mod dial;
+mod ending;
+mod http1;
+mod tls;
+mod tunnel;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::{http1 as h1, http2 as h2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ClientConfig;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use self::dial::{Cuttable, Dialled};
+pub(super) use self::ending::Ending;
+pub(super) use self::http1::Spare;
+use super::credentials::PluginIdentity;
+use super::target::Connection;
+use crate::model::Fault;
+
+/// How often a ping goes out.
+pub(super) const PING_EVERY: Duration = Duration::from_secs(8);
+
+/// How long its answer may take.
+pub(super) const PING_LIMIT: Duration = Duration::from_secs(4);
+
+/// How much of one stream may be on its way unread.
+const STREAM_WINDOW: u32 = 256 << 10;
+
+/// How much of the whole connection may be on its way unread: as much as 100 streams, the most
+/// that kube-apiserver allows on one connection, so that no unread stream stalls another.
+const CONNECTION_WINDOW: u32 = 100 * STREAM_WINDOW;
+
+/// For how long the files behind a TLS configuration are believed.
+const TLS_FRESH: Duration = Duration::from_secs(60);
+
+/// A request as hyper wants it.
+pub(super) type Wire = http::Request<Full<Bytes>>;
+
+/// The connection to one server.
+#[derive(Debug)]
+pub(super) struct Transport {
+    target: Arc<Connection>,
+    /// Host and port, for faults.
+    server: Arc<str>,
+    line: Mutex<Line>,
+    /// Failed attempts to connect so far.
+    failures: AtomicU64,
+    spares: Arc<http1::Spares>,
+}
+
+/// What there is of the connection.
+#[derive(Debug, Default)]
+struct Line {
+    http2: Option<Http2>,
+    /// The server was seen to speak only HTTP/1.1.
+    http1: bool,
+    /// Which of a plugin's certificates we showed.
+    identity: u64,
+    tls: Option<(Instant, Arc<ClientConfig>)>,
+    last_failure: Option<Fault>,
+    /// Ends every connection made so far.
+    cut: CancellationToken,
+}
+
+/// An HTTP/2 connection; cloning shares it.
+#[derive(Clone, Debug)]
+struct Http2 {
+    sender: h2::SendRequest<Full<Bytes>>,
+    ending: Arc<Ending>,
+}
+
+/// An HTTP/1.1 connection that is free.
+#[derive(Debug)]
+struct Http1 {
+    sender: h1::SendRequest<Full<Bytes>>,
+    ending: Arc<Ending>,
+}
+
+/// A way to send one request.
+enum Sender {
+    Http2(Http2),
+    Http1(Http1),
+}
+
+/// The head of an answer and what its body needs: the connection's end, and the connection
+/// itself when the body must be read before it can be used again.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) head: http::Response<Incoming>,
+    pub(super) ending: Arc<Ending>,
+    pub(super) spare: Option<Spare>,
+}
+
+impl Transport {
+    pub(super) fn new(target: Arc<Connection>) -> Transport {
+        Transport {
+            server: Arc::from(target.authority()),
+            target,
+            line: Mutex::default(),
+            failures: AtomicU64::new(0),
+            spares: Arc::default(),
+        }
+    }
+
+    /// Host and port, for faults.
+    pub(super) fn server(&self) -> &Arc<str> {
+        &self.server
+    }
+
+    /// Sends a request. A connection that turns out to be gone before anything was sent on it is
+    /// made again once. What comes with the answer must live as long as its body is read.
+    pub(super) async fn send(
+        &self,
+        mut request: Wire,
+        identity: Option<&PluginIdentity>,
+    ) -> Result<Answer, Fault> {
+        let mut first = true;
+        loop {
+            let sender = self.sender(identity).await?;
+            match self.send_on(sender, request).await {
+                Ok(answer) => return Ok(answer),
+                Err((_, Some(unsent))) if first => {
+                    first = false;
+                    request = unsent;
+                }
+                Err((fault, _)) => return Err(fault),
+            }
+        }
+    }
+
+    async fn send_on(&self, sender: Sender, request: Wire) -> Result<Answer, (Fault, Option<Wire>)> {
+        let apart = |mut error: hyper::client::conn::TrySendError<Wire>, ending: &Ending| {
+            let unsent = error.take_message();
+            (ending.explain(error.error()), unsent)
+        };
+        match sender {
+            Sender::Http2(Http2 { mut sender, ending }) => {
+                let head = sender.try_send_request(request).await.map_err(|e| apart(e, &ending))?;
+                Ok(Answer { head, ending, spare: None })
+            }
+            Sender::Http1(mut free) => {
+                let request = http1::origin_form(request);
+                if let Err(error) = free.sender.ready().await {
+                    return Err((free.ending.explain(&error), Some(request)));
+                }
+                let head = free.sender.try_send_request(request).await.map_err(|e| apart(e, &free.ending))?;
+                let ending = Arc::clone(&free.ending);
+                Ok(Answer { head, ending, spare: Some(Spare::new(free, &self.spares)) })
+            }
+        }
+    }
+
+    /// A sender on the connection there is, or on a new one.
+    async fn sender(&self, identity: Option<&PluginIdentity>) -> Result<Sender, Fault> {
+        let failures = self.failures.load(Ordering::Acquire);
+        let mut line = self.line.lock().await;
+        let serial = identity.map_or(0, |identity| identity.serial);
+        if line.identity != serial {
+            // Streams under way end by themselves; new ones are sent as whom we are now.
+            *line = Line { identity: serial, cut: line.cut.clone(), ..Line::default() };
+            self.spares.clear();
+        }
+        if let Some(http2) = line.http2.as_ref().filter(|http2| !http2.sender.is_closed()) {
+            return Ok(Sender::Http2(http2.clone()));
+        }
+        line.http2 = None;
+        if line.http1 {
+            if let Some(spare) = self.spares.take() {
+                return Ok(Sender::Http1(spare));
+            }
+            let tls = self.tls(&mut line, identity)?;
+            let cut = line.cut.clone();
+            drop(line);
+            return self.dial_beside(tls, cut).await;
+        }
+        if self.failures.load(Ordering::Acquire) != failures
+            && let Some(fault) = &line.last_failure
+        {
+            return Err(fault.clone());
+        }
+        let result = self.dial_alone(&mut line, identity).await;
+        if let Err(fault) = &result {
+            line.last_failure = Some(fault.clone());
+            self.failures.fetch_add(1, Ordering::AcqRel);
+        }
+        result
+    }
+
+    /// Makes the one connection, while everybody else waits for it.
+    async fn dial_alone(&self, line: &mut Line, identity: Option<&PluginIdentity>) -> Result<Sender, Fault> {
+        let tls = self.tls(line, identity)?;
+        let dialled = dial::dial(&self.target, tls, &self.server).await?;
+        line.http1 = !dialled.http2;
+        let cut = line.cut.clone();
+        if line.http1 {
+            return self.start_http1(dialled, cut).await.map(Sender::Http1);
+        }
+        let http2 = self.start_http2(dialled, cut).await?;
+        line.http2 = Some(http2.clone());
+        Ok(Sender::Http2(http2))
+    }
+
+    /// One more connection to a server that speaks HTTP/1.1. Should it have learned HTTP/2 since,
+    /// the connection serves this request, and the next one finds out.
+    async fn dial_beside(
+        &self,
+        tls: Option<Arc<ClientConfig>>,
+        cut: CancellationToken,
+    ) -> Result<Sender, Fault> {
+        let dialled = dial::dial(&self.target, tls, &self.server).await?;
+        if dialled.http2 {
+            let http2 = self.start_http2(dialled, cut).await?;
+            let mut line = self.line.lock().await;
+            line.http1 = false;
+            line.http2.get_or_insert_with(|| http2.clone());
+            return Ok(Sender::Http2(http2));
+        }
+        self.start_http1(dialled, cut).await.map(Sender::Http1)
+    }
+
+    async fn start_http2(&self, dialled: Dialled, cut: CancellationToken) -> Result<Http2, Fault> {
+        let ending = Ending::new(&self.server);
+        let stream = Cuttable::new(dialled.stream, cut, Arc::clone(&ending));
+        let (sender, connection) = h2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .adaptive_window(false)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_LIMIT)
+            .keep_alive_while_idle(true)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| ending.explain(&error))?;
+        // Its error reaches every stream on it; nobody else asks.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(Http2 { sender, ending })
+    }
+
+    async fn start_http1(&self, dialled: Dialled, cut: CancellationToken) -> Result<Http1, Fault> {
+        let ending = Ending::new(&self.server);
+        let stream = Cuttable::new(dialled.stream, cut, Arc::clone(&ending));
+        let started = h1::Builder::new().handshake(TokioIo::new(stream)).await;
+        let (sender, connection) = started.map_err(|error| ending.explain(&error))?;
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(Http1 { sender, ending })
+    }
+
+    /// The TLS configuration, made anew when its files may have changed.
+    fn tls(
+        &self,
+        line: &mut Line,
+        identity: Option<&PluginIdentity>,
+    ) -> Result<Option<Arc<ClientConfig>>, Fault> {
+        if !self.target.is_tls() {
+            return Ok(None);
+        }
+        if let Some((made, config)) = &line.tls
+            && made.elapsed() < TLS_FRESH
+        {
+            return Ok(Some(Arc::clone(config)));
+        }
+        let config = Arc::new(tls::towards_server(&self.target, identity, &self.server)?);
+        line.tls = Some((Instant::now(), Arc::clone(&config)));
+        Ok(Some(config))
+    }
+
+    /// Ends the connection and everything on it; the next request makes a new one.
+    pub(super) async fn disconnect(&self) {
+        let mut line = self.line.lock().await;
+        std::mem::take(&mut line.cut).cancel();
+        line.http2 = None;
+        self.spares.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests;

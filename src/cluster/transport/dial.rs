@@ -1,0 +1,162 @@
+//! From a name to a stream on which HTTP can be spoken: TCP, a proxy if there is one, TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use rustls::ClientConfig;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::ending::Ending;
+use super::{tls, tunnel};
+use crate::cluster::faults;
+use crate::cluster::target::Connection;
+use crate::model::Fault;
+
+/// How long until the handshakes must be done, names and proxies included.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// How long an address of several may take before the next is tried beside it (RFC 8305).
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+
+/// Anything that bytes go through.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// A stream that ends at once when it is cut, and that notes why it ended: HTTP/2 tells each of
+/// its streams only that the connection is gone.
+pub(super) struct Cuttable {
+    stream: Box<dyn Stream>,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    ending: Arc<Ending>,
+}
+
+impl Cuttable {
+    pub(super) fn new(stream: Box<dyn Stream>, cut: CancellationToken, ending: Arc<Ending>) -> Cuttable {
+        Cuttable { stream, cut: Box::pin(cut.cancelled_owned()), ending }
+    }
+}
+
+impl AsyncRead for Cuttable {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.cut.as_mut().poll(cx).is_ready() {
+            let error = io::Error::new(io::ErrorKind::ConnectionAborted, "it was ended here");
+            self.ending.note(Err(&error));
+            return Poll::Ready(Err(error));
+        }
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        match &polled {
+            Poll::Ready(Err(error)) => self.ending.note(Err(error)),
+            Poll::Ready(Ok(())) if buf.filled().len() == before && buf.remaining() > 0 => {
+                self.ending.note(Ok(()))
+            }
+            _ => {}
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Cuttable {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// A stream, and whether HTTP/2 was agreed on.
+pub(super) struct Dialled {
+    pub(super) stream: Box<dyn Stream>,
+    pub(super) http2: bool,
+}
+
+/// Connects to the server of a target; `tls` is there unless it is an http:// server.
+pub(super) async fn dial(
+    connection: &Connection,
+    tls: Option<Arc<ClientConfig>>,
+    server: &str,
+) -> Result<Dialled, Fault> {
+    match tokio::time::timeout(LIMIT, dial_unbounded(connection, tls, server)).await {
+        Ok(result) => result,
+        Err(_) => Err(faults::not_connected_in_time(server)),
+    }
+}
+
+async fn dial_unbounded(
+    connection: &Connection,
+    tls: Option<Arc<ClientConfig>>,
+    server: &str,
+) -> Result<Dialled, Fault> {
+    let host = connection.server.host().unwrap_or_default();
+    let stream: Box<dyn Stream> = match &connection.proxy {
+        None => Box::new(tcp(host, connection.port(), server).await?),
+        Some(proxy) => tunnel::through(proxy, host, connection.port()).await?,
+    };
+    let Some(config) = tls else { return Ok(Dialled { stream, http2: false }) };
+    let name = tls::server_name(connection.tls_server_name.as_deref().unwrap_or(host), server)?;
+    let greeted = TlsConnector::from(config).connect(name, stream).await;
+    let stream = greeted.map_err(|error| faults::tls(&error, server))?;
+    let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    Ok(Dialled { stream: Box::new(stream), http2 })
+}
+
+/// A TCP connection to the first address that takes one.
+pub(super) async fn tcp(host: &str, port: u16, shown: &str) -> Result<TcpStream, Fault> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let found = tokio::net::lookup_host((bare, port)).await;
+    let addresses: Vec<SocketAddr> = found.map_err(|error| faults::no_such_host(bare, &error))?.collect();
+    let stream = race(&addresses).await.map_err(|error| faults::not_connected(shown, &error))?;
+    // Small requests must not wait for each other; a dead link must be noticed where HTTP/1.1
+    // has no ping. Neither is worth losing a connection over.
+    let _ = stream.set_nodelay(true);
+    let keepalive =
+        TcpKeepalive::new().with_time(Duration::from_secs(8)).with_interval(Duration::from_secs(3));
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    let keepalive = keepalive.with_retries(2);
+    let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+    Ok(stream)
+}
+
+/// Tries the addresses one after the other, each a little later than the one before, so that an
+/// address family that leads nowhere costs a quarter of a second.
+async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut waiting = addresses.iter();
+    let mut tried = FuturesUnordered::new();
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    loop {
+        let next = waiting.next();
+        if let Some(address) = next {
+            tried.push(TcpStream::connect(*address));
+        } else if tried.is_empty() {
+            return Err(last);
+        }
+        let more = waiting.len() > 0;
+        tokio::select! {
+            Some(result) = tried.next() => match result {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            },
+            () = tokio::time::sleep(NEXT_ADDRESS), if more => {}
+        }
+    }
+}
