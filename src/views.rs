@@ -6,9 +6,14 @@
 
 pub mod capacity;
 pub mod cost;
+pub mod fleet;
+pub mod health;
 pub mod objects;
 pub mod placement;
 pub mod prices;
+pub mod scaling;
+#[cfg(test)]
+mod scenes;
 mod scope;
 mod sheet;
 mod snapshot;

@@ -1,0 +1,373 @@
+//! Pane 1: is every cluster fine, how fresh is what I see? And row 1 of the screen, the totals.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::health::{self, Finding, Standing, age, counted, fault, standing};
+use super::{RowId, Scope, Sheet, SheetRow, Snapshot};
+use crate::model::{
+    Cell, Cluster, Column, CostTotals, Kind, LinkState, Login, Money, Span, Table, Text, Time, Tone, grouped,
+};
+
+/// The totals that are always on screen.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Header {
+    /// Clusters.
+    pub clusters: usize,
+    /// How many clusters of each tone there are, worst first; tones without any are left out.
+    pub tones: Vec<(Tone, usize)>,
+    /// Nodes.
+    pub nodes: Count,
+    /// Pods that have not ended.
+    pub pods: Count,
+    /// What the nodes cost.
+    pub cost: CostTotals,
+    /// Whether a part of the cost is as last seen or estimated: `~`.
+    pub cost_approximate: bool,
+    /// Whether a part of the cost is not known: `+?`.
+    pub cost_unknown: bool,
+    /// The cluster with the oldest data, and its age.
+    pub oldest: Option<(Text, Span)>,
+}
+
+impl Header {
+    /// The rate in words: `$412.80/h`, `~$412.80/h`, `$412.80+?/h`, `$?/h`.
+    #[must_use]
+    pub fn rate(&self) -> String {
+        let about = if self.cost_approximate { "~" } else { "" };
+        match (self.cost_unknown, self.cost.rate == Money::ZERO) {
+            (true, true) => "$?/h".to_owned(),
+            (true, false) => format!("{about}${}+?/h", self.cost.rate),
+            (false, _) => format!("{about}${}/h", self.cost.rate),
+        }
+    }
+}
+
+/// A count, and how sure it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Count {
+    /// What is known of it.
+    pub value: u64,
+    /// A part is as last seen: `~27`.
+    pub approximate: bool,
+    /// A part was never seen: `27+?`, or `?` when nothing was.
+    pub unknown: bool,
+}
+
+impl Count {
+    fn add(&mut self, cluster: &Cluster, kind: Kind, value: u32, stale: bool) {
+        if counted(cluster, kind) {
+            self.value += u64::from(value);
+            self.approximate |= stale;
+        } else {
+            self.unknown = true;
+        }
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let about = if self.approximate { "~" } else { "" };
+        let text = match (self.value, self.unknown) {
+            (0, true) => "?".to_owned(),
+            (n, true) => format!("{about}{}+?", grouped(n)),
+            (n, false) => format!("{about}{}", grouped(n)),
+        };
+        f.pad(&text)
+    }
+}
+
+/// The totals of the whole fleet.
+#[must_use]
+pub fn header(snapshot: &Snapshot, now: Time) -> Header {
+    let clusters = &snapshot.fleet.clusters;
+    let mut header =
+        Header { clusters: clusters.len(), oldest: health::oldest(snapshot, now), ..Header::default() };
+    let mut tones: BTreeMap<u8, (Tone, usize)> = BTreeMap::new();
+    for cluster in clusters {
+        let tone = health::tone(cluster, now);
+        tones.entry(rank(tone)).or_insert((tone, 0)).1 += 1;
+        let stale = out_of_date(cluster, now);
+        let totals = &cluster.totals;
+        header.nodes.add(cluster, Kind::Node, totals.nodes, stale);
+        header.pods.add(cluster, Kind::Pod, totals.pods, stale);
+        let cost = &totals.cost;
+        header.cost.rate += cost.rate;
+        header.cost.spot += cost.spot;
+        header.cost.estimated += cost.estimated;
+        header.cost.priced += cost.priced;
+        header.cost.guessed += cost.guessed;
+        header.cost.unknown += cost.unknown;
+        header.cost_approximate |= cost.guessed > 0 || (stale && counted(cluster, Kind::Node));
+        header.cost_unknown |= cost.unknown > 0 || !counted(cluster, Kind::Node);
+    }
+    header.tones = tones.into_values().collect();
+    header
+}
+
+/// What is shown first: down, degraded, unseen, denied, connecting, fine.
+fn rank(tone: Tone) -> u8 {
+    match tone {
+        Tone::Crit => 0,
+        Tone::Warn => 1,
+        Tone::Unseen => 2,
+        Tone::Denied => 3,
+        Tone::Connecting => 4,
+        Tone::Moving => 5,
+        Tone::Paused => 6,
+        Tone::Ok => 7,
+    }
+}
+
+/// Whether figures of this cluster are as last seen.
+fn out_of_date(cluster: &Cluster, now: Time) -> bool {
+    match standing(cluster, now) {
+        Standing::Unseen => true,
+        Standing::Denied => age(cluster, now).is_some_and(|age| age > Span::ZERO),
+        Standing::Live | Standing::Connecting => false,
+    }
+}
+
+/// The pane.
+#[must_use]
+pub fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
+    let clusters: Vec<&Cluster> =
+        snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).map(|c| &**c).collect();
+    let mut rows: Vec<(u8, u32, SheetRow)> = clusters
+        .iter()
+        .map(|cluster| {
+            let findings = health::of_cluster(cluster, now);
+            let row = row(cluster, &findings, now);
+            let blast = findings.iter().map(|f| f.blast.pods).sum();
+            (rank(row.tone), blast, row)
+        })
+        .collect();
+    rows.sort_by(|a, b| (a.0, b.1).cmp(&(b.0, a.1)).then_with(|| name(&a.2).cmp(name(&b.2))));
+    let tones: Vec<Tone> = rows.iter().map(|(_, _, row)| row.tone).collect();
+    Sheet {
+        answer: answer(&clusters, &tones, now),
+        charts: Vec::new(),
+        columns: columns(),
+        rows: rows.into_iter().map(|(_, _, row)| row).collect(),
+        empty: "No cluster in this scope. esc widens.".into(),
+        footer: notices(snapshot, scope, now).join(" · ").into(),
+    }
+}
+
+fn name(row: &SheetRow) -> &str {
+    row.cells.first().map_or("", |c| c.text.as_str())
+}
+
+fn columns() -> Vec<Column> {
+    vec![
+        Column::left("cluster", 14, 100),
+        Column::right("data", 6, 95),
+        Column::left("worst finding", 0, 90),
+        Column::right("nodes", 7, 85),
+        Column::right("pods", 6, 80),
+        Column::left("login", 9, 75),
+        Column::left("version", 7, 70),
+        Column::right("cpu %", 5, 65),
+        Column::right("mem %", 5, 60),
+        Column::right("$/h", 8, 55),
+        Column::left("region", 14, 50),
+    ]
+}
+
+fn row(cluster: &Cluster, findings: &[Finding], now: Time) -> SheetRow {
+    let stands = standing(cluster, now);
+    let tone = match stands {
+        Standing::Unseen => Tone::Unseen,
+        Standing::Denied => Tone::Denied,
+        Standing::Connecting => Tone::Connecting,
+        Standing::Live => findings.first().map_or(Tone::Ok, |f| f.tone),
+    };
+    let totals = &cluster.totals;
+    let stale = out_of_date(cluster, now);
+    let old = if stale { "~" } else { "" };
+    let nodes = if totals.nodes_ready == totals.nodes {
+        format!("{old}{}", totals.nodes)
+    } else {
+        format!("{old}{}/{}", totals.nodes_ready, totals.nodes)
+    };
+    let share = |asked: i64, of: i64| {
+        let known = counted(cluster, Kind::Node) && counted(cluster, Kind::Pod) && of > 0;
+        let percent = i64::try_from(i128::from(asked) * 100 / i128::from(of.max(1))).unwrap_or(i64::MAX);
+        if known { Cell::number(format!("{old}{percent}"), percent) } else { Cell::text("?") }
+    };
+    let data = age(cluster, now).map_or_else(
+        || Cell::text(if stands == Standing::Connecting { "·" } else { "never" }),
+        |age| Cell::number(age.to_string(), age.millis()),
+    );
+    let figure = |kind: Kind, text: String, value: u32| {
+        let denied = cluster.table(kind).link.state == LinkState::Denied;
+        match counted(cluster, kind) {
+            true => Cell::number(text, i64::from(value)),
+            false if denied => Cell::text("⊘?").toned(Tone::Denied),
+            false => Cell::text("?"),
+        }
+    };
+    SheetRow {
+        id: RowId::Cluster(cluster.id),
+        tone,
+        cells: vec![
+            Cell::text(cluster.info.name.clone()),
+            data,
+            Cell::text(worst(cluster, stands, findings)),
+            figure(Kind::Node, nodes, totals.nodes),
+            figure(Kind::Pod, format!("{old}{}", grouped(u64::from(totals.pods))), totals.pods),
+            login(&cluster.login, now),
+            Cell::text(version(&cluster.version)),
+            share(totals.requests.cpu, totals.allocatable.cpu),
+            share(totals.requests.memory, totals.allocatable.memory),
+            rate(cluster, stale),
+            Cell::text(if cluster.region.is_empty() { "?".into() } else { cluster.region.clone() }),
+        ],
+        objects: Vec::new(),
+        stale,
+    }
+}
+
+fn worst(cluster: &Cluster, stands: Standing, findings: &[Finding]) -> Text {
+    if stands == Standing::Connecting {
+        return connecting(cluster).into();
+    }
+    match findings {
+        [] => "·".into(),
+        [one] => one.what.clone(),
+        [first, more @ ..] => format!("{}, {} more", first.what, more.len()).into(),
+    }
+}
+
+/// How far a cluster that has not answered yet has come: `pods 4,200 of about 12,600`.
+fn connecting(cluster: &Cluster) -> String {
+    let longest = cluster.tables.iter().filter_map(|t| match t.link.state {
+        LinkState::Listing { got, of } => Some((got, of, t.kind)),
+        _ => None,
+    });
+    match longest.max_by_key(|(got, ..)| *got) {
+        Some((got, Some(of), kind)) => {
+            format!("{} {} of about {}", kind.names().plural, grouped(got.into()), grouped(of.into()))
+        }
+        Some((got, None, kind)) => format!("{} {}", kind.names().plural, grouped(got.into())),
+        None => "connecting".to_owned(),
+    }
+}
+
+/// `ok`, `23m left`, `login`, `expired`, `plugin`.
+fn login(login: &Login, now: Time) -> Cell {
+    match login {
+        Login::Unknown => Cell::text("?"),
+        Login::Good(until) => match until.map(|until| now.age(until)) {
+            Some(left) if left < Span::ZERO => Cell::text("expired").toned(Tone::Warn),
+            Some(left) if left < Span::from_seconds(3600) => {
+                let text =
+                    if left.seconds() < 60 { left.to_string() } else { format!("{}m", left.seconds() / 60) };
+                Cell::number(format!("{text} left"), left.millis())
+            }
+            _ => Cell::text("ok"),
+        },
+        Login::Wanted => Cell::text("login").toned(Tone::Denied),
+        Login::Expired => Cell::text("expired").toned(Tone::Denied),
+        Login::Plugin => Cell::text("plugin").toned(Tone::Denied),
+    }
+}
+
+/// `1.36.3` of `v1.36.3-eks-1a2b`.
+fn version(version: &str) -> Text {
+    let plain = version.trim_start_matches('v').split(['-', '+']).next().unwrap_or_default();
+    if plain.is_empty() { "?".into() } else { plain.into() }
+}
+
+fn rate(cluster: &Cluster, stale: bool) -> Cell {
+    let cost = &cluster.totals.cost;
+    if !counted(cluster, Kind::Node) || (cost.unknown > 0 && cost.priced + cost.guessed == 0) {
+        return Cell::text("?");
+    }
+    let about = if stale || cost.guessed > 0 { "~" } else { "" };
+    let more = if cost.unknown > 0 { "+?" } else { "" };
+    Cell::number(format!("{about}{}{more}", cost.rate), cost.rate.nanos())
+}
+
+/// `6 of 24 clusters hurt, 1 unseen, 17 fine.`; while clusters connect, how far that is.
+fn answer(clusters: &[&Cluster], tones: &[Tone], now: Time) -> Text {
+    let count = |wanted: Tone| tones.iter().filter(|t| **t == wanted).count();
+    let all =
+        if clusters.len() == 1 { "1 cluster".to_owned() } else { format!("{} clusters", clusters.len()) };
+    let connecting = count(Tone::Connecting);
+    if connecting > 0 {
+        let live = clusters.iter().filter(|c| standing(c, now) == Standing::Live).count();
+        let logins = clusters.iter().filter(|c| health::login_wanted(c)).count();
+        let login = match logins {
+            0 => String::new(),
+            1 => ", 1 wants a login (enter)".to_owned(),
+            n => format!(", {n} want a login (enter)"),
+        };
+        return format!("{live} of {all} live, {connecting} connecting{login}. Rows appear as they come.")
+            .into();
+    }
+    let hurt = count(Tone::Crit) + count(Tone::Warn);
+    let parts = [(count(Tone::Unseen), "unseen"), (count(Tone::Denied), "denied"), (count(Tone::Ok), "fine")];
+    let mut text = format!("{hurt} of {all} hurt");
+    for (n, word) in parts.into_iter().filter(|(n, _)| *n > 0) {
+        text.push_str(&format!(", {n} {word}"));
+    }
+    text.push('.');
+    text.into()
+}
+
+/// What must be said of clusters that do not answer and of kinds that may not be read, in the
+/// words of every pane.
+#[must_use]
+pub fn notices(snapshot: &Snapshot, scope: &Scope, now: Time) -> Vec<String> {
+    let clusters = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c));
+    clusters.flat_map(|c| silent(c, now).into_iter().chain(behind(c, now)).chain(refused(c))).collect()
+}
+
+/// `◌ eks-use1: autoscalers not updated for 1m22s (timeout).` of a cluster that answers otherwise.
+fn behind(cluster: &Cluster, now: Time) -> Vec<String> {
+    if standing(cluster, now) != Standing::Live {
+        return Vec::new();
+    }
+    let said = |(table, age): (&Table, Span)| {
+        let why = table.link.fault.as_ref().map_or(String::new(), |f| format!(" ({})", f.cause.word()));
+        format!("◌ {}: {} not updated for {age}{why}.", cluster.info.name, table.kind.names().plural)
+    };
+    health::lagging(cluster, now).map(said).collect()
+}
+
+/// `◌ edge-17: no answer for 4m12s (timeout). Shown as last seen. Retry in 9s, r now.`
+fn silent(cluster: &Cluster, now: Time) -> Option<String> {
+    if standing(cluster, now) != Standing::Unseen {
+        return None;
+    }
+    let why = fault(cluster).map_or(String::new(), |f| format!(" ({})", f.cause.word()));
+    let name = &cluster.info.name;
+    let silence = cluster.link.age(now).filter(|_| cluster.seen());
+    let said = match silence {
+        Some(age) => format!("◌ {name}: no answer for {age}{why}. Shown as last seen."),
+        None => format!("◌ {name}: never answered{why}."),
+    };
+    let wait =
+        cluster.link.retry_at.filter(|at| *at > now).map(|at| format!(" Retry in {}, r now.", now.age(at)));
+    Some(said + &wait.unwrap_or_else(|| " r tries now.".to_owned()))
+}
+
+/// `⊘ eks-use1: pods not readable (403 at 02:12, again at 02:17). Not counted here.`
+fn refused(cluster: &Cluster) -> Vec<String> {
+    let said = |table: &Table| {
+        let at = table.link.since.clock();
+        let again =
+            table.link.retry_at.map_or(String::new(), |at| format!(", again at {}", &at.clock()[..5]));
+        let name = &cluster.info.name;
+        let kind = table.kind.names().plural;
+        format!(
+            "⊘ {name}: {kind} not readable (403 at {}{again}). Not counted here. enter shows the missing rule.",
+            &at[..5]
+        )
+    };
+    health::denied(cluster).map(said).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+use super::*;
+use crate::model::{Cause, Fault, Link, Record};
+use crate::views::health::rules;
+use crate::views::scenes::*;
+
+fn scenes() -> Vec<Scene> {
+    let records = |ready: u32| -> Vec<Record> {
+        let nodes = (0..4).map(|n| {
+            let mut node = node(&format!("n{n}"), "std", "europe-west1-b");
+            if n >= ready {
+                node.ready = crate::model::Truth::False;
+                node.ready_since = Some(clock("02:00:00"));
+            }
+            Record::Node(node)
+        });
+        let pods = (0..8)
+            .map(|n| Record::Pod(pod("web", "front", &format!("p{n}"), "front:1", &format!("n{}", n % 4))));
+        nodes.chain(pods).collect()
+    };
+    let old = Link {
+        state: LinkState::Broken,
+        heard: Some(clock("02:09:55")),
+        retry_at: Some(clock("02:14:16")),
+        fault: Some(Fault::new(Cause::Timeout, "no answer in 5 s", "")),
+        ..Link::waiting(clock("02:10:10"))
+    };
+    vec![
+        Scene::new(0, "gke-fine").with(&rules(), records(4), now()),
+        Scene::new(1, "gke-hurt")
+            .with(&rules(), records(3), now())
+            .set(|c| c.login = Login::Good(Some(clock("02:37:30")))),
+        Scene::new(2, "edge-17").with(&rules(), records(4), now()).set(|c| c.link = old.clone()),
+        Scene::new(3, "edge-18").set(|c| {
+            c.link = Link { heard: None, ..old };
+            c.tables.iter_mut().for_each(|t| t.synced = None);
+            c.version = Text::EMPTY;
+            c.login = Login::Unknown;
+        }),
+    ]
+}
+
+#[test]
+fn every_cluster_has_a_row_that_says_how_sure_it_is() {
+    let snapshot = snapshot(scenes());
+    let sheet = sheet(&snapshot, &Scope::All, now());
+    let rows: Vec<String> = sheet.rows.iter().map(cells).collect();
+    assert_eq!(
+        rows,
+        [
+            "gke-hurt | 0s | 1 of 4 nodes NotReady, pool std, zone b | 3/4 | 8 | 23m left | 1.36.3 | 12 | 6 | 1.56 | europe-west1",
+            "edge-17 | 4m12s | no answer since 02:09:55Z | ~4 | ~8 | ok | 1.36.3 | ~12 | ~6 | ~1.56 | europe-west1",
+            "edge-18 | never | never answered: timeout | ? | ? | ? | ? | ? | ? | ? | ?",
+            "gke-fine | 0s | · | 4 | 8 | ok | 1.36.3 | 12 | 6 | 1.56 | europe-west1",
+        ]
+    );
+    let tones: Vec<Tone> = sheet.rows.iter().map(|r| r.tone).collect();
+    assert_eq!(tones, [Tone::Warn, Tone::Unseen, Tone::Unseen, Tone::Ok]);
+    assert_eq!(sheet.answer, "1 of 4 clusters hurt, 2 unseen, 1 fine.");
+    assert_eq!(
+        sheet.footer,
+        "◌ edge-17: no answer for 4m12s (timeout). Shown as last seen. Retry in 9s, r now. · ◌ edge-18: never answered (timeout). Retry in 9s, r now."
+    );
+    assert!(sheet.columns.iter().zip(&sheet.rows[0].cells).count() == sheet.columns.len());
+}
+
+#[test]
+fn the_header_never_counts_unknown_as_zero() {
+    let snapshot = snapshot(scenes());
+    let header = header(&snapshot, now());
+    assert_eq!(header.tones, [(Tone::Warn, 1), (Tone::Unseen, 2), (Tone::Ok, 1)]);
+    assert_eq!(header.nodes.to_string(), "~12+?");
+    assert_eq!(header.pods.to_string(), "~24+?");
+    assert_eq!(header.rate(), "~$4.68+?/h");
+    assert_eq!(header.oldest, Some(("edge-17".into(), Span::from_seconds(252))));
+    let nothing = super::header(&self::snapshot(scenes().split_off(3)), now());
+    assert_eq!((nothing.nodes.to_string(), nothing.rate()), ("?".to_owned(), "$?/h".to_owned()));
+    assert_eq!(nothing.oldest, None);
+}
+
+#[test]
+fn clusters_that_connect_say_how_far_they_are() {
+    let live = Scene::new(0, "a");
+    let listing = Scene::new(1, "dc1-fra")
+        .set(|c| c.tables.iter_mut().for_each(|t| t.synced = None))
+        .table(Kind::Pod, |t| t.link.state = LinkState::Listing { got: 4200, of: Some(12_600) });
+    let half = Scene::new(2, "half").table(Kind::Pod, |t| {
+        t.synced = None;
+        t.link = Link { state: LinkState::Listing { got: 7, of: None }, ..Link::waiting(now()) };
+    });
+    let login = Scene::new(3, "aks").set(|c| c.login = Login::Wanted);
+    let sheet = sheet(&snapshot(vec![live, listing, half, login]), &Scope::All, now());
+    assert_eq!(
+        sheet.answer,
+        "1 of 4 clusters live, 2 connecting, 1 wants a login (enter). Rows appear as they come."
+    );
+    let rows: Vec<(Tone, String)> =
+        sheet.rows.iter().map(|r| (r.tone, format!("{}: {}", r.cells[0].text, r.cells[2].text))).collect();
+    assert_eq!(
+        rows,
+        [
+            (Tone::Denied, "aks: login wanted".to_owned()),
+            (Tone::Connecting, "dc1-fra: pods 4,200 of about 12,600".to_owned()),
+            (Tone::Connecting, "half: pods 7".to_owned()),
+            (Tone::Ok, "a: ·".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn refused_kinds_and_lagging_kinds_are_told() {
+    let scene = Scene::new(0, "eks-use1")
+        .table(Kind::Pod, |t| {
+            t.synced = None;
+            t.link = Link {
+                state: LinkState::Denied,
+                retry_at: Some(clock("02:17:00")),
+                fault: Some(Fault::new(Cause::Forbidden, "pods is forbidden", "")),
+                ..Link::waiting(clock("02:12:00"))
+            };
+        })
+        .table(Kind::Autoscaler, |t| {
+            t.link = Link {
+                state: LinkState::Broken,
+                heard: Some(clock("02:12:45")),
+                fault: Some(Fault::new(Cause::Server, "500", "")),
+                ..Link::waiting(clock("02:13:00"))
+            };
+        });
+    let snapshot = snapshot(vec![scene]);
+    assert_eq!(
+        notices(&snapshot, &Scope::All, now()),
+        [
+            "◌ eks-use1: horizontalpodautoscalers not updated for 1m22s (server error).",
+            "⊘ eks-use1: pods not readable (403 at 02:12, again at 02:17). Not counted here. enter shows the missing rule.",
+        ]
+    );
+    let sheet = sheet(&snapshot, &Scope::All, now());
+    assert_eq!(
+        cells(&sheet.rows[0]),
+        "eks-use1 | 1m22s | pods not readable (403) | 0 | ⊘? | ok | 1.36.3 | ? | ? | 0.00 | ?"
+    );
+    assert_eq!(sheet.rows[0].tone, Tone::Denied);
+}

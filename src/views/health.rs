@@ -1,0 +1,386 @@
+//! Pane 2: what is broken, since when, and what is common to it?
+//!
+//! The store keeps a [`Symptom`](crate::model::Symptom) for each object that is wrong, by the
+//! [`rules`]. Here they fold into [`Finding`]s by cause, over all clusters.
+
+mod evidence;
+mod fold;
+mod rules;
+mod standing;
+mod words;
+
+pub use evidence::evidence;
+pub use rules::{reason, rules, workload_of};
+pub use standing::{Standing, age, counted, denied, fault, lagging, login_wanted, silent_since, standing};
+
+pub(super) use rules::{first_constraint, worst_metric};
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::scaling;
+use super::{RowId, Scope, Sheet, SheetRow, Snapshot};
+use crate::model::{
+    Cell, Cluster, ClusterId, Column, Kind, ObjectKey, Span, Symptom, SymptomCause, Text, Time, Tone, grouped,
+};
+use fold::{Part, WorkloadKey};
+
+/// Something that is wrong, with everything that has the same cause.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Finding {
+    /// What is common; a finding is this for as long as it lasts.
+    pub cause: SymptomCause,
+    /// The worst that it is in any cluster.
+    pub tone: Tone,
+    /// Since when.
+    pub since: Time,
+    /// What is wrong, in one line.
+    pub what: Text,
+    /// Where: a cluster's name, or how many.
+    pub place: Text,
+    /// How much it reaches.
+    pub blast: Blast,
+    /// Ready and wanted replicas of the workloads that it touches; `None` when unknown.
+    pub serving: Option<(u32, u32)>,
+    /// The delivery systems of those workloads.
+    pub owner: Text,
+    /// The same by cluster, worst first.
+    pub clusters: Vec<Hurt>,
+    /// The objects behind it.
+    pub objects: Vec<ObjectKey>,
+    /// How many symptoms fold into it.
+    pub symptoms: usize,
+    /// Whether it is as last seen.
+    pub stale: bool,
+}
+
+/// How much a finding reaches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Blast {
+    /// Workloads.
+    pub workloads: u32,
+    /// Pods.
+    pub pods: u32,
+    /// Nodes, when the nodes cannot be seen at all.
+    pub nodes: u32,
+    /// Whether it cannot be known.
+    pub unknown: bool,
+}
+
+/// What a finding is in one cluster.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Hurt {
+    /// The cluster.
+    pub cluster: ClusterId,
+    /// How bad it is there.
+    pub tone: Tone,
+    /// Since when.
+    pub since: Time,
+    /// How much it reaches there.
+    pub blast: Blast,
+    /// Ready and wanted replicas of the workloads that it touches there.
+    pub serving: Option<(u32, u32)>,
+    /// What is wrong, as it is in that cluster.
+    pub what: Text,
+    /// The oldest symptom.
+    pub first: Option<Symptom>,
+    /// The workloads that it touches: kind, namespace, name.
+    pub workloads: BTreeSet<WorkloadKey>,
+}
+
+/// What the rows of the pane are: key `b`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Lens {
+    /// A row for each cause.
+    #[default]
+    Cause,
+    /// A row for each cluster, by its worst.
+    Cluster,
+    /// A row for each kind of object.
+    Kind,
+}
+
+/// Lenses in the order of `b`.
+pub const LENSES: [Lens; 3] = [Lens::Cause, Lens::Cluster, Lens::Kind];
+
+impl Lens {
+    /// The word in the title.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Lens::Cause => "cause",
+            Lens::Cluster => "cluster",
+            Lens::Kind => "kind",
+        }
+    }
+}
+
+/// What is wrong in a scope, worst first.
+#[must_use]
+pub fn findings(snapshot: &Snapshot, scope: &Scope, now: Time) -> Vec<Finding> {
+    let mut causes: BTreeMap<SymptomCause, Vec<Part>> = BTreeMap::new();
+    for cluster in snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)) {
+        for part in parts(cluster, scope, now) {
+            causes.entry(part.cause.clone()).or_default().push(part);
+        }
+    }
+    let mut findings: Vec<Finding> = causes.into_values().map(|parts| merged(parts, now)).collect();
+    findings.sort_by_cached_key(|f| {
+        (severity(f.tone), Reverse(not_serving(f)), Reverse(f.since), f.cause.clone())
+    });
+    findings
+}
+
+/// What is wrong in one cluster, worst first.
+#[must_use]
+pub fn of_cluster(cluster: &Cluster, now: Time) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        parts(cluster, &Scope::All, now).into_iter().map(|part| merged(vec![part], now)).collect();
+    findings.sort_by_cached_key(|f| {
+        (severity(f.tone), Reverse(not_serving(f)), Reverse(f.since), f.cause.clone())
+    });
+    findings
+}
+
+fn parts<'a>(cluster: &'a Cluster, scope: &Scope, now: Time) -> Vec<Part<'a>> {
+    let mut parts = fold::parts(cluster, scope, now);
+    if standing(cluster, now) == Standing::Live {
+        parts.extend(scaling::flaps(cluster, scope, now).into_iter().map(|flap| flapping(cluster, &flap)));
+    }
+    parts
+}
+
+fn flapping<'a>(cluster: &'a Cluster, flap: &scaling::Flap) -> Part<'a> {
+    let cause = SymptomCause { reason: reason::FLAPPING.into(), subject: flap.object.path().into() };
+    let mut part = Part::new(cluster, cause, Tone::Warn, flap.since);
+    part.words = flap.words();
+    part.workloads =
+        flap.workload.iter().map(|(k, n)| (*k, flap.object.namespace.clone(), n.clone())).collect();
+    let ready = |w: &crate::model::Workload| {
+        let key = (w.kind, w.meta.namespace.clone(), w.meta.name.clone());
+        part.workloads.contains(&key).then_some((w.ready.min(w.desired), w.desired))
+    };
+    part.serving = cluster.workloads().find_map(ready).filter(|(_, wanted)| *wanted > 0);
+    part
+}
+
+/// The order of findings: what is down, what cannot be seen, what is degraded, what may not be seen.
+fn severity(tone: Tone) -> u8 {
+    match tone {
+        Tone::Crit => 0,
+        Tone::Unseen => 1,
+        Tone::Warn => 2,
+        Tone::Denied => 3,
+        _ => 4,
+    }
+}
+
+fn not_serving(finding: &Finding) -> u32 {
+    finding.serving.map_or(finding.blast.pods, |(ready, wanted)| wanted - ready)
+}
+
+fn merged(parts: Vec<Part>, now: Time) -> Finding {
+    let mut hurt: Vec<Hurt> = parts.iter().map(hurt).collect();
+    let share =
+        |h: &Hurt| h.serving.map_or(1000, |(ready, of)| u64::from(ready) * 1000 / u64::from(of.max(1)));
+    hurt.sort_by_key(|h| (severity(h.tone), share(h), h.since));
+    let owners: BTreeSet<&Text> = parts.iter().flat_map(|p| &p.owners).collect();
+    let served: Vec<(u32, u32)> = parts.iter().filter_map(|p| p.serving).collect();
+    let worst = hurt.iter().map(|h| h.tone).min_by_key(|t| severity(*t)).unwrap_or_default();
+    let since = parts.iter().map(|p| p.since).min().unwrap_or(now);
+    Finding {
+        tone: worst,
+        since,
+        what: words::what(&parts),
+        place: words::place(&parts),
+        blast: hurt.iter().map(|h| h.blast).fold(Blast::default(), Blast::and),
+        serving: (!served.is_empty()).then(|| served.iter().fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))),
+        owner: words::owners(&owners),
+        objects: parts.iter().flat_map(|p| p.symptoms.iter().map(|s| s.object.clone())).collect(),
+        symptoms: parts.iter().map(|p| p.symptoms.len().max(1) + p.explained).sum(),
+        stale: parts.iter().all(|p| standing(p.cluster, now) == Standing::Unseen),
+        cause: parts
+            .into_iter()
+            .next()
+            .map(|p| p.cause)
+            .unwrap_or(SymptomCause { reason: Text::EMPTY, subject: Text::EMPTY }),
+        clusters: hurt,
+    }
+}
+
+fn hurt(part: &Part) -> Hurt {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let whole = part.cause.reason == reason::NO_ANSWER;
+    Hurt {
+        cluster: part.cluster.id,
+        tone: part.tone,
+        since: part.since,
+        blast: Blast {
+            workloads: count(part.workloads.len()),
+            pods: part.pods,
+            nodes: if whole || part.workloads.is_empty() { part.nodes } else { 0 },
+            unknown: part.blind,
+        },
+        serving: part.serving,
+        what: words::what(std::slice::from_ref(part)),
+        first: part.symptoms.first().map(|s| Symptom::clone(s)),
+        workloads: part.workloads.clone(),
+    }
+}
+
+impl Blast {
+    fn and(self, other: Blast) -> Blast {
+        Blast {
+            workloads: self.workloads + other.workloads,
+            pods: self.pods + other.pods,
+            nodes: self.nodes + other.nodes,
+            unknown: self.unknown || other.unknown,
+        }
+    }
+}
+
+/// How a cluster is: its worst finding, unless it cannot be seen.
+#[must_use]
+pub fn tone(cluster: &Cluster, now: Time) -> Tone {
+    match standing(cluster, now) {
+        Standing::Unseen => Tone::Unseen,
+        Standing::Denied => Tone::Denied,
+        Standing::Connecting => Tone::Connecting,
+        Standing::Live => {
+            let tones = parts(cluster, &Scope::All, now).into_iter().map(|p| p.tone);
+            tones.min_by_key(|t| severity(*t)).unwrap_or_default()
+        }
+    }
+}
+
+/// The pane.
+#[must_use]
+pub fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time, lens: Lens) -> Sheet {
+    let findings = findings(snapshot, scope, now);
+    let clusters: Vec<&Cluster> =
+        snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).map(|c| &**c).collect();
+    let symptoms: usize = findings.iter().map(|f| f.symptoms).sum();
+    let footer = match (symptoms, findings.len()) {
+        (0, _) => String::new(),
+        (1, _) => "1 symptom, 1 finding".to_owned(),
+        (symptoms, 1) => format!("{} symptoms folded into 1 finding", grouped(symptoms as u64)),
+        (symptoms, n) => format!("{} symptoms folded into {n} findings", grouped(symptoms as u64)),
+    };
+    let rows = match lens {
+        Lens::Cause => findings.iter().map(|f| row(f, now)).collect(),
+        Lens::Cluster => clusters.iter().filter_map(|c| cluster_row(c, &findings, now)).collect(),
+        Lens::Kind => kind_rows(&findings, now),
+    };
+    let empty = words::all_fine(&clusters, now);
+    let answer = words::answer(&clusters, &findings, now);
+    Sheet { answer, charts: Vec::new(), columns: columns(), rows, empty, footer: footer.into() }
+}
+
+fn columns() -> Vec<Column> {
+    vec![
+        Column::left("since", 5, 100),
+        Column::left("what", 0, 90),
+        Column::left("where", 11, 80),
+        Column::right("blast", 13, 70),
+        Column::right("serving", 7, 60),
+        Column::left("owner", 12, 50),
+    ]
+}
+
+fn row(finding: &Finding, now: Time) -> SheetRow {
+    SheetRow {
+        id: RowId::Finding(finding.cause.clone()),
+        tone: finding.tone,
+        cells: vec![
+            Cell::number(finding.since.when(now), finding.since.millis()),
+            Cell::text(finding.what.clone()),
+            Cell::text(finding.place.clone()),
+            Cell::number(finding.blast.to_string(), i64::from(finding.blast.pods)),
+            serving_cell(finding.serving),
+            Cell::text(finding.owner.clone()),
+        ],
+        objects: finding.objects.clone(),
+        stale: finding.stale,
+    }
+}
+
+fn serving_cell(serving: Option<(u32, u32)>) -> Cell {
+    match serving {
+        Some((ready, of)) => {
+            let percent = u64::from(ready) * 100 / u64::from(of.max(1));
+            Cell::number(format!("{percent} %"), i64::try_from(percent).unwrap_or(0))
+        }
+        None => Cell::text("?"),
+    }
+}
+
+/// A row of the lens by cluster: its worst finding, as it is there, and how many more.
+fn cluster_row(cluster: &Cluster, findings: &[Finding], now: Time) -> Option<SheetRow> {
+    let mut here: Vec<(&Finding, &Hurt)> = findings
+        .iter()
+        .filter_map(|f| Some((f, f.clusters.iter().find(|h| h.cluster == cluster.id)?)))
+        .collect();
+    here.sort_by_key(|(_, h)| severity(h.tone));
+    let (finding, hurt) = here.first()?;
+    let more = here.len() - 1;
+    let what = if more == 0 { hurt.what.to_string() } else { format!("{}, {more} more", hurt.what) };
+    let objects =
+        here.iter().flat_map(|(f, _)| f.objects.iter().filter(|o| o.cluster == cluster.id).cloned());
+    let single = Finding {
+        tone: hurt.tone,
+        since: here.iter().map(|(_, h)| h.since).min().unwrap_or(hurt.since),
+        what: what.into(),
+        place: cluster.info.name.clone(),
+        blast: here.iter().map(|(_, h)| h.blast).fold(Blast::default(), Blast::and),
+        serving: hurt.serving,
+        objects: objects.collect(),
+        ..Finding::clone(finding)
+    };
+    Some(SheetRow { id: RowId::Cluster(cluster.id), ..row(&single, now) })
+}
+
+/// Rows of the lens by kind: what is wrong with pods, with nodes, …
+fn kind_rows(findings: &[Finding], now: Time) -> Vec<SheetRow> {
+    let mut kinds: BTreeMap<Option<Kind>, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        kinds.entry(finding.objects.first().map(|o| o.kind)).or_default().push(finding);
+    }
+    let mut rows: Vec<SheetRow> = kinds
+        .into_iter()
+        .filter_map(|(kind, of_kind)| {
+            let name = kind.map_or("clusters", |k| k.names().plural);
+            let first = *of_kind.first()?;
+            let more = of_kind.len() - 1;
+            let what =
+                if more == 0 { first.what.to_string() } else { format!("{}, {more} more", first.what) };
+            let places: BTreeSet<ClusterId> =
+                of_kind.iter().flat_map(|f| f.clusters.iter().map(|h| h.cluster)).collect();
+            let place = if places.len() == 1 {
+                first.place.clone()
+            } else {
+                words::many(places.len(), "cluster").into()
+            };
+            let whole = Finding {
+                since: of_kind.iter().map(|f| f.since).min()?,
+                what: format!("{name}: {what}").into(),
+                place,
+                blast: of_kind.iter().map(|f| f.blast).fold(Blast::default(), Blast::and),
+                objects: of_kind.iter().flat_map(|f| f.objects.clone()).collect(),
+                ..first.clone()
+            };
+            Some(SheetRow { id: RowId::Part(name.into()), ..row(&whole, now) })
+        })
+        .collect();
+    rows.sort_by_key(|row| severity(row.tone));
+    rows
+}
+
+/// The age of the oldest data on screen and whose it is.
+#[must_use]
+pub fn oldest(snapshot: &Snapshot, now: Time) -> Option<(Text, Span)> {
+    let ages = snapshot.fleet.clusters.iter().filter_map(|c| Some((c.info.name.clone(), age(c, now)?)));
+    ages.reduce(|a, b| if b.1 > a.1 { b } else { a })
+}
+
+#[cfg(test)]
+mod tests;

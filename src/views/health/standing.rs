@@ -1,0 +1,102 @@
+//! How a cluster stands: whether what is shown of it is current, and why not.
+
+use crate::model::{Cause, Cluster, Fault, Kind, LINK_LIMIT, LinkState, Login, Span, Table, Time};
+
+/// How a cluster stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// It answers.
+    Live,
+    /// It has not answered yet, and nothing says that it will not.
+    Connecting,
+    /// It does not answer: what is shown is as last seen, if it ever was.
+    Unseen,
+    /// It refuses us, or wants a login.
+    Denied,
+}
+
+/// Without these nothing much can be said of a cluster.
+const ESSENTIAL: [Kind; 2] = [Kind::Node, Kind::Pod];
+
+/// How this cluster stands, by its connection. A single kind that lags behind does not hide the
+/// others: its age is in [`age`], and [`lagging`] names it.
+#[must_use]
+pub fn standing(cluster: &Cluster, now: Time) -> Standing {
+    let refused = |t: &Table| matches!(t.link.state, LinkState::Denied | LinkState::Missing);
+    if login_wanted(cluster)
+        || cluster.link.state == LinkState::Denied
+        || (!cluster.seen() && cluster.tables.iter().all(refused))
+    {
+        return Standing::Denied;
+    }
+    let failed = cluster.link.fault.is_some() && !cluster.link.live();
+    if !cluster.seen() {
+        let broken = failed || cluster.info.broken.is_some();
+        return if broken { Standing::Unseen } else { Standing::Connecting };
+    }
+    if cluster.link.age(now).is_none_or(|age| age > LINK_LIMIT) {
+        return Standing::Unseen;
+    }
+    let coming = |kind: &Kind| {
+        let table = cluster.table(*kind);
+        table.synced.is_none() && !refused(table)
+    };
+    if ESSENTIAL.iter().any(coming) { Standing::Connecting } else { Standing::Live }
+}
+
+/// Whether a person has to do something about our credentials.
+#[must_use]
+pub fn login_wanted(cluster: &Cluster) -> bool {
+    matches!(cluster.login, Login::Wanted | Login::Expired | Login::Plugin)
+}
+
+/// The age of the oldest part of what is shown of a cluster; `None` while nothing ever was. Kinds
+/// that are refused or not served are not shown, so they have no age.
+#[must_use]
+pub fn age(cluster: &Cluster, now: Time) -> Option<Span> {
+    if !cluster.seen() {
+        return None;
+    }
+    let shown =
+        |t: &&Table| t.synced.is_some() && !matches!(t.link.state, LinkState::Denied | LinkState::Missing);
+    let kinds = cluster.tables.iter().filter(shown).filter_map(|t| t.link.age(now));
+    kinds.chain(cluster.link.age(now)).max()
+}
+
+/// Since when a cluster does not answer.
+#[must_use]
+pub fn silent_since(cluster: &Cluster, now: Time) -> Time {
+    cluster.link.age(now).map_or(cluster.link.since, |age| now - age)
+}
+
+/// Kinds that are older than their limit though the cluster answers.
+pub fn lagging(cluster: &Cluster, now: Time) -> impl Iterator<Item = (&Table, Span)> {
+    let old = move |t| -> Option<(&Table, Span)> {
+        let table: &Table = t;
+        let shown =
+            table.synced.is_some() && !matches!(table.link.state, LinkState::Denied | LinkState::Missing);
+        table.link.age(now).filter(|age| shown && *age > LINK_LIMIT).map(|age| (table, age))
+    };
+    cluster.tables.iter().filter_map(old)
+}
+
+/// Why a cluster does not answer, if that is known.
+#[must_use]
+pub fn fault(cluster: &Cluster) -> Option<&Fault> {
+    let link = cluster.link.fault.as_ref().or(cluster.info.broken.as_ref());
+    link.or_else(|| cluster.tables.iter().find_map(|t| t.link.fault.as_ref().filter(|_| !t.link.live())))
+}
+
+/// Kinds that we may not read there.
+pub fn denied(cluster: &Cluster) -> impl Iterator<Item = &Table> {
+    let refused = |t: &&Table| {
+        t.link.state == LinkState::Denied && t.link.fault.as_ref().is_none_or(|f| f.cause == Cause::Forbidden)
+    };
+    cluster.tables.iter().filter(refused)
+}
+
+/// Whether the objects of this kind were ever listed, so that counting them means something.
+#[must_use]
+pub fn counted(cluster: &Cluster, kind: Kind) -> bool {
+    cluster.table(kind).synced.is_some()
+}

@@ -1,0 +1,429 @@
+use super::*;
+use crate::model::{
+    Amount, Autoscaler, Budget, Cause, Claim, Condition, Fault, Link, LinkState, Metric, Namespace, Owner,
+    Record, StorageClass, Truth, Uid, Workload,
+};
+use crate::views::scenes::*;
+use std::sync::Arc;
+
+const PAY: &str = "ghcr.io/acme/pay:1.42";
+const OLD: &str = "ghcr.io/acme/pay:1.41";
+
+/// pay-api with `ready` pods on 1.41 and `broken` on 1.42 that cannot be pulled, since then.
+fn pay(ready: u32, broken: u32, since: Time) -> Vec<Record> {
+    let message = "manifest for ghcr.io/acme/pay:1.42 not found";
+    let good = (0..ready).map(|n| pod("pay", "pay-api", &format!("old{n}"), OLD, "n1"));
+    let bad = (0..broken).map(|n| {
+        let pod = pod("pay", "pay-api", &format!("new{n}"), PAY, "n1");
+        waits(pod, "ImagePullBackOff", message, since)
+    });
+    let mut deployment =
+        managed(deployment("pay", "pay-api", PAY, ready + broken, ready), "Argo CD", "pay-prod");
+    deployment.conditions = Box::new([Condition {
+        kind: "Available".into(),
+        status: Truth::False,
+        reason: "MinimumReplicasUnavailable".into(),
+        message: Text::EMPTY,
+        since: Some(since),
+    }]);
+    let uid = deployment.meta.uid;
+    let set = |name: &str, image: &str, at: Time| {
+        let mut set = Workload { kind: Kind::ReplicaSet, ..self::deployment("pay", name, image, 0, 0) };
+        set.meta.created = Some(at);
+        set.meta.owner = Some(Arc::new(Owner {
+            api: "apps/v1".into(),
+            kind: "Deployment".into(),
+            name: "pay-api".into(),
+            uid,
+        }));
+        Record::Workload(set)
+    };
+    good.chain(bad)
+        .map(Record::Pod)
+        .chain([
+            Record::Workload(deployment),
+            set("pay-api-5c8b", OLD, clock("01:00:00")),
+            set("pay-api-7d9f", PAY, clock("02:10:52")),
+            Record::Node(node("n1", "std", "europe-west1-b")),
+        ])
+        .collect()
+}
+
+fn incident() -> Snapshot {
+    let rules = rules();
+    let at = now();
+    snapshot(vec![
+        Scene::new(0, "eks-use1").with(&rules, pay(5, 3, clock("02:11:04")), at),
+        Scene::new(1, "eks-euw1").with(&rules, pay(9, 1, clock("02:11:20")), at),
+        Scene::new(2, "gke-fine").with(&rules, pay(4, 0, clock("02:00:00"))[..4].to_vec(), at),
+    ])
+}
+
+#[test]
+fn one_image_that_cannot_be_pulled_is_one_finding_in_many_clusters() {
+    let snapshot = incident();
+    let sheet = sheet(&snapshot, &Scope::All, now(), Lens::Cause);
+    assert_eq!(sheet.rows.len(), 1);
+    // 14 of 18 replicas serve; the deployments that lack replicas are explained by it.
+    assert_eq!(
+        cells(&sheet.rows[0]),
+        "02:11 | ImagePullBackOff ghcr.io/acme/pay:1.42 | 2 clusters | 2 wl 4 pods | 77 % | Argo CD"
+    );
+    assert_eq!(sheet.rows[0].tone, Tone::Crit);
+    assert_eq!(sheet.footer, "6 symptoms folded into 1 finding");
+    assert_eq!(
+        sheet.answer,
+        "2 of 3 clusters hurt. Worst: pay 1.42 cannot be pulled in 2 clusters since 02:11; 77 % still serving"
+    );
+    // 5 of 8 is badly served, 9 of 10 is not.
+    let tones: Vec<Tone> = snapshot.fleet.clusters.iter().map(|c| tone(c, now())).collect();
+    assert_eq!(tones, [Tone::Crit, Tone::Warn, Tone::Ok]);
+}
+
+#[test]
+fn evidence_tells_the_change_the_first_the_spread_and_what_serves() {
+    let snapshot = incident();
+    let cause = findings(&snapshot, &Scope::All, now())[0].cause.clone();
+    let evidence = evidence(&snapshot, &Scope::All, &RowId::Finding(cause), now());
+    assert_eq!(evidence.title, "ImagePullBackOff ghcr.io/acme/pay:1.42 · evidence");
+    assert_eq!(
+        lines(&evidence),
+        [
+            "02:10:52 change: pay 1.41 → 1.42, Argo CD pay-prod",
+            "02:11:04 first: eks-use1 pay/pay-api-7d9f-new0: \"manifest for ghcr.io/acme/pay:1.42 not found\"",
+            "02:11:20 spread: +1 cluster: eks-euw1",
+            "serving: 14 of 18 pods, all on 1.41; lowest eks-use1, 5 of 8",
+            "offer: B  roll back 2 workloads to 1.41; Argo CD would revert it",
+        ]
+    );
+}
+
+#[test]
+fn a_dead_node_explains_what_was_on_it() {
+    let mut records: Vec<Record> = Vec::new();
+    for n in 0..8 {
+        let mut node = node(&format!("gpu-{n}"), "gpu-a", "europe-west1-b");
+        if n < 3 {
+            node.ready = Truth::Unknown;
+            node.ready_since = Some(clock("02:12:20"));
+            node.ready_reason = "NodeStatusUnknown".into();
+        }
+        records.push(Record::Node(node));
+    }
+    for n in 0..6 {
+        let mut pod = pod("ml", "embed", &format!("p{n}"), "embed:3.0", &format!("gpu-{}", n % 8));
+        if n < 3 {
+            pod.ready = false;
+            pod.ready_since = Some(clock("02:12:25"));
+        }
+        records.push(Record::Pod(pod));
+    }
+    records.push(Record::Workload(deployment("ml", "embed", "embed:3.0", 6, 3)));
+    let snapshot = snapshot(vec![Scene::new(0, "gke-euw1").with(&rules(), records, clock("02:12:30"))]);
+    let sheet = sheet(&snapshot, &Scope::All, now(), Lens::Cause);
+    let rows: Vec<String> = sheet.rows.iter().map(cells).collect();
+    assert_eq!(
+        rows,
+        ["02:12 | 3 of 8 nodes NotReady, pool gpu-a, zone b | gke-euw1 | 1 wl 3 pods | 50 % | ·"]
+    );
+    assert_eq!(sheet.footer, "7 symptoms folded into 1 finding");
+    assert_eq!(sheet.rows[0].tone, Tone::Crit);
+    let pool = Scope::Pool(ClusterId(0), "other".into());
+    assert!(findings(&snapshot, &pool, now()).is_empty());
+}
+
+#[test]
+fn one_dead_node_without_work_degrades_its_cluster_only() {
+    let mut dead = node("n1", "std", "");
+    dead.ready = Truth::False;
+    dead.ready_since = Some(clock("02:00:00"));
+    let records = vec![Record::Node(dead), Record::Node(node("n2", "std", ""))];
+    let found =
+        findings(&snapshot(vec![Scene::new(0, "c").with(&rules(), records, now())]), &Scope::All, now());
+    assert_eq!((found[0].what.as_str(), found[0].tone), ("1 of 2 nodes NotReady, pool std", Tone::Warn));
+    assert_eq!(found[0].blast.to_string(), "1 n");
+    assert_eq!(found[0].serving, None);
+}
+
+#[test]
+fn nodes_that_are_leaving_or_booting_are_not_wrong() {
+    let mut leaving = node("n1", "std", "");
+    leaving.ready = Truth::Unknown;
+    leaving.taints = Box::new([crate::model::Taint {
+        key: "ToBeDeletedByClusterAutoscaler".into(),
+        value: Text::EMPTY,
+        effect: "NoSchedule".into(),
+    }]);
+    let mut booting = node("n2", "std", "");
+    booting.meta.created = Some(clock("02:13:00"));
+    booting.ready = Truth::False;
+    booting.ready_since = Some(clock("02:13:05"));
+    let records = vec![Record::Node(leaving), Record::Node(booting)];
+    let snapshot = snapshot(vec![Scene::new(0, "c").with(&rules(), records, now())]);
+    assert!(findings(&snapshot, &Scope::All, now()).is_empty());
+    let later = now() + Span::from_seconds(600);
+    assert_eq!(findings(&snapshot, &Scope::All, later).len(), 1);
+}
+
+fn found(records: Vec<Record>) -> Vec<String> {
+    let snapshot = snapshot(vec![Scene::new(0, "c").with(&rules(), records, now())]);
+    let findings = findings(&snapshot, &Scope::All, now());
+    findings.iter().map(|f| format!("{:?} {} {}", f.tone, f.what, f.blast)).collect()
+}
+
+#[test]
+fn what_is_wrong_with_pods() {
+    let base = |name: &str| pod("web", name, "a", "web:1", "n1");
+    let waiting = |name: &str, reason: &str, message: &str| {
+        Record::Pod(waits(base(name), reason, message, clock("02:00:00")))
+    };
+    let mut looping = base("loop");
+    looping.ready = false;
+    looping.containers[0].ready = false;
+    looping.containers[0].restarts = 9;
+    looping.containers[0].last_exit = 1;
+    looping.containers[0].last_reason = "Error".into();
+    looping.containers[0].last_ended = Some(clock("02:13:30"));
+    let mut oom = waits(base("oom"), "CrashLoopBackOff", "", clock("02:00:00"));
+    oom.containers[0].last_reason = "OOMKilled".into();
+    let mut evicted = base("evicted");
+    evicted.phase = crate::model::Phase::Failed;
+    evicted.reason = "Evicted".into();
+    evicted.message = "The node was low on resource: memory. Threshold quantity: 100Mi".into();
+    evicted.containers[0].since = Some(clock("02:00:00"));
+    let mut pending = base("pending");
+    pending.node = Text::EMPTY;
+    pending.phase = crate::model::Phase::Pending;
+    pending.ready = false;
+    pending.message = "0/9 nodes are available: 9 Insufficient nvidia.com/gpu.".into();
+    let mut fresh = pending.clone();
+    fresh.meta.created = Some(clock("02:13:50"));
+    fresh.meta.uid = Uid::parse("fresh");
+    let mut gated = pending.clone();
+    gated.reason = "SchedulingGated".into();
+    gated.meta.uid = Uid::parse("gated");
+    let mut stuck = base("stuck");
+    stuck.meta.deleting = Some(clock("02:10:00"));
+    let mut ending = base("ending");
+    ending.meta.deleting = Some(clock("02:14:00"));
+    let mut slow = base("slow");
+    slow.ready = false;
+    slow.ready_since = Some(clock("02:12:00"));
+    let mut starting = base("starting");
+    starting.ready = false;
+    starting.ready_since = Some(clock("02:14:00"));
+    assert_eq!(found(vec![Record::Pod(looping)]), ["Crit CrashLoopBackOff web:1 1 wl 1 pod"]);
+    assert_eq!(found(vec![Record::Pod(oom)]), ["Crit OOMKilled web:1 1 wl 1 pod"]);
+    assert_eq!(found(vec![waiting("a", "ErrImagePull", "no")]), ["Crit ImagePullBackOff web:1 1 wl 1 pod"]);
+    assert_eq!(
+        found(vec![waiting("a", "CreateContainerConfigError", "secret \"db\" not found")]),
+        ["Crit CreateContainerConfigError secret \"db\" not found 1 wl 1 pod"]
+    );
+    assert_eq!(found(vec![Record::Pod(evicted.clone())]), ["Warn Evicted: node low on memory 1 wl 1 pod"]);
+    evicted.containers[0].since = Some(clock("00:10:00"));
+    assert!(found(vec![Record::Pod(evicted)]).is_empty(), "old news");
+    assert_eq!(
+        found(vec![Record::Pod(pending), Record::Pod(fresh), Record::Pod(gated)]),
+        ["Warn Unschedulable: Insufficient gpu 1 wl 1 pod"]
+    );
+    assert_eq!(
+        found(vec![Record::Pod(stuck), Record::Pod(ending)]),
+        ["Warn pods of web/stuck do not end 1 wl 1 pod"]
+    );
+    assert_eq!(
+        found(vec![Record::Pod(slow), Record::Pod(starting)]),
+        ["Warn pods of web/slow not ready 1 wl 1 pod"]
+    );
+    assert!(found(vec![Record::Pod(base("fine"))]).is_empty());
+}
+
+fn condition(kind: &str, status: Truth, reason: &str, since: Time) -> Condition {
+    Condition { kind: kind.into(), status, reason: reason.into(), message: "why".into(), since: Some(since) }
+}
+
+fn checkout(current: u32) -> Autoscaler {
+    Autoscaler {
+        meta: meta("shop", "checkout"),
+        target_kind: "Deployment".into(),
+        target: "checkout".into(),
+        min: 6,
+        max: 40,
+        current,
+        desired: 40,
+        metrics: Box::new([Metric {
+            name: "cpu".into(),
+            current: Some(Amount::Percent(96)),
+            target: Some(Amount::Percent(70)),
+        }]),
+        conditions: Box::new([condition(
+            "ScalingLimited",
+            Truth::True,
+            "TooManyReplicas",
+            clock("01:58:10"),
+        )]),
+        ..Autoscaler::default()
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_rest() {
+    let at_max =
+        [Record::Autoscaler(checkout(40)), Record::Workload(deployment("shop", "checkout", "c:7.3", 40, 40))];
+    assert_eq!(found(at_max.to_vec()), ["Warn HPA checkout at max 40/40, cpu 96 %/70 % 1 wl"]);
+    let mut blind = checkout(40);
+    blind.conditions =
+        Box::new([condition("ScalingActive", Truth::False, "FailedGetResourceMetric", clock("02:00:00"))]);
+    assert_eq!(found(vec![Record::Autoscaler(blind.clone())]), ["Warn HPA shop/checkout has no metric 1 wl"]);
+    blind.conditions =
+        Box::new([condition("ScalingActive", Truth::False, "ScalingDisabled", clock("02:00:00"))]);
+    assert!(found(vec![Record::Autoscaler(blind)]).is_empty());
+
+    let mut stuck = deployment("web", "front", "f:2", 4, 0);
+    stuck.conditions =
+        Box::new([condition("Progressing", Truth::False, "ProgressDeadlineExceeded", clock("02:00:00"))]);
+    assert_eq!(
+        found(vec![Record::Workload(stuck)]),
+        ["Crit rollout of web/front past its deadline 1 wl 4 pods"]
+    );
+    let mut few = deployment("web", "front", "f:2", 4, 3);
+    few.conditions = Box::new([condition("Available", Truth::False, "x", clock("02:12:00"))]);
+    assert_eq!(
+        found(vec![Record::Workload(few.clone())]),
+        ["Warn web/front has too few ready 1 wl 1 pods"].map(|s| s.replace("1 pods", "1 pod"))
+    );
+    few.updated = 1;
+    assert!(found(vec![Record::Workload(few)]).is_empty(), "a rollout gets its deadline");
+
+    let budget = |healthy| {
+        let mut budget =
+            Budget { meta: meta("orders", "db"), needed: 2, healthy, expected: 3, ..Budget::default() };
+        budget.generation = 1;
+        budget.observed = 1;
+        Record::Budget(budget)
+    };
+    let later = |records: Vec<Record>| {
+        let snapshot = snapshot(vec![Scene::new(0, "c").with(&rules(), records, clock("02:00:00"))]);
+        findings(&snapshot, &Scope::All, now()).iter().map(|f| f.what.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(later(vec![budget(1)]), ["budget orders/db lacks healthy pods"]);
+    assert!(later(vec![budget(2)]).is_empty(), "it guards, nothing is wrong");
+
+    let claim = |phase: &str| {
+        Record::Claim(Claim {
+            meta: meta("db", "data-0"),
+            phase: phase.into(),
+            class: "fast".into(),
+            ..Claim::default()
+        })
+    };
+    let class = |binding: &str| {
+        Record::StorageClass(StorageClass {
+            meta: meta("", "fast"),
+            binding: binding.into(),
+            ..StorageClass::default()
+        })
+    };
+    assert_eq!(later(vec![claim("Pending"), class("Immediate")]), ["claims of class fast pending"]);
+    assert!(later(vec![claim("Pending"), class("WaitForFirstConsumer")]).is_empty());
+    assert_eq!(later(vec![claim("Lost")]), ["claim db/data-0 lost its volume"]);
+    let mut namespace = Namespace { meta: meta("", "old"), terminating: true };
+    namespace.meta.deleting = Some(clock("02:00:00"));
+    assert_eq!(later(vec![Record::Namespace(namespace)]), ["namespace old does not end"]);
+}
+
+fn broken(heard: Option<&str>) -> Link {
+    Link {
+        state: LinkState::Broken,
+        since: clock("02:10:10"),
+        heard: heard.map(clock),
+        retry_at: Some(clock("02:14:16")),
+        tries: 5,
+        fault: Some(Fault::new(Cause::Timeout, "10.1.2.3:6443 did not answer in 5 s", "")),
+    }
+}
+
+#[test]
+fn a_cluster_that_does_not_answer_is_one_finding_and_hides_its_own() {
+    let seen = Scene::new(0, "edge-17")
+        .with(&rules(), pay(1, 2, clock("02:05:00")), clock("02:09:00"))
+        .set(|c| c.link = broken(Some("02:09:55")));
+    let never = Scene::new(1, "edge-18")
+        .set(|c| c.link = broken(None))
+        .set(|c| c.tables.iter_mut().for_each(|t| t.synced = None));
+    let login = Scene::new(2, "aks-1").set(|c| {
+        c.login = crate::model::Login::Wanted;
+        c.link.state = LinkState::Denied;
+    });
+    let snapshot = snapshot(vec![seen, never, login]);
+    let sheet = sheet(&snapshot, &Scope::All, now(), Lens::Cause);
+    let rows: Vec<String> = sheet.rows.iter().map(cells).collect();
+    assert_eq!(
+        rows,
+        [
+            "02:09 | no answer since 02:09:55Z | edge-17 | 1 n 3 pods | ? | ·",
+            "02:10 | never answered: timeout | edge-18 | ? | ? | ·",
+            "01:00 | login wanted | aks-1 | - | ? | ·",
+        ]
+    );
+    let tones: Vec<Tone> = sheet.rows.iter().map(|r| r.tone).collect();
+    assert_eq!(tones, [Tone::Unseen, Tone::Unseen, Tone::Denied]);
+    assert!(sheet.rows[0].stale && !sheet.rows[2].stale);
+    assert_eq!(
+        sheet.answer,
+        "None of 3 clusters hurt, 2 unseen, 1 denied. Worst: edge-17: no answer since 02:09:55Z"
+    );
+    let evidence = evidence(&snapshot, &Scope::All, &sheet.rows[0].id, now());
+    assert_eq!(
+        lines(&evidence),
+        [
+            "02:09:55 first: no answer since 02:09:55Z",
+            "why: 10.1.2.3:6443 did not answer in 5 s; retry in 9s",
+        ]
+    );
+}
+
+#[test]
+fn a_kind_that_is_denied_is_said_and_a_short_silence_is_not() {
+    let denied = Scene::new(0, "eks-use1").table(Kind::Pod, |t| {
+        t.synced = None;
+        t.link = Link {
+            state: LinkState::Denied,
+            fault: Some(Fault::new(Cause::Forbidden, "pods is forbidden", "")),
+            ..Link::waiting(clock("02:12:00"))
+        };
+    });
+    let short = Scene::new(1, "b").set(|c| c.link = broken(Some("02:13:58")));
+    let found = findings(&snapshot(vec![denied, short]), &Scope::All, now());
+    let said: Vec<String> = found.iter().map(|f| format!("{:?} {} {}", f.tone, f.what, f.blast)).collect();
+    assert_eq!(said, ["Denied pods not readable (403) ?"]);
+}
+
+#[test]
+fn nothing_wrong_says_how_fresh_that_is() {
+    let snapshot = snapshot(vec![Scene::new(0, "a"), Scene::new(1, "b")]);
+    let sheet = sheet(&snapshot, &Scope::All, now(), Lens::Cause);
+    assert_eq!(sheet.answer, "Nothing is wrong in 2 clusters, oldest data 0s.");
+    assert_eq!(sheet.empty, sheet.answer);
+    let none = super::sheet(&snapshot, &Scope::Group(vec!["dc".into()]), now(), Lens::Cause);
+    assert_eq!(none.answer, "No cluster in this scope. esc widens.");
+}
+
+#[test]
+fn lenses_turn_the_same_findings() {
+    let snapshot = incident();
+    let by = |lens| sheet(&snapshot, &Scope::All, now(), lens).rows;
+    let clusters: Vec<String> = by(Lens::Cluster).iter().map(cells).collect();
+    assert_eq!(
+        clusters,
+        [
+            "02:11 | ImagePullBackOff ghcr.io/acme/pay:1.42 | eks-use1 | 1 wl 3 pods | 62 % | Argo CD",
+            "02:11 | ImagePullBackOff ghcr.io/acme/pay:1.42 | eks-euw1 | 1 wl 1 pod | 90 % | Argo CD",
+        ]
+    );
+    let kinds = by(Lens::Kind);
+    assert_eq!(kinds[0].id, RowId::Part("pods".into()));
+    let lines = lines(&evidence(&snapshot, &Scope::All, &kinds[0].id, now()));
+    assert_eq!(lines, ["02:11:04 finding: 2 clusters: ImagePullBackOff ghcr.io/acme/pay:1.42"]);
+    let other = Scope::Namespace(ClusterId(0), "shop".into());
+    assert!(findings(&snapshot, &other, now()).is_empty());
+}

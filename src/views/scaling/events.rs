@@ -1,0 +1,323 @@
+//! Signals of what autoscalers and clouds say in events.
+
+use super::{autoscalers, scaler_name};
+use crate::model::{Cluster, Direction, Event, Happening, Kind, ObjectKey, Record, Signal, Text, Time, Tone};
+use crate::views::Observer;
+
+/// The observer of events.
+pub(super) struct Events;
+
+/// How an event takes part in the pane.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Shown {
+    /// As a row of its own.
+    Row,
+    /// As a row unless what it tells of was observed: after start, events replay an hour.
+    Unless,
+    /// In stories only.
+    Story,
+}
+
+/// An event that is known: who says it, its reason, and what it means.
+struct Known {
+    component: &'static str,
+    reason: &'static str,
+    direction: Direction,
+    tone: Tone,
+    shown: Shown,
+}
+
+const fn known(
+    component: &'static str,
+    reason: &'static str,
+    direction: Direction,
+    tone: Tone,
+    shown: Shown,
+) -> Known {
+    Known { component, reason, direction, tone, shown }
+}
+
+const HPA: &str = "horizontal-pod-autoscaler";
+const CA: &str = "cluster-autoscaler";
+const KARPENTER: &str = "karpenter";
+const NTH: &str = "aws-node-termination-handler";
+const KEDA: &str = "keda-operator";
+const ANY: &str = "";
+
+/// Who says what (reference `ecosystem.md` 18; sources there).
+const KNOWN: [Known; 52] = {
+    use Direction::{Held, Less, More, Swapped};
+    use Shown::{Row, Story, Unless};
+    use Tone::{Crit, Ok, Warn};
+    [
+        known(HPA, "SuccessfulRescale", More, Ok, Unless),
+        known(HPA, "FailedRescale", Held, Crit, Row),
+        known(HPA, "FailedGetScale", Held, Warn, Row),
+        known(HPA, "FailedGetResourceMetric", Held, Warn, Row),
+        known(HPA, "FailedGetContainerResourceMetric", Held, Warn, Row),
+        known(HPA, "FailedGetPodsMetric", Held, Warn, Row),
+        known(HPA, "FailedGetObjectMetric", Held, Warn, Row),
+        known(HPA, "FailedGetExternalMetric", Held, Warn, Row),
+        known(HPA, "FailedComputeMetricsReplicas", Held, Warn, Row),
+        known(KEDA, "KEDAScaleTargetActivated", More, Ok, Row),
+        known(KEDA, "KEDAScaleTargetDeactivated", Less, Ok, Row),
+        known(KEDA, "KEDAScaleTargetActivationFailed", Held, Crit, Row),
+        known(KEDA, "KEDAScaleTargetDeactivationFailed", Held, Warn, Row),
+        known(KEDA, "KEDAScalerFailed", Held, Warn, Row),
+        known(KEDA, "ScaledObjectFallbackActivated", Held, Warn, Row),
+        known(CA, "TriggeredScaleUp", More, Ok, Story),
+        known(CA, "NotTriggerScaleUp", Held, Warn, Story),
+        known(CA, "ScaledUpGroup", More, Ok, Unless),
+        known(CA, "FailedToScaleUpGroup", Held, Crit, Row),
+        known(CA, "ScaleUpFailed", Held, Crit, Row),
+        known(CA, "ScaleUpTimedOut", Held, Crit, Row),
+        known(CA, "FailedToRevertScaleUp", Held, Crit, Row),
+        known(CA, "MaxNodesTotalReached", Held, Warn, Row),
+        known(CA, "ClusterUnhealthy", Held, Crit, Row),
+        known(CA, "ScaleDown", Less, Ok, Unless),
+        known(CA, "ScaleDownEmpty", Less, Ok, Unless),
+        known(CA, "ScaleDownFailed", Held, Warn, Row),
+        known(KARPENTER, "Nominated", More, Ok, Story),
+        known(KARPENTER, "FailedScheduling", Held, Warn, Story),
+        known(KARPENTER, "NoCompatibleInstanceTypes", Held, Crit, Row),
+        known(KARPENTER, "InsufficientCapacityError", Held, Crit, Row),
+        known(KARPENTER, "NodeClassNotReady", Held, Crit, Row),
+        known(KARPENTER, "DisruptionTerminating", Less, Ok, Unless),
+        known(KARPENTER, "DisruptionBlocked", Held, Ok, Story),
+        known(KARPENTER, "FailedDraining", Held, Warn, Row),
+        known(KARPENTER, "NodeRepairBlocked", Held, Warn, Row),
+        known(KARPENTER, "SpotInterrupted", Swapped, Warn, Unless),
+        known(KARPENTER, "SpotRebalanceRecommendation", Swapped, Ok, Story),
+        known(KARPENTER, "InstanceStopping", Swapped, Warn, Unless),
+        known(KARPENTER, "InstanceTerminating", Swapped, Warn, Unless),
+        known(KARPENTER, "InstanceUnhealthy", Swapped, Warn, Unless),
+        known(KARPENTER, "CapacityReservationInstanceInterrupted", Swapped, Warn, Unless),
+        known(KARPENTER, "TerminatingOnInterruption", Swapped, Warn, Story),
+        known(KARPENTER, "ZonalShiftActive", Held, Warn, Row),
+        known(NTH, "SpotInterruption", Swapped, Warn, Unless),
+        known(NTH, "RebalanceRecommendation", Swapped, Ok, Story),
+        known(NTH, "ScheduledEvent", Swapped, Warn, Unless),
+        known(ANY, "PreemptScheduled", Swapped, Warn, Unless),
+        known(ANY, "TerminateScheduled", Swapped, Warn, Unless),
+        known(ANY, "DeletingNode", Less, Ok, Unless),
+        known(ANY, "ScalingReplicaSet", More, Ok, Story),
+        known(ANY, "FailedScheduling", Held, Warn, Story),
+    ]
+};
+
+fn find(component: &str, reason: &str) -> Option<&'static Known> {
+    KNOWN.iter().find(|k| k.reason == reason && (k.component.is_empty() || component.contains(k.component)))
+}
+
+/// How an event of this reason takes part in the pane.
+pub(super) fn shown(reason: &str) -> Shown {
+    KNOWN.iter().find(|k| k.reason == reason).map_or(Shown::Story, |k| k.shown)
+}
+
+/// Whether this reason says that a node was taken by the cloud.
+pub(super) fn interrupts(reason: &str) -> bool {
+    KNOWN.iter().any(|k| k.reason == reason && k.direction == Direction::Swapped)
+}
+
+impl Observer for Events {
+    fn observe(
+        &self,
+        cluster: &Cluster,
+        before: Option<&Record>,
+        after: Option<&Record>,
+        at: Time,
+        signals: &mut Vec<Signal>,
+    ) {
+        let Some(event) = after.and_then(Record::event) else { return };
+        // The same event again, counted no higher: a replay, or only its text was mended.
+        let seen = before
+            .and_then(Record::event)
+            .is_some_and(|old| old.count >= event.count && old.last >= event.last);
+        if seen {
+            return;
+        }
+        if let Some(known) = find(&event.component, &event.reason) {
+            signals.extend(signal(cluster, event, known, at));
+        }
+    }
+}
+
+fn signal(cluster: &Cluster, event: &Event, known: &Known, at: Time) -> Option<Signal> {
+    let parsed = Parsed::of(event);
+    // The first of twins: "setting group … size to 5 instead of 3", then "group … size set to 5".
+    if event.reason == "ScaledUpGroup" && parsed.to.is_none() {
+        return None;
+    }
+    let regarding = &event.regarding;
+    let object = Kind::by_kind(&regarding.kind).map(|kind| ObjectKey {
+        cluster: cluster.id,
+        kind,
+        namespace: if kind.names().namespaced { regarding.namespace.clone() } else { Text::EMPTY },
+        name: regarding.name.clone(),
+        uid: regarding.uid,
+    });
+    let direction = match (parsed.from, parsed.to) {
+        (Some(from), Some(to)) if to < from => Direction::Less,
+        _ if parsed.less => Direction::Less,
+        _ => known.direction,
+    };
+    Some(Signal {
+        at: event.last.or(event.first).or(event.meta.created).unwrap_or(at),
+        cluster: cluster.id,
+        happening: Happening::Event(event.reason.clone()),
+        direction,
+        tone: known.tone,
+        what: parsed.what.unwrap_or_else(|| what(cluster, event)),
+        namespace: object.as_ref().map(|o| o.namespace.clone()).unwrap_or_default(),
+        object,
+        from: parsed.from,
+        to: parsed.to,
+        cause: parsed.cause.unwrap_or_else(|| event.message.clone()),
+        cost: None,
+        lead: None,
+    })
+}
+
+/// What an event is about, as other signals name it.
+fn what(cluster: &Cluster, event: &Event) -> Text {
+    let regarding = &event.regarding;
+    if regarding.kind == "HorizontalPodAutoscaler" {
+        let is = |s: &&crate::model::Autoscaler| {
+            s.meta.name == regarding.name && s.meta.namespace == regarding.namespace
+        };
+        if let Some(scaler) = autoscalers(cluster).find(is) {
+            return scaler_name(scaler);
+        }
+        return match regarding.name.strip_prefix("keda-hpa-") {
+            Some(target) => format!("{target} KEDA").into(),
+            None => format!("{} HPA", regarding.name).into(),
+        };
+    }
+    match regarding.kind.as_str() {
+        "Deployment" => regarding.name.clone(),
+        "ConfigMap" => "nodes".into(),
+        kind => format!("{} {}", kind.to_ascii_lowercase(), regarding.name).into(),
+    }
+}
+
+/// What is read out of an event's sentence.
+#[derive(Default, PartialEq, Debug)]
+struct Parsed {
+    what: Option<Text>,
+    from: Option<u32>,
+    to: Option<u32>,
+    cause: Option<Text>,
+    less: bool,
+}
+
+impl Parsed {
+    fn of(event: &Event) -> Parsed {
+        let message = event.message.as_str();
+        match event.reason.as_str() {
+            "SuccessfulRescale" => rescale(message),
+            "ScaledUpGroup" => group(message),
+            "TriggeredScaleUp" => triggered(message),
+            "ScalingReplicaSet" => replica_set(message),
+            "DisruptionTerminating" => {
+                let cause = message.rsplit_once(": ").map(|(_, why)| Text::clean(why));
+                Parsed { cause, less: true, ..Parsed::default() }
+            }
+            "FailedScheduling" => {
+                let cause = crate::views::health::first_constraint(message).map(Text::from);
+                Parsed { cause, ..Parsed::default() }
+            }
+            _ => Parsed::default(),
+        }
+    }
+}
+
+/// The number at the start of a text.
+fn number(text: &str) -> Option<u32> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text[..end].parse().ok()
+}
+
+fn after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
+    text.split_once(word).map(|(_, rest)| rest)
+}
+
+/// `New size: 14; reason: cpu resource utilization above target`.
+fn rescale(message: &str) -> Parsed {
+    Parsed {
+        to: after(message, "New size: ").and_then(number),
+        cause: after(message, "reason: ").map(Text::clean),
+        less: message.contains("below target") || message.contains("above Spec.MaxReplicas"),
+        ..Parsed::default()
+    }
+}
+
+/// `Scale-up: group general size set to 86 instead of 83 (max: 90)`.
+fn group(message: &str) -> Parsed {
+    Parsed {
+        what: after(message, "group ")
+            .filter(|_| message.contains(" size set to "))
+            .and_then(|rest| rest.split(' ').next())
+            .map(|name| format!("nodes {name}").into()),
+        to: after(message, " size set to ").and_then(number),
+        from: after(message, " instead of ").and_then(number),
+        ..Parsed::default()
+    }
+}
+
+/// `pod triggered scale-up: [{general 83->86 (max: 90)}]`.
+fn triggered(message: &str) -> Parsed {
+    let Some(first) = after(message, "[{") else { return Parsed::default() };
+    let sizes = first.split(' ').nth(1).and_then(|s| s.split_once("->"));
+    Parsed {
+        from: sizes.and_then(|(from, _)| number(from)),
+        to: sizes.and_then(|(_, to)| number(to)),
+        ..Parsed::default()
+    }
+}
+
+/// Its three historical wordings: `Scaled up replica set X to N`, `… to N from M`, `… from M to N`.
+fn replica_set(message: &str) -> Parsed {
+    Parsed {
+        from: after(message, " from ").and_then(number),
+        to: after(message, " to ").and_then(number),
+        less: message.starts_with("Scaled down"),
+        ..Parsed::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_of_events_are_read() {
+        let sizes = |p: &Parsed| (p.from, p.to, p.less);
+        let hpa = rescale("New size: 14; reason: external metric queue above target");
+        assert_eq!(sizes(&hpa), (None, Some(14), false));
+        assert_eq!(hpa.cause.unwrap(), "external metric queue above target");
+        assert!(rescale("New size: 8; reason: All metrics below target").less);
+        let up = group("Scale-up: group general size set to 86 instead of 83 (max: 90)");
+        assert_eq!((sizes(&up), up.what.unwrap().as_str()), ((Some(83), Some(86), false), "nodes general"));
+        assert_eq!(group("Scale-up: setting group general size to 86 instead of 83 (max: 90)").to, None);
+        assert_eq!(
+            sizes(&triggered("pod triggered scale-up: [{general 83->86 (max: 90)}]")),
+            (Some(83), Some(86), false)
+        );
+        assert_eq!(sizes(&replica_set("Scaled up replica set web-1 to 5")), (None, Some(5), false));
+        assert_eq!(sizes(&replica_set("Scaled up replica set web-1 to 5 from 3")), (Some(3), Some(5), false));
+        assert_eq!(
+            sizes(&replica_set("Scaled down replica set web-1 from 5 to 3")),
+            (Some(5), Some(3), true)
+        );
+        assert_eq!(sizes(&triggered("garbage [{")), (None, None, false));
+    }
+
+    #[test]
+    fn reasons_count_only_from_who_says_them() {
+        assert!(find("karpenter", "InsufficientCapacityError").is_some());
+        assert!(find("default-scheduler", "InsufficientCapacityError").is_none());
+        assert_eq!(find("default-scheduler", "FailedScheduling").unwrap().component, ANY);
+        assert_eq!(find("karpenter", "FailedScheduling").unwrap().component, KARPENTER);
+        assert!(interrupts("SpotInterruption") && !interrupts("ScaleDown"));
+    }
+}

@@ -1,0 +1,499 @@
+//! Signals become rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
+
+use super::cash::{Cash, Kind};
+use super::events::{Shown, interrupts, shown};
+use super::flaps::{Flap, flaps};
+use super::replicas::{SERVING, is_of};
+use super::since;
+use crate::model::{
+    Cluster, ClusterId, Direction, Happening, NodeChange, ObjectKey, Signal, Span, Text, Time, Tone,
+};
+use crate::views::{RowId, Scope, Snapshot};
+
+/// Nodes of a pool that come or go within this time are one event.
+const TOGETHER: Span = Span::from_seconds(120);
+
+/// Nodes that move within this time of replicas moved for them, and events of what was observed.
+const FOLLOWS: Span = Span::from_seconds(600);
+
+/// How long before nodes come the wish for them is looked for.
+const WISH: Span = Span::from_seconds(300);
+
+/// More rows than this in a minute fold by object.
+const CROWD: usize = 200;
+
+/// A row of the pane.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub at: Time,
+    pub cluster: ClusterId,
+    pub place: Text,
+    pub direction: Direction,
+    pub tone: Tone,
+    pub what: Text,
+    pub from: Option<u32>,
+    pub to: Option<u32>,
+    pub cause: Text,
+    pub cash: Cash,
+    pub lead: Option<Span>,
+    pub objects: Vec<ObjectKey>,
+    /// How many signals are in it.
+    pub count: usize,
+    /// What happened to nodes: `added`, `removed`, `lost`, `back`, `swapped`.
+    pub nodes: Option<&'static str>,
+    /// When the last of it happened.
+    pub last: Time,
+}
+
+impl Row {
+    /// What the cursor holds on to.
+    pub(super) fn id(&self) -> RowId {
+        let mut hasher = rustc_hash::FxHasher::default();
+        (&self.what, self.direction, self.nodes).hash(&mut hasher);
+        let bytes = hasher.finish().to_le_bytes();
+        RowId::Signal(self.at, self.cluster, u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]))
+    }
+}
+
+/// `nodes general`, or `nodes` when nothing names the pool.
+pub(super) fn pool_name(pool: &str) -> String {
+    if pool.is_empty() { "nodes".to_owned() } else { format!("nodes {pool}") }
+}
+
+/// The rows of the last `window`, newest first.
+pub(super) fn rows(snapshot: &Snapshot, scope: &Scope, now: Time, window: Span) -> Vec<Row> {
+    let clusters = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c));
+    let mut rows: Vec<Row> = clusters.flat_map(|c| of_cluster(c, scope, now, window)).collect();
+    rows.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| (a.cluster, &a.what).cmp(&(b.cluster, &b.what))));
+    crowded(rows)
+}
+
+/// What the bill changed by: nodes only, so that nothing counts twice.
+pub(super) fn cash(rows: &[Row]) -> Cash {
+    rows.iter().filter(|r| r.nodes.is_some()).map(|r| r.cash).fold(Cash::default(), Cash::and)
+}
+
+fn of_cluster(cluster: &Cluster, scope: &Scope, now: Time, window: Span) -> Vec<Row> {
+    let from = now - window;
+    // Causes and pairs may lie a little before the window.
+    let signals: Vec<&Signal> = since(cluster, scope, from - FOLLOWS).collect();
+    let story = Story { cluster, signals: &signals };
+    let mut rows = story.node_rows();
+    story.swap(&mut rows);
+    let flaps = flaps(cluster, scope, now);
+    rows.extend(story.replica_rows(&flaps));
+    rows.extend(story.event_rows());
+    rows.retain(|row| row.at >= from);
+    rows
+}
+
+struct Story<'a> {
+    cluster: &'a Cluster,
+    signals: &'a [&'a Signal],
+}
+
+fn change(signal: &Signal) -> Option<(NodeChange, &Text)> {
+    match &signal.happening {
+        Happening::Node { change, pool, .. } => Some((*change, pool)),
+        _ => None,
+    }
+}
+
+fn told(signal: &Signal) -> Option<&str> {
+    match &signal.happening {
+        Happening::Event(reason) => Some(reason.as_str()),
+        _ => None,
+    }
+}
+
+fn within(at: Time, from: Time, to: Time) -> bool {
+    from <= at && at <= to
+}
+
+impl<'a> Story<'a> {
+    fn row(&self, signal: &Signal) -> Row {
+        let mut cash = Cash::default();
+        cash.add(signal.cost);
+        Row {
+            at: signal.at,
+            cluster: signal.cluster,
+            place: self.cluster.info.name.clone(),
+            direction: signal.direction,
+            tone: signal.tone,
+            what: signal.what.clone(),
+            from: signal.from,
+            to: signal.to,
+            cause: signal.cause.clone(),
+            cash,
+            lead: signal.lead,
+            objects: signal.object.iter().cloned().collect(),
+            count: 1,
+            nodes: None,
+            last: signal.at,
+        }
+    }
+
+    fn node_rows(&self) -> Vec<Row> {
+        let mut groups: BTreeMap<(u8, &Text), Vec<Vec<&Signal>>> = BTreeMap::new();
+        for signal in self.signals {
+            let Some((change, pool)) = change(signal) else { continue };
+            // Getting ready after birth is the end of a row, not one of its own.
+            if change == NodeChange::Ready && signal.lead.is_some() {
+                continue;
+            }
+            let groups = groups.entry((change as u8, pool)).or_default();
+            match groups.last_mut() {
+                Some(group) if group.last().is_some_and(|s| s.at.age(signal.at) <= TOGETHER) => {
+                    group.push(signal)
+                }
+                _ => groups.push(vec![signal]),
+            }
+        }
+        groups.values().flatten().filter_map(|group| self.node_row(group)).collect()
+    }
+
+    fn node_row(&self, group: &[&Signal]) -> Option<Row> {
+        let (first, last) = (group.first()?, group.last()?);
+        let (change, _) = change(first)?;
+        let mut cash = Cash::default();
+        group.iter().for_each(|s| cash.add(s.cost));
+        let mut row = Row {
+            to: last.to,
+            cash,
+            objects: group.iter().filter_map(|s| s.object.clone()).collect(),
+            count: group.len(),
+            last: last.at,
+            lead: None,
+            ..self.row(first)
+        };
+        match change {
+            NodeChange::Added => {
+                row.nodes = Some("added");
+                (row.cause, row.lead) = self.why_added(&row, group);
+            }
+            NodeChange::Removed => {
+                row.nodes = Some("removed");
+                row.cause = self.why_removed(&row).unwrap_or_else(|| machines(group).into());
+            }
+            NodeChange::NotReady => {
+                row.nodes = Some("lost");
+                row.what = format!("{} Ready", row.what).into();
+                row.cash.kind = Kind::Lost;
+                row.cause = lost(group).into();
+            }
+            NodeChange::Ready => {
+                row.nodes = Some("back");
+                row.what = format!("{} Ready", row.what).into();
+                row.cash = Cash::NONE;
+                row.cause = "Ready again".into();
+            }
+        }
+        Some(row)
+    }
+
+    /// Who asked for nodes, and how long it took from the wish until they were ready.
+    fn why_added(&self, row: &Row, group: &[&Signal]) -> (Text, Option<Span>) {
+        let wish = row.at - WISH;
+        let asked = self.signals.iter().filter(|s| within(s.at, wish, row.last));
+        let pods = asked.clone().filter(|s| {
+            matches!(told(s), Some("FailedScheduling" | "TriggeredScaleUp" | "Nominated"))
+                && s.object.is_some()
+        });
+        let waiting: BTreeSet<&str> =
+            pods.clone().filter_map(|s| s.object.as_ref()).map(|o| workload_name(&o.name)).collect();
+        let pending = pods.map(|s| s.at).min();
+        let scaler = asked
+            .filter(|s| s.happening == Happening::Replicas && s.direction == Direction::More)
+            .next_back();
+        let began = match (pending, scaler) {
+            (Some(pending), Some(scaler)) => pending.min(scaler.at),
+            (pending, scaler) => pending.or(scaler.map(|s| s.at)).unwrap_or(row.at),
+        };
+        let ready: Vec<Time> = row.objects.iter().filter_map(|object| self.ready_at(object, group)).collect();
+        let lead =
+            (ready.len() == row.objects.len()).then(|| ready.iter().max().map(|at| began.age(*at))).flatten();
+        let cause = if !waiting.is_empty() {
+            let names: Vec<&str> = waiting.iter().copied().take(3).collect();
+            let more = if waiting.len() > 3 { format!(" +{}", waiting.len() - 3) } else { String::new() };
+            let for_long = pending.map(|at| at.age(row.last)).filter(|s| s.seconds() > 0);
+            format!(
+                "{}{more} pending{}",
+                names.join(", "),
+                for_long.map_or(String::new(), |s| format!(" {s}"))
+            )
+        } else if let Some(scaler) = scaler {
+            match (scaler.from, scaler.to) {
+                (Some(from), Some(to)) => format!("{} {from}→{to}", scaler.what),
+                _ => scaler.what.to_string(),
+            }
+        } else {
+            machines(group)
+        };
+        (cause.into(), lead)
+    }
+
+    /// When a new node got ready: it told so later, or was when it was first seen.
+    fn ready_at(&self, object: &ObjectKey, group: &[&Signal]) -> Option<Time> {
+        let same = |s: &&&Signal| s.object.as_ref() == Some(object);
+        let born = group.iter().find(same)?;
+        if let Some(lead) = born.lead {
+            return Some(born.at + lead);
+        }
+        let ready = |s: &&&Signal| change(s).is_some_and(|(c, _)| c == NodeChange::Ready) && s.at >= born.at;
+        self.signals.iter().filter(same).find(ready).map(|s| s.at)
+    }
+
+    fn why_removed(&self, row: &Row) -> Option<Text> {
+        let of = |s: &&&Signal| {
+            let about = s.object.as_ref().is_some_and(|o| row.objects.iter().any(|r| r.name == o.name));
+            about || row.objects.iter().any(|r| s.cause.contains(r.name.as_str()))
+        };
+        let down = |s: &&&Signal| matches!(told(s), Some(r) if r.starts_with("ScaleDown") || r == "DisruptionTerminating" || r == "DeletingNode");
+        let lately = |s: &&&Signal| within(s.at, row.at - FOLLOWS, row.last);
+        let event = self.signals.iter().filter(down).filter(lately).rfind(of)?;
+        let reason = told(event)?;
+        Some(if reason == "DisruptionTerminating" {
+            event.cause.clone()
+        } else {
+            format!("{reason}: {}", event.cause).into()
+        })
+    }
+
+    /// A spot node that the cloud took and the node that came for it are one row.
+    fn swap(&self, rows: &mut Vec<Row>) {
+        let Some(lost) = rows.iter().position(|r| self.was_taken(r)) else { return };
+        let taken = rows[lost].clone();
+        let pool = |row: &Row| (row.what.clone(), row.cluster);
+        let near = |r: &Row| within(r.at, taken.at - TOGETHER - TOGETHER, taken.last + FOLLOWS);
+        let came = rows.iter().position(|r| {
+            r.nodes == Some("added") && pool(r) == pool(&taken) && r.count == taken.count && near(r)
+        });
+        let spot = self.machine_of(&taken.objects);
+        let row = &mut rows[lost];
+        row.nodes = Some("swapped");
+        row.direction = Direction::Swapped;
+        row.what = format!("{} {}", if taken.count == 1 { "node" } else { "nodes" }, spot.0).into();
+        if let Some(came) = came {
+            let new = rows[came].clone();
+            let row = &mut rows[lost];
+            row.cash = row.cash.and(new.cash);
+            row.tone = Tone::Ok;
+            let count = u32::try_from(taken.count).ok();
+            (row.from, row.to) = (count, count);
+            let now_spot = self.machine_of(&new.objects).1;
+            let kind = if now_spot { "spot again" } else { "now on demand" };
+            row.cause = format!("spot interrupted, {kind}").into();
+            let gap: Vec<Time> = new.objects.iter().filter_map(|o| self.ready_at(o, self.signals)).collect();
+            row.lead = gap.iter().max().map(|ready| taken.at.age(*ready)).filter(|gap| gap.millis() > 0);
+            row.objects.extend(new.objects);
+            row.last = row.last.max(new.last);
+            rows.remove(came);
+        } else {
+            row.tone = Tone::Warn;
+            row.cause = "spot interrupted, nothing came for it".into();
+        }
+        self.swap(rows);
+    }
+
+    fn was_taken(&self, row: &Row) -> bool {
+        row.nodes == Some("removed")
+            && self.signals.iter().any(|s| {
+                told(s).is_some_and(interrupts)
+                    && within(s.at, row.at - FOLLOWS, row.last)
+                    && s.object.as_ref().is_some_and(|o| row.objects.iter().any(|r| r.name == o.name))
+            })
+    }
+
+    /// The instance type of these nodes, and whether they are spot.
+    fn machine_of(&self, objects: &[ObjectKey]) -> (Text, bool) {
+        let of = |s: &&&Signal| s.object.as_ref().is_some_and(|o| objects.contains(o));
+        self.signals
+            .iter()
+            .filter(of)
+            .find_map(|s| match &s.happening {
+                Happening::Node { machine, spot, .. } => Some((machine.clone(), *spot)),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
+
+    fn replica_rows(&self, flaps: &[Flap]) -> Vec<Row> {
+        let own = self.signals.iter().filter(|s| s.happening == Happening::Replicas);
+        own.map(|signal| self.replica_row(signal, flaps)).collect()
+    }
+
+    fn replica_row(&self, signal: &Signal, flaps: &[Flap]) -> Row {
+        let mut row = self.row(signal);
+        let moved = |s: &&&Signal| {
+            let fits = match change(s) {
+                Some((NodeChange::Added, _)) => signal.direction == Direction::More,
+                Some((NodeChange::Removed, _)) => signal.direction == Direction::Less,
+                _ => false,
+            };
+            fits && within(s.at, signal.at, signal.at + FOLLOWS)
+        };
+        row.cash.kind = match signal.direction {
+            Direction::Held => Kind::None,
+            _ if self.signals.iter().any(|s| moved(&s)) => Kind::Share,
+            _ => Kind::Absorbed,
+        };
+        row.lead = self.serving_after(signal);
+        if let Some(flap) =
+            flaps.iter().find(|f| Some(&f.object) == signal.object.as_ref() && signal.at >= f.since)
+        {
+            row.tone = row.tone.max(Tone::Warn);
+            let cause = if row.cause.is_empty() { String::new() } else { format!("{}; ", row.cause) };
+            row.cause = format!("{cause}flaps, {} in 30 min", flap.times).into();
+        }
+        row
+    }
+
+    /// How long until all of what was asked for served.
+    fn serving_after(&self, signal: &Signal) -> Option<Span> {
+        let later = self.signals.iter().filter(|s| s.at >= signal.at && s.namespace == signal.namespace);
+        let serves = |s: &&&Signal| told(s) == Some(SERVING) && is_of(&signal.what, &s.what);
+        let first = later.clone().find(serves)?;
+        // What was scaled again meanwhile has another end.
+        let again = later.filter(|s| s.happening == Happening::Replicas && s.what == signal.what);
+        let again = again.filter(|s| s.at > signal.at && s.direction != Direction::Held).map(|s| s.at).min();
+        let own = signal.direction == Direction::More && again.is_none_or(|again| again > first.at);
+        own.then(|| signal.at.age(first.at))
+    }
+
+    fn event_rows(&self) -> Vec<Row> {
+        let events = self.signals.iter().filter(|s| {
+            told(s).is_some_and(|reason| match shown(reason) {
+                Shown::Row => true,
+                Shown::Unless => !self.observed(s),
+                Shown::Story => false,
+            })
+        });
+        events.map(|s| self.event_row(s)).collect()
+    }
+
+    fn event_row(&self, signal: &Signal) -> Row {
+        let mut row = Row { cash: Cash::NONE, ..self.row(signal) };
+        // A rescale says its new size only; the one before says from where.
+        if row.from.is_none() && row.to.is_some() {
+            let before = self.signals.iter().filter(|s| s.at < signal.at && s.what == signal.what);
+            row.from = before.filter_map(|s| s.to).next_back();
+            if let (Some(from), Some(to)) = (row.from, row.to) {
+                row.direction = if to < from { Direction::Less } else { Direction::More };
+            }
+        }
+        row
+    }
+
+    /// Whether what an event tells of was observed itself.
+    fn observed(&self, event: &Signal) -> bool {
+        self.signals.iter().any(|s| {
+            let near = within(s.at, event.at - TOGETHER, event.at + FOLLOWS);
+            match (&s.happening, event.direction) {
+                (Happening::Replicas, _) => near && s.what == event.what && s.to == event.to,
+                (Happening::Node { change: NodeChange::Added, .. }, Direction::More) => near,
+                (
+                    Happening::Node { change: NodeChange::Removed, .. },
+                    Direction::Less | Direction::Swapped,
+                ) => near,
+                _ => false,
+            }
+        })
+    }
+}
+
+/// `NotReady, zone europe-west1-b`.
+fn lost(group: &[&Signal]) -> String {
+    let zones: BTreeSet<&str> = group
+        .iter()
+        .filter_map(|s| match &s.happening {
+            Happening::Node { zone, .. } if !zone.is_empty() => Some(zone.as_str()),
+            _ => None,
+        })
+        .collect();
+    match zones.len() {
+        0 => "NotReady".to_owned(),
+        1 => format!("NotReady, zone {}", zones.first().copied().unwrap_or_default()),
+        n => format!("NotReady, {n} zones"),
+    }
+}
+
+/// `2 × m6i.2xlarge, 1 × c6i.large spot`.
+fn machines(group: &[&Signal]) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for signal in group {
+        if let Happening::Node { machine, spot, .. } = &signal.happening {
+            let name = if machine.is_empty() { "node" } else { machine.as_str() };
+            *counts.entry(format!("{name}{}", if *spot { " spot" } else { "" })).or_default() += 1;
+        }
+    }
+    let part = |(name, n): (String, usize)| if n == 1 { name } else { format!("{n} × {name}") };
+    counts.into_iter().map(part).collect::<Vec<_>>().join(", ")
+}
+
+/// The workload's name in a pod's: without the hash and the suffix, or without the ordinal.
+pub(super) fn workload_name(pod: &str) -> &str {
+    let Some((rest, last)) = pod.rsplit_once('-') else { return pod };
+    if !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()) {
+        return rest;
+    }
+    rest.rsplit_once('-').map_or(rest, |(name, _)| name)
+}
+
+/// Minutes with very many rows fold by object: `imgproc KEDA ×212`.
+fn crowded(rows: Vec<Row>) -> Vec<Row> {
+    let minute = |row: &Row| row.at.millis().div_euclid(60_000);
+    let mut out: Vec<Row> = Vec::with_capacity(rows.len());
+    for group in rows.chunk_by(|a, b| minute(a) == minute(b)) {
+        if group.len() <= CROWD {
+            out.extend_from_slice(group);
+            continue;
+        }
+        let mut order: Vec<Row> = Vec::new();
+        let mut places: BTreeMap<(ClusterId, Text), usize> = BTreeMap::new();
+        for row in group {
+            match places.get(&(row.cluster, row.what.clone())) {
+                Some(place) => {
+                    let folded = &mut order[*place];
+                    folded.count += row.count;
+                    folded.from = row.from.or(folded.from);
+                    folded.cash = folded.cash.and(row.cash);
+                    folded.tone = folded.tone.max(row.tone);
+                    folded.objects.extend(
+                        row.objects
+                            .iter()
+                            .filter(|o| !folded.objects.contains(o))
+                            .cloned()
+                            .collect::<Vec<_>>(),
+                    );
+                }
+                None => {
+                    places.insert((row.cluster, row.what.clone()), order.len());
+                    order.push(row.clone());
+                }
+            }
+        }
+        for row in &mut order {
+            if row.count > 1 && row.nodes.is_none() {
+                row.what = format!("{} ×{}", row.what, row.count).into();
+            }
+        }
+        out.extend(order);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::workload_name;
+
+    #[test]
+    fn workloads_are_read_from_pod_names() {
+        assert_eq!(workload_name("checkout-7d9f-x2kqp"), "checkout");
+        assert_eq!(workload_name("orders-api-6c9f-9k2vt"), "orders-api");
+        assert_eq!(workload_name("orders-db-2"), "orders-db");
+        assert_eq!(workload_name("lonely"), "lonely");
+    }
+}
