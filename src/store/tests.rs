@@ -434,3 +434,49 @@ fn a_listed_pod_is_small_and_shares_what_repeats() {
     let missing = ClusterId(9);
     assert_eq!(load::list_pods(&mut store, missing, 10, at(1)), 0);
 }
+
+/// With the real rules and observers: what a watch replays after a cut is told once, and events of
+/// before the start stand with their own time.
+#[test]
+fn replayed_events_are_told_once_and_with_their_own_time() {
+    let price = price();
+    let derive = Derive {
+        rules: crate::views::health::rules(),
+        observers: crate::views::scaling::observers(&price),
+        price,
+    };
+    let mut store = Store::new([Arc::default()], at(0), derive);
+    let rescale = |n: u32, version: u64, count: u32, second: i64, size: u32| {
+        Record::Event(Event {
+            meta: meta(n, version),
+            reason: "SuccessfulRescale".into(),
+            component: "horizontal-pod-autoscaler".into(),
+            message: format!("New size: {size}; reason: cpu above target").into(),
+            regarding: crate::model::Regarding {
+                kind: "HorizontalPodAutoscaler".into(),
+                namespace: "shop".into(),
+                name: "checkout".into(),
+                uid: uid(900),
+            },
+            last: Some(at(second)),
+            count,
+            ..Event::default()
+        })
+    };
+    let told = |store: &mut Store| {
+        let snapshot = store.snapshot(at(1));
+        snapshot.fleet.clusters[0].signals.iter().map(|s| (s.at, s.to)).collect::<Vec<_>>()
+    };
+    list(&mut store, Kind::Event, vec![rescale(1, 10, 1, -600, 8), rescale(2, 11, 1, -300, 12)], 20);
+    let first = [(at(-600), Some(8)), (at(-300), Some(12))];
+    assert_eq!(told(&mut store), first);
+    send(&mut store, Change::Upsert(Box::new(rescale(2, 11, 1, -300, 12))));
+    list(&mut store, Kind::Event, vec![rescale(2, 11, 1, -300, 12)], 30);
+    // It expired in one list and a later replay brings it back.
+    list(&mut store, Kind::Event, vec![rescale(1, 10, 1, -600, 8), rescale(2, 11, 1, -300, 12)], 40);
+    assert_eq!(told(&mut store), first);
+    // The same event counted higher happened again.
+    send(&mut store, Change::Upsert(Box::new(rescale(2, 50, 2, 100, 12))));
+    assert_eq!(told(&mut store).last(), Some(&(at(100), Some(12))));
+    assert_eq!(told(&mut store).len(), 3);
+}

@@ -1,6 +1,6 @@
 //! Pane 2: what is broken, since when, and what is common to it?
 //!
-//! The store keeps a [`Symptom`](crate::model::Symptom) for each object that is wrong, by the
+//! The store keeps a [`Symptom`] for each object that is wrong, by the
 //! [`rules`]. Here they fold into [`Finding`]s by cause, over all clusters.
 
 mod evidence;

@@ -138,8 +138,14 @@ fn serves(
         return None;
     }
     let recent = cluster.signals.iter().rev().take_while(|s| s.at.age(at) < SERVES_WITHIN);
-    let own = recent.filter(|s| s.namespace == new.meta.namespace && is_of(&s.what, &new.meta.name));
-    let last = own.into_iter().next()?;
+    let steps = |s: &&std::sync::Arc<Signal>| match &s.happening {
+        Happening::Replicas => true,
+        Happening::Event(reason) => *reason == SERVING,
+        Happening::Node { .. } => false,
+    };
+    let own =
+        |s: &&std::sync::Arc<Signal>| s.namespace == new.meta.namespace && is_of(&s.what, &new.meta.name);
+    let last = recent.filter(steps).find(own)?;
     if last.happening != Happening::Replicas || last.direction != Direction::More {
         return None;
     }

@@ -197,7 +197,7 @@ impl<'a> Story<'a> {
     /// Who asked for nodes, and how long it took from the wish until they were ready.
     fn why_added(&self, row: &Row, group: &[&Signal]) -> (Text, Option<Span>) {
         let wish = row.at - WISH;
-        let asked = self.signals.iter().filter(|s| within(s.at, wish, row.last));
+        let mut asked = self.signals.iter().filter(|s| within(s.at, wish, row.last));
         let pods = asked.clone().filter(|s| {
             matches!(told(s), Some("FailedScheduling" | "TriggeredScaleUp" | "Nominated"))
                 && s.object.is_some()
@@ -205,9 +205,7 @@ impl<'a> Story<'a> {
         let waiting: BTreeSet<&str> =
             pods.clone().filter_map(|s| s.object.as_ref()).map(|o| workload_name(&o.name)).collect();
         let pending = pods.map(|s| s.at).min();
-        let scaler = asked
-            .filter(|s| s.happening == Happening::Replicas && s.direction == Direction::More)
-            .next_back();
+        let scaler = asked.rfind(|s| s.happening == Happening::Replicas && s.direction == Direction::More);
         let began = match (pending, scaler) {
             (Some(pending), Some(scaler)) => pending.min(scaler.at),
             (pending, scaler) => pending.or(scaler.map(|s| s.at)).unwrap_or(row.at),

@@ -35,7 +35,10 @@ pub fn story(snapshot: &Snapshot, row: &RowId, now: Time) -> Evidence {
     let from = row.at - if row.nodes.is_some() { BEFORE } else { super::WINDOW };
     let to = row.last + AFTER;
     let told = cluster.signals.iter().map(|s| &**s).filter(|s| from <= s.at && s.at <= to);
-    let about: Vec<&Signal> = told.filter(|s| belongs(s, &row, &subject)).collect();
+    let mut about: Vec<&Signal> = told.filter(|s| belongs(s, &row, &subject)).collect();
+    let observed: Vec<&Signal> =
+        about.iter().filter(|s| s.happening == Happening::Replicas).copied().collect();
+    about.retain(|s| !repeats(s, &observed));
     let mut lines = legs(&steps(&about));
     lines.extend(scaler.and_then(|s| offer(cluster, s)));
     Evidence { title: title.into(), lines }
@@ -74,6 +77,16 @@ fn belongs(signal: &Signal, row: &Row, subject: &str) -> bool {
             None => near,
         },
     }
+}
+
+/// Whether an event only repeats a change of replicas that was observed.
+fn repeats(signal: &Signal, observed: &[&Signal]) -> bool {
+    let Happening::Event(reason) = &signal.happening else { return false };
+    matches!(reason.as_str(), "SuccessfulRescale" | "ScalingReplicaSet")
+        && observed.iter().any(|o| {
+            let apart = o.at.age(signal.at).millis().abs();
+            o.to == signal.to && o.namespace == signal.namespace && apart <= 2 * STEP.millis()
+        })
 }
 
 /// A step of a story: when, who, what.
