@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Command, Key, Mode};
+use super::{Code, Command, Key, Mode};
 use crate::model::Text;
 
 /// What keys mean, by mode.
@@ -72,7 +72,15 @@ impl Keymap {
     pub fn keys_of(&self, command: Command, mode: Mode) -> Vec<String> {
         let mut found = self.bindings(mode);
         found.retain(|(_, bound)| *bound == command);
-        found.sort_by_key(|(keys, _)| (keys.len(), keys.first().is_none_or(|k| k.typed().is_none())));
+        found.sort_by_key(|(keys, _)| {
+            // `esc` and `enter` are what people look for; then a character, then the rest.
+            let rank = |key: &Key| match key.code {
+                Code::Esc | Code::Enter => 0,
+                _ if key.typed().is_some() => 1,
+                _ => 2,
+            };
+            (keys.len(), keys.first().map_or(3, rank))
+        });
         found.iter().map(|(keys, _)| written(keys)).collect()
     }
 

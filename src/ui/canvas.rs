@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::text::{middle_cut, sanitised};
@@ -73,9 +74,11 @@ impl<'a> Canvas<'a> {
         })
     }
 
-    /// Writes a name into exactly `width` cells, cut in the middle, on the left or on the right.
+    /// Writes a text into exactly `width` cells, on the left or on the right. Names are cut in the
+    /// middle, where they differ least; sentences at their end.
     pub(super) fn cell(&mut self, x: u16, y: u16, text: &str, width: u16, right: bool, style: Style) {
-        let cut = middle_cut(text, width.into());
+        let cut =
+            if text.contains(' ') { end_cut(text, width.into()) } else { middle_cut(text, width.into()) };
         let used = u16::try_from(cut.width()).unwrap_or(width).min(width);
         let start = if right { x + (width - used) } else { x };
         self.put_within(start, y, &cut, width, style);
@@ -125,6 +128,20 @@ impl<'a> Canvas<'a> {
             }
         }
     }
+}
+
+/// A sentence cut at its end to at most `width` cells.
+fn end_cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut used = 0;
+    let kept = text.graphemes(true).take_while(|g| {
+        used += g.width();
+        used < width
+    });
+    let kept: String = kept.collect();
+    if width == 0 { kept } else { format!("{}…", kept.trim_end()) }
 }
 
 /// A count as `u16`, as far as the screen could ever show.

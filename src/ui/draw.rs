@@ -148,7 +148,7 @@ impl Ui {
         let Some(computed) = table.computed.clone() else { return };
         let (width, height) = (canvas.width(), canvas.height());
         let mut y = charts(canvas, &computed.sheet.charts);
-        let footer = !computed.sheet.footer.is_empty();
+        let footer = !computed.sheet.footer.is_empty() && height >= 12;
         let glyphs = narrow && height >= 16 && self.summary.clusters.len() > 1;
         let lower = lower_height(height.saturating_sub(y), &evidence, table.slots.len());
         let below = lower + u16::from(footer) + if glyphs { 2 } else { 0 };
@@ -170,7 +170,7 @@ impl Ui {
         y += room.min(cells(table.slots.len()) + 2).max(2);
         if footer {
             canvas.pieces(1, y.min(height - 1), &[(&computed.sheet.footer, Role::TextDim)]);
-            y += 1;
+            y += 1 + u16::from(height > 20);
         }
         if glyphs {
             glyph_line(canvas, y, &self.summary);

@@ -256,6 +256,7 @@ impl Ui {
             self.drawer = !self.drawer;
             self.focus = if self.drawer { Focus::Tree } else { Focus::Table };
         }
+        self.tree.focus();
     }
 
     fn step_focus(&mut self, forward: bool) {
@@ -266,6 +267,7 @@ impl Ui {
         let at = parts.iter().position(|part| *part == self.focus).unwrap_or(0);
         let step = if forward { 1 } else { parts.len() - 1 };
         self.focus = parts[(at + step) % parts.len()];
+        self.tree.focus();
     }
 
     fn run_on_tree(&mut self, command: Command) {

@@ -75,6 +75,13 @@ impl TreePart {
         }
     }
 
+    /// Puts the cursor somewhere when the tree gets the keys.
+    pub(super) fn focus(&mut self) {
+        if self.state.selected().is_empty() {
+            self.state.select(vec![Node::Everything]);
+        }
+    }
+
     /// Moves as a command says; says whether it is such a command.
     pub(super) fn motion(&mut self, command: Command, page: usize) -> bool {
         let by = |n: i64| move |at: Option<usize>| at.map_or(0, |at| at.saturating_add_signed(n as isize));

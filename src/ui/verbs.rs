@@ -146,7 +146,7 @@ impl Ui {
             .iter()
             .map(|operation| {
                 let why_not = self.why_not(operation, now);
-                let label = format!("{}  {:<10} {}", operation.key, operation.id, operation.doc);
+                let label = format!("{}  {:<10} {}", operation.key, operation.id, operation.title);
                 Item { label: label.into(), why_not, pick: Pick::Operation(operation.id) }
             })
             .collect();

@@ -2,13 +2,15 @@
 
 use crate::model::Column;
 
-/// The least that a column which takes the rest needs to say anything.
+/// The least that a column which takes the rest needs to say anything. Beyond that it wants half
+/// of the room: what it says is why the table is read.
 const LEAST: u16 = 12;
 
 /// The columns that are shown, left to right, with their widths. The least worth drops first;
 /// the first column and the one with the most worth stay.
 pub(in crate::ui) fn fit(columns: &[Column], room: u16, shift: usize) -> Vec<(usize, u16)> {
-    let width = |c: &Column| if c.width == 0 { LEAST } else { c.width };
+    let least = LEAST.max(room / 2);
+    let width = |c: &Column| if c.width == 0 { least } else { c.width };
     let mut shown: Vec<usize> =
         (0..columns.len()).filter(|index| *index == 0 || *index > shift.min(columns.len() - 1)).collect();
     let needed = |shown: &[usize]| -> u32 {
@@ -49,7 +51,8 @@ mod tests {
         ];
         let widths = |room, shift| fit(&columns, room, shift);
         assert_eq!(widths(100, 0), vec![(0, 5), (1, 55), (2, 11), (3, 13), (4, 12)]);
-        assert_eq!(widths(50, 0), vec![(0, 5), (1, 18), (2, 11), (3, 13)]);
+        assert_eq!(widths(77, 0), vec![(0, 5), (1, 45), (2, 11), (3, 13)]);
+        assert_eq!(widths(50, 0), vec![(0, 5), (1, 32), (2, 11)]);
         assert_eq!(widths(20, 0), vec![(0, 5), (1, 14)]);
         assert_eq!(widths(6, 0), vec![(1, 6)]);
         assert_eq!(widths(100, 2), vec![(0, 5), (3, 13), (4, 12)]);

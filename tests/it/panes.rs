@@ -1,0 +1,154 @@
+//! Pictures of the screen at every size, and what must hold of each.
+
+use std::sync::Arc;
+
+use quarterdeck::model::*;
+use quarterdeck::theme::{Depth, THEMES};
+use quarterdeck::ui::Inbound;
+
+use crate::screen::{NOW, Screen, cluster, fleet, insert};
+
+#[test]
+fn the_screen_at_four_sizes() {
+    for (width, height) in [(60, 15), (80, 24), (120, 36), (200, 60)] {
+        let picture = Screen::new(width, height).picture();
+        insta::assert_snapshot!(format!("frame_{width}x{height}"), picture);
+    }
+}
+
+#[test]
+fn the_screen_before_any_cluster_answers() {
+    let mut screen = Screen::bare(80, 24, "mono", Depth::None, false);
+    let mut empty = fleet();
+    empty.clusters =
+        empty.clusters.iter().map(|c| Arc::new(Cluster::new(c.id, c.info.clone(), NOW))).collect();
+    screen.fleet(empty);
+    insta::assert_snapshot!("connecting", screen.picture());
+}
+
+#[test]
+fn the_screen_without_clusters_says_where_it_looked() {
+    let mut screen = Screen::bare(80, 24, "mono", Depth::None, false);
+    screen.fleet(Fleet::default());
+    let picture = screen.picture();
+    assert!(picture.contains("No clusters yet."), "{picture}");
+    assert!(picture.contains("quarterdeck demo"), "{picture}");
+}
+
+#[test]
+fn overlays_have_pictures() {
+    let mut screen = Screen::new(120, 36);
+    screen.keys("0");
+    screen.keys(":");
+    screen.text("nodes");
+    insta::assert_snapshot!("command_line", screen.picture());
+    screen.keys("enter j");
+    screen.keys("D");
+    insta::assert_snapshot!("plan_drain", screen.picture());
+    screen.keys("esc ?");
+    assert!(screen.picture().contains("HELP"));
+    screen.keys("esc d");
+    insta::assert_snapshot!("detail_describe", screen.picture());
+    screen.keys("esc a");
+    insta::assert_snapshot!("actions", screen.picture());
+}
+
+#[test]
+fn no_size_breaks_any_screen() {
+    let ways: [&[&str]; 8] =
+        [&[], &["0", "D"], &[":"], &["?"], &["0", "enter"], &["a"], &["f", "j", "j"], &["/"]];
+    for keys in ways {
+        let mut screen = Screen::new(120, 36);
+        for key in keys {
+            screen.keys(key);
+        }
+        for width in (1..=24).chain([59, 60, 61, 79, 80, 99, 100, 101, 139, 140, 200]) {
+            for height in (1..=17).chain([23, 24, 36, 60]) {
+                screen.resize(width, height);
+                screen.draw();
+            }
+        }
+    }
+}
+
+#[test]
+fn ascii_themes_draw_nothing_else() {
+    for keys in ["0", "a", "?", "f"] {
+        let mut screen = Screen::bare(120, 36, "mono", Depth::None, true);
+        screen.fleet(fleet());
+        screen.keys(keys);
+        let picture = screen.picture();
+        assert!(picture.is_ascii(), "{picture}");
+        assert!(picture.contains("READ-ONLY"));
+    }
+}
+
+#[test]
+fn without_colour_nothing_is_coloured_and_the_state_is_still_there() {
+    for (theme, _) in THEMES {
+        let mut screen = Screen::bare(120, 36, theme, Depth::None, false);
+        screen.fleet(fleet());
+        let buffer = screen.buffer();
+        for cell in &buffer.content {
+            assert_eq!(
+                (cell.fg, cell.bg),
+                (ratatui::style::Color::Reset, ratatui::style::Color::Reset),
+                "{theme}"
+            );
+        }
+        let picture = screen.picture();
+        for glyph in ["✖", "▲", "◌", "⊘"] {
+            assert!(picture.contains(glyph), "{theme} {glyph}");
+        }
+    }
+}
+
+/// What clusters may try: escapes, overwriting, reordering, hiding, width, length.
+const HOSTILE: [&str; 8] = [
+    "\u{1b}[2J\u{1b}]52;c;aGk=\u{7}",
+    "\u{9b}31mred\u{9d}0;title\u{9c}",
+    "a\u{202e}b\u{2066}c\u{2069}",
+    "tag\u{e0041}\u{e0042}",
+    "zero\u{200b}\u{feff}width\u{200d}",
+    "line\nbreak\r\ttab\u{8}\u{7f}",
+    "宽宽宽宽宽宽宽宽宽宽宽宽",
+    "e\u{301}\u{301}\u{301}\u{301}\u{301}",
+];
+
+#[test]
+fn hostile_text_is_drawn_harmless_everywhere() {
+    for hostile in HOSTILE {
+        let mut screen = Screen::bare(120, 36, "default", Depth::True, false);
+        let mut one = cluster(0, hostile, &[hostile, "x"], Tier::Prod);
+        let mut node = Node::default();
+        node.meta.name = Text::clean(&hostile.repeat(40));
+        node.meta.namespace = Text::clean(hostile);
+        node.meta.uid = Uid::parse("hostile");
+        insert(&mut one, Record::Node(node));
+        one.link.state = LinkState::Broken;
+        one.link.fault = Some(Fault::new(Cause::Server, hostile, hostile));
+        let fleet = Fleet { clusters: vec![Arc::new(one), Arc::new(cluster(1, "b", &["x"], Tier::Dev))] };
+        screen.fleet(fleet);
+        screen.ui.inbound(Inbound::Notice(Text::clean(hostile)), NOW);
+        for keys in ["0", ":", "esc", "enter", "b", "esc", "a", "esc", "f", "?", "esc"] {
+            screen.keys(keys);
+            harmless(&mut screen);
+        }
+        screen.keys("/");
+        let typed: String = hostile.chars().filter(|c| !c.is_control()).collect();
+        screen.text(&typed);
+        harmless(&mut screen);
+        screen.ui.paste(hostile, NOW);
+        harmless(&mut screen);
+    }
+}
+
+fn harmless(screen: &mut Screen) {
+    for cell in &screen.buffer().content {
+        for c in cell.symbol().chars() {
+            assert!(!c.is_control(), "{c:?}");
+            let deceptive = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}');
+            assert!(!deceptive, "{c:?}");
+        }
+    }
+}
