@@ -1,2 +1,135 @@
 //! The runner: carries plans out against clusters and tells what becomes of them.
+//!
+//! Rank 4. A plan comes with a permit; before anything is sent, the permit is checked against the
+//! plan's hash, and what is about to be sent is in the journal and on the disk. No record, no
+//! write: [`context::Context::send`] takes the proof that a record exists. Every retry is here and
+//! is told; nothing below retries.
+
+mod api;
+mod check;
+mod context;
+mod evict;
+#[cfg(test)]
+mod fake;
+mod gate;
 pub mod journal;
+pub mod report;
+mod run;
+mod scribe;
+mod sessions;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::model::{Text, Time, Tone};
+use crate::operations::{Control, Line, OpEvent, OpId, Permit, Plan};
+use crate::views::Snapshot;
+
+pub use api::{Api, ApiAnswer, ApiRequest};
+pub use journal::Journal;
+pub use scribe::{Who, system_clock};
+pub use sessions::{SessionMap, Sessions};
+
+use context::Context;
+use gate::{Gate, Wish};
+use scribe::{Entry, Head, Scribe};
+
+/// Where the time comes from.
+pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
+
+/// Carries out plans, each in a task of its own.
+///
+/// Dropping it stops every run before its next request: nothing goes on unwatched.
+pub struct Runner<A> {
+    api: Arc<A>,
+    scribe: Scribe,
+    clock: Clock,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    events: mpsc::Sender<OpEvent>,
+    runs: BTreeMap<OpId, watch::Sender<Wish>>,
+    last: u32,
+}
+
+impl<A: Api> Runner<A> {
+    /// A runner that writes to this journal. It must be called inside a tokio runtime.
+    #[must_use]
+    pub fn start(
+        api: A,
+        journal: Journal,
+        who: Who,
+        clock: Clock,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        events: mpsc::Sender<OpEvent>,
+    ) -> Runner<A> {
+        let scribe = Scribe::start(journal, who, Arc::clone(&clock));
+        Runner { api: Arc::new(api), scribe, clock, snapshots, events, runs: BTreeMap::new(), last: 0 }
+    }
+
+    /// Begins a run. Whether it is accepted comes as an event: `Accepted`, or `Ended` with
+    /// `Refused` and why.
+    pub fn submit(&mut self, plan: Plan, permit: Permit) -> OpId {
+        self.last += 1;
+        let op = OpId(self.last);
+        let (wishes, receiver) = watch::channel(Wish::Go);
+        self.runs.retain(|_, wishes| !wishes.is_closed());
+        self.runs.insert(op, wishes);
+        let head = Head {
+            op: Some(op),
+            operation: plan.operation,
+            plan: plan.hash(),
+            typed: Some(Text::clean(&permit.typed)),
+        };
+        let context = Context {
+            op,
+            plan,
+            permit,
+            head,
+            api: Arc::clone(&self.api),
+            scribe: self.scribe.clone(),
+            clock: Arc::clone(&self.clock),
+            events: self.events.clone(),
+            snapshots: self.snapshots.clone(),
+        };
+        tokio::spawn(run::run(Arc::new(context), Gate::new(receiver)));
+        op
+    }
+
+    /// Asks something of a run. A run that failed, was stopped or ran out of time can still be
+    /// undone ([`Control::StopAndUndo`]); for one that is over otherwise this does nothing.
+    pub fn control(&mut self, op: OpId, control: Control) {
+        if let Some(wishes) = self.runs.get(&op) {
+            wishes.send_if_modified(|wish| {
+                let next = wish.after(control);
+                std::mem::replace(wish, next) != next
+            });
+        }
+    }
+
+    /// How many runs are not over, those included that wait whether to be undone.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.runs.values().filter(|wishes| !wishes.is_closed()).count()
+    }
+
+    /// Asks the clusters whether this plan would be allowed: access reviews and dry runs, as
+    /// `allowed` lines. The result is noted in the journal under the plan's hash.
+    pub fn check(&self, plan: Plan) -> impl Future<Output = Vec<Line>> + Send + 'static {
+        let (api, scribe, snapshots) = (Arc::clone(&self.api), self.scribe.clone(), self.snapshots.clone());
+        async move {
+            let snapshot = Arc::clone(&snapshots.borrow());
+            let mut lines = check::check(&*api, &snapshot, &plan).await;
+            let head = Head { op: None, operation: plan.operation, plan: plan.hash(), typed: None };
+            let said: Vec<String> = lines.iter().map(|line| line.text.to_string()).collect();
+            let entry = Entry::new("check").with("dry_run_result", said);
+            if let Err(fault) = scribe.write(&head, &snapshot, entry).await {
+                lines.push(Line::new("allowed", Text::from(fault.to_string())).toned(Tone::Crit));
+            }
+            lines
+        }
+    }
+}

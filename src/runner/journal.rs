@@ -135,6 +135,12 @@ impl Journal {
         Ok(self.seq)
     }
 
+    /// From now on it behaves as after a full disk.
+    #[cfg(test)]
+    pub(super) fn break_it(&mut self) {
+        self.broken = true;
+    }
+
     /// Whether the last writer was killed in the middle of a line.
     #[must_use]
     pub fn found_torn(&self) -> bool {

@@ -143,7 +143,8 @@ fn budget_arithmetic() {
         let plan = drain(world);
         (lines(&plan, "will move")[0].split(' ').next().unwrap().to_owned(), lines(&plan, "will wait"))
     };
-    let cases: [(fn(&mut crate::model::Budget), bool, &str, &[&str]); 8] = [
+    type Case = (fn(&mut crate::model::Budget), bool, &'static str, &'static [&'static str]);
+    let cases: [Case; 8] = [
         (|b| (b.allowed, b.healthy, b.needed) = (5, 26, 21), true, "3", &[]),
         (
             |b| (b.allowed, b.healthy, b.needed) = (2, 26, 24),

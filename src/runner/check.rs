@@ -1,0 +1,192 @@
+//! Asking the clusters whether a plan would be allowed: access reviews, then dry runs.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use serde_json::{Value, json};
+
+use super::api::{Api, ApiRequest, FIELD_MANAGER};
+use super::steps::SLOTS;
+use crate::model::{ClusterId, Text, Tone};
+use crate::operations::{Action, EvictPod, Line, Plan};
+use crate::views::Snapshot;
+
+/// A right that a plan needs.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Right {
+    cluster: ClusterId,
+    verb: &'static str,
+    group: Text,
+    version: Text,
+    resource: Text,
+    subresource: Text,
+    namespace: Text,
+    /// Empty for every object, as for the pods of a namespace.
+    name: Text,
+}
+
+impl Right {
+    fn title(&self) -> String {
+        let resource = match self.subresource.as_str() {
+            "" => self.resource.to_string(),
+            subresource => format!("{}/{subresource}", self.resource),
+        };
+        format!("{resource} {}", self.verb)
+    }
+
+    fn attributes(&self) -> Value {
+        json!({
+            "verb": self.verb, "group": self.group, "version": self.version, "resource": self.resource,
+            "subresource": self.subresource, "namespace": self.namespace, "name": self.name,
+        })
+    }
+}
+
+/// What the clusters say of a plan, as `allowed` lines. A dry run of many evictions counts each by
+/// itself: the server does not add them up against a budget.
+pub(super) async fn check<A: Api>(api: &A, snapshot: &Arc<Snapshot>, plan: &Plan) -> Vec<Line> {
+    let mut lines = rights_lines(api, snapshot, plan).await;
+    lines.extend(dry_run_line(api, plan).await);
+    lines
+}
+
+fn rights(plan: &Plan) -> Vec<Right> {
+    let mut rights = Vec::new();
+    for step in &plan.steps {
+        for action in std::iter::once(&step.action).chain(&step.undo) {
+            match action {
+                Action::Patch(patch) => {
+                    let t = &patch.target;
+                    let (group, version) = t.api.split_once('/').unwrap_or(("", &t.api));
+                    rights.push(Right {
+                        cluster: t.cluster,
+                        verb: "patch",
+                        group: Text::clean(group),
+                        version: Text::clean(version),
+                        resource: t.plural.clone(),
+                        subresource: Text::clean(patch.subresource),
+                        namespace: t.namespace.clone(),
+                        name: t.name.clone(),
+                    });
+                }
+                Action::Evict { node, pods, .. } => {
+                    rights.extend(pods.iter().map(|p| pod_right(node.cluster, p)))
+                }
+                _ => {}
+            }
+        }
+    }
+    rights.sort();
+    rights.dedup();
+    rights
+}
+
+fn pod_right(cluster: ClusterId, pod: &EvictPod) -> Right {
+    let (verb, subresource) = if pod.delete { ("delete", "") } else { ("create", "eviction") };
+    Right {
+        cluster,
+        verb,
+        group: Text::EMPTY,
+        version: Text::clean("v1"),
+        resource: Text::clean("pods"),
+        subresource: Text::clean(subresource),
+        namespace: pod.namespace.clone(),
+        name: Text::EMPTY,
+    }
+}
+
+async fn rights_lines<A: Api>(api: &A, snapshot: &Snapshot, plan: &Plan) -> Vec<Line> {
+    let asked = rights(plan).into_iter().map(|right| async move {
+        let answer = api.call(right.cluster, ApiRequest::access_review(&right.attributes())).await;
+        let verdict = match answer {
+            Ok(answer) if answer.good() => match answer.body["status"]["allowed"].as_bool() {
+                Some(true) => Ok(()),
+                _ => {
+                    Err(Text::clean(answer.body["status"]["reason"].as_str().unwrap_or("no role allows it")))
+                }
+            },
+            Ok(answer) => Err(answer.says()),
+            Err(fault) => Err(fault.to_string().into()),
+        };
+        (right, verdict)
+    });
+    let verdicts: Vec<(Right, Result<(), Text>)> =
+        futures::stream::iter(asked).buffered(SLOTS).collect().await;
+    let mut titles: Vec<String> =
+        verdicts.iter().filter(|(_, v)| v.is_ok()).map(|(r, _)| r.title()).collect();
+    titles.sort();
+    titles.dedup();
+    let mut lines = Vec::new();
+    if !titles.is_empty() {
+        lines.push(Line::new("allowed", titles.join(", ")));
+    }
+    for (right, verdict) in verdicts {
+        if let Err(why) = verdict {
+            let cluster =
+                snapshot.fleet.cluster(right.cluster).map(|c| c.info.name.clone()).unwrap_or_default();
+            let place =
+                if right.namespace.is_empty() { String::new() } else { format!(" in {}", right.namespace) };
+            let why = if why.is_empty() { Text::clean("no role allows it") } else { why };
+            let text = format!("no {}{place} on {cluster}: {why}", right.title());
+            lines.push(Line::new("allowed", text).toned(Tone::Crit));
+        }
+    }
+    lines
+}
+
+/// What a dry run of one write came to.
+enum Tried {
+    Accepted,
+    Budget,
+    Refused(Text),
+}
+
+async fn dry_run_line<A: Api>(api: &A, plan: &Plan) -> Option<Line> {
+    let mut requests: Vec<(ClusterId, String, ApiRequest)> = Vec::new();
+    for step in &plan.steps {
+        match &step.action {
+            Action::Patch(patch) => {
+                requests.push((patch.target.cluster, patch.target.title(), ApiRequest::patch(patch, true)));
+            }
+            Action::Evict { node, pods, grace } => requests.extend(pods.iter().map(|pod| {
+                let title = format!("Pod {}/{}", pod.namespace, pod.name);
+                let mut request = ApiRequest::evict(pod, *grace, true);
+                // Once in the body and once in the query, so that neither can be lost on the way.
+                request.path.push_str(&format!("?dryRun=All&fieldManager={FIELD_MANAGER}"));
+                (node.cluster, title, request)
+            })),
+            _ => {}
+        }
+    }
+    if requests.is_empty() {
+        return None;
+    }
+    let tried = requests.into_iter().map(|(cluster, title, request)| async move {
+        match api.call(cluster, request).await {
+            Ok(answer) if answer.good() => Tried::Accepted,
+            Ok(answer) if answer.status == 429 && answer.cause("DisruptionBudget").is_some() => Tried::Budget,
+            Ok(answer) => Tried::Refused(format!("{title}: {}", answer.says()).into()),
+            Err(fault) => Tried::Refused(format!("{title}: {fault}").into()),
+        }
+    });
+    let tried: Vec<Tried> = futures::stream::iter(tried).buffered(SLOTS).collect().await;
+    let accepted = tried.iter().filter(|t| matches!(t, Tried::Accepted)).count();
+    let budget = tried.iter().filter(|t| matches!(t, Tried::Budget)).count();
+    let refused: Vec<&Text> = tried
+        .iter()
+        .filter_map(|t| match t {
+            Tried::Refused(why) => Some(why),
+            _ => None,
+        })
+        .collect();
+    let mut text = format!("dry run: {accepted} accepted");
+    if budget > 0 {
+        text.push_str(&format!(", {budget} refused by a budget for now"));
+    }
+    let mut tone = Tone::Ok;
+    if let Some(first) = refused.first() {
+        text.push_str(&format!(", {} refused: {first}", refused.len()));
+        tone = Tone::Crit;
+    }
+    Some(Line::new("allowed", text).toned(tone))
+}

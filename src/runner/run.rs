@@ -1,0 +1,207 @@
+//! One run: the steps in order, and undoing them.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::api::Api;
+use super::context::Context;
+use super::gate::{Gate, Halt, Wish};
+use super::scribe::Entry;
+use super::steps::{End, act};
+use crate::model::{Span, Text};
+use crate::operations::{Action, Outcome, Permit, Plan, Progress};
+
+/// How long undoing one action may take.
+const UNDO_LIMIT: Span = Span::from_seconds(60);
+
+/// Why a plan must not run with this permit; nothing has been sent or recorded yet.
+pub(super) fn refusal(plan: &Plan, permit: &Permit) -> Option<Text> {
+    if let Some(refusal) = plan.refusals.first() {
+        return Some(refusal.clone());
+    }
+    if permit.plan != plan.hash() {
+        return Some(Text::clean("the plan is not the one that was confirmed; look at it again"));
+    }
+    if *permit.typed != *plan.confirmation.word {
+        return Some(Text::from(format!("it was not confirmed with {:?}", plan.confirmation.word)));
+    }
+    let unarmed = plan.touches.iter().filter(|id| !permit.clusters.contains(id)).count();
+    if unarmed > 0 {
+        return Some(Text::from(format!(
+            "{unarmed} of the clusters that it writes to are read-only; arm them"
+        )));
+    }
+    plan.steps.is_empty().then(|| Text::clean("there is nothing to do"))
+}
+
+/// Carries the plan out and tells what becomes of it, to its end. Afterwards, when something can
+/// be undone and the run did not end well, it waits to be asked for that.
+pub(super) async fn run<A: Api>(ctx: Arc<Context<A>>, mut gate: Gate) {
+    if let Some(why) = refusal(&ctx.plan, &ctx.permit) {
+        ctx.tell(Progress::Ended(Outcome::Refused, why)).await;
+        return;
+    }
+    let accepted = Entry::new("accepted")
+        .with("title", ctx.plan.title.as_str())
+        .with("drill", ctx.plan.drill)
+        .with("steps", ctx.plan.steps.iter().map(|s| s.title.to_string()).collect::<Vec<_>>());
+    if let Err(fault) = ctx.note(accepted).await {
+        ctx.tell(Progress::Ended(Outcome::Refused, fault.to_string().into())).await;
+        return;
+    }
+    ctx.tell(Progress::Accepted(Box::new(ctx.plan.clone()))).await;
+    let mut run = Running { ctx: &ctx, touched: Vec::new() };
+    let pauses = tell_pauses(&ctx, gate.wishes());
+    let (outcome, why) = tokio::select! {
+        ended = run.forward(&mut gate) => ended,
+        never = pauses => match never {},
+    };
+    let undo = gate.wish() == Wish::Undo || (ctx.plan.drill && outcome != Outcome::Done);
+    let why = if undo { run.undone(&why).await } else { why };
+    run.end(outcome, why.clone()).await;
+    if outcome == Outcome::Done || undo || !run.can_undo() {
+        return;
+    }
+    // A drain that failed or was stopped can still be taken back.
+    while gate.wish() != Wish::Undo {
+        if !gate.next_wish().await {
+            return;
+        }
+    }
+    let why = run.undone(&why).await;
+    run.end(outcome, why).await;
+}
+
+/// Tells whenever somebody holds the run or lets it go on, whatever step it is in.
+async fn tell_pauses<A: Api>(ctx: &Context<A>, wishes: Option<watch::Receiver<Wish>>) -> Infallible {
+    let mut held = false;
+    if let Some(mut wishes) = wishes {
+        loop {
+            let wish = *wishes.borrow_and_update();
+            match (held, wish) {
+                (false, Wish::Hold) => ctx.tell(Progress::Paused).await,
+                (true, Wish::Go) => ctx.tell(Progress::Resumed).await,
+                _ => {}
+            }
+            held = wish == Wish::Hold;
+            if wishes.changed().await.is_err() {
+                break;
+            }
+        }
+    }
+    std::future::pending().await
+}
+
+struct Running<'a, A> {
+    ctx: &'a Arc<Context<A>>,
+    /// Steps that changed something, or may have.
+    touched: Vec<usize>,
+}
+
+impl<A: Api> Running<'_, A> {
+    async fn forward(&mut self, gate: &mut Gate) -> (Outcome, Text) {
+        let steps = &self.ctx.plan.steps;
+        for (index, step) in steps.iter().enumerate() {
+            gate.until(None);
+            if let Err(halt) = gate.pass().await {
+                return halted(halt, &format!("before {}", step.title));
+            }
+            self.ctx.tell(Progress::StepBegan(index)).await;
+            gate.until(step.deadline);
+            let end = act(self.ctx, gate, &step.action).await;
+            if !matches!((&step.action, &end), (Action::Patch(_), End::Failed(_) | End::NoRecord(_))) {
+                self.touched.push(index);
+            }
+            if let Some(ended) = self.step_ended(index, end).await {
+                return ended;
+            }
+        }
+        (Outcome::Done, format!("{}: done", self.ctx.plan.title).into())
+    }
+
+    /// Tells how a step ended; what the run ends with, if it ends.
+    async fn step_ended(&self, index: usize, end: End) -> Option<(Outcome, Text)> {
+        let step = &self.ctx.plan.steps[index];
+        let late = step.deadline.map_or(String::new(), |deadline| format!("not done in {deadline}: "));
+        let (evidence, ended) = match end {
+            End::Done(evidence) => {
+                self.note_step(index, "done", &evidence).await;
+                self.ctx.tell(Progress::StepDone(index, evidence)).await;
+                return None;
+            }
+            End::Failed(why) if step.may_fail => (why, None),
+            End::Halted(Halt::Deadline, left) if step.may_fail => (format!("{late}{left}").into(), None),
+            End::Halted(Halt::Deadline, left) => {
+                let why = Text::from(format!("{late}{left}"));
+                (why.clone(), Some((Outcome::TimedOut, why)))
+            }
+            End::Failed(why) | End::NoRecord(why) => (why.clone(), Some((Outcome::Failed, why))),
+            End::Halted(halt, left) => (left.clone(), Some(halted(halt, &left))),
+        };
+        self.note_step(index, "failed", &evidence).await;
+        self.ctx.tell(Progress::StepFailed(index, evidence)).await;
+        ended
+    }
+
+    async fn note_step(&self, index: usize, result: &str, evidence: &Text) {
+        let title = self.ctx.plan.steps[index].title.as_str();
+        let entry =
+            Entry::new("step").with("step", title).with("result", result).with("evidence", evidence.as_str());
+        if let Err(fault) = self.ctx.note(entry).await {
+            self.ctx.say(fault.to_string()).await;
+        }
+    }
+
+    fn can_undo(&self) -> bool {
+        self.touched.iter().any(|index| !self.ctx.plan.steps[*index].undo.is_empty())
+    }
+
+    /// Undoes what was touched, last first; what cannot be undone is named and does not hold up
+    /// the rest.
+    async fn undone(&self, why: &Text) -> Text {
+        if !self.can_undo() {
+            return format!("{why}; there is nothing to undo").into();
+        }
+        self.ctx.tell(Progress::Undoing).await;
+        let mut failed = Vec::new();
+        let mut undone = 0;
+        let order: Vec<usize> = self.touched.iter().rev().copied().collect();
+        for index in order {
+            let step = &self.ctx.plan.steps[index];
+            for action in &step.undo {
+                match act(self.ctx, &mut Gate::open(UNDO_LIMIT), action).await {
+                    End::Done(_) => {
+                        undone += 1;
+                        self.ctx.say(format!("undone: {}", step.title)).await;
+                    }
+                    End::Failed(why) | End::Halted(_, why) | End::NoRecord(why) => {
+                        self.ctx.say(format!("not undone: {}: {why}", step.title)).await;
+                        failed.push(step.title.as_str());
+                    }
+                }
+            }
+        }
+        match failed[..] {
+            [] => format!("{why}; {undone} undone").into(),
+            _ => format!("{why}; {undone} undone, not undone: {}", failed.join(", ")).into(),
+        }
+    }
+
+    async fn end(&self, outcome: Outcome, why: Text) {
+        let word = serde_json::to_value(outcome).unwrap_or_default();
+        let entry = Entry::new("ended").with("result", word).with("evidence", why.as_str());
+        if let Err(fault) = self.ctx.note(entry).await {
+            self.ctx.say(fault.to_string()).await;
+        }
+        self.ctx.tell(Progress::Ended(outcome, why)).await;
+    }
+}
+
+fn halted(halt: Halt, left: &str) -> (Outcome, Text) {
+    match halt {
+        Halt::Deadline => (Outcome::TimedOut, Text::from(left)),
+        Halt::Stop | Halt::Undo => (Outcome::Stopped, Text::from(format!("stopped, {left}"))),
+    }
+}
