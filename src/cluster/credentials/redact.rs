@@ -25,9 +25,9 @@ pub(super) fn last_words(said: &str, secrets: &[&str]) -> String {
         })
         .collect();
     let words = words.join(" ");
-    match words.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &words[..end]),
-        None => words,
+    match words.char_indices().rev().nth(LONGEST - 1) {
+        Some((start @ 1.., _)) => format!("…{}", &words[start..]),
+        _ => words,
     }
 }
 
