@@ -250,6 +250,7 @@ impl Ui {
             kind: self.kind,
             sort: table.sort,
             runs: self.runs_version,
+            frozen: self.frozen.is_some(),
             held: table.held(now) || !self.marks.is_empty() || !self.overlays.is_empty(),
         })
     }

@@ -335,7 +335,9 @@ impl Screen {
     /// The line under the cursor.
     pub(crate) fn cursor_line(&mut self) -> String {
         let picture = self.picture();
-        let line = picture.lines().find(|line| line.contains('▸') && !line.contains("▸ "));
-        line.or_else(|| picture.lines().find(|l| l.contains('▸'))).unwrap_or_default().to_owned()
+        // In the tree a blank follows the sign, in tables a glyph.
+        let cursor =
+            |line: &&str| line.match_indices('▸').any(|(at, sign)| !line[at + sign.len()..].starts_with(' '));
+        picture.lines().find(cursor).unwrap_or_default().to_owned()
     }
 }

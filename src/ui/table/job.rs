@@ -21,6 +21,7 @@ pub(in crate::ui) struct JobKey {
     pub(in crate::ui) sort: Option<(usize, bool)>,
     pub(in crate::ui) runs: u64,
     pub(in crate::ui) held: bool,
+    pub(in crate::ui) frozen: bool,
 }
 
 impl JobKey {
@@ -30,6 +31,7 @@ impl JobKey {
             && self.scope == other.scope
             && self.lens == other.lens
             && self.kind == other.kind
+            && self.frozen == other.frozen
     }
 }
 
