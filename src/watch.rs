@@ -5,6 +5,10 @@
 //! the task only carries it out over a session and sends what is learnt as
 //! [`Delta`](crate::model::Delta)s.
 
+mod admission;
 mod answer;
+mod clock;
 mod inflate;
 pub mod machine;
+
+pub use clock::Clock;

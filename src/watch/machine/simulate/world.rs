@@ -110,9 +110,9 @@ impl World {
     pub(super) fn run(&mut self) -> Result<(), String> {
         self.input(Input::Up)?;
         let end = self.start + Span::from_seconds(TROUBLE + QUIET);
-        // With nothing but short outages the link is marked in time; a silent stream is noticed
+        // A link may be 15 s old, and what came over it 5 s older still; a silent stream is noticed
         // only by asking: after 75 s, by a request that may hang for 30 s, twice; then a list.
-        let limit = Span::from_seconds(if self.faults.silence { 240 } else { 18 });
+        let limit = Span::from_seconds(if self.faults.silence { 240 } else { 21 });
         let (mut second, mut past) = (self.now, Past::default());
         while self.now < end {
             let mut next = second.min(self.next_change);
@@ -285,11 +285,13 @@ impl World {
         }
     }
 
-    /// How long the stream has been open.
-    fn open_for(&self) -> Span {
+    /// Whether a stream has been open for a while and has delivered everything.
+    fn caught_up(&self) -> bool {
         match self.exchange {
-            Some(Exchange { place: Place::Stream { opened, .. }, .. }) => opened.age(self.now),
-            _ => Span::ZERO,
+            Some(Exchange { place: Place::Stream { opened, at, .. }, .. }) => {
+                opened.age(self.now) > Span::from_seconds(2) && self.server.after(at).is_none()
+            }
+            _ => false,
         }
     }
 
@@ -311,9 +313,9 @@ impl World {
             }
             1 => self.fail(Cause::Closed),
             2 => self.fail(Cause::Garbled),
-            // The head of the answer and what was missed came just before: a path that dies at
-            // that very moment, and without pings noticing, is not a fault that we can tell.
-            3 if self.faults.silence && self.open_for() > Span::from_seconds(2) => {
+            // A path that dies just while what was missed comes in, and without pings noticing, is
+            // not a fault that we can tell.
+            3 if self.faults.silence && self.caught_up() => {
                 if let Some(exchange) = &mut self.exchange {
                     exchange.place = Place::Dead;
                 }

@@ -1,0 +1,101 @@
+//! The clock of this room, and the notice that the machine slept.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{Span, Time};
+
+/// Says what time it is.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Time + Send + Sync>);
+
+impl Clock {
+    /// A clock that asks this function.
+    pub fn new(now: impl Fn() -> Time + Send + Sync + 'static) -> Clock {
+        Clock(Arc::new(now))
+    }
+
+    /// The clock of the machine.
+    #[must_use]
+    pub fn system() -> Clock {
+        Clock::new(|| Time::from_millis(jiff::Timestamp::now().as_millisecond()))
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clock({:?})", self.now())
+    }
+}
+
+/// A machine that was asleep for longer than this has dead connections, and old data.
+const NAP: Span = Span::from_seconds(5);
+
+/// Notices sleep: the clock that counts it runs ahead of the one that does not.
+#[derive(Debug, Default)]
+pub(super) struct Sleeper {
+    ahead: Option<Span>,
+}
+
+impl Sleeper {
+    /// Takes how far the one clock is ahead of the other, and says for how long the machine slept
+    /// since the last call, if it did.
+    pub(super) fn look(&mut self, ahead: Span) -> Option<Span> {
+        let before = self.ahead.replace(ahead)?;
+        let slept = Span::from_millis(ahead.millis().saturating_sub(before.millis()));
+        (slept > NAP).then_some(slept)
+    }
+}
+
+/// How far the clock that counts sleep is ahead of the one that does not.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn slept_so_far() -> Span {
+    use rustix::time::{ClockId, clock_gettime};
+    let millis = |id| {
+        let now = clock_gettime(id);
+        now.tv_sec.saturating_mul(1000).saturating_add(now.tv_nsec / 1_000_000)
+    };
+    Span::from_millis(millis(ClockId::Boottime).saturating_sub(millis(ClockId::Monotonic)))
+}
+
+/// Elsewhere the wall clock is compared with the one that stands still during sleep; it is also
+/// ahead when somebody sets it, which costs one needless reconnect.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn slept_so_far() -> Span {
+    use std::sync::OnceLock;
+    use std::time::{Instant, SystemTime};
+    static START: OnceLock<(Instant, SystemTime)> = OnceLock::new();
+    let (monotonic, wall) = START.get_or_init(|| (Instant::now(), SystemTime::now()));
+    let wall = SystemTime::now().duration_since(*wall).unwrap_or_default();
+    let ahead = wall.saturating_sub(monotonic.elapsed());
+    Span::from_millis(i64::try_from(ahead.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A span as a duration; negative ones are none.
+pub(super) fn duration(span: Span) -> Duration {
+    Duration::from_millis(u64::try_from(span.millis()).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sleep_is_noticed_once() {
+        let mut sleeper = Sleeper::default();
+        let look = |s: &mut Sleeper, millis| s.look(Span::from_millis(millis));
+        assert_eq!(look(&mut sleeper, 7_000_000), None, "sleep before the start does not count");
+        assert_eq!(look(&mut sleeper, 7_000_010), None);
+        assert_eq!(look(&mut sleeper, 7_600_010), Some(Span::from_seconds(600)));
+        assert_eq!(look(&mut sleeper, 7_600_011), None);
+        assert_eq!(look(&mut sleeper, 1), None, "a clock that goes back is no sleep");
+        assert!(slept_so_far() >= Span::ZERO);
+    }
+}
