@@ -3,12 +3,30 @@
 //! A cluster has one task that connects, discovers and notices when the connection is dead, and
 //! under it one task per kind. What a kind's task does is decided by a pure [`machine::Machine`];
 //! the task only carries it out over a session and sends what is learnt as
-//! [`Delta`](crate::model::Delta)s.
+//! [`Delta`](crate::model::Delta)s. [`Supervisor::start`] begins it all.
+//!
+//! | module | what |
+//! |---|---|
+//! | `supervisor` | starts the fleet; focus, retry, shutdown |
+//! | `keeper` | one cluster: connection, discovery, outages |
+//! | `task` | one kind: carries out what its machine decides |
+//! | [`machine`] | what to do next, purely |
+//! | `exchange`, `answer`, `inflate` | one request; from bytes to what the machine is told |
+//! | `admission` | whose turn it is to list |
+//! | `metrics` | what nodes and pods use, polled |
+//! | `clock` | time, and the notice of sleep |
 
 mod admission;
 mod answer;
 mod clock;
+mod discover;
+mod exchange;
 mod inflate;
+mod keeper;
 pub mod machine;
+mod metrics;
+mod supervisor;
+mod task;
 
 pub use clock::Clock;
+pub use supervisor::{Handle, Options, Supervisor};

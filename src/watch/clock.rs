@@ -6,26 +6,38 @@ use std::time::Duration;
 
 use crate::model::{Span, Time};
 
-/// Says what time it is.
+/// Says what time it is, and how long the machine slept.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Time + Send + Sync>);
+pub struct Clock {
+    now: Arc<dyn Fn() -> Time + Send + Sync>,
+    slept: Arc<dyn Fn() -> Span + Send + Sync>,
+}
 
 impl Clock {
-    /// A clock that asks this function.
-    pub fn new(now: impl Fn() -> Time + Send + Sync + 'static) -> Clock {
-        Clock(Arc::new(now))
+    /// A clock that asks these functions: for the time, and for how long the machine slept since
+    /// some moment of the past. Of the latter only the growth counts.
+    pub fn new(
+        now: impl Fn() -> Time + Send + Sync + 'static,
+        slept: impl Fn() -> Span + Send + Sync + 'static,
+    ) -> Clock {
+        Clock { now: Arc::new(now), slept: Arc::new(slept) }
     }
 
     /// The clock of the machine.
     #[must_use]
     pub fn system() -> Clock {
-        Clock::new(|| Time::from_millis(jiff::Timestamp::now().as_millisecond()))
+        Clock::new(|| Time::from_millis(jiff::Timestamp::now().as_millisecond()), slept_so_far)
     }
 
     /// What time it is.
     #[must_use]
     pub fn now(&self) -> Time {
-        (self.0)()
+        (self.now)()
+    }
+
+    /// How long the machine slept since some moment of the past.
+    pub(super) fn slept(&self) -> Span {
+        (self.slept)()
     }
 }
 
@@ -56,7 +68,7 @@ impl Sleeper {
 
 /// How far the clock that counts sleep is ahead of the one that does not.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn slept_so_far() -> Span {
+fn slept_so_far() -> Span {
     use rustix::time::{ClockId, clock_gettime};
     let millis = |id| {
         let now = clock_gettime(id);
@@ -68,7 +80,7 @@ pub(super) fn slept_so_far() -> Span {
 /// Elsewhere the wall clock is compared with the one that stands still during sleep; it is also
 /// ahead when somebody sets it, which costs one needless reconnect.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn slept_so_far() -> Span {
+fn slept_so_far() -> Span {
     use std::sync::OnceLock;
     use std::time::{Instant, SystemTime};
     static START: OnceLock<(Instant, SystemTime)> = OnceLock::new();

@@ -131,6 +131,14 @@ impl Machine {
         }
     }
 
+    /// The same, when something is on screen already that is as of that time.
+    #[must_use]
+    pub fn after(mut self, known: Option<Time>) -> Machine {
+        self.shown = known.is_some();
+        self.link.heard = known;
+        self
+    }
+
     /// The kind that is watched.
     #[must_use]
     pub fn kind(&self) -> Kind {

@@ -4,3 +4,4 @@ mod architecture;
 mod keys;
 mod panes;
 mod screen;
+mod watch;

@@ -540,6 +540,21 @@ fn what_is_shown_does_not_grow_younger_while_it_is_listed_anew() {
 }
 
 #[test]
+fn what_an_earlier_machine_left_on_screen_keeps_its_age() {
+    let mut bench = Bench::new();
+    let known = bench.now;
+    bench.pass(10);
+    bench.machine = Machine::new(Kind::Namespace, 1, bench.now).after(Some(known));
+    bench.step(Input::Up);
+    bench.step(Input::Admitted);
+    bench.step(Input::Opened);
+    bench.step(Input::Records(vec![record("a", 3)]));
+    assert_eq!(bench.machine.link().heard, Some(known));
+    bench.pass(6);
+    assert!(bench.machine.link().stale(bench.now));
+}
+
+#[test]
 fn a_stream_that_never_pauses_has_caught_up_when_it_passes_the_servers_version() {
     let mut bench = Bench::live();
     bench.step(Input::Failed(fault(Cause::Closed)));

@@ -1,0 +1,180 @@
+//! Exchanges: one request of the machine, carried out over a session.
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use super::answer::{Answer, refusal};
+use super::machine::{Ask, Input, PAGE, Refusal};
+use crate::cluster::{Body, Request, Response, Session};
+use crate::kinds::VersionDecl;
+use crate::kinds::wire::{Format, Status};
+use crate::model::{Cause, Fault, Text};
+
+/// The largest error document that is read; a `Status` is a few hundred bytes.
+const LARGEST_STATUS: usize = 256 << 10;
+
+/// A request that runs, or the answer that comes in.
+pub(super) struct Exchange {
+    version: &'static VersionDecl,
+    ask: Ask,
+    json: bool,
+    stage: Stage,
+}
+
+enum Stage {
+    Sending(BoxFuture<'static, Result<Response, Fault>>),
+    Refused(BoxFuture<'static, Refusal>),
+    Reading(Body, Answer),
+    Over,
+}
+
+impl Exchange {
+    /// Begins a request.
+    pub(super) fn start(session: &Session, version: &'static VersionDecl, ask: Ask, json: bool) -> Exchange {
+        let request = request(version, &ask, json);
+        let session = session.clone();
+        let sending = async move { session.send(request).await }.boxed();
+        Exchange { version, ask, json, stage: Stage::Sending(sending) }
+    }
+
+    /// Waits for what happens next and appends it. It may be dropped at any time and called
+    /// again. After the end it waits for ever.
+    pub(super) async fn next(&mut self, inputs: &mut Vec<Input>) {
+        match &mut self.stage {
+            Stage::Sending(sending) => {
+                let answer = sending.await;
+                self.answered(answer, inputs);
+            }
+            Stage::Refused(reading) => {
+                let refusal = reading.await;
+                self.stage = Stage::Over;
+                inputs.push(Input::Refused(refusal));
+            }
+            Stage::Reading(body, answer) => match body.chunk().await {
+                Some(Ok(bytes)) => {
+                    inputs.push(Input::Progress);
+                    if !answer.chunk(&bytes, inputs) {
+                        self.stage = Stage::Over;
+                    }
+                }
+                Some(Err(fault)) => {
+                    self.stage = Stage::Over;
+                    inputs.push(Input::Failed(fault));
+                }
+                None => {
+                    if let Stage::Reading(_, answer) = std::mem::replace(&mut self.stage, Stage::Over) {
+                        answer.end(inputs);
+                    }
+                }
+            },
+            Stage::Over => futures::future::pending().await,
+        }
+    }
+
+    fn answered(&mut self, answer: Result<Response, Fault>, inputs: &mut Vec<Input>) {
+        self.stage = Stage::Over;
+        let response = match answer {
+            Ok(response) => response,
+            Err(fault) => return inputs.push(Input::Failed(fault)),
+        };
+        if !(200..300).contains(&response.status) {
+            self.stage = Stage::Refused(read_refusal(response).boxed());
+            return;
+        }
+        match Format::of_content_type(&response.content_type) {
+            Some(format) if format == Format::Json || !self.json => {
+                let answer = Answer::new(self.version, &self.ask, format, response.gzip);
+                self.stage = Stage::Reading(response.body, answer);
+                inputs.push(Input::Opened);
+            }
+            _ => inputs.push(self.unacceptable(&response.content_type)),
+        }
+    }
+
+    /// A success that is neither protobuf nor JSON.
+    fn unacceptable(&self, content_type: &str) -> Input {
+        let plural = self.version.kind.names().plural;
+        if content_type.starts_with("text/html") {
+            let what = format!("{plural}: a web page came in place of an answer");
+            return Input::Failed(Fault::new(
+                Cause::Proxy,
+                what,
+                "a proxy or a login portal stands in between: open its page in a browser",
+            ));
+        }
+        let kind = if content_type.is_empty() { "no type at all" } else { content_type };
+        Input::Unacceptable(Fault::new(Cause::Garbled, format!("{plural}: the answer is of {kind}"), ""))
+    }
+}
+
+async fn read_refusal(response: Response) -> Refusal {
+    let (http, retry_after) = (response.status, response.retry_after);
+    let page = response.content_type.starts_with("text/html");
+    match response.bytes(LARGEST_STATUS).await {
+        Ok(body) if !page => match Status::read(&body) {
+            Ok(status) => refusal(http, retry_after, &status),
+            Err(_) => {
+                let start = String::from_utf8_lossy(&body[..body.len().min(200)]);
+                Refusal { status: http, retry_after, message: Text::clean(start.trim()) }
+            }
+        },
+        _ => Refusal { status: http, retry_after, message: Text::EMPTY },
+    }
+}
+
+fn request(version: &VersionDecl, ask: &Ask, json: bool) -> Request {
+    let format = if json { Format::Json } else { Format::Protobuf };
+    let path = version.path();
+    match ask {
+        Ask::List { token } => {
+            let next = token.as_ref().map(|t| format!("&continue={}", escaped(t))).unwrap_or_default();
+            Request::get(format!("{path}?limit={PAGE}{next}")).accept(format.accept()).gzip()
+        }
+        Ask::Probe => Request::get(format!("{path}?limit=1")).accept(format.accept()).gzip(),
+        // Not compressed: servers that would do so make a gzip member of every event.
+        Ask::Watch { from, timeout_seconds } => {
+            let query = format!(
+                "watch=true&allowWatchBookmarks=true&timeoutSeconds={timeout_seconds}&resourceVersion={}",
+                from.0
+            );
+            Request::get(format!("{path}?{query}")).accept(format.accept_watch())
+        }
+    }
+}
+
+/// A value of a query, percent-encoded (RFC 3986: all but unreserved characters).
+fn escaped(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds;
+    use crate::model::{Kind, Version};
+
+    #[test]
+    fn requests_are_what_kubernetes_expects() {
+        let deployments = kinds::of(Kind::Deployment).preferred();
+        let list = request(deployments, &Ask::List { token: None }, false);
+        assert_eq!(list.path, "/apis/apps/v1/deployments?limit=500");
+        assert!(list.gzip && list.accept.starts_with("application/vnd.kubernetes.protobuf,"));
+        let next = request(deployments, &Ask::List { token: Some("a+b/c=".to_owned()) }, true);
+        assert_eq!(next.path, "/apis/apps/v1/deployments?limit=500&continue=a%2Bb%2Fc%3D");
+        assert_eq!(next.accept, "application/json");
+        let ask = Ask::Watch { from: Version(42), timeout_seconds: 250 };
+        let watch = request(kinds::of(Kind::Pod).preferred(), &ask, false);
+        assert_eq!(
+            watch.path,
+            "/api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=250&resourceVersion=42"
+        );
+        assert!(watch.is_stream() && !watch.gzip);
+    }
+}

@@ -1,0 +1,284 @@
+//! The task of one watch: carries out over a session what its machine decides.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, Sleep};
+
+use super::admission::{Admission, Turn};
+use super::clock::{Clock, duration};
+use super::exchange::Exchange;
+use super::machine::{Input, Machine, Output};
+use crate::cluster::Session;
+use crate::kinds::VersionDecl;
+use crate::model::{Cause, Change, Delta, Fault, Kind, Time};
+
+/// What the cluster's task tells the tasks of its kinds.
+#[derive(Clone, Debug)]
+pub(super) struct Orders {
+    pub(super) health: Health,
+    /// Grows when a person wants everything tried that waits.
+    pub(super) kicks: u64,
+}
+
+/// The health of the cluster's connection.
+#[derive(Clone, Debug)]
+pub(super) enum Health {
+    /// It answers, after this many outages.
+    Up { outages: u64 },
+    /// It does not.
+    Down { fault: Fault, retry_at: Option<Time>, tries: u32 },
+}
+
+/// What the task of a kind tells the cluster's task.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Note {
+    /// A request failed in a way that may mean that the whole connection is gone.
+    Trouble(Kind, Fault),
+    /// The server is another one than before.
+    Replaced(Fault),
+    /// Only JSON can be had.
+    JsonOnly,
+}
+
+/// Where all the tasks of a cluster send to, and what they share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) session: Session,
+    pub(super) desk: Admission,
+    pub(super) deltas: mpsc::Sender<Delta>,
+    pub(super) orders: watch::Receiver<Orders>,
+    pub(super) notes: mpsc::Sender<Note>,
+    pub(super) clock: Clock,
+    /// When the cluster last gave a sign of life, in milliseconds since 1970.
+    pub(super) heard: Arc<AtomicI64>,
+    /// As of when what is on screen is, when it stems from earlier tasks.
+    pub(super) known: Option<Time>,
+}
+
+/// Nobody takes what is sent any more: the task ends.
+pub(super) struct Closed;
+
+impl Shared {
+    pub(super) async fn tell(&self, now: Time, change: Change) -> Result<(), Closed> {
+        let delta = Delta { cluster: self.session.id(), at: now, change };
+        self.deltas.send(delta).await.map_err(|_| Closed)
+    }
+}
+
+/// Runs the watch of one kind until the cluster's task, or the store, is gone.
+pub(super) async fn run(shared: Shared, version: &'static VersionDecl, seed: u64) {
+    let machine = Machine::new(version.kind, seed, shared.clock.now()).after(shared.known);
+    let kicks = shared.orders.borrow().kicks;
+    let task = Task {
+        version,
+        machine,
+        exchange: None,
+        queued: None,
+        turn: None,
+        alarm: None,
+        outages: None,
+        kicks,
+        shared,
+    };
+    let Closed = task.run().await;
+}
+
+struct Task {
+    shared: Shared,
+    version: &'static VersionDecl,
+    machine: Machine,
+    exchange: Option<Exchange>,
+    queued: Option<oneshot::Receiver<Turn>>,
+    turn: Option<Turn>,
+    alarm: Option<(Time, Pin<Box<Sleep>>)>,
+    /// The outages up to which the machine knows that the cluster is up; `None` while it is down.
+    outages: Option<u64>,
+    kicks: u64,
+}
+
+/// What woke the task.
+enum Woken {
+    Orders,
+    Admitted(Turn),
+    Timer,
+    Exchange,
+}
+
+impl Task {
+    async fn run(mut self) -> Closed {
+        if let Err(closed) = self.follow_orders().await {
+            return closed;
+        }
+        let mut inputs = Vec::new();
+        loop {
+            let woken = match self.wait(&mut inputs).await {
+                Ok(woken) => woken,
+                Err(closed) => return closed,
+            };
+            let result = match woken {
+                Woken::Orders => self.follow_orders().await,
+                Woken::Timer => {
+                    // The alarm was set by the clock that only goes forward; the other one may
+                    // have been set back meanwhile.
+                    let due = self.alarm.take().map_or(self.now(), |(due, _)| due.max(self.now()));
+                    self.step(due, Input::Timer).await.map(drop)
+                }
+                Woken::Admitted(turn) => {
+                    self.turn = Some(turn);
+                    self.step(self.now(), Input::Admitted).await.map(drop)
+                }
+                Woken::Exchange => self.take(&mut inputs).await,
+            };
+            if let Err(closed) = result {
+                return closed;
+            }
+        }
+    }
+
+    /// Waits for the next thing. What comes in is preferred to the timer: time that the store
+    /// took to make room is not the server's silence.
+    async fn wait(&mut self, inputs: &mut Vec<Input>) -> Result<Woken, Closed> {
+        self.set_alarm();
+        let Task { shared, exchange, queued, alarm, .. } = self;
+        tokio::select! {
+            biased;
+            changed = shared.orders.changed() => changed.map(|()| Woken::Orders).map_err(|_| Closed),
+            turn = or_never(queued.as_mut()) => {
+                *queued = None;
+                turn.map(Woken::Admitted).map_err(|_| Closed)
+            }
+            () = async {
+                match exchange {
+                    Some(exchange) => exchange.next(inputs).await,
+                    None => futures::future::pending().await,
+                }
+            } => Ok(Woken::Exchange),
+            () = or_never(alarm.as_mut().map(|(_, sleep)| sleep.as_mut())) => Ok(Woken::Timer),
+        }
+    }
+
+    fn set_alarm(&mut self) {
+        match (self.machine.wake(), &self.alarm) {
+            (None, _) => self.alarm = None,
+            (Some(wake), Some((due, _))) if wake == *due => {}
+            (Some(wake), _) => {
+                let wait = duration(self.shared.clock.now().age(wake));
+                self.alarm = Some((wake, Box::pin(tokio::time::sleep_until(Instant::now() + wait))));
+            }
+        }
+    }
+
+    fn now(&self) -> Time {
+        self.shared.clock.now()
+    }
+
+    async fn follow_orders(&mut self) -> Result<(), Closed> {
+        let orders = self.shared.orders.borrow_and_update().clone();
+        let now = self.now();
+        match orders.health {
+            Health::Down { fault, retry_at, tries } => {
+                self.outages = None;
+                self.step(now, Input::Down { fault, retry_at, tries }).await?;
+            }
+            Health::Up { outages } => {
+                if self.outages.is_some_and(|known| known != outages) {
+                    // It went and came back between two looks.
+                    let fault = Fault::new(Cause::Closed, "the connection was made anew", "");
+                    self.step(now, Input::Down { fault, retry_at: None, tries: 0 }).await?;
+                }
+                self.outages = Some(outages);
+                self.step(now, Input::Up).await?;
+            }
+        }
+        if orders.kicks != self.kicks {
+            self.kicks = orders.kicks;
+            self.step(now, Input::Kick).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the machine what came in, until it drops the exchange from which it came.
+    async fn take(&mut self, inputs: &mut Vec<Input>) -> Result<(), Closed> {
+        let now = self.now();
+        self.shared.heard.fetch_max(now.millis(), Ordering::Relaxed);
+        let mut dropped = false;
+        for input in inputs.drain(..) {
+            if dropped {
+                break;
+            }
+            dropped = self.step(now, input).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the machine one input and does what it wants; true when the exchange is dropped.
+    async fn step(&mut self, now: Time, input: Input) -> Result<bool, Closed> {
+        let trouble = trouble(&input);
+        let was_timer = input == Input::Timer;
+        let mut outputs = Vec::new();
+        self.machine.step(now, input, &mut outputs);
+        let mut dropped = false;
+        for output in outputs {
+            match output {
+                Output::Ask { ask, json } => {
+                    dropped = true;
+                    self.exchange = Some(Exchange::start(&self.shared.session, self.version, ask, json));
+                }
+                Output::Stop => {
+                    dropped = true;
+                    self.exchange = None;
+                }
+                Output::Queue => {
+                    let id = self.shared.session.id();
+                    self.queued = Some(self.shared.desk.ask(id, self.version.kind));
+                }
+                Output::Release => {
+                    self.queued = None;
+                    self.turn = None;
+                }
+                Output::Tell(change) => self.shared.tell(now, change).await?,
+                Output::JsonOnly => self.note(Note::JsonOnly),
+                Output::Replaced => {
+                    let fault = self.machine.link().fault.clone();
+                    let fault = fault.unwrap_or_else(|| Fault::new(Cause::Replaced, "another server", ""));
+                    // This one must not be lost.
+                    self.shared.notes.send(Note::Replaced(fault)).await.map_err(|_| Closed)?;
+                }
+            }
+        }
+        let late = || self.machine.link().fault.clone().filter(|f| was_timer && f.cause == Cause::Timeout);
+        if let Some(fault) = trouble.or_else(late) {
+            self.note(Note::Trouble(self.version.kind, fault));
+        }
+        Ok(dropped)
+    }
+
+    /// Tells the cluster's task; when it has too much to do already, it knows.
+    fn note(&self, note: Note) {
+        if self.shared.notes.try_send(note).is_err() {
+            tracing::debug!(kind = ?self.version.kind, "the cluster's task is busy");
+        }
+    }
+}
+
+/// The fault of an input that may mean that the whole connection is gone.
+fn trouble(input: &Input) -> Option<Fault> {
+    match input {
+        Input::Failed(fault) if fault.cause != Cause::Garbled => Some(fault.clone()),
+        Input::Refused(refusal) if refusal.status == 401 => {
+            Some(Fault::new(Cause::Unauthorized, &refusal.message, ""))
+        }
+        _ => None,
+    }
+}
+
+/// Waits for a future that may not be there.
+async fn or_never<F: Future + Unpin>(future: Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => futures::future::pending().await,
+    }
+}

@@ -1,0 +1,230 @@
+//! Watches over a real connection: the real client and store against a server on loopback that
+//! does what the test says.
+
+mod server;
+mod view;
+
+use quarterdeck::model::{Badge, Cause, Cluster, Kind, LinkState};
+use server::{Misdeed, Server};
+use view::{View, link, live, names};
+
+const SOME: [&str; 3] = ["a", "b", "c"];
+
+async fn with_pods() -> Server {
+    let server = Server::start().await;
+    SOME.iter().for_each(|name| server.put("pods", name));
+    server.put("nodes", "n1");
+    server
+}
+
+async fn watched(server: &Server) -> View {
+    let mut view = View::of_kubeconfig(&server.kubeconfig());
+    view.until("pods and nodes are live", |c| live(c, Kind::Pod) && live(c, Kind::Node)).await;
+    view
+}
+
+fn has(wanted: &'static [&'static str]) -> impl Fn(&Cluster) -> bool {
+    move |cluster| names(cluster, Kind::Pod) == wanted && live(cluster, Kind::Pod)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_there_is_listed_and_what_changes_is_seen() {
+    let server = with_pods().await;
+    server.page_size(2);
+    let mut view = watched(&server).await;
+    let cluster = view.until("all pods", has(&SOME)).await;
+    assert_eq!(cluster.link.state, LinkState::Live);
+    assert_eq!(cluster.version, "v1.36.3-test");
+    assert_eq!(cluster.served.versions.len(), 3);
+    assert!(cluster.badges.contains(&Badge::PlainHttp));
+    assert_eq!(server.count("/api/v1/pods?limit=500&continue="), 1, "the list came in two pages");
+    server.put("pods", "d");
+    server.remove("pods", "a");
+    view.until("a is gone and d is there", has(&["b", "c", "d"])).await;
+    let missing = |c: &Cluster| link(c, Kind::Deployment).state == LinkState::Missing;
+    let cluster = view.until("what is not served is missing", missing).await;
+    assert_eq!(link(&cluster, Kind::Deployment).fault.as_ref().unwrap().cause, Cause::NotFound);
+    view.handle.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_410_anywhere_leads_to_a_new_list() {
+    let server = with_pods().await;
+    server.page_size(2);
+    server.once("/pods?limit=500&continue=", Misdeed::Status(410));
+    server.once("/pods?watch=true", Misdeed::Status(410));
+    let gone = r#"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}"#;
+    server.once("/nodes?watch=true", Misdeed::Line(gone.to_owned()));
+    let mut view = watched(&server).await;
+    view.until("all pods", has(&SOME)).await;
+    // One that failed at its second page, one whose watch was refused, one that stands.
+    let firsts = server.count("/pods?limit=500") - server.count("/pods?limit=500&continue=");
+    assert_eq!(firsts, 3);
+    assert_eq!(server.count("/nodes?limit=500"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn garbled_events_lead_to_a_new_list() {
+    let lines = [
+        r#"{"type":"MODIFIED","object":{"metadata":{"name":"a""#,
+        r#"{"type":"RENAMED","object":{"metadata":{"name":"a"}}}"#,
+        r#"{"type":"MODIFIED","object":{"metadata":{"name":"a","uid":"pods-a"}}}"#,
+        r#"{"type":"MODIFIED","object":{"metadata":{"name":"a","uid":"pods-a","resourceVersion":"1"}}}"#,
+        "what is this",
+    ];
+    for line in lines {
+        let server = with_pods().await;
+        server.once("/pods?watch=true", Misdeed::Line(line.to_owned()));
+        let mut view = watched(&server).await;
+        server.put("pods", "d");
+        view.until("everything", has(&["a", "b", "c", "d"])).await;
+        assert_eq!(server.count("/pods?limit=500"), 2, "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_that_is_cut_goes_on_from_where_it_was() {
+    let server = with_pods().await;
+    server.once("/pods?watch=true", Misdeed::Cut);
+    let mut view = watched(&server).await;
+    server.put("pods", "d");
+    view.until("everything", has(&["a", "b", "c", "d"])).await;
+    server.break_connections();
+    server.put("pods", "e");
+    view.until("e", has(&["a", "b", "c", "d", "e"])).await;
+    assert_eq!(server.count("/pods?limit=500"), 1, "nothing was listed again");
+    assert!(server.count("/pods?limit=1") > 0, "but versions were compared");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kind_that_is_denied_says_so_and_the_others_go_on() {
+    let server = with_pods().await;
+    server.always("/pods", 403);
+    let mut view = View::of_kubeconfig(&server.kubeconfig());
+    let denied = |c: &Cluster| link(c, Kind::Pod).state == LinkState::Denied && live(c, Kind::Node);
+    let cluster = view.until("pods are denied", denied).await;
+    let pods = link(&cluster, Kind::Pod);
+    assert_eq!(pods.fault.as_ref().unwrap().cause, Cause::Forbidden);
+    assert!(pods.fault.as_ref().unwrap().what.contains("by order"));
+    assert!(pods.retry_at.unwrap() > pods.since);
+    assert_eq!(cluster.link.state, LinkState::Live);
+    server.forgive();
+    view.handle.retry(&[]);
+    view.until("pods after asking again", has(&SOME)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_without_protobuf_are_read_as_json() {
+    let server = with_pods().await;
+    server.once("/pods?limit=500", Misdeed::Status(406));
+    server.once("/nodes?limit=500", Misdeed::Page("application/x-odd", "what?"));
+    let mut view = watched(&server).await;
+    view.until("all pods", has(&SOME)).await;
+    view.until("the badge", |c| c.badges.contains(&Badge::JsonOnly)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_portal_is_not_taken_for_an_empty_cluster() {
+    let server = with_pods().await;
+    server.once("/version", Misdeed::Page("text/html; charset=utf-8", "<html>log in</html>"));
+    server.once("/pods?limit=500", Misdeed::Page("text/html", "<html>log in</html>"));
+    let mut view = View::of_kubeconfig(&server.kubeconfig());
+    let cluster = view.until("the portal is named", |c| c.link.fault.is_some()).await;
+    assert_eq!(cluster.link.fault.as_ref().unwrap().cause, Cause::Proxy);
+    view.until("all pods", has(&SOME)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_goes_away_is_marked_and_comes_back_without_a_list() {
+    let server = with_pods().await;
+    let mut view = watched(&server).await;
+    server.go_dark();
+    let gone = view.until("everything is marked", |c| {
+        let marked = |kind| link(c, kind).state == LinkState::Broken && link(c, kind).fault.is_some();
+        c.link.state == LinkState::Broken && marked(Kind::Pod) && marked(Kind::Node)
+    });
+    let cluster = gone.await;
+    assert_eq!(names(&cluster, Kind::Pod), SOME, "what was last seen stays");
+    assert!(cluster.link.heard.is_some() && link(&cluster, Kind::Pod).heard.is_some());
+    view.until("it is tried again", |c| c.link.tries >= 2 && c.link.retry_at.is_some()).await;
+    let asked = server.count("/pods");
+    server.put("pods", "d");
+    server.come_back();
+    view.handle.retry(&[]);
+    view.until("d after coming back", has(&["a", "b", "c", "d"])).await;
+    assert_eq!(server.count("/pods?limit=500"), 1, "nothing was listed again");
+    assert!(server.count("/pods") <= asked + 2, "a comparison and a watch, no more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn versions_that_expired_during_an_outage_lead_to_a_new_list() {
+    let server = with_pods().await;
+    let mut view = watched(&server).await;
+    server.go_dark();
+    view.until("it is marked", |c| c.link.state == LinkState::Broken).await;
+    server.remove("pods", "b");
+    server.compact();
+    server.come_back();
+    view.handle.retry(&[]);
+    view.until("b is gone", has(&["a", "c"])).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restored_or_replaced_server_voids_what_was_known() {
+    let ways: [fn(&Server); 2] = [Server::restore, Server::replace];
+    for change in ways {
+        let server = with_pods().await;
+        let mut view = watched(&server).await;
+        view.until("all pods", has(&SOME)).await;
+        change(&server);
+        server.put("pods", "new");
+        view.until("only what the server has now", has(&["new"])).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_login_is_the_clusters_state() {
+    let server = with_pods().await;
+    server.always("/", 401);
+    let mut view = View::of_kubeconfig(&server.kubeconfig());
+    let cluster = view.until("it is denied", |c| c.link.state == LinkState::Denied).await;
+    assert_eq!(cluster.link.fault.as_ref().unwrap().cause, Cause::Unauthorized);
+    server.forgive();
+    view.handle.retry(&[]);
+    view.until("all pods", has(&SOME)).await;
+    // It is lost in the middle of the day.
+    server.always("/", 401);
+    server.break_connections();
+    view.until("it is denied again", |c| {
+        c.link.state == LinkState::Denied && link(c, Kind::Pod).state == LinkState::Denied
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_sleep_everything_is_old_until_it_is_asked_again() {
+    let server = with_pods().await;
+    let mut view = watched(&server).await;
+    // The old connection would go on well: sleep alone is the reason.
+    server.take_no_connections();
+    view.sleep(600);
+    let cluster =
+        view.until("all is marked", |c| !c.link.live() && c.tables.iter().all(|t| !t.link.live())).await;
+    assert_eq!(cluster.link.state, LinkState::Broken);
+    server.come_back();
+    view.handle.retry(&[]);
+    view.until("all pods", has(&SOME)).await;
+    assert_eq!(server.count("/pods?limit=500"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_was_never_reached_says_why() {
+    let server = with_pods().await;
+    server.take_no_connections();
+    let mut view = View::of_kubeconfig(&server.kubeconfig());
+    let cluster = view.until("it was tried", |c| c.link.tries >= 2).await;
+    assert_eq!((cluster.link.state, cluster.link.heard), (LinkState::Broken, None));
+    assert!(cluster.link.fault.is_some());
+    server.come_back();
+    view.until("all pods, without being asked", has(&SOME)).await;
+}
