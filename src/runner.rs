@@ -2,7 +2,7 @@
 //!
 //! Rank 4. A plan comes with a permit; before anything is sent, the permit is checked against the
 //! plan's hash, and what is about to be sent is in the journal and on the disk. No record, no
-//! write: [`context::Context::send`] takes the proof that a record exists. Every retry is here and
+//! write: `Context::send` takes the proof that a record exists. Every retry is here and
 //! is told; nothing below retries.
 
 mod api;

@@ -176,7 +176,7 @@ fn pod_path(pod: &EvictPod) -> String {
 }
 
 /// A segment of a path: what a recovery plan names must not reach beyond it.
-fn segment(text: &str) -> String {
+pub(super) fn segment(text: &str) -> String {
     if matches!(text, "." | "..") {
         return text.replace('.', "%2E");
     }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod guest;
+mod left;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -301,7 +302,11 @@ impl<A: Api> Eviction<'_, A> {
 
     async fn result(self) -> End {
         let failed = self.guests.iter().any(|g| matches!(g.stage, Stage::Failed(_)));
-        if failed { End::Failed(self.left()) } else { End::Done(self.left()) }
+        if failed {
+            return End::Failed(self.left());
+        }
+        let others = left::on_node(self.ctx, self.node).await;
+        End::Done(format!("{}; {others}", self.left()).into())
     }
 }
 

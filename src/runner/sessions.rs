@@ -19,8 +19,8 @@ use crate::model::{Cause, ClusterId, Fault};
 
 /// How long a probe may take.
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
-/// The largest answer that is read; objects are limited to 1.5 MiB by etcd.
-const LARGEST: usize = 4 << 20;
+/// The largest answer that is read: the pods of a full node.
+const LARGEST: usize = 32 << 20;
 
 /// The sessions of the fleet as they are now.
 pub type SessionMap = Arc<BTreeMap<ClusterId, Session>>;

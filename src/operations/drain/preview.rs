@@ -63,6 +63,10 @@ impl<'a> Draft<'a> {
         let waits: Vec<Wait<'_>> = budgets::waits(&held).into_iter().filter(|w| w.waits > 0).collect();
         let waiting: usize = waits.iter().map(|w| w.waits).sum();
         let (sentence, tone) = self.fit(id);
+        if going.is_empty() {
+            lines.push(Line::new("will move", format!("{prefix}no pod")).counted(0));
+            return;
+        }
         let moving = going.len() - waiting;
         lines.push(Line::new("will move", format!("{prefix}{sentence}")).counted(moving).toned(tone));
         for wait in waits {
