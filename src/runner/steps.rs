@@ -111,7 +111,9 @@ async fn patch<A: Api>(ctx: &Context<A>, gate: &mut Gate, patch: &Patch) -> End 
 
 /// Why a server refused a patch, and what to do about it.
 fn refused(title: &str, answer: &ApiAnswer) -> Text {
-    let uid = answer.body["message"].as_str().is_some_and(|m| m.contains("UID") || m.contains("uid"));
+    // Seen at kube-apiserver 1.36: 422 for an object itself, 409 for its scale subresource.
+    let message = answer.body["message"].as_str().unwrap_or_default();
+    let uid = message.contains("metadata.uid") || message.contains("UID in precondition");
     let text = match answer.status {
         409 | 422 if uid => {
             format!("{title}: another object of that name is there by now; make the plan again")
