@@ -68,6 +68,7 @@ pub mod kinds;
 pub mod model;
 pub mod operations;
 pub mod runner;
+pub mod sim;
 pub mod store;
 pub mod theme;
 pub mod ui;

@@ -1,0 +1,55 @@
+//! The embedded fleet: simulated clusters in this process, reached over HTTPS on loopback.
+//!
+//! Each cluster has an API server (discovery, lists in pages, tables, watches, patches, scale,
+//! eviction, access reviews, metrics) and controllers that make what is asked for happen, so that
+//! drains, scalings, failovers and outages really play out. It is what `quarterdeck demo` shows,
+//! what other clients can be pointed at, and the ground of the tests. It shares nothing with the
+//! rest of the program but the kinds' declarations: everything goes over the wire.
+//!
+//! | part | what |
+//! |---|---|
+//! | [`Scenario`] | a text file: which clusters, what runs, what goes wrong |
+//! | [`Fleet`], [`Control`] | the running fleet, and handles to disturb it |
+//! | `server`, `gate`, `tls` | a listener per cluster, that can be stopped or made silent |
+//! | `api` | the protocol, one file per concern |
+//! | `objects`, `patch`, `selector`, `refusal` | what a server keeps and how it refuses |
+//! | `world`, `queue`, `cache`, `load` | a cluster's state, and what is due when |
+//! | `controllers` | what moves it, one file each |
+//!
+//! Time is logical: with [`Pace::Manual`] a test moves it by hand, and everything random follows
+//! from the scenario's seed.
+
+mod admission;
+mod api;
+mod cache;
+mod clock;
+mod cluster;
+mod control;
+mod controllers;
+mod eviction;
+mod fields;
+mod fleet;
+mod gate;
+mod load;
+mod machines;
+mod objects;
+mod patch;
+mod queue;
+mod random;
+mod refusal;
+mod resources;
+mod scenario;
+mod selector;
+mod server;
+mod timing;
+mod tls;
+mod world;
+
+pub use api::Role;
+pub use clock::Pace;
+pub use control::Control;
+pub use fleet::{Fleet, FleetError, Options};
+pub use scenario::{About, Scenario, ScenarioError};
+
+#[cfg(test)]
+mod tests;

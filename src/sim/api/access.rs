@@ -1,0 +1,192 @@
+//! Who may do what: roles by token, denials by incident, and the reviews that answer about both.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::call::{Call, Target};
+use super::reply::Answer;
+use crate::sim::cluster::Shared;
+use crate::sim::fields::text;
+use crate::sim::refusal::Refusal;
+use crate::sim::resources::Res;
+
+/// What a token allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// Reading everything but secrets.
+    Viewer,
+    /// Reading everything but pods and secrets.
+    NoPods,
+}
+
+const READING: [&str; 3] = ["get", "list", "watch"];
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Role; 3] = [Role::Admin, Role::Viewer, Role::NoPods];
+
+    /// The user's name.
+    #[must_use]
+    pub const fn user(self) -> &'static str {
+        match self {
+            Role::Admin => "admin",
+            Role::Viewer => "viewer",
+            Role::NoPods => "nopods",
+        }
+    }
+
+    fn group(self) -> &'static str {
+        match self {
+            Role::Admin => "system:masters",
+            Role::Viewer => "fleet-viewers",
+            Role::NoPods => "fleet-partial",
+        }
+    }
+
+    fn allows(self, verb: &str, resource: &str) -> bool {
+        let read = READING.contains(&verb) && resource != "secrets";
+        match self {
+            Role::Admin => true,
+            Role::Viewer => read,
+            Role::NoPods => read && resource != "pods" && !resource.starts_with("pods/"),
+        }
+    }
+}
+
+/// One question of who may do what.
+struct Wish<'a> {
+    verb: &'a str,
+    group: &'a str,
+    /// `pods` or `pods/eviction`.
+    resource: &'a str,
+    /// Empty for all namespaces and for what has none.
+    namespace: &'a str,
+}
+
+/// A denial holds for its namespace, and for the list of all namespaces: rights of a single
+/// namespace do not add up to the cluster's.
+fn allowed(shared: &Shared, role: Role, wish: &Wish<'_>) -> bool {
+    let plural = wish.resource.split('/').next().unwrap_or_default();
+    let denied = shared.read(|world| {
+        world.denied.iter().any(|(res, namespace)| {
+            let space = namespace.as_ref().is_none_or(|n| wish.namespace.is_empty() || n == wish.namespace);
+            res.spec().plural == plural && space
+        })
+    });
+    !denied && role.allows(wish.verb, wish.resource)
+}
+
+/// Refuses what the role may not do.
+pub(super) fn check(shared: &Shared, call: &Call, verb: &str, target: &Target) -> Result<(), Refusal> {
+    let plural = target.res.spec().plural;
+    let resource = target.sub.as_ref().map_or(plural.to_owned(), |sub| format!("{plural}/{sub}"));
+    check_names(shared, call.role, verb, &target.group, &resource, target.space(), target.named())
+}
+
+/// Refuses what the role may not do, by names.
+pub(super) fn check_names(
+    shared: &Shared,
+    role: Role,
+    verb: &str,
+    group: &str,
+    resource: &str,
+    namespace: &str,
+    name: &str,
+) -> Result<(), Refusal> {
+    if allowed(shared, role, &Wish { verb, group, resource, namespace }) {
+        return Ok(());
+    }
+    let plural = resource.split('/').next().unwrap_or_default();
+    let object = if name.is_empty() { String::new() } else { format!(" {name:?}") };
+    let place = match namespace {
+        "" => "at the cluster scope".to_owned(),
+        n => format!("in the namespace {n:?}"),
+    };
+    let qualified = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
+    let mut refusal = Refusal::forbidden(format!(
+        "{qualified}{object} is forbidden: User {:?} cannot {verb} resource {resource:?} in API group {group:?} {place}",
+        role.user(),
+    ));
+    refusal.details = json!({ "name": name, "group": group, "kind": plural });
+    Err(refusal)
+}
+
+/// Answers a review: what may I do, who am I.
+pub(super) fn review(shared: &Arc<Shared>, call: &Call, review: &str) -> Result<Answer, Refusal> {
+    if call.method != http::Method::POST {
+        return Err(Refusal::method());
+    }
+    let mut body = call.json()?;
+    let status = match review {
+        "selfsubjectaccessreviews" => access_status(shared, call.role, &body["spec"]),
+        "selfsubjectrulesreviews" => rules_status(shared, call.role, text(&body, "spec.namespace")),
+        "selfsubjectreviews" => json!({
+            "userInfo": { "username": call.role.user(), "groups": [call.role.group(), "system:authenticated"] },
+        }),
+        _ => return Err(Refusal::no_such_path()),
+    };
+    crate::sim::fields::set(&mut body, "status", status);
+    Ok(Answer::json(201, &body))
+}
+
+fn access_status(shared: &Shared, role: Role, spec: &Value) -> Value {
+    if !spec["nonResourceAttributes"].is_null() {
+        return json!({ "allowed": true });
+    }
+    let wish = &spec["resourceAttributes"];
+    let plural = text(wish, "resource");
+    let resource = match text(wish, "subresource") {
+        "" => plural.to_owned(),
+        sub => format!("{plural}/{sub}"),
+    };
+    let verb = text(wish, "verb");
+    // may somebody do everything? only if nothing is kept back
+    let star = verb == "*" || plural == "*";
+    let allowed = if star {
+        role == Role::Admin && shared.read(|world| world.denied.is_empty())
+    } else {
+        let wish = Wish {
+            verb,
+            group: text(wish, "group"),
+            resource: &resource,
+            namespace: text(wish, "namespace"),
+        };
+        allowed(shared, role, &wish)
+    };
+    match allowed {
+        true => {
+            json!({ "allowed": true, "reason": format!("RBAC: allowed by ClusterRoleBinding {:?}", role.user()) })
+        }
+        false => json!({ "allowed": false }),
+    }
+}
+
+fn rules_status(shared: &Shared, role: Role, namespace: &str) -> Value {
+    let may = |verb: &str, res: Res| {
+        let spec = res.spec();
+        allowed(shared, role, &Wish { verb, group: spec.group, resource: spec.plural, namespace })
+    };
+    let every = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
+    let rules: Vec<Value> = Res::ALL
+        .into_iter()
+        .filter_map(|res| {
+            let verbs: Vec<&str> = every.into_iter().filter(|v| may(v, res)).collect();
+            let spec = res.spec();
+            (!verbs.is_empty()).then(|| {
+                let subs = spec.subresources.iter().filter(|_| role == Role::Admin);
+                let names: Vec<String> = std::iter::once(spec.plural.to_owned())
+                    .chain(subs.map(|s| format!("{}/{s}", spec.plural)))
+                    .collect();
+                json!({ "verbs": verbs, "apiGroups": [spec.group], "resources": names })
+            })
+        })
+        .collect();
+    json!({
+        "resourceRules": rules,
+        "nonResourceRules": [{ "verbs": ["get"], "nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/readyz", "/version"] }],
+        "incomplete": false,
+    })
+}

@@ -1,0 +1,163 @@
+//! Reading objects: one, or lists in pages.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::call::{Call, Target};
+use super::encode::{Form, Writer, selectable};
+use super::reply::Answer;
+use crate::sim::cluster::Shared;
+use crate::sim::fields::{name, namespace};
+use crate::sim::refusal::Refusal;
+use crate::sim::selector::{FieldTerms, Labels};
+use crate::sim::world::World;
+
+/// What a list or watch selects.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    namespace: Option<String>,
+    labels: Labels,
+    fields: FieldTerms,
+}
+
+impl Selection {
+    pub(super) fn read(call: &Call, target: &Target) -> Result<Selection, Refusal> {
+        let fields = call.query.get("fieldSelector").replace("regarding.", "involvedObject.");
+        Ok(Selection {
+            namespace: target.namespace.clone(),
+            labels: Labels::parse(call.query.get("labelSelector")).map_err(Refusal::bad_request)?,
+            fields: FieldTerms::parse(&fields, selectable(target.res)).map_err(Refusal::bad_request)?,
+        })
+    }
+
+    pub(super) fn matches(&self, object: &Value) -> bool {
+        self.namespace.as_deref().is_none_or(|n| n == namespace(object))
+            && self.labels.matches_object(object)
+            && self.fields.matches(object)
+    }
+
+    /// Every selected object now, in the order of lists.
+    pub(super) fn all(&self, world: &World, target: &Target) -> Vec<Arc<Value>> {
+        let objects = world.store.list(target.res, self.namespace.as_deref());
+        objects.filter(|o| self.matches(o)).cloned().collect()
+    }
+}
+
+/// Where a list goes on: the version it shows and the last object served.
+#[derive(Debug, PartialEq)]
+struct Token {
+    /// Zero goes on without a version: the "inconsistent" token of a 410.
+    version: u64,
+    after: String,
+}
+
+impl Token {
+    fn write(&self) -> String {
+        let hex: String = self.after.bytes().map(|b| format!("{b:02x}")).collect();
+        format!("{}.{hex}", self.version)
+    }
+
+    fn read(text: &str) -> Option<Token> {
+        let (version, hex) = text.split_once('.')?;
+        let byte = |i: usize| hex.get(i..i + 2).and_then(|h| u8::from_str_radix(h, 16).ok());
+        let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(byte).collect();
+        Some(Token { version: version.parse().ok()?, after: String::from_utf8(bytes?).ok()? })
+    }
+}
+
+fn place(object: &Value) -> String {
+    format!("{}/{}", namespace(object), name(object))
+}
+
+/// The objects of a list, the version that it shows, and where it ends if it is a page.
+struct Page {
+    items: Arc<Vec<Arc<Value>>>,
+    from: usize,
+    to: usize,
+    version: u64,
+    consistent: bool,
+}
+
+/// A list, or a page of one.
+pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    let form = Form::negotiate(&call.accept)?;
+    let selection = Selection::read(call, target)?;
+    let limit = call.query.number("limit")?.unwrap_or(0) as usize;
+    let token = match call.query.get("continue") {
+        "" => None,
+        text => {
+            let odd = || Refusal::bad_request("continue key is not valid: invalid continue token");
+            Some(Token::read(text).ok_or_else(odd)?)
+        }
+    };
+    let wanted = call.query.number("resourceVersion")?.unwrap_or(0);
+    let (page, now) = shared.with(|world| {
+        if wanted > world.store.version() {
+            return Err(Refusal::ahead(wanted, world.store.version()));
+        }
+        Ok((page(world, target, &selection, token.as_ref(), limit)?, world.now))
+    })?;
+    let mut meta = json!({ "resourceVersion": page.version.to_string() });
+    let left = page.items.len() - page.to;
+    if left > 0 {
+        let last = page.items.get(page.to.wrapping_sub(1)).map(|o| place(o)).unwrap_or_default();
+        let version = if page.consistent { page.version } else { 0 };
+        meta["continue"] = json!(Token { version, after: last }.write());
+        meta["remainingItemCount"] = json!(left);
+    }
+    let items: Vec<&Value> = page.items[page.from..page.to].iter().map(AsRef::as_ref).collect();
+    let writer = Writer::new(form, target, call.query.get("includeObject"), now);
+    Ok(Answer::bytes(form.content_type(), writer.list(&items, &meta)))
+}
+
+fn page(
+    world: &mut World,
+    target: &Target,
+    selection: &Selection,
+    token: Option<&Token>,
+    limit: usize,
+) -> Result<Page, Refusal> {
+    let current = world.store.version();
+    let (items, version, consistent) = match token {
+        None => (Arc::new(selection.all(world, target)), current, true),
+        Some(token) if token.version == 0 => (Arc::new(selection.all(world, target)), current, false),
+        Some(token) => match world.store.open_list(target.res, token.version) {
+            Some(items) => (items, token.version, true),
+            None => {
+                let next = Token { version: 0, after: token.after.clone() };
+                return Err(Refusal::expired_pages(next.write()));
+            }
+        },
+    };
+    let from = token.map_or(0, |t| items.partition_point(|o| place(o) <= t.after));
+    let to = if limit == 0 { items.len() } else { items.len().min(from + limit) };
+    if token.is_none() && to < items.len() {
+        world.store.keep_open(target.res, version, items.clone());
+    }
+    Ok(Page { items, from, to, version, consistent })
+}
+
+/// One object.
+pub(super) fn get(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    let form = Form::negotiate(&call.accept)?;
+    let (object, now) = shared
+        .read(|world| Ok((world.store.need(target.res, target.space(), target.named())?, world.now)))?;
+    let writer = Writer::new(form, target, call.query.get("includeObject"), now);
+    let body = writer.object(&object, true).to_string();
+    Ok(Answer::bytes(form.content_type(), body.into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_come_back() {
+        let token = Token { version: 42, after: "a/b-ü".into() };
+        assert_eq!(Token::read(&token.write()), Some(token));
+        for odd in ["", "x", "1.zz", "1.f", "9.éa"] {
+            assert_eq!(Token::read(odd), None, "{odd}");
+        }
+    }
+}

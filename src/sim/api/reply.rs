@@ -1,0 +1,108 @@
+//! Answers: JSON, protobuf, text and streams; gzip for large ones.
+
+use std::convert::Infallible;
+use std::io::Write;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures::Stream;
+use http::{HeaderValue, Response, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use serde_json::Value;
+
+use crate::sim::refusal::Refusal;
+
+/// Bodies above this are compressed when asked (KEP-1115; `defaultGzipThresholdBytes`).
+const GZIP_ABOVE: usize = 128 << 10;
+
+pub(crate) type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
+
+/// An answer before it is put on the wire.
+pub(super) struct Answer {
+    code: u16,
+    content_type: String,
+    retry_after: Option<u32>,
+    body: Body,
+}
+
+enum Body {
+    Whole(Vec<u8>),
+    Stream(UnsyncBoxBody<Bytes, Infallible>),
+}
+
+impl Answer {
+    /// A JSON document.
+    pub(super) fn json(code: u16, value: &Value) -> Answer {
+        Answer::bytes("application/json", value.to_string().into_bytes()).coded(code)
+    }
+
+    /// Bytes of a media type.
+    pub(super) fn bytes(content_type: &str, body: Vec<u8>) -> Answer {
+        Answer { code: 200, content_type: content_type.into(), retry_after: None, body: Body::Whole(body) }
+    }
+
+    /// Plain text.
+    pub(super) fn text(text: impl Into<String>) -> Answer {
+        Answer::bytes("text/plain; charset=utf-8", text.into().into_bytes())
+    }
+
+    /// A refused request.
+    pub(super) fn refusal(refusal: Refusal) -> Answer {
+        let answer = Answer::json(refusal.code, &refusal.status());
+        Answer { retry_after: refusal.retry_after, ..answer }
+    }
+
+    /// A body that goes on.
+    pub(super) fn stream(content_type: &str, chunks: impl Stream<Item = Bytes> + Send + 'static) -> Answer {
+        use futures::StreamExt;
+        let frames = chunks.map(|chunk| Ok::<_, Infallible>(Frame::data(chunk)));
+        let body = Body::Stream(StreamBody::new(frames).boxed_unsync());
+        Answer { code: 200, content_type: content_type.into(), retry_after: None, body }
+    }
+
+    /// The same answer with another status.
+    pub(super) fn coded(self, code: u16) -> Answer {
+        Answer { code, ..self }
+    }
+
+    /// The answer as a response.
+    pub(super) fn reply(self, gzip: bool) -> Reply {
+        let mut zipped = false;
+        let body = match self.body {
+            Body::Whole(bytes) if gzip && bytes.len() > GZIP_ABOVE => match compressed(&bytes) {
+                Ok(small) => {
+                    zipped = true;
+                    Full::new(Bytes::from(small)).boxed_unsync()
+                }
+                Err(_) => Full::new(Bytes::from(bytes)).boxed_unsync(),
+            },
+            Body::Whole(bytes) => Full::new(Bytes::from(bytes)).boxed_unsync(),
+            Body::Stream(stream) => stream,
+        };
+        let mut reply = Response::new(body);
+        *reply.status_mut() = http::StatusCode::from_u16(self.code).unwrap_or_default();
+        let headers = reply.headers_mut();
+        if let Ok(value) = HeaderValue::from_str(&self.content_type) {
+            headers.insert(header::CONTENT_TYPE, value);
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+        if zipped {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        reply
+    }
+}
+
+/// Gzip at the level of a real server (`defaultGzipContentEncodingLevel` is 1).
+fn compressed(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 8), Compression::fast());
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}

@@ -1,0 +1,386 @@
+//! Tables: the columns that `kubectl get` shows
+//! (`kubernetes/kubernetes:pkg/printers/internalversion/printers.go`).
+
+mod pods;
+mod workloads;
+
+use serde_json::{Value, json};
+
+use crate::model::{Span, Time};
+use crate::sim::fields::{at, flag, holds, int, label, list, map, name, text, time};
+use crate::sim::resources::Res;
+
+/// Name, type, and 1 when it is shown only with `-o wide`.
+type Column = (&'static str, &'static str, u8);
+
+const AGE: Column = ("Age", "string", 0);
+
+fn described(res: Res) -> &'static [Column] {
+    match res {
+        Res::Pods => pods::COLUMNS,
+        Res::Nodes => &[
+            ("Status", "string", 0),
+            ("Roles", "string", 0),
+            AGE,
+            ("Version", "string", 0),
+            ("Internal-IP", "string", 1),
+            ("External-IP", "string", 1),
+            ("OS-Image", "string", 1),
+            ("Kernel-Version", "string", 1),
+            ("Container-Runtime", "string", 1),
+        ],
+        Res::Namespaces => &[("Status", "string", 0), AGE],
+        Res::Deployments
+        | Res::StatefulSets
+        | Res::DaemonSets
+        | Res::ReplicaSets
+        | Res::Jobs
+        | Res::CronJobs => workloads::columns(res),
+        Res::Autoscalers => &[
+            ("Reference", "string", 0),
+            ("Targets", "string", 0),
+            ("MinPods", "string", 0),
+            ("MaxPods", "string", 0),
+            ("Replicas", "string", 0),
+            AGE,
+        ],
+        Res::Budgets => &[
+            ("Min Available", "string", 0),
+            ("Max Unavailable", "string", 0),
+            ("Allowed Disruptions", "integer", 0),
+            AGE,
+        ],
+        Res::Services => &[
+            ("Type", "string", 0),
+            ("Cluster-IP", "string", 0),
+            ("External-IP", "string", 0),
+            ("Port(s)", "string", 0),
+            AGE,
+            ("Selector", "string", 1),
+        ],
+        Res::Claims => &[
+            ("Status", "string", 0),
+            ("Volume", "string", 0),
+            ("Capacity", "string", 0),
+            ("Access Modes", "string", 0),
+            ("StorageClass", "string", 0),
+            AGE,
+        ],
+        Res::Volumes => &[
+            ("Capacity", "string", 0),
+            ("Access Modes", "string", 0),
+            ("Reclaim Policy", "string", 0),
+            ("Status", "string", 0),
+            ("Claim", "string", 0),
+            ("StorageClass", "string", 0),
+            AGE,
+        ],
+        Res::StorageClasses => &[
+            ("Provisioner", "string", 0),
+            ("ReclaimPolicy", "string", 0),
+            ("VolumeBindingMode", "string", 0),
+            ("AllowVolumeExpansion", "boolean", 0),
+            AGE,
+        ],
+        Res::ConfigMaps => &[("Data", "integer", 0), AGE],
+        Res::Leases => &[("Holder", "string", 0), AGE],
+        Res::NodePools => &[("NodeClass", "string", 0), ("Nodes", "string", 0), ("Ready", "string", 0), AGE],
+        Res::NodeClaims => &[
+            ("Type", "string", 0),
+            ("Capacity", "string", 0),
+            ("Zone", "string", 0),
+            ("Node", "string", 0),
+            ("Ready", "string", 0),
+            AGE,
+        ],
+        Res::Events | Res::ServiceAccounts | Res::ReplicationControllers => &[AGE],
+    }
+}
+
+/// The columns of a resource's table.
+pub(super) fn columns(res: Res) -> Vec<Value> {
+    let column = |(name, kind, priority): &Column, format: &str| json!({ "name": name, "type": kind, "format": format, "description": name, "priority": priority });
+    if res == Res::Events {
+        let events = [
+            ("Last Seen", "string", 0),
+            ("Type", "string", 0),
+            ("Reason", "string", 0),
+            ("Object", "string", 0),
+            ("Source", "string", 1),
+            ("Message", "string", 0),
+            ("First Seen", "string", 1),
+            ("Count", "string", 1),
+            ("Name", "string", 1),
+        ];
+        return events.iter().map(|c| column(c, if c.0 == "Name" { "name" } else { "" })).collect();
+    }
+    let mut out = vec![column(&("Name", "string", 0), "name")];
+    out.extend(described(res).iter().map(|c| column(c, "")));
+    out
+}
+
+/// The cells of one object.
+pub(super) fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
+    if res == Res::Events {
+        return event(o, now);
+    }
+    let mut out = vec![json!(name(o))];
+    out.extend(match res {
+        Res::Pods => pods::cells(o, now),
+        Res::Nodes => node(o, now),
+        Res::Namespaces => vec![json!(text(o, "status.phase")), age(o, now)],
+        Res::Deployments
+        | Res::StatefulSets
+        | Res::DaemonSets
+        | Res::ReplicaSets
+        | Res::Jobs
+        | Res::CronJobs => workloads::cells(res, o, now),
+        Res::Autoscalers => autoscaler(o, now),
+        Res::Budgets => vec![
+            or_na(at(o, "spec.minAvailable")),
+            or_na(at(o, "spec.maxUnavailable")),
+            json!(int(o, "status.disruptionsAllowed")),
+            age(o, now),
+        ],
+        Res::Services => service(o, now),
+        Res::Claims => vec![
+            json!(text(o, "status.phase")),
+            json!(text(o, "spec.volumeName")),
+            json!(text(o, "status.capacity.storage")),
+            json!(modes(o)),
+            json!(text(o, "spec.storageClassName")),
+            age(o, now),
+        ],
+        Res::Volumes => vec![
+            json!(text(o, "spec.capacity.storage")),
+            json!(modes(o)),
+            json!(text(o, "spec.persistentVolumeReclaimPolicy")),
+            json!(text(o, "status.phase")),
+            json!(claim(o)),
+            json!(text(o, "spec.storageClassName")),
+            age(o, now),
+        ],
+        Res::StorageClasses => vec![
+            json!(text(o, "provisioner")),
+            json!(text(o, "reclaimPolicy")),
+            json!(text(o, "volumeBindingMode")),
+            json!(flag(o, "allowVolumeExpansion")),
+            age(o, now),
+        ],
+        Res::ConfigMaps => vec![json!(map(o, "data").len()), age(o, now)],
+        Res::Leases => vec![json!(text(o, "spec.holderIdentity")), age(o, now)],
+        Res::NodePools => vec![
+            json!(text(o, "spec.template.spec.nodeClassRef.name")),
+            json!(text(o, "status.resources.nodes")),
+            json!(if holds(o, "Ready") { "True" } else { "False" }),
+            age(o, now),
+        ],
+        Res::NodeClaims => vec![
+            json!(label(o, "node.kubernetes.io/instance-type")),
+            json!(label(o, "karpenter.sh/capacity-type")),
+            json!(label(o, "topology.kubernetes.io/zone")),
+            json!(text(o, "status.nodeName")),
+            json!(if holds(o, "Ready") { "True" } else { "Unknown" }),
+            age(o, now),
+        ],
+        Res::Events | Res::ServiceAccounts | Res::ReplicationControllers => vec![age(o, now)],
+    });
+    out
+}
+
+fn or_na(value: &Value) -> Value {
+    match value {
+        Value::Null => json!("N/A"),
+        Value::String(text) => json!(text),
+        other => json!(other.to_string()),
+    }
+}
+
+fn claim(volume: &Value) -> String {
+    match text(volume, "spec.claimRef.name") {
+        "" => String::new(),
+        name => format!("{}/{name}", text(volume, "spec.claimRef.namespace")),
+    }
+}
+
+fn modes(o: &Value) -> String {
+    let short = |m: &Value| match m.as_str() {
+        Some("ReadWriteOnce") => "RWO",
+        Some("ReadOnlyMany") => "ROX",
+        Some("ReadWriteMany") => "RWX",
+        Some("ReadWriteOncePod") => "RWOP",
+        _ => "?",
+    };
+    list(o, "spec.accessModes").iter().map(short).collect::<Vec<_>>().join(",")
+}
+
+fn node(o: &Value, now: Time) -> Vec<Value> {
+    let mut status = match crate::sim::fields::condition(o, "Ready").map(|c| text(c, "status")) {
+        Some("True") => "Ready".to_owned(),
+        Some(_) => "NotReady".to_owned(),
+        None => "Unknown".to_owned(),
+    };
+    if flag(o, "spec.unschedulable") {
+        status.push_str(",SchedulingDisabled");
+    }
+    let prefix = "node-role.kubernetes.io/";
+    let roles: Vec<&str> = map(o, "metadata.labels").keys().filter_map(|k| k.strip_prefix(prefix)).collect();
+    let roles = if roles.is_empty() { "<none>".to_owned() } else { roles.join(",") };
+    let address = |kind: &str| {
+        let found = list(o, "status.addresses").iter().find(|a| text(a, "type") == kind);
+        json!(found.map_or("<none>", |a| text(a, "address")))
+    };
+    let info = |key: &str| json!(text(o, &format!("status.nodeInfo.{key}")));
+    vec![
+        json!(status),
+        json!(roles),
+        age(o, now),
+        info("kubeletVersion"),
+        address("InternalIP"),
+        address("ExternalIP"),
+        info("osImage"),
+        info("kernelVersion"),
+        info("containerRuntimeVersion"),
+    ]
+}
+
+fn autoscaler(o: &Value, now: Time) -> Vec<Value> {
+    let reference =
+        format!("{}/{}", text(o, "spec.scaleTargetRef.kind"), text(o, "spec.scaleTargetRef.name"));
+    let targets: Vec<String> = list(o, "spec.metrics")
+        .iter()
+        .map(|m| {
+            let name = text(m, "resource.name");
+            let current = list(o, "status.currentMetrics").iter().find(|c| text(c, "resource.name") == name);
+            let percent = |v: &Value, path: &str| match at(v, path).as_i64() {
+                Some(n) => format!("{n}%"),
+                None => "<unknown>".to_owned(),
+            };
+            let now =
+                current.map_or("<unknown>".into(), |c| percent(c, "resource.current.averageUtilization"));
+            format!("{name}: {now}/{}", percent(m, "resource.target.averageUtilization"))
+        })
+        .collect();
+    vec![
+        json!(reference),
+        json!(if targets.is_empty() { "<none>".to_owned() } else { targets.join(", ") }),
+        json!(crate::sim::fields::maybe_int(o, "spec.minReplicas").unwrap_or(1).to_string()),
+        json!(int(o, "spec.maxReplicas").to_string()),
+        json!(int(o, "status.currentReplicas").to_string()),
+        age(o, now),
+    ]
+}
+
+fn service(o: &Value, now: Time) -> Vec<Value> {
+    let ports: Vec<String> = list(o, "spec.ports")
+        .iter()
+        .map(|p| {
+            let node = int(p, "nodePort");
+            let node = if node > 0 { format!(":{node}") } else { String::new() };
+            format!("{}{node}/{}", int(p, "port"), text(p, "protocol"))
+        })
+        .collect();
+    let outside: Vec<&str> = list(o, "status.loadBalancer.ingress")
+        .iter()
+        .map(|i| {
+            let ip = text(i, "ip");
+            if ip.is_empty() { text(i, "hostname") } else { ip }
+        })
+        .collect();
+    vec![
+        json!(text(o, "spec.type")),
+        json!(text(o, "spec.clusterIP")),
+        json!(if outside.is_empty() { "<none>".to_owned() } else { outside.join(",") }),
+        json!(ports.join(",")),
+        age(o, now),
+        json!(pairs(at(o, "spec.selector"))),
+    ]
+}
+
+fn event(o: &Value, now: Time) -> Vec<Value> {
+    let first = time(o, "firstTimestamp").or_else(|| time(o, "eventTime"));
+    let last = time(o, "series.lastObservedTime").or_else(|| time(o, "lastTimestamp")).or(first);
+    let ago = |t: Option<Time>| t.map_or("<unknown>".to_owned(), |t| human(t.age(now)));
+    let source = match text(o, "source.component") {
+        "" => text(o, "reportingComponent").to_owned(),
+        component => match text(o, "source.host") {
+            "" => component.to_owned(),
+            host => format!("{component}, {host}"),
+        },
+    };
+    let object =
+        format!("{}/{}", text(o, "involvedObject.kind").to_lowercase(), text(o, "involvedObject.name"));
+    let count = int(o, "series.count").max(int(o, "count")).max(1);
+    vec![
+        json!(ago(last)),
+        json!(text(o, "type")),
+        json!(text(o, "reason")),
+        json!(object),
+        json!(source),
+        json!(text(o, "message")),
+        json!(ago(first)),
+        json!(count.to_string()),
+        json!(name(o)),
+    ]
+}
+
+/// Labels as `a=b,c=d`.
+pub(super) fn pairs(labels: &Value) -> String {
+    let Some(map) = labels.as_object().filter(|m| !m.is_empty()) else { return "<none>".to_owned() };
+    map.iter().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect::<Vec<_>>().join(",")
+}
+
+/// The age of an object.
+pub(super) fn age(o: &Value, now: Time) -> Value {
+    json!(time(o, "metadata.creationTimestamp").map_or("<unknown>".to_owned(), |t| human(t.age(now))))
+}
+
+/// How long, as kubectl says it (`apimachinery/pkg/util/duration` `HumanDuration`).
+pub(super) fn human(span: Span) -> String {
+    let s = span.seconds().max(0);
+    let (m, h, d) = (s / 60, s / 3600, s / 86_400);
+    let two = |big: i64, unit: &str, small: i64, small_unit: &str| match small {
+        0 => format!("{big}{unit}"),
+        _ => format!("{big}{unit}{small}{small_unit}"),
+    };
+    match s {
+        0..120 => format!("{s}s"),
+        120..600 => two(m, "m", s % 60, "s"),
+        600..10_800 => format!("{m}m"),
+        10_800..28_800 => two(h, "h", m % 60, "m"),
+        28_800..172_800 => format!("{h}h"),
+        172_800..691_200 => two(d, "d", h % 24, "h"),
+        691_200..63_072_000 => format!("{d}d"),
+        63_072_000..252_288_000 => two(d / 365, "y", d % 365, "d"),
+        _ => format!("{}y", d / 365),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_resource_has_as_many_cells_as_columns() {
+        for res in Res::ALL {
+            let now = Time::from_seconds(0);
+            assert_eq!(columns(res).len(), cells(res, &json!({}), now).len(), "{res:?}");
+        }
+    }
+
+    #[test]
+    fn ages_are_said_as_kubectl_says_them() {
+        for (seconds, said) in [
+            (119, "119s"),
+            (120, "2m"),
+            (150, "2m30s"),
+            (3000, "50m"),
+            (11_000, "3h3m"),
+            (90_000, "25h"),
+            (180_000, "2d2h"),
+            (864_000, "10d"),
+        ] {
+            assert_eq!(human(Span::from_seconds(seconds)), said);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Watches: what changed, as it changes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::call::{Call, Target};
+use super::encode::{Form, Writer};
+use super::lists::Selection;
+use super::reply::Answer;
+use crate::sim::cluster::Shared;
+use crate::sim::refusal::Refusal;
+use crate::sim::resources::Res;
+
+/// How long a watch lasts when it does not say: a real server picks between 30 and 60 minutes
+/// (`--min-request-timeout`).
+const LONGEST: u64 = 2400;
+
+/// Most changes in one chunk: a slow reader holds at most so many.
+const BATCH: usize = 500;
+
+/// One open watch.
+struct Watch {
+    shared: Arc<Shared>,
+    res: Res,
+    selection: Selection,
+    writer: Writer,
+    bookmarks: bool,
+    /// Every change up to this version was sent or did not matter.
+    position: u64,
+    /// Objects that are sent as new before changes are.
+    initial: VecDeque<Arc<Value>>,
+    /// Whether the end of the initial objects is to be said.
+    announce: bool,
+    /// Grows when watches are cut off.
+    cut: u64,
+    changed: watch::Receiver<u64>,
+    bookmark_at: Instant,
+    deadline: Instant,
+    first: bool,
+    ended: bool,
+}
+
+/// Opens a watch.
+pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    let form = Form::negotiate(&call.accept)?;
+    let selection = Selection::read(call, target)?;
+    let bookmarks = call.query.flag("allowWatchBookmarks");
+    let announce = call.query.flag("sendInitialEvents");
+    if announce && !shared.options.streaming_lists {
+        let why = "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList \
+                   feature gate is enabled";
+        return Err(Refusal::invalid(target.res.spec(), "", why));
+    }
+    if announce && call.query.get("resourceVersionMatch") != "NotOlderThan" {
+        let why = "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+        return Err(Refusal::invalid(target.res.spec(), "", why));
+    }
+    let from = call.query.number("resourceVersion")?.unwrap_or(0);
+    let seconds = call.query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(LONGEST);
+    let changed = shared.subscribe(target.res);
+    let (initial, position, cut, now) = shared.read(|world| {
+        let whole = announce || from == 0;
+        let initial = if whole { selection.all(world, target) } else { Vec::new() };
+        let position = if whole { world.store.version() } else { from };
+        (initial.into(), position, world.cuts[target.res.index()], world.now)
+    });
+    let start = Instant::now();
+    let watch = Watch {
+        shared: shared.clone(),
+        res: target.res,
+        selection,
+        writer: Writer::new(form, target, call.query.get("includeObject"), now),
+        bookmarks,
+        position,
+        initial,
+        announce,
+        cut,
+        changed,
+        bookmark_at: start + shared.options.bookmarks,
+        deadline: start + Duration::from_secs(seconds.min(86_400)),
+        first: true,
+        ended: false,
+    };
+    let content_type = format!("{};stream=watch", form.content_type());
+    let content_type = if form == Form::Json { "application/json" } else { &content_type };
+    Ok(Answer::stream(content_type, stream::unfold(watch, next)))
+}
+
+async fn next(mut watch: Watch) -> Option<(Bytes, Watch)> {
+    loop {
+        if watch.ended {
+            return None;
+        }
+        let mut out = Vec::new();
+        let more = watch.collect(&mut out);
+        if !out.is_empty() {
+            return Some((Bytes::from(out), watch));
+        }
+        if more || watch.ended {
+            continue;
+        }
+        let wake = watch.deadline.min(if watch.bookmarks { watch.bookmark_at } else { watch.deadline });
+        tokio::select! {
+            // the sender lives as long as the shared state that this watch holds
+            _ = watch.changed.changed() => {}
+            () = tokio::time::sleep_until(wake) => watch.timed(&mut out),
+        }
+        if !out.is_empty() {
+            return Some((Bytes::from(out), watch));
+        }
+    }
+}
+
+impl Watch {
+    /// Writes what is there to be sent; says whether more is waiting behind a full batch.
+    fn collect(&mut self, out: &mut Vec<u8>) -> bool {
+        self.changed.borrow_and_update();
+        if !self.initial.is_empty() {
+            for _ in 0..BATCH {
+                let Some(object) = self.initial.pop_front() else { break };
+                self.event("ADDED", &object, out);
+            }
+            return true;
+        }
+        if std::mem::take(&mut self.announce) {
+            self.bookmark(true, out);
+            return true;
+        }
+        let shared = self.shared.clone();
+        let (changes, position) = shared.read(|world| {
+            self.writer.now = world.now;
+            if world.cuts[self.res.index()] != self.cut {
+                self.ended = true;
+                return (Ok(Vec::new()), self.position);
+            }
+            let version = world.store.version();
+            let changes: Result<Vec<_>, _> =
+                world.store.since(self.res, self.position).map(|c| c.take(BATCH).cloned().collect());
+            let position = match &changes {
+                Ok(list) if list.len() == BATCH => list[BATCH - 1].version,
+                // a watch from a version ahead of the server stays where it is, in silence
+                _ => version.max(self.position),
+            };
+            (changes, position)
+        });
+        match changes {
+            Ok(changes) => {
+                let full = changes.len() == BATCH;
+                self.position = position;
+                for change in changes {
+                    let was = change.before.as_ref().is_some_and(|b| self.selection.matches(b));
+                    let is = !change.removed && self.selection.matches(&change.object);
+                    match (was, is) {
+                        (false, true) => self.event("ADDED", &change.object, out),
+                        (true, true) => self.event("MODIFIED", &change.object, out),
+                        (true, false) => self.event("DELETED", &change.object, out),
+                        (false, false) => {}
+                    }
+                }
+                full
+            }
+            Err(refusal) => {
+                write_event("ERROR", &refusal.status(), out);
+                self.ended = true;
+                false
+            }
+        }
+    }
+
+    /// A time has come: for a bookmark, for the end.
+    fn timed(&mut self, out: &mut Vec<u8>) {
+        if self.bookmarks {
+            self.bookmark_at = Instant::now() + self.shared.options.bookmarks;
+            self.bookmark(false, out);
+        }
+        if Instant::now() >= self.deadline {
+            self.ended = true;
+        }
+    }
+
+    fn bookmark(&mut self, initial_end: bool, out: &mut Vec<u8>) {
+        let spec = self.res.spec();
+        let mut metadata = json!({ "resourceVersion": self.position.to_string(), "creationTimestamp": null });
+        if initial_end {
+            metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
+        }
+        let object = match self.writer.form {
+            Form::Json => {
+                json!({ "kind": spec.kind, "apiVersion": spec.api_version(), "metadata": metadata })
+            }
+            Form::Metadata => {
+                json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata })
+            }
+            Form::Table => json!({
+                "kind": "Table", "apiVersion": "meta.k8s.io/v1", "columnDefinitions": [], "rows": [],
+                "metadata": { "resourceVersion": self.position.to_string() },
+            }),
+        };
+        write_event("BOOKMARK", &object, out);
+    }
+
+    fn event(&mut self, kind: &str, object: &Value, out: &mut Vec<u8>) {
+        let first = std::mem::take(&mut self.first);
+        if self.writer.converts() {
+            write_event(kind, &self.writer.object(object, first), out);
+        } else {
+            write_event(kind, object, out);
+        }
+    }
+}
+
+fn write_event(kind: &str, object: &Value, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"type\":\"");
+    out.extend_from_slice(kind.as_bytes());
+    out.extend_from_slice(b"\",\"object\":");
+    // writing JSON into memory cannot fail
+    let _ = serde_json::to_writer(&mut *out, object);
+    out.extend_from_slice(b"}\n");
+}

@@ -1,0 +1,182 @@
+//! What controllers look up often, kept up to date with every change: who owns what, what runs
+//! where, what is free.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use super::fields::{self, at, controller, flag, holds, list, name, text, uid};
+use super::objects::Touched;
+use super::queue::Id;
+use super::resources::Res;
+use crate::model::Resources;
+
+/// A node as the scheduler sees it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NodeView {
+    pub(crate) labels: serde_json::Map<String, Value>,
+    pub(crate) taints: Vec<Value>,
+    pub(crate) unschedulable: bool,
+    pub(crate) ready: bool,
+    pub(crate) allocatable: Resources,
+    /// What its pods ask for.
+    pub(crate) used: Resources,
+    pub(crate) pods: BTreeSet<Id>,
+}
+
+impl NodeView {
+    /// A label, else empty.
+    pub(crate) fn label(&self, key: &str) -> &str {
+        self.labels.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// What is left of it.
+    pub(crate) fn free(&self) -> Resources {
+        self.allocatable - self.used
+    }
+}
+
+/// The controllers' indexes.
+#[derive(Debug, Default)]
+pub(crate) struct Cache {
+    /// Dependents by the uid of their owner.
+    children: HashMap<String, BTreeSet<(Res, Id)>>,
+    pub(crate) nodes: BTreeMap<String, NodeView>,
+    /// Pods on nodes that are gone.
+    stray: HashMap<String, NodeView>,
+    /// Pods without a node.
+    pub(crate) waiting: BTreeSet<Id>,
+}
+
+/// Whether a pod still takes room on its node.
+pub(crate) fn takes_room(pod: &Value) -> bool {
+    !["Succeeded", "Failed"].contains(&text(pod, "status.phase"))
+}
+
+impl Cache {
+    /// The dependents of an owner that are of this resource.
+    pub(crate) fn children(&self, owner_uid: &str, res: Res) -> Vec<Id> {
+        let all = self.children.get(owner_uid).into_iter().flatten();
+        all.filter(|(r, _)| *r == res).map(|(_, id)| id.clone()).collect()
+    }
+
+    /// All dependents of an owner.
+    pub(crate) fn dependents(&self, owner_uid: &str) -> Vec<(Res, Id)> {
+        self.children.get(owner_uid).into_iter().flatten().cloned().collect()
+    }
+
+    /// The pods of a node.
+    pub(crate) fn pods_on(&self, node: &str) -> Vec<Id> {
+        let view = self.nodes.get(node).or_else(|| self.stray.get(node));
+        view.map_or_else(Vec::new, |n| n.pods.iter().cloned().collect())
+    }
+
+    /// Takes note of a change.
+    pub(crate) fn see(&mut self, touched: &Touched) {
+        let (before, after) = (touched.before.as_deref(), touched.after.as_deref());
+        self.see_owners(touched.res, before, after);
+        match touched.res {
+            Res::Nodes => self.see_node(before, after),
+            Res::Pods => {
+                let place =
+                    |p: Option<&Value>| p.map(|p| (text(p, "spec.nodeName").to_owned(), takes_room(p)));
+                if before.is_some() && place(before) == place(after) {
+                    return;
+                }
+                if let Some(pod) = before {
+                    self.pod_leaves(pod);
+                }
+                if let Some(pod) = after {
+                    self.pod_comes(pod);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn see_owners(&mut self, res: Res, before: Option<&Value>, after: Option<&Value>) {
+        let owner = |o: Option<&Value>| o.and_then(controller).map(|c| text(c, "uid").to_owned());
+        let (old, new) = (owner(before), owner(after));
+        if old == new {
+            return;
+        }
+        if let (Some(old), Some(object)) = (&old, before)
+            && let Some(set) = self.children.get_mut(old)
+        {
+            set.remove(&(res, Id::of(object)));
+            if set.is_empty() {
+                self.children.remove(old);
+            }
+        }
+        if let (Some(new), Some(object)) = (new, after) {
+            self.children.entry(new).or_default().insert((res, Id::of(object)));
+        }
+    }
+
+    fn see_node(&mut self, before: Option<&Value>, after: Option<&Value>) {
+        match (before, after) {
+            (_, Some(node)) => {
+                let key = name(node);
+                if !self.nodes.contains_key(key) {
+                    let view = self.stray.remove(key).unwrap_or_default();
+                    self.nodes.insert(key.to_owned(), view);
+                }
+                let Some(view) = self.nodes.get_mut(key) else { return };
+                view.labels = fields::map(node, "metadata.labels").clone();
+                view.taints = list(node, "spec.taints").to_vec();
+                view.unschedulable = flag(node, "spec.unschedulable");
+                view.ready = holds(node, "Ready");
+                view.allocatable = fields::resources(at(node, "status.allocatable"));
+            }
+            (Some(node), None) => {
+                if let Some(view) = self.nodes.remove(name(node))
+                    && !view.pods.is_empty()
+                {
+                    self.stray.insert(name(node).to_owned(), view);
+                }
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn pod_comes(&mut self, pod: &Value) {
+        let id = Id::of(pod);
+        let node = text(pod, "spec.nodeName");
+        if node.is_empty() {
+            if takes_room(pod) {
+                self.waiting.insert(id);
+            }
+            return;
+        }
+        let view = match self.nodes.get_mut(node) {
+            Some(view) => view,
+            None => self.stray.entry(node.to_owned()).or_default(),
+        };
+        if takes_room(pod) {
+            view.used += fields::pod_requests(pod);
+        }
+        view.pods.insert(id);
+    }
+
+    fn pod_leaves(&mut self, pod: &Value) {
+        let id = Id::of(pod);
+        self.waiting.remove(&id);
+        let node = text(pod, "spec.nodeName");
+        let view = match self.nodes.get_mut(node) {
+            Some(view) => Some(view),
+            None => self.stray.get_mut(node),
+        };
+        let Some(view) = view else { return };
+        if view.pods.remove(&id) && takes_room(pod) {
+            view.used -= fields::pod_requests(pod);
+        }
+        if view.pods.is_empty() {
+            self.stray.remove(node);
+        }
+    }
+
+    /// Whether an owner with this uid has dependents.
+    pub(crate) fn owns(&self, object: &Value) -> bool {
+        self.children.contains_key(uid(object))
+    }
+}

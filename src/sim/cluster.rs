@@ -1,0 +1,94 @@
+//! What the parts of one simulated cluster share: its world behind a lock, and who waits for it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::api::Role;
+use super::clock::Clock;
+use super::resources::Res;
+use super::world::{Reach, World};
+use crate::model::Time;
+
+/// What a server is allowed to do and how it behaves.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerOptions {
+    /// Whether watches may begin with a list (`sendInitialEvents`).
+    pub(crate) streaming_lists: bool,
+    /// Between two bookmarks of a watch.
+    pub(crate) bookmarks: Duration,
+}
+
+/// What the parts of one cluster share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    world: Mutex<World>,
+    changed: Vec<watch::Sender<u64>>,
+    clock: Arc<Clock>,
+    tokens: Arc<Vec<(Role, String)>>,
+    pub(crate) options: ServerOptions,
+}
+
+/// Items of work in one step, so that a request never waits long for the lock.
+const STEP: usize = 2_000;
+
+impl Shared {
+    pub(crate) fn new(
+        world: World,
+        clock: Arc<Clock>,
+        tokens: Arc<Vec<(Role, String)>>,
+        options: ServerOptions,
+    ) -> Shared {
+        let changed = Res::ALL.iter().map(|_| watch::Sender::new(world.store.version())).collect();
+        Shared { world: Mutex::new(world), changed, clock, tokens, options }
+    }
+
+    /// The role of a token.
+    pub(crate) fn role(&self, token: &str) -> Option<Role> {
+        self.tokens.iter().find(|(_, t)| t == token).map(|(role, _)| *role)
+    }
+
+    /// Reads the world.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.world.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes the world at this moment; watches and controllers are told.
+    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        world.now = world.now.max(self.clock.now());
+        let answer = change(&mut world);
+        world.absorb();
+        self.tell(&mut world);
+        answer
+    }
+
+    /// Does what is due; says whether all was done, and whether the cluster should be reachable.
+    pub(crate) fn step(&self, until: Time) -> (bool, Reach) {
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = world.run_until(until, STEP);
+        self.tell(&mut world);
+        (done, world.reach)
+    }
+
+    /// When work is due next.
+    pub(crate) fn next_due(&self) -> Option<Time> {
+        self.read(|world| world.queue.next())
+    }
+
+    /// Wakes the watches of what changed.
+    fn tell(&self, world: &mut World) {
+        let stale = std::mem::take(&mut world.stale);
+        for (i, sender) in self.changed.iter().enumerate() {
+            if stale & 1 << i != 0 {
+                sender.send_replace(world.store.version());
+            }
+        }
+    }
+
+    /// Hears of changes of a resource.
+    pub(crate) fn subscribe(&self, res: Res) -> watch::Receiver<u64> {
+        self.changed[res.index()].subscribe()
+    }
+}

@@ -1,0 +1,270 @@
+//! Incidents: what goes wrong by the clock, and how it is put right.
+
+use super::events::{Said, record};
+use super::{karpenter, nodes, pods, pools};
+use crate::model::{Provider, Span, Time};
+use crate::sim::fields::{self, list, set, text};
+use crate::sim::load::Load;
+use crate::sim::queue::{Id, Work};
+use crate::sim::resources::Res;
+use crate::sim::scenario::What;
+use crate::sim::world::{Fault, FaultKind, Reach, World};
+
+/// How long a machine that is taken back still runs: the two minutes of the clouds, shortened.
+const NOTICE_OF_END: Span = Span::from_seconds(40);
+
+/// What is put back when an incident ends.
+#[derive(Clone, Debug)]
+pub(crate) enum Undo {
+    /// A deployment's image.
+    Image(Id, String),
+    /// The load of a workload; none if it had none.
+    Load(Id, Option<Load>),
+    /// Kubelets that speak again.
+    Nodes(Vec<String>),
+    /// Nodes that take pods again.
+    Uncordon(Vec<String>),
+    /// What may be read again.
+    Allow(Res, Option<String>),
+    /// The cluster can be reached.
+    Reach,
+}
+
+/// Queues every incident, counted from `start`.
+pub(crate) fn begin_all(world: &mut World, start: Time) {
+    for (i, at) in world.incidents.iter().map(|i| i.at).enumerate().collect::<Vec<_>>() {
+        world.queue.add(Work::Incident(i, true), start + at);
+    }
+}
+
+/// Begins or ends an incident.
+pub(super) fn turn(world: &mut World, index: usize, begins: bool) {
+    let Some(incident) = world.incidents.get(index).cloned() else { return };
+    let now = world.now;
+    if begins {
+        begin(world, index, &incident.what);
+        if let Some(lasts) = incident.lasts {
+            world.queue.add(Work::Incident(index, false), now + lasts);
+        }
+        if let Some(every) = incident.every {
+            world.queue.add(Work::Incident(index, true), now + every);
+        }
+    } else {
+        end(world, index);
+    }
+}
+
+fn begin(world: &mut World, index: usize, what: &What) {
+    let mut undo = Vec::new();
+    match what {
+        What::BadImage { workloads, image } => {
+            world.faults.push(Fault { incident: index, what: FaultKind::Image(image.clone()) });
+            for id in workloads {
+                undo.extend(set_image(world, id, image).map(|old| Undo::Image(id.clone(), old)));
+            }
+        }
+        What::Crash(ids) => fault(world, index, ids, FaultKind::Crash),
+        What::OutOfMemory(ids) => fault(world, index, ids, FaultKind::OutOfMemory),
+        What::NotReady(ids) => fault(world, index, ids, FaultKind::NotReady),
+        What::Load { workloads, load } => {
+            for id in workloads {
+                undo.push(Undo::Load(id.clone(), world.loads.insert(id.clone(), *load)));
+            }
+        }
+        What::NodesSilent { pool, zone, count } => {
+            let chosen = choose(world, pool.as_deref(), zone.as_deref(), *count);
+            for node in &chosen {
+                silence(world, node);
+            }
+            undo.push(Undo::Nodes(chosen));
+        }
+        What::Spot { pool, count } => {
+            for node in choose(world, Some(pool), None, *count) {
+                interrupt(world, &node);
+            }
+        }
+        What::Cordon { pool, count } => {
+            let chosen = choose(world, pool.as_deref(), None, *count);
+            for node in &chosen {
+                world.store.update(Res::Nodes, "", node, |n| set(n, "spec.unschedulable", true));
+            }
+            undo.push(Undo::Uncordon(chosen));
+        }
+        What::Deny { res, namespace } => {
+            deny(world, *res, namespace.clone());
+            undo.push(Undo::Allow(*res, namespace.clone()));
+        }
+        What::Unreachable => {
+            world.reach = Reach::Silent;
+            undo.push(Undo::Reach);
+        }
+        What::Refusing => {
+            world.reach = Reach::Refusing;
+            undo.push(Undo::Reach);
+        }
+    }
+    world.undo.extend(undo.into_iter().map(|u| (index, u)));
+}
+
+fn end(world: &mut World, index: usize) {
+    let faults = world.faults.iter().filter(|f| f.incident == index).cloned().collect::<Vec<_>>();
+    world.faults.retain(|f| f.incident != index);
+    let (mine, rest): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut world.undo).into_iter().partition(|(i, _)| *i == index);
+    world.undo = rest;
+    for (_, undo) in mine {
+        match undo {
+            Undo::Image(id, image) => {
+                let bad = |image: &str| faults.iter().any(|f| f.what == FaultKind::Image(image.to_owned()));
+                // somebody may have rolled back already
+                let now = world
+                    .store
+                    .get(Res::Deployments, &id.namespace, &id.name)
+                    .map(|d| first_image(d).to_owned());
+                if now.is_some_and(|i| bad(&i)) {
+                    set_image(world, &id, &image);
+                }
+            }
+            Undo::Load(id, Some(load)) => drop(world.loads.insert(id, load)),
+            Undo::Load(id, None) => drop(world.loads.remove(&id)),
+            Undo::Nodes(nodes) => nodes.iter().for_each(|n| revive(world, n)),
+            Undo::Uncordon(nodes) => {
+                for node in nodes {
+                    world.store.update(Res::Nodes, "", &node, |n| fields::unset(n, "spec.unschedulable"));
+                }
+            }
+            Undo::Allow(res, namespace) => allow(world, res, namespace.as_deref()),
+            Undo::Reach => world.reach = Reach::Open,
+        }
+    }
+    for fault in faults {
+        match fault.what {
+            FaultKind::Crash(id) | FaultKind::OutOfMemory(id) | FaultKind::NotReady(id) => wake(world, &id),
+            FaultKind::Image(_) => {}
+        }
+    }
+}
+
+fn fault(world: &mut World, incident: usize, ids: &[Id], kind: fn(Id) -> FaultKind) {
+    for id in ids {
+        world.faults.push(Fault { incident, what: kind(id.clone()) });
+        wake(world, id);
+    }
+}
+
+/// Lets the kubelets look at a workload's pods now.
+fn wake(world: &mut World, workload: &Id) {
+    let pods: Vec<Id> = world
+        .store
+        .list(Res::Pods, Some(&workload.namespace))
+        .filter(|p| fields::label(p, "app") == workload.name)
+        .map(|p| Id::of(p))
+        .collect();
+    for id in pods {
+        world.queue.add(Work::Pod(id), world.now);
+    }
+}
+
+fn first_image(workload: &serde_json::Value) -> &str {
+    list(workload, "spec.template.spec.containers").first().map_or("", |c| text(c, "image"))
+}
+
+/// Sets the first image of a deployment; says what it was.
+fn set_image(world: &mut World, id: &Id, image: &str) -> Option<String> {
+    let old = first_image(world.store.get(Res::Deployments, &id.namespace, &id.name)?).to_owned();
+    world.store.update(Res::Deployments, &id.namespace, &id.name, |d| {
+        if let Some(c) = d.pointer_mut("/spec/template/spec/containers/0") {
+            set(c, "image", image);
+        }
+    });
+    Some(old)
+}
+
+/// Nodes of a pool and zone, the same ones every time.
+fn choose(world: &World, pool: Option<&str>, zone: Option<&str>, count: usize) -> Vec<String> {
+    let members: Vec<String> = match pool {
+        Some(pool) => {
+            let index = world.pools.iter().position(|p| p.name == pool);
+            index.map_or_else(Vec::new, |i| pools::members(world, i))
+        }
+        None => world.cache.nodes.keys().cloned().collect(),
+    };
+    let in_zone = |n: &String| {
+        let here = world.cache.nodes.get(n).map_or("", |v| v.label("topology.kubernetes.io/zone"));
+        zone.is_none_or(|z| z == here)
+    };
+    members.into_iter().filter(in_zone).take(count).collect()
+}
+
+/// A kubelet stops speaking.
+pub(crate) fn silence(world: &mut World, node: &str) {
+    world.dead.insert(node.to_owned());
+    let at = world.now + world.timing.node_grace;
+    world.queue.add(Work::Node(node.to_owned()), at);
+}
+
+/// A kubelet speaks again.
+pub(crate) fn revive(world: &mut World, node: &str) {
+    world.dead.remove(node);
+    let now = world.now;
+    world.queue.add(Work::Heartbeat(node.to_owned()), now);
+    for id in world.cache.pods_on(node) {
+        world.queue.add(Work::Pod(id), now);
+    }
+}
+
+/// A spot machine is taken back.
+fn interrupt(world: &mut World, node: &str) {
+    let Some(object) = world.store.get(Res::Nodes, "", node).cloned() else { return };
+    let end = world.now + NOTICE_OF_END;
+    world.doomed.insert(node.to_owned(), end);
+    let claim = karpenter::of_node(world, node);
+    match (&claim, world.provider) {
+        (Some(claim), _) => {
+            for about in [&object, claim] {
+                let kind = text(about, "kind");
+                let said = Said::warning(
+                    karpenter::COMPONENT,
+                    "SpotInterrupted",
+                    format!("Spot interruption warning was triggered for the {kind}"),
+                );
+                record(world, about, &said);
+            }
+            nodes::add_taint(world, node, "karpenter.sh/disrupted", "NoSchedule");
+        }
+        (None, Provider::Aks) => {
+            let said = Said::warning(
+                "custom-plugin-monitor",
+                "PreemptScheduled",
+                "Preempt Scheduled: VM will be preempted",
+            );
+            record(world, &object, &said);
+            nodes::add_taint(world, node, "ToBeDeletedByClusterAutoscaler", "NoSchedule");
+        }
+        (None, Provider::Eks) => {
+            let said = Said::warning(
+                "aws-node-termination-handler",
+                "SpotInterruption",
+                "Spot ITN received. Instance will be interrupted",
+            );
+            record(world, &object, &said);
+            nodes::add_taint(world, node, "aws-node-termination-handler/spot-itn", "NoSchedule");
+        }
+        (None, _) => {
+            nodes::add_taint(world, node, "cloud.google.com/impending-node-termination", "NoSchedule")
+        }
+    }
+    world.queue.add(Work::Leave(node.to_owned()), world.now + Span::from_millis(500));
+    pods::retry_waiting(world);
+}
+
+/// Nobody may read this any more; open watches of it end.
+pub(crate) fn deny(world: &mut World, res: Res, namespace: Option<String>) {
+    world.denied.push((res, namespace));
+    world.cut(res);
+}
+
+/// This may be read again.
+pub(crate) fn allow(world: &mut World, res: Res, namespace: Option<&str>) {
+    world.denied.retain(|(r, n)| *r != res || n.as_deref() != namespace);
+}

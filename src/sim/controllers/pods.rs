@@ -1,0 +1,124 @@
+//! Making pods from templates, and what a changed pod sets in motion.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{NOTICE, kubelet, scheduler, tell_owner};
+use crate::model::Span;
+use crate::sim::admission;
+use crate::sim::cache::takes_room;
+use crate::sim::fields::{
+    at, deleting, holds, list, name, namespace, object_mut, owner_reference, place, set, text,
+};
+use crate::sim::objects::Touched;
+use crate::sim::queue::{Id, Work};
+use crate::sim::random;
+use crate::sim::resources::Res;
+use crate::sim::world::World;
+
+/// A pod of an owner's template.
+pub(super) fn from_template(owner: &Value, kind: (&str, &str), template: &Value) -> Value {
+    let metadata = at(template, "metadata");
+    let mut pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {
+            "generateName": format!("{}-", name(owner)), "namespace": namespace(owner),
+            "labels": metadata["labels"], "annotations": metadata["annotations"],
+            "ownerReferences": [owner_reference(kind.0, kind.1, owner)],
+        },
+        "spec": at(template, "spec"),
+    });
+    for empty in ["labels", "annotations"] {
+        if pod["metadata"][empty].is_null() {
+            object_mut(&mut pod["metadata"]).shift_remove(empty);
+        }
+    }
+    pod
+}
+
+/// Adds a label to an object.
+pub(super) fn label(object: &mut Value, key: &str, value: &str) {
+    object_mut(place(object, "metadata.labels")).insert(key.to_owned(), value.into());
+}
+
+/// The hash of a template, as controllers put it into names.
+pub(super) fn template_hash(template: &Value, length: usize) -> String {
+    random::Random::new(0, &template.to_string()).suffix(length)
+}
+
+/// Makes a pod. Before the curtain rises it is placed and serving at once.
+pub(super) fn create(world: &mut World, mut pod: Value) -> Option<Arc<Value>> {
+    admission::admit(world, Res::Pods, &mut pod);
+    if world.instant {
+        if text(&pod, "spec.nodeName").is_empty()
+            && let Ok(node) = scheduler::choose(world, &pod)
+        {
+            set(&mut pod, "spec.nodeName", node);
+        }
+        if !text(&pod, "spec.nodeName").is_empty() {
+            kubelet::make_ready(world, &mut pod);
+        }
+    }
+    let made = world.store.create(Res::Pods, pod, world.now).ok();
+    // the next one must see the room that this one takes
+    world.absorb();
+    made
+}
+
+/// What a changed pod sets in motion.
+pub(super) fn changed(world: &mut World, touched: &Touched, pod: &Value) {
+    let soon = world.now + NOTICE;
+    tell_owner(world, pod);
+    let state = |p: &Option<Arc<Value>>| {
+        p.as_ref().map(|p| (holds(p, "Ready"), deleting(p), text(p, "status.phase").to_owned()))
+    };
+    if state(&touched.before) != state(&touched.after) {
+        let budgets: Vec<Id> =
+            world.store.list(Res::Budgets, Some(namespace(pod))).map(|b| Id::of(b)).collect();
+        for budget in budgets {
+            world.queue.add(Work::Budget(budget), soon + NOTICE);
+        }
+    }
+    let room = touched.after.as_ref().is_none_or(|p| !takes_room(p));
+    if room && !text(pod, "spec.nodeName").is_empty() {
+        retry_waiting(world);
+    }
+    let Some(pod) = &touched.after else { return };
+    if !text(pod, "spec.nodeName").is_empty() {
+        world.queue.add(Work::Pod(Id::of(pod)), soon);
+    } else if !deleting(pod) && touched.before.is_none() {
+        world.queue.add(Work::Schedule(Id::of(pod)), soon);
+    }
+}
+
+/// Lets the scheduler look again at pods that found no node.
+pub(super) fn retry_waiting(world: &mut World) {
+    let at = world.now + Span::from_millis(200);
+    let waiting: Vec<Id> = world.cache.waiting.iter().cloned().collect();
+    for id in waiting {
+        world.queue.add(Work::Schedule(id), at);
+    }
+}
+
+/// Whether a pod counts for its owner: it has not ended and is not leaving.
+pub(super) fn active(pod: &Value) -> bool {
+    takes_room(pod) && !deleting(pod)
+}
+
+/// The pods of an owner.
+pub(super) fn of_owner(world: &World, owner_uid: &str) -> Vec<Arc<Value>> {
+    let ids = world.cache.children(owner_uid, Res::Pods);
+    ids.iter().filter_map(|id| world.pod(id)).collect()
+}
+
+/// Whether the pod tolerates a taint (`component-helpers/scheduling/corev1`).
+pub(super) fn tolerates(pod: &Value, taint: &Value) -> bool {
+    list(pod, "spec.tolerations").iter().any(|t| {
+        let (key, effect) = (text(t, "key"), text(t, "effect"));
+        let exists = text(t, "operator") == "Exists";
+        (key.is_empty() && exists || key == text(taint, "key"))
+            && (effect.is_empty() || effect == text(taint, "effect"))
+            && (exists || text(t, "value") == text(taint, "value"))
+    })
+}

@@ -1,0 +1,175 @@
+//! Evictions and the arithmetic of budgets, as the server does it
+//! (`kubernetes/kubernetes:pkg/registry/core/pod/storage/eviction.go`).
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::fields::{
+    self, at, deleting, holds, int, map, name, namespace, object_mut, place, set, set_condition, text,
+};
+use super::objects::Deletion;
+use super::refusal::Refusal;
+use super::resources::Res;
+use super::selector::Labels;
+use super::world::World;
+
+/// Most pods that a budget may still be waiting for.
+const MOST_DISRUPTED: usize = 2000;
+
+/// The budgets that guard a pod. A selector that is empty or not there guards nothing here.
+fn budgets(world: &World, pod: &Value) -> Vec<Arc<Value>> {
+    let guards = |b: &&Arc<Value>| {
+        let selector = at(b, "spec.selector");
+        let given = selector.as_object().is_some_and(|s| !s.is_empty());
+        given && Labels::of(selector).is_some_and(|s| s.matches_object(pod))
+    };
+    world.store.list(Res::Budgets, Some(namespace(pod))).filter(guards).cloned().collect()
+}
+
+/// Evicts a pod, or says why not. A dry run changes nothing.
+pub(crate) fn evict(world: &mut World, pod: &Arc<Value>, how: Deletion, dry: bool) -> Result<(), Refusal> {
+    if guarded(pod) {
+        let budgets = budgets(world, pod);
+        match budgets.as_slice() {
+            [] => {}
+            [budget] => allow(world, budget, pod, dry)?,
+            _ => {
+                let why = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+                return Err(Refusal::internal(why));
+            }
+        }
+    }
+    if dry {
+        return Ok(());
+    }
+    let now = world.now;
+    let marked = world.store.update(Res::Pods, namespace(pod), name(pod), |p| {
+        let message = "Eviction API: evicting";
+        set_condition(p, "DisruptionTarget", "True", "EvictionByEvictionAPI", message, now);
+    });
+    if let Some(pod) = marked {
+        world.store.delete(Res::Pods, &pod, how, now);
+    }
+    Ok(())
+}
+
+/// Pods that have not started, have ended or are leaving already are not guarded.
+fn guarded(pod: &Value) -> bool {
+    let idle = ["Pending", "Succeeded", "Failed"].contains(&text(pod, "status.phase"));
+    !idle && !deleting(pod)
+}
+
+fn allow(world: &mut World, budget: &Arc<Value>, pod: &Value, dry: bool) -> Result<(), Refusal> {
+    let status = |key: &str| int(budget, &format!("status.{key}"));
+    let (healthy, needed) = (status("currentHealthy"), status("desiredHealthy"));
+    if !holds(pod, "Ready") {
+        let always = text(budget, "spec.unhealthyPodEvictionPolicy") == "AlwaysAllow";
+        if always || (healthy >= needed && needed > 0) {
+            return Ok(());
+        }
+    }
+    if status("observedGeneration") < int(budget, "metadata.generation") {
+        return Err(Refusal::budget_behind(name(budget)));
+    }
+    if map(budget, "status.disruptedPods").len() > MOST_DISRUPTED {
+        return Err(Refusal::forbidden(
+            "DisruptedPods map too big - too many evictions not confirmed by PDB controller",
+        ));
+    }
+    let allowed = status("disruptionsAllowed");
+    if allowed <= 0 {
+        return Err(Refusal::budget(name(budget), needed, healthy));
+    }
+    if !dry {
+        let now = world.now.rfc3339();
+        world.store.update(Res::Budgets, namespace(budget), name(budget), |b| {
+            set(b, "status.disruptionsAllowed", allowed - 1);
+            object_mut(place(b, "status.disruptedPods")).insert(name(pod).to_owned(), now.into());
+        });
+    }
+    Ok(())
+}
+
+/// What a budget counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Arithmetic {
+    pub(crate) expected: i64,
+    pub(crate) healthy: i64,
+    pub(crate) needed: i64,
+    pub(crate) allowed: i64,
+}
+
+/// Counts for a budget (`kubernetes/kubernetes:pkg/controller/disruption/disruption.go`).
+pub(crate) fn count(world: &World, budget: &Value) -> Arithmetic {
+    let Some(selector) = Labels::of(at(budget, "spec.selector")) else { return Arithmetic::default() };
+    let disrupted = map(budget, "status.disruptedPods");
+    let mut pods = 0;
+    let mut healthy = 0;
+    let mut owners: Vec<(String, i64)> = Vec::new();
+    for pod in world.store.list(Res::Pods, Some(namespace(budget))) {
+        if !selector.matches_object(pod) || ["Succeeded", "Failed"].contains(&text(pod, "status.phase")) {
+            continue;
+        }
+        pods += 1;
+        if holds(pod, "Ready") && !deleting(pod) && !disrupted.contains_key(name(pod)) {
+            healthy += 1;
+        }
+        if let Some((uid, scale)) = owner_scale(world, pod)
+            && !owners.iter().any(|(u, _)| *u == uid)
+        {
+            owners.push((uid, scale));
+        }
+    }
+    let wanted: i64 = owners.iter().map(|(_, scale)| scale).sum();
+    let (expected, needed) = match (at(budget, "spec.maxUnavailable"), at(budget, "spec.minAvailable")) {
+        (Value::Null, Value::Number(min)) => (pods, min.as_i64().unwrap_or(0)),
+        (Value::Null, min) => (wanted, portion(min, wanted)),
+        (max, _) => (wanted, (wanted - portion(max, wanted)).max(0)),
+    };
+    let allowed = if expected <= 0 { 0 } else { (healthy - needed).max(0) };
+    Arithmetic { expected, healthy, needed, allowed }
+}
+
+/// A count, or a percentage of a total rounded up.
+pub(crate) fn portion(value: &Value, total: i64) -> i64 {
+    match value {
+        Value::Number(n) => n.as_i64().unwrap_or(0),
+        Value::String(text) => match text.strip_suffix('%').and_then(|p| p.parse::<i64>().ok()) {
+            Some(percent) => (total * percent + 99).div_euclid(100),
+            None => text.parse().unwrap_or(0),
+        },
+        _ => 0,
+    }
+}
+
+/// The scale of what controls a pod, and its uid.
+fn owner_scale(world: &World, pod: &Value) -> Option<(String, i64)> {
+    let mut owner = fields::controller(pod)?.clone();
+    loop {
+        let res = Res::of_kind(text(&owner, "kind"))?;
+        let object = world.store.get(res, namespace(pod), text(&owner, "name"))?;
+        match fields::controller(object) {
+            Some(above) => owner = above.clone(),
+            None => {
+                let scale = fields::maybe_int(object, "spec.replicas")?;
+                return Some((fields::uid(object).to_owned(), scale));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn percentages_round_up() {
+        assert_eq!(portion(&json!("80%"), 7), 6);
+        assert_eq!(portion(&json!("50%"), 3), 2);
+        assert_eq!(portion(&json!(2), 7), 2);
+        assert_eq!(portion(&json!("0%"), 7), 0);
+        assert_eq!(portion(&json!(null), 7), 0);
+    }
+}

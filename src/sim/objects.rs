@@ -1,0 +1,428 @@
+//! The objects of one simulated cluster, with versions and a bounded log of changes.
+//!
+//! Like etcd and the watch cache together: one counter of versions for all resources, a log of
+//! changes for each, and pages of lists that stay as they were when the first one was served.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::fields::{self, deleting, list, name, namespace, set, text};
+use super::random::Random;
+use super::refusal::Refusal;
+use super::resources::Res;
+use crate::model::{Span, Time};
+
+/// Changes kept for each resource. A real watch cache keeps 75 s of them, at least 100
+/// (`apiserver/pkg/storage/cacher/watch_cache.go`).
+const LOG: usize = 2000;
+
+/// Lists whose further pages are kept.
+const OPEN_LISTS: usize = 64;
+
+/// One change, as watches see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    /// The version that it made.
+    pub(crate) version: u64,
+    /// The object before; `None` when it is new.
+    pub(crate) before: Option<Arc<Value>>,
+    /// The object after; of a removed object its last state.
+    pub(crate) object: Arc<Value>,
+    /// Whether it is gone.
+    pub(crate) removed: bool,
+}
+
+/// One change, as controllers see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Touched {
+    pub(crate) res: Res,
+    pub(crate) before: Option<Arc<Value>>,
+    pub(crate) after: Option<Arc<Value>>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    /// By `namespace/name`, the order in which etcd lists.
+    objects: BTreeMap<String, Arc<Value>>,
+    log: VecDeque<Change>,
+    /// Versions below this are forgotten.
+    floor: u64,
+}
+
+/// A list of which pages are still to be asked for.
+#[derive(Debug)]
+struct OpenList {
+    version: u64,
+    res: Res,
+    items: Arc<Vec<Arc<Value>>>,
+}
+
+/// The objects of one cluster.
+#[derive(Debug)]
+pub(crate) struct Store {
+    version: u64,
+    tables: Vec<Table>,
+    open: VecDeque<OpenList>,
+    /// What changed since somebody last took it.
+    touched: Vec<Touched>,
+    random: Random,
+}
+
+/// What a deletion asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Deletion {
+    /// Seconds that a pod may take; `None` takes the pod's own.
+    pub(crate) grace: Option<i64>,
+}
+
+fn key(namespace: &str, name: &str) -> String {
+    format!("{namespace}/{name}")
+}
+
+impl Store {
+    /// An empty cluster.
+    pub(crate) fn new(random: Random) -> Store {
+        Store {
+            // versions of a server that was not born today
+            version: 1_000,
+            tables: Res::ALL.iter().map(|_| Table { floor: 1_000, ..Table::default() }).collect(),
+            open: VecDeque::new(),
+            touched: Vec::new(),
+            random,
+        }
+    }
+
+    /// The newest version.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The cluster's chance.
+    pub(crate) fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
+    /// One object.
+    pub(crate) fn get(&self, res: Res, namespace: &str, name: &str) -> Option<&Arc<Value>> {
+        self.tables[res.index()].objects.get(&key(namespace, name))
+    }
+
+    /// One object, or the refusal to answer.
+    pub(crate) fn need(&self, res: Res, namespace: &str, name: &str) -> Result<Arc<Value>, Refusal> {
+        self.get(res, namespace, name).cloned().ok_or_else(|| Refusal::not_found(res.spec(), name))
+    }
+
+    /// The objects of a resource by namespace and name; of one namespace, if given.
+    pub(crate) fn list(&self, res: Res, namespace: Option<&str>) -> impl Iterator<Item = &Arc<Value>> {
+        let from = namespace.map_or(String::new(), |n| key(n, ""));
+        let prefix = from.clone();
+        self.tables[res.index()]
+            .objects
+            .range(from..)
+            .take_while(move |(k, _)| k.starts_with(&prefix))
+            .map(|(_, object)| object)
+    }
+
+    /// How many objects of a resource there are.
+    pub(crate) fn count(&self, res: Res) -> usize {
+        self.tables[res.index()].objects.len()
+    }
+
+    /// Changes of a resource after a version, or the refusal when they are forgotten.
+    pub(crate) fn since(&self, res: Res, version: u64) -> Result<impl Iterator<Item = &Change>, Refusal> {
+        let table = &self.tables[res.index()];
+        if version < table.floor {
+            return Err(Refusal::expired(version, table.floor));
+        }
+        let from = table.log.partition_point(|change| change.version <= version);
+        Ok(table.log.range(from..))
+    }
+
+    /// Takes what changed since this was last called.
+    pub(crate) fn take_touched(&mut self) -> Vec<Touched> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Forgets all changes and open lists so far, as etcd's compaction does.
+    pub(crate) fn compact(&mut self) {
+        // the next version, so that even a watch from the newest object's version is too old
+        self.version += 1;
+        for table in &mut self.tables {
+            table.floor = self.version;
+            table.log = VecDeque::new();
+        }
+        self.open.clear();
+    }
+
+    /// Keeps the rest of a list for its further pages.
+    pub(crate) fn keep_open(&mut self, res: Res, version: u64, items: Arc<Vec<Arc<Value>>>) {
+        if self.open.len() >= OPEN_LISTS {
+            self.open.pop_front();
+        }
+        self.open.push_back(OpenList { version, res, items });
+    }
+
+    /// The items of a list that is still open.
+    pub(crate) fn open_list(&self, res: Res, version: u64) -> Option<Arc<Vec<Arc<Value>>>> {
+        self.open.iter().rev().find(|l| l.res == res && l.version == version).map(|l| l.items.clone())
+    }
+
+    /// Makes an object: name, uid, times and version are filled in.
+    pub(crate) fn create(&mut self, res: Res, mut object: Value, now: Time) -> Result<Arc<Value>, Refusal> {
+        self.prepare(res, &mut object, now)?;
+        Ok(self.insert(res, object))
+    }
+
+    /// What [`Store::create`] would make, without making it.
+    pub(crate) fn prepare(&mut self, res: Res, object: &mut Value, now: Time) -> Result<(), Refusal> {
+        let spec = res.spec();
+        if name(object).is_empty() {
+            let prefix = text(object, "metadata.generateName").to_owned();
+            if prefix.is_empty() {
+                let why = "metadata.name: Required value: name or generateName is required";
+                return Err(Refusal::invalid(spec, "", why));
+            }
+            let name = format!("{prefix}{}", self.random.suffix(5));
+            set(object, "metadata.name", name);
+        }
+        if self.get(res, namespace(object), name(object)).is_some() {
+            return Err(Refusal::exists(spec, name(object)));
+        }
+        set(object, "apiVersion", spec.api_version());
+        set(object, "kind", spec.kind);
+        let uid = self.random.uuid();
+        set(object, "metadata.uid", uid);
+        set(object, "metadata.creationTimestamp", now.rfc3339());
+        fields::unset(object, "metadata.deletionTimestamp");
+        if spec.generation {
+            set(object, "metadata.generation", 1);
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, res: Res, mut object: Value) -> Arc<Value> {
+        self.version += 1;
+        set(&mut object, "metadata.resourceVersion", self.version.to_string());
+        let object = Arc::new(object);
+        let table = &mut self.tables[res.index()];
+        let before = table.objects.insert(key(namespace(&object), name(&object)), object.clone());
+        self.log(
+            res,
+            Change { version: self.version, before: before.clone(), object: object.clone(), removed: false },
+        );
+        self.touched.push(Touched { res, before, after: Some(object.clone()) });
+        object
+    }
+
+    fn log(&mut self, res: Res, change: Change) {
+        let table = &mut self.tables[res.index()];
+        table.log.push_back(change);
+        while table.log.len() > LOG {
+            if let Some(oldest) = table.log.pop_front() {
+                table.floor = oldest.version;
+            }
+        }
+    }
+
+    /// What replacing an object by `new` would make of it: what clients cannot change is put
+    /// back, and a changed spec has a new generation.
+    pub(crate) fn revised(res: Res, old: &Value, mut new: Value) -> Value {
+        let spec = res.spec();
+        set(&mut new, "apiVersion", spec.api_version());
+        set(&mut new, "kind", spec.kind);
+        for field in ["name", "namespace", "uid", "creationTimestamp", "generation", "resourceVersion"] {
+            let path = format!("metadata.{field}");
+            match fields::at(old, &path) {
+                Value::Null => fields::unset(&mut new, &path),
+                kept => set(&mut new, &path, kept.clone()),
+            }
+        }
+        for field in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
+            let path = format!("metadata.{field}");
+            let kept = fields::at(old, &path);
+            if !kept.is_null() && fields::at(&new, &path).is_null() {
+                set(&mut new, &path, kept.clone());
+            }
+        }
+        if spec.generation && new.get("spec") != old.get("spec") {
+            set(&mut new, "metadata.generation", fields::int(old, "metadata.generation") + 1);
+        }
+        new
+    }
+
+    /// Replaces an object. What changes nothing makes no version, as in etcd. An object that was
+    /// only waiting for its finalizers goes when the last one is taken.
+    pub(crate) fn replace(&mut self, res: Res, old: &Arc<Value>, new: Value) -> Arc<Value> {
+        let new = Store::revised(res, old, new);
+        if new == **old {
+            return old.clone();
+        }
+        let waited = deleting(old) && !list(old, "metadata.finalizers").is_empty();
+        if waited && list(&new, "metadata.finalizers").is_empty() {
+            return self.remove(res, &Arc::new(new));
+        }
+        self.insert(res, new)
+    }
+
+    /// Changes an object in place, if it is there.
+    pub(crate) fn update(
+        &mut self,
+        res: Res,
+        namespace: &str,
+        name: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> Option<Arc<Value>> {
+        let old = self.get(res, namespace, name)?.clone();
+        let mut new = (*old).clone();
+        change(&mut new);
+        Some(self.replace(res, &old, new))
+    }
+
+    /// Removes an object at once.
+    pub(crate) fn remove(&mut self, res: Res, object: &Arc<Value>) -> Arc<Value> {
+        let table = &mut self.tables[res.index()];
+        let Some(before) = table.objects.remove(&key(namespace(object), name(object))) else {
+            return object.clone();
+        };
+        self.version += 1;
+        let mut last = (**object).clone();
+        set(&mut last, "metadata.resourceVersion", self.version.to_string());
+        let last = Arc::new(last);
+        self.log(
+            res,
+            Change {
+                version: self.version,
+                before: Some(before.clone()),
+                object: last.clone(),
+                removed: true,
+            },
+        );
+        self.touched.push(Touched { res, before: Some(before), after: None });
+        last
+    }
+
+    /// Deletes as the API does: a running pod is given its grace, an object with finalizers waits
+    /// for them, anything else goes at once. Says what the object is afterwards.
+    pub(crate) fn delete(&mut self, res: Res, object: &Arc<Value>, how: Deletion, now: Time) -> Arc<Value> {
+        let grace = if res == Res::Pods { Self::grace(object, how) } else { 0 };
+        let waits = !list(object, "metadata.finalizers").is_empty();
+        if grace == 0 && !waits {
+            return self.remove(res, object);
+        }
+        let current = fields::maybe_int(object, "metadata.deletionGracePeriodSeconds");
+        if deleting(object) && current.is_none_or(|c| c <= grace) {
+            return object.clone();
+        }
+        let mut new = (**object).clone();
+        set(&mut new, "metadata.deletionTimestamp", (now + Span::from_seconds(grace)).rfc3339());
+        set(&mut new, "metadata.deletionGracePeriodSeconds", grace);
+        self.replace(res, object, new)
+    }
+
+    /// How long a pod may take to end: nothing when no kubelet has it or it has ended.
+    fn grace(pod: &Value, how: Deletion) -> i64 {
+        let ended = ["Succeeded", "Failed"].contains(&text(pod, "status.phase"));
+        if text(pod, "spec.nodeName").is_empty() || ended {
+            return 0;
+        }
+        let own = fields::maybe_int(pod, "spec.terminationGracePeriodSeconds").unwrap_or(30);
+        how.grace.unwrap_or(own).max(0)
+    }
+
+    /// A `List` document's metadata and kind, without items.
+    pub(crate) fn list_head(res: Res, version: u64) -> Value {
+        let spec = res.spec();
+        json!({
+            "kind": format!("{}List", spec.kind), "apiVersion": spec.api_version(),
+            "metadata": { "resourceVersion": version.to_string() },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> Store {
+        Store::new(Random::new(1, "test"))
+    }
+
+    fn pod(name: &str) -> Value {
+        json!({"metadata": {"name": name, "namespace": "a"}, "spec": {"nodeName": "n"}})
+    }
+
+    const NOW: Time = Time::from_seconds(1_000_000);
+
+    #[test]
+    fn versions_grow_and_watches_see_what_changed() {
+        let mut s = store();
+        let start = s.version();
+        let made = s.create(Res::Pods, pod("p"), NOW).unwrap();
+        s.create(Res::Nodes, json!({"metadata": {"name": "n"}}), NOW).unwrap();
+        let changed = s.update(Res::Pods, "a", "p", |p| set(p, "status.phase", "Running")).unwrap();
+        assert_ne!(made["metadata"]["resourceVersion"], changed["metadata"]["resourceVersion"]);
+        let same = s.update(Res::Pods, "a", "p", |_| {}).unwrap();
+        assert!(Arc::ptr_eq(&changed, &same), "what changes nothing makes no version");
+        let seen: Vec<_> = s.since(Res::Pods, start).unwrap().map(|c| c.before.is_some()).collect();
+        assert_eq!(seen, [false, true]);
+        assert_eq!(s.create(Res::Pods, pod("p"), NOW).unwrap_err().code, 409);
+    }
+
+    #[test]
+    fn old_versions_are_forgotten() {
+        let mut s = store();
+        let start = s.version();
+        s.create(Res::Pods, pod("p"), NOW).unwrap();
+        s.compact();
+        assert_eq!(s.since(Res::Pods, start).err().unwrap().code, 410);
+        let now = s.version();
+        assert_eq!(s.since(Res::Pods, now).unwrap().count(), 0);
+        for i in 0..=LOG {
+            s.update(Res::Pods, "a", "p", |p| set(p, "status.n", i));
+        }
+        assert_eq!(s.since(Res::Pods, now).err().unwrap().code, 410);
+        assert!(s.since(Res::Nodes, now).is_ok(), "another resource's log is its own");
+    }
+
+    #[test]
+    fn pods_are_given_grace_and_finalizers_hold() {
+        let mut s = store();
+        let made = s.create(Res::Pods, pod("p"), NOW).unwrap();
+        let gone = s.delete(Res::Pods, &made, Deletion { grace: Some(7) }, NOW);
+        assert_eq!(fields::time(&gone, "metadata.deletionTimestamp"), Some(NOW + Span::from_seconds(7)));
+        assert!(s.get(Res::Pods, "a", "p").is_some());
+        s.delete(Res::Pods, &gone, Deletion { grace: Some(0) }, NOW);
+        assert!(s.get(Res::Pods, "a", "p").is_none());
+
+        let held = json!({"metadata": {"name": "c", "namespace": "a", "finalizers": ["x/y"]}});
+        let held = s.create(Res::ConfigMaps, held, NOW).unwrap();
+        let held = s.delete(Res::ConfigMaps, &held, Deletion::default(), NOW);
+        assert!(deleting(&held));
+        s.update(Res::ConfigMaps, "a", "c", |o| set(o, "metadata.finalizers", json!([])));
+        assert!(s.get(Res::ConfigMaps, "a", "c").is_none());
+    }
+
+    #[test]
+    fn generations_follow_the_spec_only() {
+        let mut s = store();
+        let d = json!({"metadata": {"name": "d", "namespace": "a"}, "spec": {"replicas": 1}});
+        s.create(Res::Deployments, d, NOW).unwrap();
+        let status = s.update(Res::Deployments, "a", "d", |d| set(d, "status.replicas", 1)).unwrap();
+        assert_eq!(status["metadata"]["generation"], 1);
+        let scaled = s.update(Res::Deployments, "a", "d", |d| set(d, "spec.replicas", 2)).unwrap();
+        assert_eq!(scaled["metadata"]["generation"], 2);
+    }
+
+    #[test]
+    fn lists_are_in_order_and_within_their_namespace() {
+        let mut s = store();
+        for (ns, n) in [("b", "x"), ("a", "z"), ("a", "b"), ("a-b", "q")] {
+            s.create(Res::ConfigMaps, json!({"metadata": {"name": n, "namespace": ns}}), NOW).unwrap();
+        }
+        let names = |ns| s.list(Res::ConfigMaps, ns).map(|o| name(o).to_owned()).collect::<Vec<_>>();
+        assert_eq!(names(Some("a")), ["b", "z"]);
+        assert_eq!(names(None).len(), 4);
+    }
+}

@@ -1,0 +1,241 @@
+//! Patches: JSON merge, JSON patch and strategic merge.
+
+use serde_json::{Map, Value};
+
+use super::fields::object_mut;
+
+/// Applies a merge patch (RFC 7386).
+pub(crate) fn merge(target: &mut Value, patch: &Value) {
+    let Some(patch) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    let target = object_mut(target);
+    for (key, value) in patch {
+        if value.is_null() {
+            target.shift_remove(key);
+        } else {
+            merge(target.entry(key.clone()).or_insert(Value::Null), value);
+        }
+    }
+}
+
+/// Applies a JSON patch (RFC 6902). The error says which step failed and why.
+pub(crate) fn json(target: &mut Value, patch: &Value) -> Result<(), String> {
+    let steps = patch.as_array().ok_or("a JSON patch is a list of operations")?;
+    for step in steps {
+        let word = |k: &str| step.get(k).and_then(Value::as_str);
+        let op = word("op").ok_or("an operation has no \"op\"")?;
+        let path = word("path").ok_or("an operation has no \"path\"")?;
+        let value = || step.get("value").cloned().ok_or_else(|| format!("{op} {path}: no \"value\""));
+        match op {
+            "add" => add(target, path, value()?)?,
+            "remove" => drop(remove(target, path)?),
+            "replace" => *find(target, path)? = value()?,
+            "test" => {
+                let wanted = value()?;
+                if *find(target, path)? != wanted {
+                    return Err(format!("testing value {path} failed"));
+                }
+            }
+            "move" | "copy" => {
+                let from = word("from").ok_or_else(|| format!("{op} {path}: no \"from\""))?;
+                let value = if op == "move" { remove(target, from)? } else { find(target, from)?.clone() };
+                add(target, path, value)?;
+            }
+            other => return Err(format!("Unexpected kind: {other}")),
+        }
+    }
+    Ok(())
+}
+
+fn find<'a>(target: &'a mut Value, path: &str) -> Result<&'a mut Value, String> {
+    target.pointer_mut(path).ok_or_else(|| format!("there is nothing at {path}"))
+}
+
+/// A pointer's parent and its last, unescaped token.
+fn split(path: &str) -> Result<(&str, String), String> {
+    let (parent, last) = path.rsplit_once('/').ok_or_else(|| format!("{path:?} is no JSON pointer"))?;
+    Ok((parent, last.replace("~1", "/").replace("~0", "~")))
+}
+
+fn add(target: &mut Value, path: &str, value: Value) -> Result<(), String> {
+    if path.is_empty() {
+        *target = value;
+        return Ok(());
+    }
+    let (parent, last) = split(path)?;
+    match find(target, parent)? {
+        Value::Object(map) => {
+            map.insert(last, value);
+        }
+        Value::Array(items) if last == "-" => items.push(value),
+        Value::Array(items) => {
+            let at = last.parse::<usize>().ok().filter(|i| *i <= items.len());
+            items.insert(at.ok_or_else(|| format!("{path}: no such place in the list"))?, value);
+        }
+        _ => return Err(format!("{path}: its parent holds nothing")),
+    }
+    Ok(())
+}
+
+fn remove(target: &mut Value, path: &str) -> Result<Value, String> {
+    let (parent, last) = split(path)?;
+    let gone = match find(target, parent)? {
+        Value::Object(map) => map.shift_remove(&last),
+        Value::Array(items) => {
+            last.parse::<usize>().ok().filter(|i| *i < items.len()).map(|i| items.remove(i))
+        }
+        _ => None,
+    };
+    gone.ok_or_else(|| format!("there is nothing at {path}"))
+}
+
+/// The key by which a list's items are merged, by the name of its field (the `patchMergeKey` tags
+/// of `kubernetes/api`); `None` for lists that are replaced whole.
+fn merge_key(field: &str, items: &[Value]) -> Option<&'static str> {
+    match field {
+        "containers" | "initContainers" | "ephemeralContainers" | "volumes" | "env" | "imagePullSecrets" => {
+            Some("name")
+        }
+        "conditions" | "addresses" => Some("type"),
+        "ownerReferences" => Some("uid"),
+        "volumeMounts" => Some("mountPath"),
+        "tolerations" | "taints" => None,
+        // containers' ports and services' ports have different keys
+        "ports" if items.iter().any(|p| p.get("containerPort").is_some()) => Some("containerPort"),
+        "ports" => Some("port"),
+        "hostAliases" => Some("ip"),
+        "topologySpreadConstraints" => Some("topologyKey"),
+        _ => None,
+    }
+}
+
+/// Applies a strategic merge patch to a built-in kind.
+pub(crate) fn strategic(target: &mut Value, patch: &Value) {
+    let Some(patch) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    match patch.get("$patch").and_then(Value::as_str) {
+        Some("replace") => {
+            *target = Value::Object(without_directives(patch));
+            return;
+        }
+        Some("delete") => {
+            *target = Value::Object(Map::new());
+            return;
+        }
+        _ => {}
+    }
+    let target = object_mut(target);
+    if let Some(keep) = patch.get("$retainKeys").and_then(Value::as_array) {
+        target.retain(|key, _| keep.iter().any(|k| k == key));
+    }
+    for (key, value) in patch {
+        if let Some(field) = key.strip_prefix("$deleteFromPrimitiveList/") {
+            let gone = value.as_array().map_or(&[][..], Vec::as_slice);
+            if let Some(Value::Array(items)) = target.get_mut(field) {
+                items.retain(|i| !gone.contains(i));
+            }
+        } else if key.starts_with('$') {
+            // order and directives of other lists do not matter to what is kept here
+        } else if value.is_null() {
+            target.shift_remove(key);
+        } else if let Value::Array(items) = value {
+            strategic_list(key, target.entry(key.clone()).or_insert(Value::Null), items);
+        } else {
+            strategic(target.entry(key.clone()).or_insert(Value::Null), value);
+        }
+    }
+}
+
+fn without_directives(patch: &Map<String, Value>) -> Map<String, Value> {
+    patch.iter().filter(|(k, _)| !k.starts_with('$')).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
+fn strategic_list(field: &str, target: &mut Value, patch: &[Value]) {
+    let whole = patch.iter().any(|p| p.get("$patch").is_some_and(|d| d == "replace"));
+    if field == "finalizers" && patch.iter().all(Value::is_string) {
+        let items = super::fields::list_mut(target);
+        for p in patch {
+            if !items.contains(p) {
+                items.push(p.clone());
+            }
+        }
+        return;
+    }
+    let Some(key) = merge_key(field, patch).filter(|_| !whole) else {
+        let kept = patch.iter().filter(|p| p.get("$patch").is_none());
+        *target = Value::Array(kept.cloned().collect());
+        return;
+    };
+    let items = super::fields::list_mut(target);
+    for p in patch {
+        let same = |i: &Value| i.get(key).is_some() && i.get(key) == p.get(key);
+        if p.get("$patch").is_some_and(|d| d == "delete") {
+            items.retain(|i| !same(i));
+        } else if let Some(item) = items.iter_mut().find(|i| same(i)) {
+            strategic(item, p);
+        } else {
+            items.push(p.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_merge_patch_sets_and_removes() {
+        let mut v = json!({"spec": {"unschedulable": true, "taints": [1, 2]}, "a": 1});
+        merge(&mut v, &json!({"spec": {"unschedulable": null, "taints": [3]}, "b": {"c": 1}}));
+        assert_eq!(v, json!({"spec": {"taints": [3]}, "a": 1, "b": {"c": 1}}));
+    }
+
+    #[test]
+    fn a_json_patch_runs_its_steps_or_says_which_failed() {
+        let mut v = json!({"a": [1, 3], "b/c": 1});
+        let patch = json!([
+            {"op": "test", "path": "/a/0", "value": 1},
+            {"op": "add", "path": "/a/1", "value": 2},
+            {"op": "add", "path": "/a/-", "value": 4},
+            {"op": "replace", "path": "/b~1c", "value": 2},
+            {"op": "move", "from": "/b~1c", "path": "/d"},
+            {"op": "remove", "path": "/a/0"},
+        ]);
+        super::json(&mut v, &patch).unwrap();
+        assert_eq!(v, json!({"a": [2, 3, 4], "d": 2}));
+        let failed = super::json(&mut v, &json!([{"op": "test", "path": "/d", "value": 3}]));
+        assert!(failed.unwrap_err().contains("/d"));
+        assert!(super::json(&mut v, &json!([{"op": "add", "path": "/a/9", "value": 3}])).is_err());
+        assert!(super::json(&mut v, &json!({"not": "a list"})).is_err());
+    }
+
+    #[test]
+    fn a_strategic_patch_merges_lists_by_their_key() {
+        let mut v = json!({"spec": {"unschedulable": true, "template": {"spec": {"containers": [
+            {"name": "a", "image": "a:1", "env": [{"name": "X", "value": "1"}]},
+            {"name": "b", "image": "b:1"},
+        ]}}}});
+        let patch = json!({"spec": {"unschedulable": null, "template": {"spec": {"containers": [
+            {"name": "a", "image": "a:2", "env": [{"name": "Y", "value": "2"}]},
+            {"name": "b", "$patch": "delete"},
+            {"name": "c", "image": "c:1"},
+        ], "$setElementOrder/containers": [{"name": "a"}]}}}});
+        strategic(&mut v, &patch);
+        assert_eq!(
+            v,
+            json!({"spec": {"template": {"spec": {"containers": [
+                {"name": "a", "image": "a:2",
+                 "env": [{"name": "X", "value": "1"}, {"name": "Y", "value": "2"}]},
+                {"name": "c", "image": "c:1"},
+            ]}}}})
+        );
+        let mut taints = json!({"spec": {"taints": [{"key": "a"}]}});
+        strategic(&mut taints, &json!({"spec": {"taints": [{"key": "b"}]}}));
+        assert_eq!(taints, json!({"spec": {"taints": [{"key": "b"}]}}));
+    }
+}

@@ -1,0 +1,486 @@
+//! The scenario file: its keys, their defaults, and what is wrong with a mistaken one.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
+
+use super::{Incident, ScenarioError, What};
+use crate::model::{Provider, Span, Tier};
+use crate::sim::controllers::Manner;
+use crate::sim::load::{Load, Shape};
+use crate::sim::machines;
+use crate::sim::queue::Id;
+use crate::sim::resources::Res;
+use crate::sim::timing::Timing;
+
+/// A length of time in a file: `"30s"`, `"4m"`, `"2h"`, `"12d"`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Length(pub(crate) Span);
+
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Length, D::Error> {
+        let text = String::deserialize(source)?;
+        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(split);
+        let millis = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => 0,
+        };
+        match number.parse::<i64>().ok().filter(|_| millis > 0).and_then(|n| n.checked_mul(millis)) {
+            Some(total) => Ok(Length(Span::from_millis(total))),
+            None => Err(de::Error::custom(format!(
+                "{text:?} is no length of time; expected one such as \"500ms\", \"30s\", \"4m\", \"2h\" or \"12d\""
+            ))),
+        }
+    }
+}
+
+/// A whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct ScenarioFile {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) seed: u64,
+    #[serde(default)]
+    pub(crate) pace: PaceFile,
+    #[serde(default, rename = "cluster")]
+    pub(crate) clusters: Vec<ClusterFile>,
+    #[serde(default, rename = "workload")]
+    pub(crate) workloads: Vec<WorkloadFile>,
+    #[serde(default, rename = "incident")]
+    pub(crate) incidents: Vec<IncidentFile>,
+}
+
+/// How long things take; what is left out takes as long as in real clusters.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct PaceFile {
+    pull: Option<Length>,
+    ready: Option<Length>,
+    stop: Option<Length>,
+    heartbeat: Option<Length>,
+    node_grace: Option<Length>,
+    toleration: Option<Length>,
+    autoscaler: Option<Length>,
+    stabilization: Option<Length>,
+    scan: Option<Length>,
+    launch: Option<Length>,
+    unneeded: Option<Length>,
+}
+
+impl PaceFile {
+    /// The durations of a cluster.
+    pub(crate) fn timing(self) -> Timing {
+        let usual = Timing::default();
+        let or = |length: Option<Length>, usual: Span| length.map_or(usual, |l| l.0);
+        Timing {
+            pull: or(self.pull, usual.pull),
+            ready: or(self.ready, usual.ready),
+            stop: or(self.stop, usual.stop),
+            heartbeat: or(self.heartbeat, usual.heartbeat),
+            node_grace: or(self.node_grace, usual.node_grace),
+            toleration: or(self.toleration, usual.toleration),
+            autoscaler: or(self.autoscaler, usual.autoscaler),
+            stabilization: or(self.stabilization, usual.stabilization),
+            scan: or(self.scan, usual.scan),
+            launch: or(self.launch, usual.launch),
+            unneeded: or(self.unneeded, usual.unneeded),
+        }
+    }
+}
+
+/// Who runs a cluster.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ProviderFile {
+    Eks,
+    Gke,
+    Aks,
+    Private,
+    Edge,
+}
+
+impl From<ProviderFile> for Provider {
+    fn from(provider: ProviderFile) -> Provider {
+        match provider {
+            ProviderFile::Eks => Provider::Eks,
+            ProviderFile::Gke => Provider::Gke,
+            ProviderFile::Aks => Provider::Aks,
+            ProviderFile::Private => Provider::Private,
+            ProviderFile::Edge => Provider::Edge,
+        }
+    }
+}
+
+/// A cluster.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct ClusterFile {
+    pub(crate) name: String,
+    pub(crate) provider: ProviderFile,
+    #[serde(default)]
+    pub(crate) region: String,
+    #[serde(default)]
+    pub(crate) zones: Vec<String>,
+    /// The minor version: `1.36`.
+    pub(crate) version: String,
+    #[serde(default)]
+    pub(crate) tier: Tier,
+    #[serde(rename = "pool")]
+    pub(crate) pools: Vec<PoolFile>,
+}
+
+/// A pool of nodes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct PoolFile {
+    pub(crate) name: String,
+    /// The types it may have, the usual one first.
+    pub(crate) machines: Vec<Spanned<String>>,
+    pub(crate) count: usize,
+    #[serde(default)]
+    pub(crate) min: usize,
+    pub(crate) max: Option<usize>,
+    #[serde(default)]
+    pub(crate) spot: bool,
+    #[serde(default)]
+    pub(crate) autoscaler: Manner,
+    /// `key=value`, with effect `NoSchedule`.
+    pub(crate) taint: Option<Spanned<String>>,
+    /// The zones of this pool, if not all of the cluster's.
+    pub(crate) zones: Option<Vec<String>>,
+}
+
+/// What keeps pods.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum WorkloadKind {
+    #[default]
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+    CronJob,
+    /// A pod that nothing keeps.
+    Pod,
+}
+
+/// A workload, in some clusters.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct WorkloadFile {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) kind: WorkloadKind,
+    pub(crate) image: String,
+    /// A second container in every pod.
+    pub(crate) sidecar: Option<String>,
+    pub(crate) cpu: Option<String>,
+    pub(crate) memory: Option<String>,
+    #[serde(default)]
+    pub(crate) gpus: u32,
+    /// Replicas in each of `clusters`.
+    pub(crate) replicas: Option<u32>,
+    /// Clusters by name; `*` stands for any letters.
+    #[serde(default)]
+    pub(crate) clusters: Vec<Spanned<String>>,
+    /// Replicas by cluster.
+    #[serde(default)]
+    pub(crate) replicas_in: BTreeMap<Spanned<String>, u32>,
+    pub(crate) age: Option<Length>,
+    /// Runs only on this pool.
+    pub(crate) pool: Option<String>,
+    pub(crate) scale: Option<ScaleFile>,
+    pub(crate) budget: Option<BudgetFile>,
+    pub(crate) load: Option<LoadFile>,
+    /// Of a cron job.
+    pub(crate) schedule: Option<String>,
+    /// How long a job's pod runs.
+    pub(crate) runs: Option<Length>,
+    /// The size of a volume for each pod of a stateful set.
+    pub(crate) storage: Option<String>,
+    /// Whether pods have an `emptyDir`.
+    #[serde(default)]
+    pub(crate) scratch: bool,
+    /// A port that a service offers.
+    pub(crate) port: Option<u16>,
+    /// The Argo CD application that delivers it.
+    pub(crate) argo: Option<String>,
+    /// The Helm release that delivers it.
+    pub(crate) helm: Option<String>,
+    /// `Recreate` instead of a rolling update.
+    #[serde(default)]
+    pub(crate) recreate: bool,
+}
+
+/// A horizontal autoscaler.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct ScaleFile {
+    pub(crate) min: u32,
+    pub(crate) max: u32,
+    /// Percent of requests.
+    pub(crate) cpu: u32,
+    /// How long a lower wish must last.
+    pub(crate) stabilization: Option<Length>,
+}
+
+/// A disruption budget.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct BudgetFile {
+    /// A count or a percentage.
+    pub(crate) min_available: Option<String>,
+    pub(crate) max_unavailable: Option<String>,
+    #[serde(default)]
+    pub(crate) always_allow_unhealthy: bool,
+}
+
+/// Work over time, in cores, all replicas together.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct LoadFile {
+    pub(crate) cores: f64,
+    #[serde(default)]
+    pub(crate) swing: f64,
+    pub(crate) period: Option<Length>,
+    #[serde(default)]
+    pub(crate) shape: Shape,
+}
+
+impl From<LoadFile> for Load {
+    fn from(file: LoadFile) -> Load {
+        Load {
+            base: (file.cores * 1000.0) as i64,
+            swing: (file.swing * 1000.0) as i64,
+            period: file.period.map_or(Span::ZERO, |p| p.0),
+            shape: file.shape,
+        }
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum IncidentKind {
+    BadImage,
+    Crash,
+    OutOfMemory,
+    NotReady,
+    Load,
+    NodesNotReady,
+    SpotInterruption,
+    Cordon,
+    Deny,
+    Unreachable,
+    Refusing,
+}
+
+/// An incident.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct IncidentFile {
+    pub(crate) kind: Spanned<IncidentKind>,
+    pub(crate) clusters: Vec<Spanned<String>>,
+    pub(crate) at: Length,
+    pub(crate) lasts: Option<Length>,
+    pub(crate) every: Option<Length>,
+    /// `namespace/name`
+    #[serde(default)]
+    pub(crate) workloads: Vec<Spanned<String>>,
+    pub(crate) image: Option<String>,
+    pub(crate) load: Option<LoadFile>,
+    pub(crate) pool: Option<String>,
+    pub(crate) zone: Option<String>,
+    pub(crate) count: Option<usize>,
+    /// The plural: `pods`.
+    pub(crate) resource: Option<Spanned<String>>,
+    pub(crate) namespace: Option<String>,
+}
+
+/// Whether a cluster is meant by a pattern.
+pub(crate) fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((head, tail)) => {
+            let Some(rest) = name.strip_prefix(head) else { return false };
+            (0..=rest.len()).any(|i| rest.is_char_boundary(i) && fits(tail, &rest[i..]))
+        }
+    }
+}
+
+/// A mistake and its place.
+type Mistake = (Range<usize>, String);
+
+/// Reads and checks a file.
+pub(crate) fn parse(name: &str, text: &str) -> Result<ScenarioFile, ScenarioError> {
+    let error = |span: Option<Range<usize>>, message: String| {
+        let line = span.map_or(0, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
+        ScenarioError { file: name.to_owned(), line, message }
+    };
+    let file: ScenarioFile = toml::from_str(text).map_err(|e| error(e.span(), e.message().to_owned()))?;
+    check(&file).map_err(|(span, message)| error(Some(span), message))?;
+    Ok(file)
+}
+
+fn check(file: &ScenarioFile) -> Result<(), Mistake> {
+    let names: Vec<&str> = file.clusters.iter().map(|c| c.name.as_str()).collect();
+    let known = |pattern: &Spanned<String>| {
+        if names.iter().any(|n| fits(pattern.get_ref(), n)) {
+            return Ok(());
+        }
+        let message = format!("no cluster {:?}; expected one of {}", pattern.get_ref(), names.join(", "));
+        Err((pattern.span(), message))
+    };
+    for pool in file.clusters.iter().flat_map(|c| &c.pools) {
+        for machine in &pool.machines {
+            if machines::find(machine.get_ref()).is_none() {
+                let all: Vec<&str> = machines::MACHINES.iter().map(|m| m.name).collect();
+                let message =
+                    format!("no machine {:?}; expected one of {}", machine.get_ref(), all.join(", "));
+                return Err((machine.span(), message));
+            }
+        }
+        if let Some(taint) = pool.taint.as_ref().filter(|t| !t.get_ref().contains('=')) {
+            return Err((taint.span(), format!("{:?} is no taint; expected key=value", taint.get_ref())));
+        }
+    }
+    for workload in &file.workloads {
+        workload.clusters.iter().chain(workload.replicas_in.keys()).try_for_each(known)?;
+    }
+    for incident in &file.incidents {
+        incident.clusters.iter().try_for_each(known)?;
+        for workload in &incident.workloads {
+            let id = workload.get_ref();
+            if !file.workloads.iter().any(|w| format!("{}/{}", w.namespace, w.name) == *id) {
+                return Err((
+                    workload.span(),
+                    format!("no workload {id:?}; expected namespace/name of one above"),
+                ));
+            }
+        }
+        incident.what()?;
+    }
+    Ok(())
+}
+
+impl IncidentFile {
+    /// What the incident does; or which key it needs and has not.
+    pub(crate) fn what(&self) -> Result<What, Mistake> {
+        let needs = |key: &str| (self.kind.span(), format!("this kind of incident needs the key {key:?}"));
+        let workloads = || -> Result<Vec<Id>, Mistake> {
+            let split = |w: &Spanned<String>| {
+                let (namespace, name) = w.get_ref().split_once('/').unwrap_or_default();
+                Id::new(namespace, name)
+            };
+            let all: Vec<Id> = self.workloads.iter().map(split).collect();
+            if all.is_empty() { Err(needs("workloads")) } else { Ok(all) }
+        };
+        Ok(match self.kind.get_ref() {
+            IncidentKind::BadImage => What::BadImage {
+                workloads: workloads()?,
+                image: self.image.clone().ok_or_else(|| needs("image"))?,
+            },
+            IncidentKind::Crash => What::Crash(workloads()?),
+            IncidentKind::OutOfMemory => What::OutOfMemory(workloads()?),
+            IncidentKind::NotReady => What::NotReady(workloads()?),
+            IncidentKind::Load => {
+                What::Load { workloads: workloads()?, load: self.load.ok_or_else(|| needs("load"))?.into() }
+            }
+            IncidentKind::NodesNotReady => What::NodesSilent {
+                pool: self.pool.clone(),
+                zone: self.zone.clone(),
+                count: self.count.unwrap_or(usize::MAX),
+            },
+            IncidentKind::SpotInterruption => What::Spot {
+                pool: self.pool.clone().ok_or_else(|| needs("pool"))?,
+                count: self.count.unwrap_or(1),
+            },
+            IncidentKind::Cordon => What::Cordon { pool: self.pool.clone(), count: self.count.unwrap_or(1) },
+            IncidentKind::Deny => {
+                let resource = self.resource.as_ref().ok_or_else(|| needs("resource"))?;
+                let odd = || {
+                    (
+                        resource.span(),
+                        format!("no resource {:?}; expected a plural such as \"pods\"", resource.get_ref()),
+                    )
+                };
+                What::Deny {
+                    res: Res::of_plural(resource.get_ref()).ok_or_else(odd)?,
+                    namespace: self.namespace.clone(),
+                }
+            }
+            IncidentKind::Unreachable => What::Unreachable,
+            IncidentKind::Refusing => What::Refusing,
+        })
+    }
+
+    /// The incident in a cluster, if it is meant.
+    pub(crate) fn in_cluster(&self, cluster: &str) -> Option<Incident> {
+        let meant = self.clusters.iter().any(|c| fits(c.get_ref(), cluster));
+        let what = self.what().ok().filter(|_| meant)?;
+        Some(Incident { at: self.at.0, lasts: self.lasts.map(|l| l.0), every: self.every.map(|e| e.0), what })
+    }
+}
+
+impl WorkloadFile {
+    /// Replicas in a cluster; `None` when it does not run there.
+    pub(crate) fn replicas_of(&self, cluster: &str) -> Option<u32> {
+        let own = self.replicas_in.iter().find(|(c, _)| fits(c.get_ref(), cluster)).map(|(_, n)| *n);
+        let listed = self.clusters.iter().any(|c| fits(c.get_ref(), cluster));
+        // one that names no cluster at all runs in all
+        let everywhere = self.clusters.is_empty() && self.replicas_in.is_empty();
+        own.or_else(|| (listed || everywhere).then(|| self.replicas.unwrap_or(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit() {
+        for (pattern, name, is) in [
+            ("eks-*", "eks-use1", true),
+            ("*", "x", true),
+            ("*-use*", "eks-use1", true),
+            ("eks", "eks-use1", false),
+            ("gke-*", "eks", false),
+        ] {
+            assert_eq!(fits(pattern, name), is, "{pattern} {name}");
+        }
+    }
+
+    const HEAD: &str = "name = \"t\"\n[[cluster]]\nname = \"a\"\nprovider = \"eks\"\nversion = \"1.36\"\n";
+
+    fn mistake(rest: &str) -> String {
+        parse("t.toml", &format!("{HEAD}{rest}")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn mistakes_name_their_line_and_what_was_expected() {
+        let pool = "[[cluster.pool]]\nname = \"p\"\nmachines = [\"m6i.xlarge\"]\ncount = 1\n";
+        assert!(parse("t.toml", &format!("{HEAD}{pool}")).is_ok());
+        let m = mistake(&pool.replace("m6i.xlarge", "m6i.huge"));
+        assert!(m.starts_with("t.toml:8: no machine \"m6i.huge\"; expected one of t3.large"), "{m}");
+        let m = mistake(&format!("{pool}colour = 1\n"));
+        assert!(m.starts_with("t.toml:10: unknown field `colour`, expected one of"), "{m}");
+        let m = mistake(&format!(
+            "{pool}[[incident]]\nkind = \"unreachable\"\nclusters = [\"b\"]\nat = \"1s\"\n"
+        ));
+        assert!(m.contains(":12: no cluster \"b\"; expected one of a"), "{m}");
+        let m =
+            mistake(&format!("{pool}[[incident]]\nkind = \"crash\"\nclusters = [\"a\"]\nat = \"soon\"\n"));
+        assert!(m.contains(":13: \"soon\" is no length of time; expected one such as"), "{m}");
+        let m = mistake(&format!("{pool}[[incident]]\nkind = \"crash\"\nclusters = [\"a\"]\nat = \"1s\"\n"));
+        assert!(m.contains(":11: this kind of incident needs the key \"workloads\""), "{m}");
+        assert!(mistake("name =").contains("t.toml:6:"));
+    }
+}

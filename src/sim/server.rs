@@ -1,0 +1,117 @@
+//! The listener of one simulated cluster: TLS on loopback, HTTP/2 and HTTP/1.1.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+use super::api;
+use super::cluster::Shared;
+use super::gate::{Gate, Gated};
+
+/// Streams of one connection, as a real server allows by default.
+const STREAMS: u32 = 100;
+
+/// A server that can be stopped, started again on its port, and made silent.
+#[derive(Debug)]
+pub(crate) struct Server {
+    shared: Arc<Shared>,
+    config: Arc<ServerConfig>,
+    address: SocketAddr,
+    gate: Arc<Gate>,
+    running: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens on a free port of 127.0.0.1.
+    pub(crate) fn start(shared: Arc<Shared>, config: Arc<ServerConfig>) -> io::Result<Server> {
+        let mut server = Server {
+            shared,
+            config,
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            gate: Arc::default(),
+            running: None,
+        };
+        server.listen()?;
+        Ok(server)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Listens again after [`Server::stop`], on the same port.
+    pub(crate) fn listen(&mut self) -> io::Result<()> {
+        if self.running.is_some() {
+            return Ok(());
+        }
+        // SO_REUSEADDR, which tokio sets on Unix, lets the port be taken again at once
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(self.address)?;
+        let listener = socket.listen(1024)?;
+        self.address = listener.local_addr()?;
+        let accept =
+            accept(listener, TlsAcceptor::from(self.config.clone()), self.gate.clone(), self.shared.clone());
+        self.running = Some(tokio::spawn(accept));
+        Ok(())
+    }
+
+    /// Closes the listener and every connection.
+    pub(crate) fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            // the connections belong to this task's set and end with it
+            running.abort();
+        }
+    }
+
+    /// Makes it silent, or lets it speak again: connections stay, nothing is answered.
+    pub(crate) fn freeze(&self, frozen: bool) {
+        self.gate.set(frozen);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+async fn accept(listener: TcpListener, tls: TlsAcceptor, gate: Arc<Gate>, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, tls.clone(), gate.clone(), shared.clone()));
+                }
+                // out of descriptors, most likely: the next one may work when some are closed
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Serves one connection until either side ends it; errors of a connection are the client's to see.
+async fn connection(stream: TcpStream, tls: TlsAcceptor, gate: Arc<Gate>, shared: Arc<Shared>) {
+    let _ = stream.set_nodelay(true);
+    let Ok(stream) = tls.accept(Gated::new(stream, gate)).await else { return };
+    let service = service_fn(move |request| {
+        let shared = shared.clone();
+        async move { Ok::<_, Infallible>(api::serve(&shared, request).await) }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new());
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+}

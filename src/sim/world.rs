@@ -1,0 +1,189 @@
+//! One simulated cluster: its objects, what moves them, and what goes wrong.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use super::cache::Cache;
+use super::controllers::{self, Order, Pool};
+use super::fields::{self, list, list_mut, place, text};
+use super::load::Load;
+use super::objects::Store;
+use super::queue::{Id, Queue};
+use super::random::Random;
+use super::resources::Res;
+use super::scenario::Incident;
+use super::timing::Timing;
+use crate::model::{Provider, Time};
+
+/// What is wrong with the pods of a workload.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Fault {
+    /// The incident that made it.
+    pub(crate) incident: usize,
+    pub(crate) what: FaultKind,
+}
+
+/// How pods fail.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum FaultKind {
+    /// This image cannot be pulled.
+    Image(String),
+    /// The workload's containers end with an error.
+    Crash(Id),
+    /// The workload's containers use more memory than they may.
+    OutOfMemory(Id),
+    /// The workload's pods start and do not become ready.
+    NotReady(Id),
+}
+
+/// Whether the cluster can be reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Reach {
+    /// It answers.
+    #[default]
+    Open,
+    /// It takes connections and is silent.
+    Silent,
+    /// It refuses connections.
+    Refusing,
+}
+
+/// A simulated cluster.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) name: String,
+    /// What `/version` says.
+    pub(crate) version: String,
+    pub(crate) provider: Provider,
+    pub(crate) region: String,
+    pub(crate) now: Time,
+    pub(crate) store: Store,
+    pub(crate) cache: Cache,
+    pub(crate) queue: Queue,
+    pub(crate) timing: Timing,
+    /// While true pods are placed and ready as they are made: before the curtain rises.
+    pub(crate) instant: bool,
+    pub(crate) pools: Vec<Pool>,
+    /// Machines that were ordered, by number.
+    pub(crate) orders: BTreeMap<u64, Order>,
+    /// Nodes of little use, since when.
+    pub(crate) unneeded: BTreeMap<String, Time>,
+    /// Nodes that their provider takes back, and when.
+    pub(crate) doomed: BTreeMap<String, Time>,
+    pub(crate) loads: HashMap<Id, Load>,
+    /// Ready pods of each workload.
+    pub(crate) serving: HashMap<Id, i64>,
+    pub(crate) faults: Vec<Fault>,
+    /// Nodes whose kubelet is silent.
+    pub(crate) dead: BTreeSet<String>,
+    /// Images on nodes, by node and image: what is there is not pulled again.
+    pub(crate) pulled: BTreeSet<(String, String)>,
+    /// What nobody may read, with the namespace if only one is meant.
+    pub(crate) denied: Vec<(Res, Option<String>)>,
+    /// By resource: grows when open watches are cut off.
+    pub(crate) cuts: [u64; Res::ALL.len()],
+    /// Whether the cluster should be reachable; the fleet carries it out.
+    pub(crate) reach: Reach,
+    pub(crate) incidents: Vec<Incident>,
+    /// What incidents changed and will put back.
+    pub(crate) undo: Vec<(usize, controllers::Undo)>,
+    /// Low wishes of horizontal autoscalers, for their stabilisation.
+    pub(crate) wishes: HashMap<Id, Vec<(Time, i64)>>,
+    /// Resources that changed and whose watches have not been told.
+    pub(crate) stale: u32,
+}
+
+impl World {
+    /// An empty cluster.
+    pub(crate) fn new(name: &str, version: &str, seed: u64, now: Time) -> World {
+        World {
+            name: name.to_owned(),
+            version: version.to_owned(),
+            provider: Provider::Private,
+            region: String::new(),
+            now,
+            store: Store::new(Random::new(seed, name)),
+            cache: Cache::default(),
+            queue: Queue::default(),
+            timing: Timing::default(),
+            instant: false,
+            pools: Vec::new(),
+            orders: BTreeMap::new(),
+            unneeded: BTreeMap::new(),
+            doomed: BTreeMap::new(),
+            loads: HashMap::new(),
+            serving: HashMap::new(),
+            faults: Vec::new(),
+            dead: BTreeSet::new(),
+            pulled: BTreeSet::new(),
+            denied: Vec::new(),
+            cuts: [0; Res::ALL.len()],
+            reach: Reach::Open,
+            incidents: Vec::new(),
+            undo: Vec::new(),
+            wishes: HashMap::new(),
+            stale: 0,
+        }
+    }
+
+    /// Takes note of what changed in the store: indexes are updated and controllers are told.
+    pub(crate) fn absorb(&mut self) {
+        for touched in self.store.take_touched() {
+            self.stale |= 1 << touched.res.index();
+            self.cache.see(&touched);
+            if touched.res == Res::Pods {
+                self.count_serving(touched.before.as_deref(), touched.after.as_deref());
+            }
+            controllers::route(self, &touched);
+        }
+    }
+
+    /// Moves time on and does what is due, at most `most` items; says whether all was done.
+    pub(crate) fn run_until(&mut self, until: Time, most: usize) -> bool {
+        self.absorb();
+        for _ in 0..most {
+            let Some((at, work)) = self.queue.pop(until) else {
+                self.now = self.now.max(until);
+                return true;
+            };
+            self.now = self.now.max(at);
+            controllers::work(self, work);
+            self.absorb();
+        }
+        false
+    }
+
+    /// Cuts off open watches of a resource, as a server does that restarts.
+    pub(crate) fn cut(&mut self, res: Res) {
+        self.cuts[res.index()] += 1;
+        self.stale |= 1 << res.index();
+    }
+
+    /// Takes an owner's dependents away from it, so that they stay when it goes.
+    pub(crate) fn orphan(&mut self, owner_uid: &str) {
+        for (res, id) in self.cache.dependents(owner_uid) {
+            self.store.update(res, &id.namespace, &id.name, |o| {
+                list_mut(place(o, "metadata.ownerReferences")).retain(|r| text(r, "uid") != owner_uid);
+            });
+        }
+    }
+
+    /// A pod, if it is there.
+    pub(crate) fn pod(&self, id: &Id) -> Option<std::sync::Arc<Value>> {
+        self.store.get(Res::Pods, &id.namespace, &id.name).cloned()
+    }
+
+    /// Whether an image of the pod cannot be pulled: which.
+    pub(crate) fn bad_image(&self, pod: &Value) -> Option<String> {
+        let images = list(pod, "spec.containers").iter().map(|c| text(c, "image"));
+        let bad = |image: &&str| self.faults.iter().any(|f| f.what == FaultKind::Image((*image).to_owned()));
+        images.into_iter().find(bad).map(str::to_owned)
+    }
+
+    /// Whether the pod's workload has a fault of this kind.
+    pub(crate) fn faulty(&self, pod: &Value, kind: fn(Id) -> FaultKind) -> bool {
+        let wanted = kind(Id::new(fields::namespace(pod), fields::label(pod, "app")));
+        self.faults.iter().any(|f| f.what == wanted)
+    }
+}
