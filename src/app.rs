@@ -4,7 +4,34 @@
 
 pub mod cli;
 mod clock;
+mod demo;
+mod effects;
+mod engine;
+mod files;
+mod live;
 mod opened;
 mod output;
 mod read;
+mod recovery;
+mod registry;
+mod reports;
+mod screen;
 mod terminal;
+
+use color_eyre::eyre::Result;
+
+use cli::{Cli, Command, Exit};
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// What kept it from that, for the person who reads it.
+pub async fn run(cli: Cli) -> Result<Exit> {
+    // With only one provider compiled in, rustls would find it too; this says which.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match &cli.command {
+        None => live::run(opened::open(&cli.clusters)?, &cli.screen).await.map(|()| Exit::Done),
+        Some(Command::Demo(arguments)) => demo::run(arguments, &cli.clusters).await.map(|()| Exit::Done),
+        Some(_) => unimplemented!(),
+    }
+}

@@ -7,4 +7,4 @@ mod dirs;
 mod settings;
 
 pub use dirs::Dirs;
-pub use settings::{ClusterRule, Loaded, Settings, load, parse};
+pub use settings::{ClusterRule, Loaded, Settings, keep_theme, load, parse};

@@ -1,2 +1,20 @@
 //! Quarterdeck: a terminal fleet console for Kubernetes.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use quarterdeck::app::{self, cli::Cli, cli::Exit};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let began = color_eyre::install().and_then(|()| {
+        Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+    });
+    match began.and_then(|runtime| runtime.block_on(app::run(cli))) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprint!("quarterdeck: {error:#}\n");
+            Exit::Usage.into()
+        }
+    }
+}

@@ -122,6 +122,43 @@ pub fn parse(source: &Source) -> Loaded {
     loaded
 }
 
+/// Writes the theme's name into the settings file and leaves everything else in it as it is.
+///
+/// # Errors
+/// The file cannot be read or written.
+pub fn keep_theme(path: &Path, name: &str) -> Result<(), Problem> {
+    let wrong = |error: std::io::Error| Problem::of(&path.display().to_string(), error.to_string());
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(wrong(error)),
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(wrong)?;
+    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    std::fs::write(&beside, with_theme(&text, name))
+        .and_then(|()| std::fs::rename(&beside, path))
+        .map_err(wrong)
+}
+
+/// A settings text with this theme: in place of the line that names one, else as its first line.
+fn with_theme(text: &str, name: &str) -> String {
+    let line = format!("theme = {}", toml::Value::from(name));
+    // Only lines before the first table belong to the file itself.
+    let own = text.lines().take_while(|line| !line.trim_start().starts_with('['));
+    let place = own.enumerate().find(|(_, line)| {
+        line.trim_start().strip_prefix("theme").is_some_and(|rest| rest.trim_start().starts_with('='))
+    });
+    let mut lines: Vec<&str> = text.lines().collect();
+    match place {
+        Some((place, _)) => lines[place] = &line,
+        None => lines.insert(0, &line),
+    }
+    lines.join("\n") + "\n"
+}
+
 fn take<T: serde::de::DeserializeOwned>(value: toml::Value, slot: &mut T) -> Result<(), String> {
     *slot = value.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
     Ok(())
@@ -193,6 +230,15 @@ mod tests {
         assert_eq!(said.len(), 2);
         assert!(said.iter().any(|s| s.starts_with("settings.toml:2: `mouse`: invalid type")), "{said:?}");
         assert!(said.iter().any(|s| s.starts_with("settings.toml:3: `colour`: unknown key")), "{said:?}");
+    }
+
+    #[test]
+    fn a_theme_is_kept_and_nothing_else_changes() {
+        assert_eq!(with_theme("", "light"), "theme = \"light\"\n");
+        let text = "# mine\ntheme = \"old\" # why\nascii = true\n[[cluster]]\nmatch = \"a\"\n";
+        let kept = with_theme(text, "light");
+        assert_eq!(kept, "# mine\ntheme = \"light\"\nascii = true\n[[cluster]]\nmatch = \"a\"\n");
+        assert_eq!(parse(&source(&kept)).settings.theme.as_deref(), Some("light"));
     }
 
     #[test]

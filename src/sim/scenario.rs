@@ -50,6 +50,9 @@ impl fmt::Display for ScenarioError {
 impl std::error::Error for ScenarioError {}
 
 impl Scenario {
+    /// The scenarios that come with the program, by name; the first is the default demo.
+    pub const SHIPPED: [(&str, &str); 2] = [("night-shift", NIGHT_SHIFT), ("small", SMALL)];
+
     /// Reads a scenario. `file` is how it is called in errors.
     ///
     /// # Errors

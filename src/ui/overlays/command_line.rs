@@ -5,6 +5,7 @@ use super::help::doc;
 use crate::input::{Command, Key, Operation};
 use crate::model::{ClusterId, Kind, Text, Time};
 use crate::theme::Role;
+use crate::ui::Effect;
 use crate::ui::canvas::{Canvas, cells};
 use crate::ui::field::Field;
 use crate::ui::screen::Ui;
@@ -120,6 +121,16 @@ impl CommandLine {
 
 fn operations(ui: &Ui) -> Vec<Operation> {
     ui.operations.iter().map(|op| Operation { id: op.id, key: op.key }).collect()
+}
+
+impl Ui {
+    /// Does what a line after `:` asks for; what is wrong with it is a notice.
+    pub fn command(&mut self, line: &str, now: Time) -> Vec<Effect> {
+        if let Err(why) = run(self, line.trim(), now) {
+            self.notice(now, why);
+        }
+        std::mem::take(&mut self.effects)
+    }
 }
 
 /// Does what a line asks for, or says why not.

@@ -1,0 +1,120 @@
+//! The demo: the embedded fleet, with the screen on it or for other clients.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use color_eyre::eyre::{Result, WrapErr, eyre};
+
+use super::cli::{ClusterArgs, DemoArgs};
+use super::opened::{self, Opened};
+use super::{files, live};
+use crate::cluster::{ClusterTarget, Sources, find_clusters};
+use crate::model::ClusterId;
+use crate::sim::{Fleet, Options, Pace, Role, Scenario};
+
+/// Plays a scenario until somebody leaves.
+///
+/// # Errors
+/// The scenario is wrong, a file cannot be written, or there is no terminal.
+pub(super) async fn run(arguments: &DemoArgs, clusters: &ClusterArgs) -> Result<()> {
+    if arguments.list {
+        return list();
+    }
+    let scenario = scenario(arguments)?;
+    let pace = if arguments.speed == 0 { Pace::Manual } else { Pace::Running(f64::from(arguments.speed)) };
+    let fleet = Fleet::start(scenario, Options { pace, ..Options::default() }).await?;
+    let kubeconfig = fleet.kubeconfig(Role::Admin);
+    if let Some(path) = &arguments.kubeconfig_out {
+        write_kubeconfig(path, &kubeconfig)?;
+    }
+    if arguments.serve {
+        return serve(&fleet, arguments.kubeconfig_out.as_deref()).await;
+    }
+    // Real clusters beside it only when somebody names them.
+    let beside = clusters.kubeconfig.is_some() || !clusters.context.is_empty();
+    let mut opened = opened::open(clusters)?;
+    if !beside {
+        opened.targets.clear();
+        opened.looked_at.clear();
+    }
+    add_fleet(&mut opened, &fleet, &kubeconfig)?;
+    live::run(opened, &arguments.screen).await
+}
+
+/// The scenario by its shipped name, its size, or its file.
+fn scenario(arguments: &DemoArgs) -> Result<Scenario> {
+    let name = arguments.scenario.as_str();
+    if let Some(size) = name.strip_prefix("sized:") {
+        let numbers: Vec<usize> = size.split('x').filter_map(|n| n.parse().ok()).collect();
+        let [clusters, nodes, pods] = numbers[..] else {
+            return Err(eyre!("`{name}`: expected sized:CLUSTERSxNODESxPODS, as in sized:20x1000x20000"));
+        };
+        return Ok(Scenario::sized(clusters, nodes, pods));
+    }
+    if let Some((_, text)) = Scenario::SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
+        return Ok(Scenario::parse(&format!("{name}.toml"), text)?);
+    }
+    let known: Vec<&str> = Scenario::SHIPPED.iter().map(|(name, _)| *name).collect();
+    let text = std::fs::read_to_string(name).wrap_err_with(|| {
+        format!("there is no shipped scenario `{name}` ({}), and no such file", known.join(", "))
+    })?;
+    Ok(Scenario::parse(name, &text)?)
+}
+
+#[expect(clippy::print_stdout, reason = "printing is what it is for")]
+fn list() -> Result<()> {
+    for (name, text) in Scenario::SHIPPED {
+        let scenario = Scenario::parse(name, text)?;
+        println!("{name:<14} {} clusters: {}", scenario.clusters().len(), scenario.clusters().join(" "));
+    }
+    Ok(())
+}
+
+fn write_kubeconfig(path: &Path, kubeconfig: &str) -> Result<()> {
+    files::write_private(path, kubeconfig.as_bytes())
+        .wrap_err_with(|| format!("cannot write {}", path.display()))
+}
+
+#[expect(clippy::print_stdout, reason = "it has no screen")]
+async fn serve(fleet: &Fleet, kubeconfig: Option<&Path>) -> Result<()> {
+    for cluster in fleet.clusters() {
+        println!("{}", cluster.name);
+    }
+    match kubeconfig {
+        Some(path) => println!("kubectl --kubeconfig {} get nodes --context NAME", path.display()),
+        None => println!("--kubeconfig-out FILE writes a kubeconfig for other clients"),
+    }
+    std::io::stdout().flush()?;
+    live::asked_to_end().await;
+    Ok(())
+}
+
+/// The fleet's clusters before those that are open already. A demo's clusters say their own tier:
+/// nothing in them is worth a typed name.
+fn add_fleet(opened: &mut Opened, fleet: &Fleet, kubeconfig: &str) -> Result<()> {
+    let path = opened.dirs.state.join(format!("demo-{}.kubeconfig", std::process::id()));
+    let file = Temporary(path);
+    write_kubeconfig(&file.0, kubeconfig)?;
+    let sources = Sources { file: Some(file.0.clone()), ..Sources::default() };
+    let mut targets: Vec<ClusterTarget> = find_clusters(&sources, &[]).targets;
+    for target in &mut targets {
+        let tier = fleet.clusters().find(|c| target.info.name == c.name.as_str()).map(|c| c.tier);
+        opened.settings.apply(&mut target.info, tier);
+        target.info.source = "embedded fleet".into();
+    }
+    targets.append(&mut opened.targets);
+    for (place, target) in targets.iter_mut().enumerate() {
+        target.id = ClusterId(u16::try_from(place).unwrap_or(u16::MAX));
+    }
+    opened.targets = targets;
+    Ok(())
+}
+
+/// A file that goes when nobody needs it any more.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

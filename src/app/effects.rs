@@ -1,0 +1,132 @@
+//! Effects that go beyond the screen: reading, checking, running, remembering.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::engine::Engine;
+use super::screen::Effects;
+use super::{read, reports};
+use crate::config;
+use crate::model::{Cause, ClusterId, Fault, Text};
+use crate::operations::{Control, OpEvent, OpId, Outcome, Permit, Plan, Progress, Run};
+use crate::runner::{Runner, Sessions};
+use crate::ui::{Detail, Effect, Inbound};
+
+/// What the screen's effects act on.
+pub(super) struct Acts {
+    pub(super) engine: Engine,
+    /// What carries plans out; without a journal there is none, and why.
+    pub(super) runner: Result<Runner<Sessions>, Fault>,
+    pub(super) inbound: mpsc::Sender<Inbound>,
+    /// The settings file, for what is to be remembered.
+    pub(super) settings: PathBuf,
+}
+
+impl Effects for Acts {
+    fn run(&mut self, effect: Effect) {
+        match effect {
+            Effect::Focus(scope) => self.engine.focus(&scope),
+            Effect::Retry(clusters) => self.engine.retry(&clusters),
+            Effect::Read(detail) => self.read(detail),
+            Effect::Check(plan) => self.check(*plan),
+            Effect::Run(plan, permit) => self.carry_out(*plan, permit),
+            Effect::Control(op, control) => self.control(op, control),
+            Effect::KeepTheme(name) => self.keep_theme(&name),
+            // The loop itself does these.
+            Effect::Quit | Effect::Copy(_) | Effect::Suspend | Effect::Redraw => {}
+        }
+    }
+}
+
+impl Acts {
+    /// Tells the screen. A full channel drops the word: it is only ever a notice that is lost.
+    fn notice(&self, text: impl Into<Text>) {
+        let _ = self.inbound.try_send(Inbound::Notice(text.into()));
+    }
+
+    fn read(&self, detail: Detail) {
+        let cluster = detail.object.cluster;
+        let session = self.engine.session(cluster).cloned();
+        let served = self.engine.snapshots.borrow().fleet.cluster(cluster).map(|c| Arc::clone(&c.served));
+        let inbound = self.inbound.clone();
+        tokio::spawn(async move {
+            let result = match (session, served) {
+                (Some(session), Some(served)) => read::read(&session, &served, &detail).await,
+                _ => Err(Fault::new(Cause::Config, "there is no connection to that cluster", "")),
+            };
+            let _ = inbound.send(Inbound::Read(detail, result)).await;
+        });
+    }
+
+    fn check(&self, plan: Plan) {
+        let Ok(runner) = &self.runner else { return };
+        let (hash, lines, inbound) = (plan.hash(), runner.check(plan), self.inbound.clone());
+        tokio::spawn(async move {
+            let _ = inbound.send(Inbound::Checked(hash, lines.await)).await;
+        });
+    }
+
+    fn carry_out(&mut self, plan: Plan, permit: Permit) {
+        match &mut self.runner {
+            Ok(runner) => {
+                runner.submit(plan, permit);
+            }
+            Err(fault) => {
+                let text = format!("not run: {fault}");
+                self.notice(text);
+            }
+        }
+    }
+
+    fn control(&mut self, op: OpId, control: Control) {
+        if let Ok(runner) = &mut self.runner {
+            runner.control(op, control);
+        }
+    }
+
+    fn keep_theme(&self, name: &str) {
+        match config::keep_theme(&self.settings, name) {
+            Ok(()) => self.notice(format!("theme {name} kept in {}", self.settings.display())),
+            Err(problem) => self.notice(format!("theme {name} is not kept: {problem}")),
+        }
+    }
+}
+
+/// Hands the runner's events on, and writes the reports of recoveries when they end.
+pub(super) async fn report_runs(
+    mut events: mpsc::Receiver<OpEvent>,
+    onward: mpsc::Sender<OpEvent>,
+    inbound: mpsc::Sender<Inbound>,
+    folder: PathBuf,
+    name: impl Fn(ClusterId) -> Text,
+) {
+    let mut runs: Vec<Run> = Vec::new();
+    while let Some(event) = events.recv().await {
+        if let Progress::Accepted(plan) = &event.progress {
+            runs.push(Run::new(event.op, (**plan).clone(), event.at));
+        }
+        if let Some(run) = runs.iter_mut().find(|run| run.op == event.op) {
+            run.apply(&event);
+        }
+        let ended = matches!(&event.progress, Progress::Ended(outcome, _) if *outcome != Outcome::Refused);
+        let op = event.op;
+        if onward.send(event).await.is_err() {
+            return;
+        }
+        if !ended {
+            continue;
+        }
+        if let Some(place) = runs.iter().position(|run| run.op == op) {
+            let run = runs.swap_remove(place);
+            if run.plan.recovery.is_some() {
+                let word = match reports::write(&run, &folder, &name) {
+                    Ok(path) => format!("report: {}", path.display()),
+                    Err(fault) => fault.to_string(),
+                };
+                let _ = inbound.send(Inbound::Notice(word.into())).await;
+            }
+        }
+    }
+}

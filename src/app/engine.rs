@@ -1,0 +1,107 @@
+//! The engine: sessions, watches, store and runner, running together on the runtime.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::clock::now;
+use super::registry;
+use crate::cluster::{ClusterTarget, Plugins, Session};
+use crate::model::{ClusterId, ClusterInfo, Time};
+use crate::runner::SessionMap;
+use crate::store::{self, Derive, Store};
+use crate::views::prices::Prices;
+use crate::views::{PriceOf, Scope, Snapshot};
+use crate::watch::{self as watching, Supervisor};
+
+/// Deltas on their way to the store. A full channel slows the watches, not the screen.
+const DELTAS: usize = 1024;
+
+/// Everything that keeps the fleet up to date. Dropping it stops it.
+pub(super) struct Engine {
+    /// What is known, newest only.
+    pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The connections, by cluster; `None` where an entry is broken.
+    pub(super) sessions: Vec<Option<Session>>,
+    watches: watching::Handle,
+}
+
+impl Engine {
+    /// Starts watching these clusters. The first snapshot is there at once: every cluster, not
+    /// connected yet.
+    pub(super) fn start(targets: &[ClusterTarget], prices: &Arc<Prices>) -> Engine {
+        let plugins = Plugins::default();
+        let mut infos: Vec<Arc<ClusterInfo>> = Vec::with_capacity(targets.len());
+        let mut sessions = Vec::with_capacity(targets.len());
+        for target in targets {
+            let mut info = target.info.clone();
+            let session = match (&info.broken, Session::new(target, &plugins)) {
+                (Some(_), _) => None,
+                (None, Ok(session)) => Some(session),
+                (None, Err(fault)) => {
+                    info.broken = Some(fault);
+                    None
+                }
+            };
+            infos.push(Arc::new(info));
+            sessions.push(session);
+        }
+        let list = Arc::clone(prices);
+        let price: PriceOf = Arc::new(move |info, node| list.price(info, node));
+        let derive = Derive { rules: registry::rules(), observers: registry::observers(&price), price };
+        let mut store = Store::new(infos, now(), derive);
+        let (deltas, inbox) = mpsc::channel(DELTAS);
+        let (outbox, snapshots) = watch::channel(Arc::new(store.snapshot(now())));
+        tokio::spawn(store::run(store, inbox, outbox, now));
+        let watches =
+            Supervisor::start(sessions.iter().flatten().cloned(), deltas, watching::Options::default());
+        Engine { snapshots, sessions, watches }
+    }
+
+    /// The connection to a cluster.
+    pub(super) fn session(&self, id: ClusterId) -> Option<&Session> {
+        self.sessions.get(usize::from(id.0))?.as_ref()
+    }
+
+    /// The connections as the runner wants them.
+    pub(super) fn session_map(&self) -> SessionMap {
+        Arc::new(self.sessions.iter().flatten().map(|s| (s.id(), s.clone())).collect())
+    }
+
+    /// Lists of the clusters in scope come first.
+    pub(super) fn focus(&self, scope: &Scope) {
+        let snapshot = self.snapshots.borrow();
+        let shown = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).map(|c| c.id).collect();
+        self.watches.focus(shown);
+    }
+
+    /// Asks these clusters again now; all that wait when there are none.
+    pub(super) fn retry(&self, clusters: &[ClusterId]) {
+        self.watches.retry(clusters);
+    }
+
+    /// Waits until a condition holds of the newest snapshot, and returns that snapshot; the
+    /// newest one as it is when time is up.
+    pub(super) async fn wait_for(
+        &mut self,
+        limit: Duration,
+        condition: impl Fn(&Snapshot, Time) -> bool,
+    ) -> Result<Arc<Snapshot>, Arc<Snapshot>> {
+        let holds = tokio::time::timeout(limit, async {
+            loop {
+                let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+                if condition(&snapshot, now()) {
+                    return snapshot;
+                }
+                // Conditions may hold by time alone, so it is looked at again without news too.
+                let news = self.snapshots.changed();
+                if let Ok(Err(_)) = tokio::time::timeout(Duration::from_secs(1), news).await {
+                    return snapshot;
+                }
+            }
+        });
+        let found = holds.await;
+        found.map_err(|_| Arc::clone(&self.snapshots.borrow()))
+    }
+}

@@ -1,0 +1,169 @@
+//! The screen on a fleet.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use color_eyre::eyre::Result;
+use crossterm::event::EventStream;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use super::cli::ScreenArgs;
+use super::clock::now;
+use super::effects::{Acts, report_runs};
+use super::engine::Engine;
+use super::opened::Opened;
+use super::screen::{self, Canvas, News};
+use super::terminal::Screen;
+use super::{recovery, registry};
+use crate::input;
+use crate::model::{ClusterId, Problem, Source, Text, Time};
+use crate::operations;
+use crate::runner::{Journal, Runner, Sessions, Who, system_clock};
+use crate::theme::{self, Depth};
+use crate::ui::{self, Ui};
+
+/// Events and readings on their way to the screen.
+const NEWS: usize = 256;
+
+/// Opens the screen and stays until somebody leaves.
+///
+/// # Errors
+/// There is no terminal, or it goes away.
+pub(super) async fn run(opened: Opened, arguments: &ScreenArgs) -> Result<()> {
+    // The screen first: the first frame does not wait for any cluster.
+    let mouse = arguments.mouse || opened.settings.mouse;
+    let mut terminal = Screen::take(mouse)?;
+    let engine = Engine::start(&opened.targets, &opened.prices);
+    let mut ui = make_ui(&opened, arguments);
+    ui.tell_problems(now());
+
+    let (inbound, news_inbound) = mpsc::channel(NEWS);
+    let (runner_events, from_runner) = mpsc::channel(NEWS);
+    let (onward, events) = mpsc::channel(NEWS);
+    let names: Vec<Text> = opened.targets.iter().map(|t| t.info.name.clone()).collect();
+    let name = move |id: ClusterId| names.get(usize::from(id.0)).cloned().unwrap_or_default();
+    tokio::spawn(report_runs(from_runner, onward, inbound.clone(), opened.dirs.reports(), name));
+
+    let runner = Journal::open(&opened.dirs.journal()).map(|journal| {
+        let (_, sessions) = watch::channel(engine.session_map());
+        let snapshots = engine.snapshots.clone();
+        Runner::start(Sessions::new(sessions), journal, Who::here(), system_clock(), snapshots, runner_events)
+    });
+    if let Err(fault) = &runner {
+        let _ = inbound.try_send(ui::Inbound::Notice(Text::clean(&fault.to_string())));
+    }
+    let news = News { snapshots: engine.snapshots.clone(), events, inbound: news_inbound };
+    let mut acts = Acts { engine, runner, inbound, settings: opened.dirs.settings() };
+    if let Some(line) = &arguments.command_line {
+        for effect in ui.command(line, now()) {
+            screen::Effects::run(&mut acts, effect);
+        }
+    }
+    screen::run(&mut ui, &mut terminal, EventStream::new(), news, &mut acts, now, asked_to_end()).await?;
+    Ok(())
+}
+
+fn make_ui(opened: &Opened, arguments: &ScreenArgs) -> Ui {
+    let mut problems = opened.problems.clone();
+    let settings = &opened.settings;
+    let config = &opened.dirs.config;
+    let keymap_name = arguments.keymap.as_deref().or(settings.keymap.as_deref()).unwrap_or("default");
+    let commands = input_operations();
+    let (keymap, wrong) = input::load(keymap_name, &|name| own_file(config, "keymaps", name), &commands);
+    problems.extend(wrong);
+    let theme_name = arguments.theme.as_deref().or(settings.theme.as_deref()).unwrap_or("default");
+    let ascii = arguments.ascii || settings.ascii;
+    let (theme, wrong) = theme::load(theme_name, &|name| own_file(config, "themes", name), depth(), ascii);
+    problems.extend(wrong);
+    let (plans, wrong) = recovery::load_all(&opened.dirs.recovery());
+    problems.extend(wrong);
+    let settings = ui::Settings {
+        read_only: false,
+        recovery_plans: Arc::new(plans),
+        problems,
+        looked_at: looked_at(opened),
+        themes: own_themes(&config.join("themes")),
+    };
+    Ui::new(registry::panes(), operations::ALL.to_vec(), keymap, theme, settings)
+}
+
+/// The operations as keymaps know them.
+pub(super) fn input_operations() -> Vec<input::Operation> {
+    operations::ALL.iter().map(|o| input::Operation { id: o.id, key: o.key }).collect()
+}
+
+fn looked_at(opened: &Opened) -> Vec<Text> {
+    let line = |l: &crate::cluster::Looked| Text::clean(&format!("{}: {}", l.place, l.found));
+    opened.looked_at.iter().map(line).collect()
+}
+
+/// A keymap or theme of the user's own.
+fn own_file(config: &Path, kind: &str, name: &str) -> Option<Source> {
+    // A name is a name, not a path.
+    if name.contains(['/', '\\']) || name.starts_with('.') {
+        return None;
+    }
+    let path = config.join(kind).join(format!("{name}.toml"));
+    let text = std::fs::read_to_string(&path).ok()?;
+    Some(Source { file: path.display().to_string(), text })
+}
+
+fn own_themes(folder: &Path) -> BTreeMap<String, Source> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let named = entries.filter_map(|entry| {
+        let path = entry.path();
+        let name = path.file_stem()?.to_str()?.to_owned();
+        let text = std::fs::read_to_string(&path).ok()?;
+        path.extension()
+            .is_some_and(|e| e == "toml")
+            .then(|| (name, Source { file: path.display().to_string(), text }))
+    });
+    named.collect()
+}
+
+/// The terminal's colours, by the environment alone: a question to the terminal would cost a
+/// round trip, and over SSH some never answer.
+fn depth() -> Depth {
+    match supports_color::on(supports_color::Stream::Stdout) {
+        None => Depth::None,
+        Some(level) if level.has_16m => Depth::True,
+        Some(level) if level.has_256 => Depth::Indexed,
+        Some(_) => Depth::Ansi,
+    }
+}
+
+/// Resolves when the system asks this process to end.
+pub(super) async fn asked_to_end() {
+    let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}
+
+impl Canvas for Screen {
+    fn draw(&mut self, ui: &mut Ui, now: Time) -> io::Result<()> {
+        Screen::draw(self, |frame| ui.draw(frame, now))
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        Screen::clear(self)
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        Screen::copy(self, text)
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        Screen::suspend(self);
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP)?;
+        // Here somebody sent SIGCONT.
+        self.resume()
+    }
+}

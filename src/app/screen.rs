@@ -1,0 +1,155 @@
+//! The main loop: keys and news in, effects run, frames out.
+//!
+//! It is generic over the canvas, the input and the clock, so that tests run this very loop.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{Event, MouseButton, MouseEventKind};
+use futures::{Stream, StreamExt};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::input::Key;
+use crate::model::Time;
+use crate::operations::OpEvent;
+use crate::ui::{Effect, Inbound, SheetDone, Ui};
+use crate::views::Snapshot;
+
+/// Frames that nobody's key asked for are at least this far apart.
+const PACE: Duration = Duration::from_millis(50);
+
+/// What frames are drawn on.
+pub(super) trait Canvas {
+    /// Draws one frame.
+    fn draw(&mut self, ui: &mut Ui, now: Time) -> io::Result<()>;
+    /// Draws everything anew at the next frame.
+    fn clear(&mut self) -> io::Result<()>;
+    /// Puts text on the clipboard.
+    fn copy(&mut self, text: &str) -> io::Result<()>;
+    /// Gives the terminal back and stops this process until somebody wakes it.
+    fn suspend(&mut self) -> io::Result<()>;
+}
+
+/// What runs effects that go beyond the screen.
+pub(super) trait Effects {
+    /// Runs one effect. What comes of it arrives among the news.
+    fn run(&mut self, effect: Effect);
+}
+
+/// What comes in from outside.
+pub(super) struct News {
+    /// States of the fleet.
+    pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// What runs tell.
+    pub(super) events: mpsc::Receiver<OpEvent>,
+    /// Everything else.
+    pub(super) inbound: mpsc::Receiver<Inbound>,
+}
+
+/// What the loop waits for.
+enum Wake {
+    Input(Option<io::Result<Event>>),
+    Inbound(Inbound),
+    Snapshot,
+    Sheet(Option<SheetDone>),
+    Time,
+    End,
+}
+
+/// Runs until somebody leaves, or `end` resolves.
+///
+/// # Errors
+/// The terminal is gone.
+pub(super) async fn run(
+    ui: &mut Ui,
+    canvas: &mut impl Canvas,
+    mut input: impl Stream<Item = io::Result<Event>> + Unpin,
+    mut news: News,
+    effects: &mut impl Effects,
+    clock: impl Fn() -> Time,
+    end: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let mut end = std::pin::pin!(end);
+    let mut sheet: Option<JoinHandle<SheetDone>> = None;
+    let mut last_frame = Instant::now() - PACE;
+    let mut draw_at = Some(Instant::now());
+    let first = Arc::clone(&news.snapshots.borrow_and_update());
+    let mut wanted = ui.inbound(Inbound::Snapshot(first), clock());
+    loop {
+        for effect in wanted.drain(..) {
+            match effect {
+                Effect::Quit => return Ok(()),
+                Effect::Copy(text) => canvas.copy(&text)?,
+                Effect::Suspend => canvas.suspend()?,
+                Effect::Redraw => canvas.clear()?,
+                other => effects.run(other),
+            }
+        }
+        let now = clock();
+        if sheet.is_none() {
+            // Sheets are computed beside the keys: a large one must not hold them up.
+            sheet = ui.job(now).map(|job| tokio::task::spawn_blocking(|| job.run()));
+        }
+        if draw_at.is_some_and(|at| at <= Instant::now()) {
+            canvas.draw(ui, now)?;
+            last_frame = Instant::now();
+            draw_at = None;
+        }
+        let change = ui.next_change(now).map(|at| Instant::now() + until(now, at));
+        let wake_at = [draw_at, change].into_iter().flatten().min();
+        let wake = tokio::select! {
+            biased;
+            () = &mut end => Wake::End,
+            event = input.next() => Wake::Input(event),
+            Some(event) = news.events.recv() => Wake::Inbound(Inbound::Op(event)),
+            Some(inbound) = news.inbound.recv() => Wake::Inbound(inbound),
+            done = async { sheet.as_mut().expect("guarded").await.ok() }, if sheet.is_some() => Wake::Sheet(done),
+            Ok(()) = news.snapshots.changed() => Wake::Snapshot,
+            () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => Wake::Time,
+        };
+        let now = clock();
+        match wake {
+            Wake::End | Wake::Input(None) => return Ok(()),
+            Wake::Input(Some(event)) => {
+                wanted = feed(ui, event?, now);
+                draw_at = Some(Instant::now());
+                continue;
+            }
+            Wake::Inbound(inbound) => wanted = ui.inbound(inbound, now),
+            Wake::Snapshot => {
+                let snapshot = Arc::clone(&news.snapshots.borrow_and_update());
+                wanted = ui.inbound(Inbound::Snapshot(snapshot), now);
+            }
+            Wake::Sheet(done) => {
+                sheet = None;
+                if let Some(done) = done {
+                    ui.sheet(done, now);
+                }
+            }
+            Wake::Time => {}
+        }
+        draw_at = Some(draw_at.unwrap_or(last_frame + PACE));
+    }
+}
+
+fn until(now: Time, at: Time) -> Duration {
+    Duration::from_millis(u64::try_from(now.age(at).millis()).unwrap_or(0))
+}
+
+/// Hands one report of the terminal to the screen.
+fn feed(ui: &mut Ui, event: Event, now: Time) -> Vec<Effect> {
+    match event {
+        Event::Key(event) => Key::of_event(&event).map(|key| ui.key(key, now)).unwrap_or_default(),
+        Event::Paste(text) => ui.paste(&text, now),
+        Event::Mouse(mouse) => match mouse.kind {
+            MouseEventKind::Down(MouseButton::Left) => ui.click(mouse.column, mouse.row, now),
+            MouseEventKind::ScrollDown => ui.key(Key::char('j'), now),
+            MouseEventKind::ScrollUp => ui.key(Key::char('k'), now),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
