@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::faults;
 use super::transport::Ending;
+use crate::kinds::wire::Status;
 use crate::model::{Cause, Fault, Span, Text};
 
 /// The largest document read at once by [`Response::json`], inflated.
@@ -151,18 +152,12 @@ impl Response {
     }
 }
 
+/// A `Status` comes in the format that was asked for: JSON or protobuf.
 fn read_status(body: &[u8]) -> StatusMessage {
-    #[derive(serde::Deserialize, Default)]
-    #[serde(default)]
-    struct Status {
-        message: Option<String>,
-        reason: Option<String>,
-    }
-    match serde_json::from_slice::<Status>(body) {
-        Ok(status) => StatusMessage {
-            message: Text::clean(&status.message.unwrap_or_default()),
-            reason: Text::clean(&status.reason.unwrap_or_default()),
-        },
+    match Status::read(body) {
+        Ok(status) => {
+            StatusMessage { message: Text::clean(&status.message), reason: Text::clean(&status.reason) }
+        }
         Err(_) => {
             let start = &body[..body.len().min(200)];
             StatusMessage { message: Text::from(String::from_utf8_lossy(start).trim()), reason: Text::EMPTY }
@@ -215,5 +210,15 @@ mod tests {
         assert_eq!(said.reason, "Forbidden");
         assert_eq!(read_status(b"upstream connect error\n").message, "upstream connect error");
         assert_eq!(read_status(br#"{"message":null}"#), StatusMessage::default());
+    }
+
+    #[test]
+    fn a_status_may_be_protobuf() {
+        use crate::kinds::wire::{Format, write_body};
+        let status = Status { message: "gone".into(), reason: "Expired".into(), ..Status::default() };
+        let body = write_body(Format::Protobuf, "v1", "Status", &status);
+        assert!(body.starts_with(b"k8s\0"));
+        let said = StatusMessage { message: Text::clean("gone"), reason: Text::clean("Expired") };
+        assert_eq!(read_status(&body), said);
     }
 }
