@@ -9,9 +9,11 @@ mod command;
 mod file;
 mod key;
 mod keymap;
+mod reference;
 mod terminal;
 
 pub use command::{Command, CommandRow, Mode, Operation};
 pub use file::{KEYMAPS, load};
 pub use key::{Code, Key};
 pub use keymap::{Keymap, Resolved};
+pub use reference::reference;

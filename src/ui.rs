@@ -17,6 +17,7 @@ mod keys;
 mod overlays;
 mod pane;
 pub mod panes;
+mod rows;
 mod screen;
 mod summary;
 mod table;

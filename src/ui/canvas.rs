@@ -120,7 +120,7 @@ impl<'a> Canvas<'a> {
     }
 
     /// Puts ASCII in place of everything that is not.
-    pub(super) fn to_ascii(&mut self) {
+    pub(super) fn make_ascii(&mut self) {
         for position in self.area.positions() {
             if let Some(plain) = self.buffer.cell(position).and_then(|cell| ascii(cell.symbol())) {
                 // The symbol is one of our own constants.
@@ -144,7 +144,7 @@ fn end_cut(text: &str, width: usize) -> String {
     if width == 0 { kept } else { format!("{}…", kept.trim_end()) }
 }
 
-/// A count as `u16`, as far as the screen could ever show.
+/// A count of cells or rows as far as a screen could ever show it, with room to add to it.
 pub(super) fn cells(count: usize) -> u16 {
-    u16::try_from(count).unwrap_or(u16::MAX)
+    u16::try_from(count).unwrap_or(u16::MAX).min(10_000)
 }

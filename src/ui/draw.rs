@@ -77,7 +77,7 @@ impl Ui {
             frame::keys(self, &mut canvas, height - 1);
         }
         if theme.ascii {
-            canvas.to_ascii();
+            canvas.make_ascii();
         }
     }
 
@@ -182,11 +182,19 @@ impl Ui {
         draw_evidence(&mut canvas.part(0, y, width, rest), &evidence, self.lower_top, focus);
     }
 
-    /// What proves the row under the cursor.
-    fn evidence(&self, now: Time) -> Evidence {
-        let row = self.tables.get(self.active).and_then(|table| table.current());
-        let Some(row) = row else { return Evidence::default() };
-        self.with_input(now, |pane, input| (pane.evidence)(input, row)).unwrap_or_default()
+    /// What proves the row under the cursor; computed again when the sheet was, or for another row.
+    fn evidence(&mut self, now: Time) -> Evidence {
+        let table = self.tables.get(self.active);
+        let of = table.and_then(|t| Some((t.current()?, t.computed.as_ref()?.at)));
+        let Some((row, at)) = of else { return Evidence::default() };
+        if let Some((pane, id, of, evidence)) = &self.proof
+            && (*pane, id, *of) == (self.active, &row.id, at)
+        {
+            return evidence.clone();
+        }
+        let evidence = self.with_input(now, |pane, input| (pane.evidence)(input, row)).unwrap_or_default();
+        self.proof = Some((self.active, row.id.clone(), at, evidence.clone()));
+        evidence
     }
 
     /// Nothing to show yet: what was looked at, and what makes a cluster appear.
@@ -245,7 +253,7 @@ fn lower_height(height: u16, evidence: &Evidence, rows: usize) -> u16 {
         return 0;
     }
     let spare = height.saturating_sub(cells(rows) + 2);
-    (cells(evidence.lines.len()) + 2).min((height * 2 / 5).max(spare))
+    (cells(evidence.lines.len()) + 2).min((height / 5 * 2).max(spare))
 }
 
 /// Draws charts, a line each, and says where the table may begin.

@@ -137,7 +137,7 @@ pub(super) fn state_line(ui: &Ui, canvas: &mut Canvas<'_>, y: u16) {
         say(ui.kind.names().plural.to_owned(), Role::Title);
     }
     if !table.filter.is_empty() {
-        let shown = table.shown().count();
+        let shown = table.slots.len() - usize::from(table.ghost.is_some());
         say(
             format!(
                 "/{} · {} of {}",

@@ -2,12 +2,10 @@
 
 use super::Effect;
 use super::overlays::{Flow, Overlay};
-use super::pane::Enter;
 use super::screen::{Focus, TWICE, Ui};
 use crate::input::{Command, Key, Mode, Resolved};
-use crate::model::{Kind, ObjectKey, Span, Text, Time};
-use crate::operations::{Control, OpId, RunState};
-use crate::views::{RowId, Scope};
+use crate::model::{Text, Time};
+use crate::views::Scope;
 
 impl Ui {
     /// Takes a key and says what is to be done.
@@ -48,6 +46,15 @@ impl Ui {
             }
         }
         Vec::new()
+    }
+
+    /// Takes a turn of the wheel: the cursor moves three rows.
+    pub fn wheel(&mut self, down: bool, now: Time) -> Vec<Effect> {
+        let command = if down { Command::Down } else { Command::Up };
+        for _ in 0..3 {
+            self.run(command, now);
+        }
+        std::mem::take(&mut self.effects)
     }
 
     fn interrupts(&self, key: Key) -> bool {
@@ -146,7 +153,7 @@ impl Ui {
             Command::Pane(digit) => self.show_digit(char::from(b'0' + digit.min(9)), now),
             Command::Operations => self.show_digit('@', now),
             Command::NextPane | Command::PreviousPane => self.step_pane(command == Command::NextPane, now),
-            Command::LastView => self.to_last_view(),
+            Command::LastView => self.show_last_view(),
             Command::Tree => self.toggle_tree(),
             Command::FocusNext | Command::FocusPrevious => self.step_focus(command == Command::FocusNext),
             Command::CommandLine => self.overlays.push(Overlay::command_line()),
@@ -227,7 +234,7 @@ impl Ui {
         self.show((self.active + step) % count);
     }
 
-    fn to_last_view(&mut self) {
+    fn show_last_view(&mut self) {
         if let Some((pane, scope)) = self.last_view.take() {
             let here = (self.active, self.scope.clone());
             self.active = pane.min(self.panes.len().saturating_sub(1));
@@ -312,194 +319,6 @@ impl Ui {
         } else {
             self.notice(now, format!("asking {} again", clusters(ids.len())));
             self.effects.push(Effect::Retry(ids));
-        }
-    }
-
-    fn run_on_table(&mut self, command: Command, now: Time) {
-        let Some(table) = self.tables.get_mut(self.active) else { return };
-        if table.motion(command, now) {
-            self.lower_top = 0;
-            return;
-        }
-        match command {
-            Command::Open => self.open_row(now),
-            Command::Mark => self.mark(now),
-            Command::MarkRange => self.mark_range(now),
-            Command::MarkAll => {
-                let rows = table.shown().map(|row| (row.id.clone(), row.objects.clone()));
-                self.marks.extend(rows);
-                self.tell_marks(now);
-            }
-            Command::Unmark => self.marks.clear(),
-            Command::Filter => self.overlays.push(Overlay::filter(&table.filter)),
-            Command::OnlyBad => {
-                table.only_bad = !table.only_bad;
-                table.relist();
-            }
-            Command::ShowNew => {
-                table.held_until = None;
-                table.touched = false;
-                self.marks.is_empty().then(|| table.computed = None);
-            }
-            Command::Sort => {
-                let columns = table.computed.as_ref().map_or(0, |c| c.sheet.columns.len());
-                let next = table.sort.map_or(0, |(column, _)| column + 1);
-                table.sort = (next < columns).then_some((next, false));
-            }
-            Command::SortBack => {
-                table.sort = Some(table.sort.map_or((0, true), |(column, back)| (column, !back)));
-            }
-            Command::Lens => {
-                let lenses = self.panes.get(self.active).map_or(0, |pane| pane.lenses.len());
-                if lenses > 1 {
-                    table.lens = (table.lens + 1) % lenses;
-                    table.touched = false;
-                    table.shift = 0;
-                }
-            }
-            Command::Wide => table.wide = !table.wide,
-            Command::Mute => self.mute(now),
-            Command::Copy => self.copy(now),
-            Command::Describe | Command::Yaml | Command::Logs | Command::PreviousLogs => {
-                self.open_detail_of_row(command, now);
-            }
-            Command::PauseRun | Command::StopRun => match self.run_under_cursor() {
-                Some(op) => self.control(op, command, now),
-                None => self.notice(now, "no run here; @ lists them"),
-            },
-            _ => {}
-        }
-    }
-
-    fn mark(&mut self, now: Time) {
-        let Some(table) = self.tables.get_mut(self.active) else { return };
-        if table.on_ghost() {
-            return self.notice(now, "gone: it cannot be marked");
-        }
-        let Some(row) = table.current().cloned() else { return };
-        table.anchor = Some(row.id.clone());
-        if self.marks.remove(&row.id).is_none() {
-            self.marks.insert(row.id, row.objects);
-        }
-        table.motion(Command::Down, now);
-        self.tell_marks(now);
-    }
-
-    fn mark_range(&mut self, now: Time) {
-        let Some(table) = self.tables.get_mut(self.active) else { return };
-        let anchor = table.anchor.clone();
-        let rows: Vec<_> = table.shown().map(|row| (row.id.clone(), row.objects.clone())).collect();
-        let from = anchor.and_then(|id| rows.iter().position(|(row, _)| *row == id));
-        let to = rows.iter().position(|(row, _)| Some(row) == table.cursor.as_ref());
-        match (from, to) {
-            (Some(a), Some(b)) => self.marks.extend(rows[a.min(b)..=a.max(b)].iter().cloned()),
-            _ => return self.mark(now),
-        }
-        self.tell_marks(now);
-    }
-
-    fn tell_marks(&mut self, now: Time) {
-        let text = self.marks_text();
-        if !text.is_empty() {
-            self.notice(now, text);
-        }
-    }
-
-    /// `5 marked in 3 clusters`.
-    pub(super) fn marks_text(&self) -> String {
-        let mut places: Vec<_> = self.marks.values().flatten().map(|key| key.cluster).collect();
-        places.sort();
-        places.dedup();
-        match (self.marks.len(), places.len()) {
-            (0, _) => String::new(),
-            (n, 0) => format!("{n} marked"),
-            (n, places) => format!("{n} marked in {}", clusters(places)),
-        }
-    }
-
-    fn mute(&mut self, now: Time) {
-        let Some(table) = self.table() else { return };
-        let Some(id) = table.cursor.clone() else { return };
-        table.muted.insert(id, now + Span::from_seconds(3600));
-        table.relist();
-        self.notice(now, "muted for 1 h; it still counts");
-    }
-
-    fn copy(&mut self, now: Time) {
-        let Some(row) = self.tables.get(self.active).and_then(|t| t.current()) else { return };
-        let text = match row.objects.as_slice() {
-            [one] => one.path(),
-            _ => row.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join("\t"),
-        };
-        self.effects.push(Effect::Copy(text));
-        self.notice(now, "sent to the terminal's clipboard");
-    }
-
-    fn open_row(&mut self, now: Time) {
-        let Some(row) = self.tables.get(self.active).and_then(|t| t.current()).cloned() else { return };
-        let enter =
-            self.with_input(now, |pane, input| (pane.on_enter)(input, &row)).unwrap_or(Enter::Nothing);
-        match enter {
-            Enter::Nothing => self.notice(now, "nothing opens here"),
-            Enter::Scope(scope, digit) => {
-                let before = (self.active, self.scope.clone());
-                self.set_scope(scope);
-                if let Some(index) = self.panes.iter().position(|pane| pane.digit == digit) {
-                    self.show(index);
-                }
-                self.last_view = Some(before);
-            }
-            Enter::Run(op) => self.overlays.push(Overlay::run(op)),
-            Enter::Detail(key) => self.open_detail(&key, Command::Describe, now),
-            Enter::Objects => match row.objects.as_slice() {
-                [] => self.notice(now, "no object behind this row"),
-                [one] => self.open_detail(&one.clone(), Command::Describe, now),
-                many => self.overlays.push(Overlay::objects(self, &row, many)),
-            },
-        }
-    }
-
-    fn open_detail_of_row(&mut self, command: Command, now: Time) {
-        let Some(row) = self.tables.get(self.active).and_then(|t| t.current()).cloned() else { return };
-        let logs = matches!(command, Command::Logs | Command::PreviousLogs);
-        let wanted = |key: &&ObjectKey| !logs || key.kind == Kind::Pod;
-        let own = match &row.id {
-            RowId::Object(key) => Some(key.clone()),
-            _ => None,
-        };
-        match own.iter().chain(&row.objects).find(wanted).cloned() {
-            Some(key) => self.open_detail(&key, command, now),
-            None if logs => self.notice(now, "no pod behind this row, so no logs"),
-            None => self.notice(now, "no object behind this row"),
-        }
-    }
-
-    /// Opens the detail of an object at a reading.
-    pub(super) fn open_detail(&mut self, key: &ObjectKey, command: Command, now: Time) {
-        let overlay = Overlay::detail(self, key, command, now);
-        self.overlays.push(overlay);
-    }
-
-    /// The run that the cursor is on.
-    fn run_under_cursor(&self) -> Option<OpId> {
-        match self.tables.get(self.active)?.current()?.id {
-            RowId::Run(op) => Some(OpId(op)),
-            _ => None,
-        }
-    }
-
-    /// Pauses, resumes, or asks how to stop a run.
-    pub(super) fn control(&mut self, op: OpId, command: Command, now: Time) {
-        match (self.run_state(op), command) {
-            (None | Some(RunState::Ended(_)), _) => self.notice(now, "it ended already"),
-            (Some(RunState::Paused), Command::PauseRun) => {
-                self.effects.push(Effect::Control(op, Control::Resume));
-            }
-            (Some(_), Command::PauseRun) => self.effects.push(Effect::Control(op, Control::Pause)),
-            (Some(_), _) => {
-                let overlay = Overlay::stop(self, op);
-                self.overlays.push(overlay);
-            }
         }
     }
 

@@ -13,7 +13,7 @@ use crate::input::{Key, Keymap};
 use crate::model::{Kind, ObjectKey, Problem, Source, Span, Text, Time, Tone};
 use crate::operations::{Arming, OpEvent, OperationDecl, Progress, RecoveryFile, Run, RunState};
 use crate::theme::Theme;
-use crate::views::{RowId, Scope, Snapshot};
+use crate::views::{Evidence, RowId, Scope, Snapshot};
 
 /// How long a notice stays on its row.
 const NOTICE: Span = Span::from_seconds(6);
@@ -84,6 +84,8 @@ pub struct Ui {
     pub(super) history: Vec<String>,
     pub(super) effects: Vec<Effect>,
     pub(super) size: (u16, u16),
+    /// What proves the row under the cursor, and of which sheet and row that was computed.
+    pub(super) proof: Option<(usize, RowId, Time, Evidence)>,
     /// Where the rows of the table are on screen, for the mouse.
     pub(super) rows_at: ratatui::layout::Rect,
 }
@@ -132,6 +134,7 @@ impl Ui {
             history: Vec::new(),
             effects: Vec::new(),
             size: (80, 24),
+            proof: None,
             rows_at: ratatui::layout::Rect::ZERO,
         }
     }
@@ -264,7 +267,8 @@ impl Ui {
         }
         let Some(computed) = &table.computed else { return Some(now) };
         let had = &computed.key;
-        if !had.same_view(&wanted)
+        if table.release
+            || !had.same_view(&wanted)
             || had.sort != wanted.sort
             || (had.held && !wanted.held && computed.withheld > 0)
         {
@@ -293,7 +297,8 @@ impl Ui {
         let same = |computed: &&Arc<super::table::Computed>| {
             computed.key.same_view(&key) && computed.key.sort == key.sort && table.touched
         };
-        let hold = table.computed.as_ref().filter(|_| key.held).filter(same).cloned();
+        let hold = table.computed.as_ref().filter(|_| key.held && !table.release).filter(same).cloned();
+        table.release = false;
         Some(SheetJob { key, pane, snapshot, runs, hold, now })
     }
 

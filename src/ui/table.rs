@@ -62,6 +62,8 @@ pub(super) struct TableState {
     pub(super) shift: usize,
     pub(super) wide: bool,
     pub(super) in_flight: Option<JobKey>,
+    /// New rows were asked for: the next sheet comes in its own order.
+    pub(super) release: bool,
     /// Rows that are not shown until then; they still count.
     pub(super) muted: BTreeMap<RowId, Time>,
 }

@@ -448,3 +448,55 @@ fn fields_take_every_printable_key() {
     assert!(screen.picture().contains("/Dq?:0"));
     assert_eq!(screen.keys("ctrl-z"), [Effect::Suspend]);
 }
+
+#[test]
+fn new_rows_come_when_asked_for_even_while_something_is_marked() {
+    let mut screen = on_nodes();
+    screen.keys("space");
+    let mut grown = fleet();
+    grown.clusters.push(Arc::new(cluster(5, "aaa", &["prod"], Tier::Dev)));
+    screen.now = after(60);
+    screen.fleet(grown);
+    screen.draw();
+    assert!(screen.picture().contains("2 new, . shows"), "marks hold the order");
+    screen.keys(".");
+    assert!(screen.picture().contains("aaa-node-1"), "{}", screen.picture());
+    assert!(screen.picture().contains("1 marked in 1 cluster"));
+}
+
+#[test]
+fn the_mouse_moves_the_cursor() {
+    let mut screen = on_nodes();
+    let row = screen.picture().lines().position(|l| l.contains("edge-17-node-2")).unwrap();
+    screen.ui.click(60, u16::try_from(row).unwrap(), NOW);
+    assert!(screen.cursor_line().contains("edge-17-node-2"), "{}", screen.picture());
+    screen.ui.wheel(false, NOW);
+    assert!(screen.cursor_line().contains("dev-1-node-1"), "{}", screen.picture());
+    // Beside the rows nothing happens.
+    screen.ui.click(2, 2, NOW);
+    assert!(screen.cursor_line().contains("dev-1-node-1"));
+}
+
+#[test]
+fn scaling_asks_for_a_number_first() {
+    let mut one = cluster(0, "dev-1", &["staging"], Tier::Dev);
+    let mut web = Workload { desired: 2, ..Workload::empty(Kind::Deployment) };
+    web.meta.name = "web".into();
+    web.meta.namespace = "shop".into();
+    web.meta.uid = Uid::parse("00000000-0000-4000-8000-00000000aaaa");
+    insert(&mut one, Record::Workload(web));
+    let mut screen = Screen::new(120, 36);
+    screen.fleet(Fleet { clusters: vec![Arc::new(one)] });
+    screen.keys(":");
+    screen.text("deploy");
+    screen.keys("enter S");
+    assert!(screen.picture().contains("scale shop/web to how many replicas?"), "{}", screen.picture());
+    screen.text("many");
+    assert_eq!(screen.keys("enter"), []);
+    screen.keys("ctrl-u");
+    screen.text("5");
+    let effects = screen.keys("enter");
+    let [Effect::Check(plan)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(plan.operation, "scale");
+    assert!(screen.picture().contains("like          kubectl"), "{}", screen.picture());
+}

@@ -1,5 +1,7 @@
 //! Integration tests of the library: one binary, a module for each kind of test.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod architecture;
 mod keys;
 mod panes;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use quarterdeck::model::*;
+use quarterdeck::operations::{OpEvent, OpId, Plan, PodProgress, PodState, Progress, Recovery};
 use quarterdeck::theme::{Depth, THEMES};
-use quarterdeck::ui::Inbound;
+use quarterdeck::ui::{Effect, Inbound};
 
 use crate::screen::{NOW, Screen, cluster, fleet, insert};
 
@@ -151,4 +152,104 @@ fn harmless(screen: &mut Screen) {
             assert!(!deceptive, "{c:?}");
         }
     }
+}
+
+/// The plan of a drain, as the screen asks the clusters about it.
+fn drained(screen: &mut Screen) -> Box<Plan> {
+    screen.keys("0 :");
+    screen.text("nodes");
+    let mut effects = screen.keys("enter D");
+    screen.keys("esc");
+    let Some(Effect::Check(plan)) = effects.pop() else { panic!("{effects:?}") };
+    plan
+}
+
+fn tell(screen: &mut Screen, seconds: i64, progress: Progress) {
+    let at = NOW + Span::from_seconds(seconds);
+    screen.now = at;
+    screen.ui.inbound(Inbound::Op(OpEvent { op: OpId(1), at, progress }), at);
+}
+
+#[test]
+fn a_drain_shows_what_waits_first() {
+    let mut screen = Screen::new(120, 36);
+    let plan = drained(&mut screen);
+    tell(&mut screen, 0, Progress::Accepted(plan));
+    tell(&mut screen, 1, Progress::StepBegan(0));
+    tell(&mut screen, 2, Progress::StepDone(0, "cordoned".into()));
+    tell(&mut screen, 3, Progress::StepBegan(1));
+    let states = [
+        ("cart-a", PodState::Gone, "new one Ready after 18 s"),
+        ("cart-b", PodState::Leaving, "grace 30 s"),
+        ("api-a", PodState::WaitsOnBudget("orders-api".into()), "needs 24 healthy, has 24"),
+        ("api-b", PodState::Queued, "same budget"),
+        ("thumb", PodState::Evicting, ""),
+    ];
+    for (number, (name, state, why)) in states.into_iter().enumerate() {
+        let retry_at = matches!(state, PodState::WaitsOnBudget(_)).then(|| NOW + Span::from_seconds(60));
+        let pod = PodProgress {
+            namespace: "shop".into(),
+            name: name.into(),
+            uid: Uid::parse(&format!("00000000-0000-4000-9000-{number:012x}")),
+            state,
+            why: why.into(),
+            retry_at,
+        };
+        tell(&mut screen, 4, Progress::Pod(pod));
+    }
+    tell(&mut screen, 52, Progress::Evidence("evict shop/api-a: 429, budget orders-api".into()));
+    screen.keys("@ enter");
+    insta::assert_snapshot!("run_drain", screen.picture());
+    let picture = screen.picture();
+    let line = |text: &str| picture.lines().position(|l| l.contains(text)).unwrap();
+    assert!(line("waits on budget") < line("waits its turn"));
+    assert!(line("waits its turn") < line("leaving   ") && line("shop/cart-b") < line("shop/cart-a"));
+    screen.resize(80, 24);
+    insta::assert_snapshot!("run_drain_80x24", screen.picture());
+}
+
+#[test]
+fn the_stopwatches_of_a_failover_never_scroll_away() {
+    let mut screen = Screen::new(120, 30);
+    let mut plan = drained(&mut screen);
+    plan.operation = "failover";
+    plan.recovery = Some(Recovery {
+        name: "orders-eu".into(),
+        primary: ClusterId(2),
+        standby: ClusterId(1),
+        target: Some(Span::from_seconds(600)),
+    });
+    tell(&mut screen, 0, Progress::Accepted(plan));
+    for n in 0..60 {
+        tell(&mut screen, n, Progress::Evidence(Text::from(format!("evidence {n}"))));
+    }
+    screen.keys("@ enter");
+    screen.now = NOW + Span::from_seconds(192);
+    assert!(screen.picture().contains("RTO   3:12  running   target 10:00"), "{}", screen.picture());
+    screen.keys("G");
+    let picture = screen.picture();
+    assert!(picture.contains("RTO   3:12") && picture.contains("RPO "), "{picture}");
+    assert!(picture.contains("evidence 0") && !picture.contains("evidence 59"), "{picture}");
+    screen.now = NOW + Span::from_seconds(601);
+    assert!(screen.picture().contains("RTO  10:01"));
+}
+
+/// A table of many rows is drawn by what is on screen, and its filter looks at every row.
+#[test]
+fn two_hundred_thousand_rows_can_be_filtered() {
+    let mut screen = Screen::new(120, 36);
+    let mut big = cluster(0, "big", &["x"], Tier::Dev);
+    for n in 0..200_000_u32 {
+        let mut pod = Pod::default();
+        pod.meta.name = Text::from(format!("pod-{n:06}"));
+        pod.meta.namespace = "load".into();
+        pod.meta.uid = Uid::parse(&format!("00000000-0000-4000-a000-{n:012x}"));
+        insert(&mut big, Record::Pod(pod));
+    }
+    screen.fleet(Fleet { clusters: vec![Arc::new(big)] });
+    screen.keys("0 G");
+    assert!(screen.picture().contains("web-2"), "{}", screen.picture());
+    screen.keys("/");
+    screen.text("pod-1234");
+    assert!(screen.picture().contains("/pod-1234 · 100 of 200,002"), "{}", screen.picture());
 }
