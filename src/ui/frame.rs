@@ -182,6 +182,10 @@ pub(super) fn notices(ui: &Ui, canvas: &mut Canvas<'_>, y: u16, now: Time) {
         return;
     }
     let mut x = 1;
+    // What a narrow column cuts can be read here.
+    if let Some(cut) = ui.tables.get(ui.active).and_then(|table| table.cut.as_ref()) {
+        x = canvas.pieces(x, y, &[("▸ ", Role::TextDim), (cut, Role::Text)]);
+    }
     for (glyph, text, role) in troubles(ui, now) {
         if x > 1 {
             x = canvas.pieces(x, y, &[(" · ", Role::TextDim)]);

@@ -142,7 +142,7 @@ impl Ui {
         let running = self.running();
         if running == 0 {
             self.effects.push(Effect::Quit);
-        } else if !matches!(self.overlays.last(), Some(Overlay::Menu(_))) {
+        } else if !self.overlays.iter().any(Overlay::asks_to_leave) {
             self.overlays.push(Overlay::ask_to_leave(running));
         }
     }

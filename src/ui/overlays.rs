@@ -169,6 +169,11 @@ impl Overlay {
         }
     }
 
+    /// Whether it is the question whether to leave.
+    pub(super) fn asks_to_leave(&self) -> bool {
+        matches!(self, Overlay::Menu(menu) if menu.leaves())
+    }
+
     pub(super) fn mode(&self) -> Mode {
         match self {
             Overlay::Detail(_) | Overlay::Help(_) => Mode::Text,

@@ -15,7 +15,7 @@ pub use job::{SheetDone, SheetJob};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Span, Time, Tone};
+use crate::model::{Span, Text, Time, Tone};
 use crate::views::{RowId, SheetRow};
 
 /// For how long rows do not move after the cursor did.
@@ -62,6 +62,8 @@ pub(super) struct TableState {
     pub(super) shift: usize,
     pub(super) wide: bool,
     pub(super) in_flight: Option<JobKey>,
+    /// What the cursor's row says in a cell that is too narrow for it.
+    pub(super) cut: Option<Text>,
     /// New rows were asked for: the next sheet comes in its own order.
     pub(super) release: bool,
     /// Rows that are not shown until then; they still count.

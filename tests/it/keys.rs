@@ -500,3 +500,20 @@ fn scaling_asks_for_a_number_first() {
     assert_eq!(plan.operation, "scale");
     assert!(screen.picture().contains("like          kubectl"), "{}", screen.picture());
 }
+
+#[test]
+fn a_plan_that_cannot_be_read_cannot_be_confirmed() {
+    let mut screen = on_nodes();
+    to(&mut screen, "dev-1-node-1");
+    screen.keys("D");
+    screen.resize(40, 10);
+    screen.draw();
+    screen.keys("enter");
+    screen.text("yes");
+    assert_eq!(screen.keys("enter"), []);
+    screen.resize(120, 36);
+    screen.draw();
+    screen.keys("enter");
+    screen.text("yes");
+    assert!(matches!(screen.keys("enter").as_slice(), [Effect::Run(..)]));
+}

@@ -51,6 +51,10 @@ impl Menu {
         Menu { guarded: true, ..self }
     }
 
+    pub(super) fn leaves(&self) -> bool {
+        self.items.iter().any(|item| matches!(item.pick, Pick::Quit))
+    }
+
     pub(super) fn command(&mut self, ui: &mut Ui, command: Command, now: Time) -> Flow {
         let last = self.items.len().saturating_sub(1);
         match command {

@@ -13,6 +13,9 @@ use crate::ui::screen::Ui;
 /// Cells of the label column.
 const LABEL: usize = 14;
 
+/// The least room in which a plan can be read, and so confirmed.
+const LEAST: (u16, u16) = (50, 9);
+
 /// A plan and what was decided about it.
 pub(in crate::ui) struct PlanView {
     pub(in crate::ui) operation: OperationDecl,
@@ -31,6 +34,8 @@ pub(in crate::ui) struct PlanView {
     pub(super) field: Option<Field>,
     wrong: bool,
     pub(super) drawn: bool,
+    /// Whether there was room to read it.
+    legible: bool,
 }
 
 impl PlanView {
@@ -55,6 +60,7 @@ impl PlanView {
             field: None,
             wrong: false,
             drawn: false,
+            legible: false,
         }
     }
 
@@ -118,6 +124,7 @@ impl PlanView {
                     field.clear();
                 }
             }
+            Command::Open if !self.legible => ui.notice(now, "make the terminal larger to read this plan"),
             Command::Open if self.blocks().is_empty() => self.field = Some(Field::default()),
             Command::Open => ui.notice(now, "refused as it is; see the lines marked ✖"),
             Command::Down if self.cursor + 1 < choices => self.cursor += 1,
@@ -162,7 +169,7 @@ impl PlanView {
     fn confirm(&mut self, ui: &mut Ui, now: Time) -> Flow {
         let Some(field) = &self.field else { return Flow::Keep };
         let word = &self.plan.confirmation.word;
-        if word.is_empty() || field.text() != word.as_str() || !self.blocks().is_empty() {
+        if !self.legible || word.is_empty() || field.text() != word.as_str() || !self.blocks().is_empty() {
             self.wrong = true;
             return Flow::Keep;
         }
@@ -182,6 +189,11 @@ impl PlanView {
 
     pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, ui: &Ui, now: Time) {
         self.drawn = true;
+        self.legible = canvas.width() >= LEAST.0 && canvas.height() >= LEAST.1;
+        if !self.legible {
+            canvas.pieces(0, 0, &[("make the terminal larger to read this plan", Role::Warn)]);
+            return;
+        }
         self.title(canvas, ui);
         let blocks = self.blocks();
         let foot = cells(blocks.len().min(4)) + 3;

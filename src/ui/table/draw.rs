@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
 
 use super::{Filter, Slot, TableState, filter, fit};
-use crate::model::{ObjectKey, Time};
+use crate::model::{ObjectKey, Text, Time};
 use crate::theme::{Role, tone_glyph};
 use crate::ui::canvas::{Canvas, cells};
 use crate::views::{RowId, SheetRow};
@@ -27,6 +28,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, table: &mut TableState, look:
     headings(canvas, table, &columns);
     table.page = usize::from(canvas.height().saturating_sub(1));
     table.scroll();
+    table.cut = table.current().and_then(|row| cut(row, &columns));
     for line in 0..table.page {
         let at = table.top + line;
         let y = cells(line + 1);
@@ -58,6 +60,13 @@ fn headings(canvas: &mut Canvas<'_>, table: &TableState, columns: &[(usize, u16)
         canvas.cell(x, 0, &title, *width, column.right, style);
         x += width + 1;
     }
+}
+
+/// The first text of a row that does not fit its column.
+fn cut(row: &SheetRow, columns: &[(usize, u16)]) -> Option<Text> {
+    let cells = columns.iter().filter_map(|(index, width)| Some((row.cells.get(*index)?, *width)));
+    let mut long = cells.filter(|(cell, width)| cell.text.width() > usize::from(*width));
+    long.next().map(|(cell, _)| cell.text.clone())
 }
 
 struct Drawn<'a> {
@@ -112,7 +121,6 @@ fn draw_row(
 
 /// Underlines what the filter found, where the cell shows the whole text.
 fn underline(canvas: &mut Canvas<'_>, x: u16, y: u16, width: u16, text: &str, right: bool, by: &Filter) {
-    use unicode_width::UnicodeWidthStr;
     let whole = cells(text.width());
     if by.is_empty() || whole > width {
         return;
