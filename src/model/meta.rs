@@ -81,7 +81,9 @@ pub struct Meta {
     pub namespace: Text,
     /// When it was made.
     pub created: Option<Time>,
-    /// When it was asked to go; it stays until its finalizers and grace period end.
+    /// When it should be gone: the moment it was asked to go plus its grace period
+    /// (`metadata.deletionTimestamp`, apimachinery `rest.BeforeDelete`). It may stay longer, until
+    /// its finalizers are done.
     pub deleting: Option<Time>,
     /// All its labels.
     pub labels: Labels,
