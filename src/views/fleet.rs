@@ -92,12 +92,7 @@ pub fn header(snapshot: &Snapshot, now: Time) -> Header {
         header.nodes.add(cluster, Kind::Node, totals.nodes, stale);
         header.pods.add(cluster, Kind::Pod, totals.pods, stale);
         let cost = &totals.cost;
-        header.cost.rate += cost.rate;
-        header.cost.spot += cost.spot;
-        header.cost.estimated += cost.estimated;
-        header.cost.priced += cost.priced;
-        header.cost.guessed += cost.guessed;
-        header.cost.unknown += cost.unknown;
+        header.cost.merge(cost);
         header.cost_approximate |= cost.guessed > 0 || (stale && counted(cluster, Kind::Node));
         header.cost_unknown |= cost.unknown > 0 || !counted(cluster, Kind::Node);
     }

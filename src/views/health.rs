@@ -10,10 +10,10 @@ mod standing;
 mod words;
 
 pub use evidence::evidence;
-pub use rules::{reason, rules, workload_of};
+pub use rules::{reason, rules};
 pub use standing::{Standing, age, counted, denied, fault, lagging, login_wanted, silent_since, standing};
 
-pub(super) use rules::{first_constraint, worst_metric};
+pub(super) use rules::{first_constraint, leaving, worst_metric};
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

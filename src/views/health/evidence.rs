@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::words::{image_base, many};
-use super::{Finding, findings, reason, workload_of};
+use super::{Finding, findings, reason};
 use crate::model::{Cluster, Kind, Span, Time, Tone, Workload, image_version};
 use crate::views::{Evidence, EvidenceLine, RowId, Scope, Snapshot};
 
@@ -116,7 +116,7 @@ fn serving_version(snapshot: &Snapshot, finding: &Finding) -> Option<String> {
     for hurt in &finding.clusters {
         let cluster = snapshot.fleet.cluster(hurt.cluster)?;
         for pod in cluster.pods().filter(|p| p.ready) {
-            let Some((kind, name)) = workload_of(pod) else { continue };
+            let Some((kind, name)) = pod.workload() else { continue };
             if hurt.workloads.contains(&(kind, pod.meta.namespace.clone(), name))
                 && let Some(main) = pod.containers.iter().find(|c| !c.init)
             {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::rules::{nodes_place, reason, workload_of};
+use super::rules::{nodes_place, pod_workload, reason};
 use super::standing::{Standing, denied, fault, login_wanted, silent_since, standing};
 use crate::model::{
     Cluster, Kind, Node, Pod, Record, Span, Symptom, SymptomCause, Text, Time, Tone, Truth, Uid, Workload,
@@ -181,7 +181,7 @@ impl<'a> Scene<'a> {
             let cause = SymptomCause { reason: reason::NODE_NOT_READY.into(), subject: place.clone() };
             let Some(part) = parts.get_mut(&cause) else { continue };
             part.pods += 1;
-            if let Some((kind, name)) = workload_of(pod) {
+            if let Some((kind, name)) = pod_workload(pod) {
                 part.workloads.insert((kind, pod.meta.namespace.clone(), name));
             }
         }

@@ -5,11 +5,11 @@ mod pods;
 mod storage;
 mod workloads;
 
-use crate::model::{Cluster, Kind, Pod, Record, Span, Symptom, SymptomCause, Text, Time, Tone};
+use crate::model::{Cluster, Kind, Record, Span, Symptom, SymptomCause, Text, Time, Tone};
 use crate::views::Rule;
 
-pub(in crate::views) use nodes::place as nodes_place;
-pub(in crate::views) use pods::first_constraint;
+pub(in crate::views) use nodes::{leaving, place as nodes_place};
+pub(in crate::views) use pods::{first_constraint, workload as pod_workload};
 pub(in crate::views) use workloads::worst_metric;
 
 /// The reasons that symptoms fold by; events and statuses bring more.
@@ -112,21 +112,4 @@ impl Found {
 /// `namespace/name`, or the name alone.
 fn path(namespace: &str, name: &str) -> String {
     if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") }
-}
-
-/// The workload behind a pod: its controller, and for a replica set the deployment above it, whose
-/// name is what is left without the template's hash (`deployment/util` names replica sets so).
-#[must_use]
-pub fn workload_of(pod: &Pod) -> Option<(Kind, Text)> {
-    let owner = pod.meta.owner.as_ref()?;
-    let kind = Kind::by_kind(&owner.kind)?;
-    match kind {
-        Kind::ReplicaSet => {
-            let hash = pod.meta.labels.get("pod-template-hash");
-            let base = hash.and_then(|h| owner.name.strip_suffix(h.as_str())?.strip_suffix('-'));
-            Some(base.map_or((kind, owner.name.clone()), |base| (Kind::Deployment, base.into())))
-        }
-        Kind::StatefulSet | Kind::DaemonSet | Kind::Job => Some((kind, owner.name.clone())),
-        _ => None,
-    }
 }

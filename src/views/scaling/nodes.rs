@@ -4,6 +4,7 @@ use crate::model::{
     Capacity, Cluster, CostChange, Direction, Happening, Money, Node, NodeChange, Record, Signal, Span, Text,
     Time, Tone, Truth,
 };
+use crate::views::health::leaving;
 use crate::views::{Observer, PriceOf};
 
 /// The observer of nodes.
@@ -62,8 +63,8 @@ impl Nodes {
             let signal = signal(cluster, new, since, NodeChange::Ready, (ready, ready + 1));
             return Some(Signal { lead: born.map(|born| born.age(since)), ..signal });
         }
-        // A node that is being taken away is meant to stop.
-        if new.meta.deleting.is_some() || new.unschedulable {
+        // A node that is being taken away, or that somebody works on, is meant to stop.
+        if leaving(new) || new.unschedulable {
             return None;
         }
         // It is paid for all the same.

@@ -21,9 +21,14 @@ impl Rule for Nodes {
     }
 }
 
+/// Whether an autoscaler or somebody else takes this node away.
+#[must_use]
+pub(in crate::views) fn leaving(node: &Node) -> bool {
+    node.meta.deleting.is_some() || LEAVING.iter().any(|taint| node.tainted(taint))
+}
+
 fn found(node: &Node, at: Time) -> Option<Found> {
-    let leaving = node.meta.deleting.is_some() || LEAVING.iter().any(|taint| node.tainted(taint));
-    if node.ready != Truth::True && !leaving {
+    if node.ready != Truth::True && !leaving(node) {
         let since = node.ready_since.unwrap_or(at);
         let born = node.meta.created.unwrap_or(since);
         // Only a node that has not been up yet gets time; for one that was, since is later.

@@ -1,6 +1,6 @@
 //! What is wrong with a pod.
 
-use super::{Found, PATIENCE, path, reason, workload_of};
+use super::{Found, PATIENCE, path, reason};
 use crate::model::{
     Cluster, Container, ContainerState, Kind, Phase, Pod, Record, Span, Symptom, Text, Time, Tone,
 };
@@ -17,7 +17,7 @@ impl Rule for Pods {
     fn symptom(&self, cluster: &Cluster, record: &Record, at: Time) -> Option<Symptom> {
         let pod = record.pod()?;
         let found = found(pod, at)?;
-        Some(found.of(workload_of(pod)).symptom(cluster, record))
+        Some(found.of(workload(pod)).symptom(cluster, record))
     }
 }
 
@@ -38,15 +38,20 @@ fn found(pod: &Pod, at: Time) -> Option<Found> {
     }
 }
 
+/// The workload behind a pod. A static pod's node is none.
+pub(in crate::views) fn workload(pod: &Pod) -> Option<(Kind, Text)> {
+    pod.workload().filter(|(kind, _)| *kind != Kind::Node)
+}
+
 /// What pods of no special cause fold by: their workload.
 fn subject(pod: &Pod) -> String {
-    let name = workload_of(pod).map_or_else(|| pod.meta.name.clone(), |(_, name)| name);
+    let name = workload(pod).map_or_else(|| pod.meta.name.clone(), |(_, name)| name);
     path(&pod.meta.namespace, &name)
 }
 
 fn failed(pod: &Pod, born: Time) -> Option<Found> {
     // A job tries again and says itself when it gives up.
-    if workload_of(pod).is_some_and(|(kind, _)| kind == Kind::Job) {
+    if workload(pod).is_some_and(|(kind, _)| kind == Kind::Job) {
         return None;
     }
     let ended = pod.containers.iter().filter_map(|c| c.since.or(c.last_ended)).max();
