@@ -1,7 +1,7 @@
 //! Themes: what a meaning looks like. Roles, colours and their down-conversion, glyphs, files.
 //!
 //! Rank 1: it imports `model` only. The screen asks for a [`Role`] and never for a colour. A
-//! meaning is never shown by colour alone: every [`Tone`](crate::model::Tone) has its own glyph,
+//! meaning is never shown by colour alone: every [`Tone`] has its own glyph,
 //! and a theme without colours is complete.
 
 mod color;
