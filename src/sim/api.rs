@@ -8,6 +8,7 @@ mod lists;
 mod logs;
 mod metrics;
 mod reply;
+mod review;
 mod scale;
 mod tables;
 mod watching;
@@ -30,8 +31,8 @@ use super::refusal::Refusal;
 pub(crate) async fn serve(shared: &Arc<Shared>, request: Request<Incoming>) -> Reply {
     let gzip = call::accepts_gzip(request.headers());
     let answer = match Call::read(shared, request).await {
-        Ok(call) => route(shared, &call).unwrap_or_else(Answer::refusal),
-        Err(refusal) => Answer::refusal(refusal),
+        Ok(call) => route(shared, &call).unwrap_or_else(|r| Answer::refusal(&r, call.wants_protobuf())),
+        Err(refusal) => Answer::refusal(&refusal, false),
     };
     answer.reply(gzip)
 }
@@ -48,7 +49,7 @@ fn route(shared: &Arc<Shared>, call: &Call) -> Result<Answer, Refusal> {
         ["apis", group, version] => discovery::resources(group, version),
         ["openapi", ..] => Err(Refusal::no_such_path()),
         ["apis", "authorization.k8s.io" | "authentication.k8s.io", "v1", review] => {
-            access::review(shared, call, review)
+            access::answer(shared, call, review)
         }
         ["apis", "metrics.k8s.io", "v1beta1", rest @ ..] => metrics::serve(shared, call, rest),
         _ => resource(shared, call, &Target::read(&path)?),

@@ -12,7 +12,7 @@ use crate::model::{Span, Time, Used};
 /// The form of a curve.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Shape {
+pub(crate) enum Shape {
     /// Up and down smoothly.
     #[default]
     Wave,

@@ -125,11 +125,6 @@ impl Store {
             .map(|(_, object)| object)
     }
 
-    /// How many objects of a resource there are.
-    pub(crate) fn count(&self, res: Res) -> usize {
-        self.tables[res.index()].objects.len()
-    }
-
     /// Changes of a resource after a version, or the refusal when they are forgotten.
     pub(crate) fn since(&self, res: Res, version: u64) -> Result<impl Iterator<Item = &Change>, Refusal> {
         let table = &self.tables[res.index()];

@@ -10,7 +10,7 @@ pub(crate) struct Refusal {
     pub(crate) code: u16,
     pub(crate) reason: &'static str,
     pub(crate) message: String,
-    pub(crate) details: Value,
+    pub(crate) details: Box<Value>,
     /// Seconds for the header `Retry-After`.
     pub(crate) retry_after: Option<u32>,
     /// `metadata.continue`: where an expired list may go on, inconsistently.
@@ -19,11 +19,21 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { code, reason, message: message.into(), details: Value::Null, retry_after: None, next: None }
+        Refusal {
+            code,
+            reason,
+            message: message.into(),
+            details: Box::new(Value::Null),
+            retry_after: None,
+            next: None,
+        }
     }
 
     fn about(self, spec: &Spec, name: &str) -> Refusal {
-        Refusal { details: json!({ "name": name, "group": spec.group, "kind": spec.plural }), ..self }
+        Refusal {
+            details: Box::new(json!({ "name": name, "group": spec.group, "kind": spec.plural })),
+            ..self
+        }
     }
 
     pub(crate) fn not_found(spec: &Spec, name: &str) -> Refusal {
@@ -115,10 +125,10 @@ impl Refusal {
     /// A list at a version that is still ahead.
     pub(crate) fn ahead(wanted: u64, current: u64) -> Refusal {
         let message = format!("Too large resource version: {wanted}, current: {current}");
-        let details = json!({
+        let details = Box::new(json!({
             "causes": [{ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" }],
             "retryAfterSeconds": 1,
-        });
+        }));
         Refusal { details, retry_after: Some(1), ..Refusal::new(504, "Timeout", message) }
     }
 
@@ -126,7 +136,7 @@ impl Refusal {
     /// Source: `kubernetes/kubernetes:pkg/registry/core/pod/storage/eviction.go` `checkAndDecrement`.
     pub(crate) fn budget(name: &str, needs: i64, has: i64) -> Refusal {
         let why = format!("The disruption budget {name} needs {needs} healthy pods and has {has} currently");
-        let details = json!({ "causes": [{ "reason": "DisruptionBudget", "message": why }] });
+        let details = Box::new(json!({ "causes": [{ "reason": "DisruptionBudget", "message": why }] }));
         let message = "Cannot evict pod as it would violate the pod's disruption budget.";
         Refusal { details, ..Refusal::new(429, "TooManyRequests", message) }
     }
@@ -134,8 +144,9 @@ impl Refusal {
     /// An eviction while the budget's arithmetic is behind its spec.
     pub(crate) fn budget_behind(name: &str) -> Refusal {
         let why = format!("The disruption budget {name} is still being processed by the server.");
-        let details =
-            json!({ "causes": [{ "reason": "DisruptionBudget", "message": why }], "retryAfterSeconds": 10 });
+        let details = Box::new(
+            json!({ "causes": [{ "reason": "DisruptionBudget", "message": why }], "retryAfterSeconds": 10 }),
+        );
         let message = "Cannot evict pod as it would violate the pod's disruption budget.";
         Refusal { details, retry_after: Some(10), ..Refusal::new(429, "TooManyRequests", message) }
     }
@@ -151,7 +162,7 @@ impl Refusal {
             "message": self.message, "reason": self.reason, "code": self.code,
         });
         if !self.details.is_null() {
-            super::fields::set(&mut status, "details", self.details.clone());
+            super::fields::set(&mut status, "details", (*self.details).clone());
         }
         status
     }

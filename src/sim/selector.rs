@@ -147,7 +147,9 @@ impl FieldTerms {
                     // what an object leaves out has Go's zero value
                     value.is_empty() || (value == "false" && field == "spec.unschedulable")
                 }
-                other => other.to_string() == *value,
+                Value::Bool(flag) => value.parse().is_ok_and(|v: bool| v == *flag),
+                Value::Number(number) => value.parse().is_ok_and(|v: i64| number.as_i64() == Some(v)),
+                Value::Array(_) | Value::Object(_) => false,
             };
             is == *equal
         })

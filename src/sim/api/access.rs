@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Target};
 use super::reply::Answer;
+use super::review;
 use crate::sim::cluster::Shared;
 use crate::sim::fields::text;
 use crate::sim::refusal::Refusal;
@@ -59,7 +60,6 @@ impl Role {
 /// One question of who may do what.
 struct Wish<'a> {
     verb: &'a str,
-    group: &'a str,
     /// `pods` or `pods/eviction`.
     resource: &'a str,
     /// Empty for all namespaces and for what has none.
@@ -96,7 +96,7 @@ pub(super) fn check_names(
     namespace: &str,
     name: &str,
 ) -> Result<(), Refusal> {
-    if allowed(shared, role, &Wish { verb, group, resource, namespace }) {
+    if allowed(shared, role, &Wish { verb, resource, namespace }) {
         return Ok(());
     }
     let plural = resource.split('/').next().unwrap_or_default();
@@ -110,16 +110,16 @@ pub(super) fn check_names(
         "{qualified}{object} is forbidden: User {:?} cannot {verb} resource {resource:?} in API group {group:?} {place}",
         role.user(),
     ));
-    refusal.details = json!({ "name": name, "group": group, "kind": plural });
+    refusal.details = Box::new(json!({ "name": name, "group": group, "kind": plural }));
     Err(refusal)
 }
 
 /// Answers a review: what may I do, who am I.
-pub(super) fn review(shared: &Arc<Shared>, call: &Call, review: &str) -> Result<Answer, Refusal> {
+pub(super) fn answer(shared: &Arc<Shared>, call: &Call, review: &str) -> Result<Answer, Refusal> {
     if call.method != http::Method::POST {
         return Err(Refusal::method());
     }
-    let mut body = call.json()?;
+    let mut body = review::question(call, review)?;
     let status = match review {
         "selfsubjectaccessreviews" => access_status(shared, call.role, &body["spec"]),
         "selfsubjectrulesreviews" => rules_status(shared, call.role, text(&body, "spec.namespace")),
@@ -148,12 +148,7 @@ fn access_status(shared: &Shared, role: Role, spec: &Value) -> Value {
     let allowed = if star {
         role == Role::Admin && shared.read(|world| world.denied.is_empty())
     } else {
-        let wish = Wish {
-            verb,
-            group: text(wish, "group"),
-            resource: &resource,
-            namespace: text(wish, "namespace"),
-        };
+        let wish = Wish { verb, resource: &resource, namespace: text(wish, "namespace") };
         allowed(shared, role, &wish)
     };
     match allowed {
@@ -167,7 +162,7 @@ fn access_status(shared: &Shared, role: Role, spec: &Value) -> Value {
 fn rules_status(shared: &Shared, role: Role, namespace: &str) -> Value {
     let may = |verb: &str, res: Res| {
         let spec = res.spec();
-        allowed(shared, role, &Wish { verb, group: spec.group, resource: spec.plural, namespace })
+        allowed(shared, role, &Wish { verb, resource: spec.plural, namespace })
     };
     let every = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
     let rules: Vec<Value> = Res::ALL

@@ -24,6 +24,7 @@ pub(crate) struct Call {
     pub(super) segments: Vec<String>,
     pub(super) query: Query,
     pub(super) accept: String,
+    pub(super) agent: String,
     pub(super) content_type: String,
     pub(super) body: Bytes,
     pub(super) role: Role,
@@ -46,6 +47,7 @@ impl Call {
             segments: head.uri.path().split('/').filter(|s| !s.is_empty()).map(unescape).collect(),
             query: Query::parse(head.uri.query().unwrap_or_default()),
             accept: header(header::ACCEPT).to_owned(),
+            agent: header(header::USER_AGENT).to_owned(),
             content_type: header(header::CONTENT_TYPE).to_owned(),
             body,
             role,
@@ -59,6 +61,19 @@ impl Call {
             return Err(Refusal::media_type(&self.content_type, "application/json"));
         }
         self.any_json()
+    }
+
+    /// Whether the client must not be given objects of which only declared fields are written.
+    /// Go clients take protobuf and print what they got, so they are answered in JSON. They are
+    /// known by client-go's user agent: `kubectl/v1.36.3 (linux/amd64) kubernetes/59526cd`.
+    pub(super) fn needs_whole_objects(&self) -> bool {
+        self.agent.contains(") kubernetes/")
+    }
+
+    /// Whether a refusal is to be written as protobuf.
+    pub(super) fn wants_protobuf(&self) -> bool {
+        self.accept.trim_start().starts_with("application/vnd.kubernetes.protobuf")
+            && !self.needs_whole_objects()
     }
 
     /// The body as JSON, whatever it calls itself.

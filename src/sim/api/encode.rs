@@ -5,15 +5,17 @@ use std::borrow::Cow;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
-use super::call::Target;
+use super::call::{Call, Target};
 use super::tables;
+use crate::kinds::wire::{self, Format};
+use crate::kinds::{self, VersionDecl};
 use crate::model::Time;
 use crate::sim::fields::{at, set, text, unset};
 use crate::sim::refusal::Refusal;
 use crate::sim::resources::Res;
 
 /// How objects are written.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Form {
     /// Whole, as JSON.
     Json,
@@ -21,11 +23,15 @@ pub(super) enum Form {
     Table,
     /// Metadata only (`as=PartialObjectMetadata`).
     Metadata,
+    /// The declared fields, as protobuf.
+    Protobuf(&'static VersionDecl),
 }
 
 impl Form {
     /// The first form of the `Accept` header that can be served.
-    pub(super) fn negotiate(accept: &str) -> Result<Form, Refusal> {
+    pub(super) fn negotiate(call: &Call, target: &Target) -> Result<Form, Refusal> {
+        let accept = call.accept.as_str();
+        let declared = declared(target).filter(|_| !call.needs_whole_objects());
         if accept.trim().is_empty() {
             return Ok(Form::Json);
         }
@@ -39,6 +45,11 @@ impl Form {
                     return Ok(Form::Metadata);
                 }
                 ("application/json" | "application/*" | "*/*", None) => return Ok(Form::Json),
+                ("application/vnd.kubernetes.protobuf", None) => {
+                    if let Some(version) = declared {
+                        return Ok(Form::Protobuf(version));
+                    }
+                }
                 _ => {}
             }
         }
@@ -51,7 +62,40 @@ impl Form {
             Form::Json => "application/json",
             Form::Table => "application/json;as=Table;v=v1;g=meta.k8s.io",
             Form::Metadata => "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io",
+            Form::Protobuf(_) => Format::Protobuf.media_type(),
         }
+    }
+
+    /// The media type of a watch.
+    pub(super) fn watch_type(self) -> String {
+        match self {
+            Form::Json => self.content_type().to_owned(),
+            _ => format!("{};stream=watch", self.content_type()),
+        }
+    }
+
+    /// One event of a watch around a document of this form.
+    pub(super) fn event(self, kind: &str, document: &[u8]) -> Vec<u8> {
+        let format = if matches!(self, Form::Protobuf(_)) { Format::Protobuf } else { Format::Json };
+        wire::write_event(format, kind, document)
+    }
+}
+
+/// How protobuf is written of what a path names, if it is.
+fn declared(target: &Target) -> Option<&'static VersionDecl> {
+    let decl = kinds::of(target.res.spec().watched?);
+    decl.versions.iter().find(|v| v.api_version() == target.api_version)
+}
+
+/// A refusal as a document, in protobuf for those who asked for that.
+pub(super) fn refusal(refusal: &Refusal, protobuf: bool) -> Vec<u8> {
+    let json = refusal.status().to_string().into_bytes();
+    if !protobuf {
+        return json;
+    }
+    match wire::from_json::<wire::Status<'_>>(&json) {
+        Ok(status) => wire::write_body(Format::Protobuf, "v1", "Status", &status),
+        Err(_) => json,
     }
 }
 
@@ -72,11 +116,6 @@ impl Writer {
         Writer { form, res: target.res, api_version: target.api_version.clone(), include, now }
     }
 
-    /// Whether objects are not written as they are stored.
-    pub(super) fn converts(&self) -> bool {
-        self.form != Form::Json || self.api_version == "events.k8s.io/v1"
-    }
-
     /// The object in the version of the path: events are served in two.
     fn versioned<'a>(&self, object: &'a Value) -> Cow<'a, Value> {
         if self.api_version == "events.k8s.io/v1" {
@@ -87,16 +126,60 @@ impl Writer {
     }
 
     /// One object as a document. `first` tables have their columns described.
-    pub(super) fn object(&self, object: &Value, first: bool) -> Value {
+    pub(super) fn object(&self, object: &Value, first: bool) -> Vec<u8> {
         let object = self.versioned(object);
-        match self.form {
-            Form::Json => object.into_owned(),
+        let document = match self.form {
+            Form::Json => return object.to_string().into_bytes(),
+            Form::Protobuf(version) => {
+                let message = protobuf(version, &object);
+                let kind = self.res.spec().kind;
+                return wire::enveloped(&self.api_version, kind, |out| out.extend_from_slice(&message));
+            }
             Form::Metadata => metadata(&object),
             Form::Table => {
                 let version = text(&object, "metadata.resourceVersion").to_owned();
                 self.table(&[&object], first, json!({ "resourceVersion": version }))
             }
+        };
+        document.to_string().into_bytes()
+    }
+
+    /// A bookmark as a document. `initial_end` ends the initial events of a streaming list.
+    pub(super) fn bookmark(&self, version: u64, initial_end: bool) -> Vec<u8> {
+        let spec = self.res.spec();
+        let mut metadata = json!({ "resourceVersion": version.to_string(), "creationTimestamp": null });
+        if initial_end {
+            metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
         }
+        let document = match self.form {
+            Form::Json | Form::Protobuf(_) => {
+                json!({ "kind": spec.kind, "apiVersion": self.api_version, "metadata": metadata })
+            }
+            Form::Metadata => {
+                json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata })
+            }
+            Form::Table => json!({
+                "kind": "Table", "apiVersion": "meta.k8s.io/v1", "columnDefinitions": [], "rows": [],
+                "metadata": { "resourceVersion": version.to_string() },
+            }),
+        };
+        let json = document.to_string().into_bytes();
+        let Form::Protobuf(_) = self.form else { return json };
+        match wire::from_json::<wire::Bookmark<'_>>(&json) {
+            Ok(bookmark) => wire::write_body(Format::Protobuf, &self.api_version, spec.kind, &bookmark),
+            Err(_) => json,
+        }
+    }
+
+    fn protobuf_list(&self, version: &VersionDecl, objects: &[&Value], meta: &Value) -> Vec<u8> {
+        let items: Vec<Vec<u8>> = objects.iter().map(|o| protobuf(version, o)).collect();
+        let meta = wire::ListMeta {
+            resource_version: text(meta, "resourceVersion").into(),
+            continue_token: text(meta, "continue").into(),
+            remaining: meta["remainingItemCount"].as_i64(),
+        };
+        let kind = format!("{}List", self.res.spec().kind);
+        wire::write_list(&self.api_version, &kind, &meta, items.iter().map(Vec::as_slice))
     }
 
     fn table(&self, objects: &[&Value], described: bool, meta: Value) -> Value {
@@ -126,6 +209,7 @@ impl Writer {
         let spec = self.res.spec();
         match self.form {
             Form::Table => self.table(&refs, true, meta.clone()).to_string().into_bytes(),
+            Form::Protobuf(version) => self.protobuf_list(version, &refs, meta),
             Form::Metadata => {
                 let items: Vec<Value> = refs.iter().map(|o| metadata(o)).collect();
                 json!({
@@ -159,6 +243,11 @@ impl Writer {
             }
         }
     }
+}
+
+/// The bare message of an object. What the fleet stores is JSON, so its text is always read.
+fn protobuf(version: &VersionDecl, object: &Value) -> Vec<u8> {
+    version.item_to_protobuf(object.to_string().as_bytes()).unwrap_or_default()
 }
 
 /// An item of a built-in kind's list: a real server writes neither its kind nor its version.

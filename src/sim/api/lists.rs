@@ -81,7 +81,7 @@ struct Page {
 
 /// A list, or a page of one.
 pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
-    let form = Form::negotiate(&call.accept)?;
+    let form = Form::negotiate(call, target)?;
     let selection = Selection::read(call, target)?;
     let limit = call.query.number("limit")?.unwrap_or(0) as usize;
     let token = match call.query.get("continue") {
@@ -140,12 +140,11 @@ fn page(
 
 /// One object.
 pub(super) fn get(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
-    let form = Form::negotiate(&call.accept)?;
+    let form = Form::negotiate(call, target)?;
     let (object, now) = shared
         .read(|world| Ok((world.store.need(target.res, target.space(), target.named())?, world.now)))?;
     let writer = Writer::new(form, target, call.query.get("includeObject"), now);
-    let body = writer.object(&object, true).to_string();
-    Ok(Answer::bytes(form.content_type(), body.into_bytes()))
+    Ok(Answer::bytes(form.content_type(), writer.object(&object, true)))
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use serde_json::Value;
 
+use super::encode;
+use crate::kinds::wire::Format;
 use crate::sim::refusal::Refusal;
 
 /// Bodies above this are compressed when asked (KEP-1115; `defaultGzipThresholdBytes`).
@@ -50,8 +52,9 @@ impl Answer {
     }
 
     /// A refused request.
-    pub(super) fn refusal(refusal: Refusal) -> Answer {
-        let answer = Answer::json(refusal.code, &refusal.status());
+    pub(super) fn refusal(refusal: &Refusal, protobuf: bool) -> Answer {
+        let media = if protobuf { Format::Protobuf } else { Format::Json }.media_type();
+        let answer = Answer::bytes(media, encode::refusal(refusal, protobuf)).coded(refusal.code);
         Answer { retry_after: refusal.retry_after, ..answer }
     }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::call::{Call, Target};
-use super::encode::{Form, Writer};
+use super::encode::{self, Form, Writer};
 use super::lists::Selection;
 use super::reply::Answer;
 use crate::sim::cluster::Shared;
@@ -49,7 +49,7 @@ struct Watch {
 
 /// Opens a watch.
 pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
-    let form = Form::negotiate(&call.accept)?;
+    let form = Form::negotiate(call, target)?;
     let selection = Selection::read(call, target)?;
     let bookmarks = call.query.flag("allowWatchBookmarks");
     let announce = call.query.flag("sendInitialEvents");
@@ -88,9 +88,7 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
         first: true,
         ended: false,
     };
-    let content_type = format!("{};stream=watch", form.content_type());
-    let content_type = if form == Form::Json { "application/json" } else { &content_type };
-    Ok(Answer::stream(content_type, stream::unfold(watch, next)))
+    Ok(Answer::stream(&form.watch_type(), stream::unfold(watch, next)))
 }
 
 async fn next(mut watch: Watch) -> Option<(Bytes, Watch)> {
@@ -167,8 +165,7 @@ impl Watch {
                 full
             }
             Err(refusal) => {
-                write_event("ERROR", &refusal.status(), out);
-                self.ended = true;
+                self.refuse(&refusal, out);
                 false
             }
         }
@@ -186,41 +183,19 @@ impl Watch {
     }
 
     fn bookmark(&mut self, initial_end: bool, out: &mut Vec<u8>) {
-        let spec = self.res.spec();
-        let mut metadata = json!({ "resourceVersion": self.position.to_string(), "creationTimestamp": null });
-        if initial_end {
-            metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
-        }
-        let object = match self.writer.form {
-            Form::Json => {
-                json!({ "kind": spec.kind, "apiVersion": spec.api_version(), "metadata": metadata })
-            }
-            Form::Metadata => {
-                json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata })
-            }
-            Form::Table => json!({
-                "kind": "Table", "apiVersion": "meta.k8s.io/v1", "columnDefinitions": [], "rows": [],
-                "metadata": { "resourceVersion": self.position.to_string() },
-            }),
-        };
-        write_event("BOOKMARK", &object, out);
+        let document = self.writer.bookmark(self.position, initial_end);
+        out.extend(self.writer.form.event("BOOKMARK", &document));
     }
 
     fn event(&mut self, kind: &str, object: &Value, out: &mut Vec<u8>) {
         let first = std::mem::take(&mut self.first);
-        if self.writer.converts() {
-            write_event(kind, &self.writer.object(object, first), out);
-        } else {
-            write_event(kind, object, out);
-        }
+        let document = self.writer.object(object, first);
+        out.extend(self.writer.form.event(kind, &document));
     }
-}
 
-fn write_event(kind: &str, object: &Value, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"type\":\"");
-    out.extend_from_slice(kind.as_bytes());
-    out.extend_from_slice(b"\",\"object\":");
-    // writing JSON into memory cannot fail
-    let _ = serde_json::to_writer(&mut *out, object);
-    out.extend_from_slice(b"}\n");
+    fn refuse(&mut self, refusal: &Refusal, out: &mut Vec<u8>) {
+        let protobuf = matches!(self.writer.form, Form::Protobuf(_));
+        out.extend(self.writer.form.event("ERROR", &encode::refusal(refusal, protobuf)));
+        self.ended = true;
+    }
 }

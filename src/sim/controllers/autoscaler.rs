@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::events::{Said, record};
 use super::pods;
-use crate::model::Span;
+use crate::model::{Resources, Span};
 use crate::sim::fields::{
-    at, deleting, holds, int, list, maybe_int, name, namespace, pod_requests, set, set_condition, text, uid,
+    at, holds, int, list, maybe_int, name, namespace, pod_requests, set, set_condition, text, uid,
 };
 use crate::sim::queue::{Id, Work};
 use crate::sim::resources::Res;
@@ -116,34 +116,35 @@ fn measure(world: &World, scaler: &Value, target: &Value) -> Vec<Measured> {
             world.store.get(Res::ReplicaSets, &i.namespace, &i.name).map(|s| uid(s).to_owned())
         }),
     );
-    let (mut used, mut asked, mut count) = ((0, 0), (0, 0), 0);
-    for pod in ids.iter().flat_map(|owner| pods::of_owner(world, owner)) {
-        if !holds(&pod, "Ready") || deleting(&pod) {
-            continue;
-        }
-        let Some(usage) = world.pod_usage(&pod) else { continue };
+    let (mut used, mut asked, mut starting) = (Resources::ZERO, Resources::ZERO, Resources::ZERO);
+    for pod in ids.iter().flat_map(|owner| pods::of_owner(world, owner)).filter(|p| pods::active(p)) {
         let requests = pod_requests(&pod);
-        used = (used.0 + usage.cpu, used.1 + usage.memory);
-        asked = (asked.0 + requests.cpu, asked.1 + requests.memory);
-        count += 1;
+        match world.pod_usage(&pod).filter(|_| holds(&pod, "Ready")) {
+            Some(usage) => {
+                used += Resources { cpu: usage.cpu, memory: usage.memory, pods: 1, gpus: 0 };
+                asked += requests;
+            }
+            None => starting += requests,
+        }
     }
     let read = |m: &Value| {
-        let name = text(m, "resource.name");
-        let target = maybe_int(m, "resource.target.averageUtilization")?;
-        let (used, asked) = if name == "memory" { (used.1, asked.1) } else { (used.0, asked.0) };
-        let average = if name == "memory" {
-            format!("{}Ki", (used / count) >> 10)
-        } else {
-            format!("{}m", used / count)
-        };
-        (asked > 0).then(|| Measured {
-            name: name.to_owned(),
-            percent: used * 100 / asked,
-            target: target.max(1),
-            average,
-        })
+        let name = text(m, "resource.name").to_owned();
+        let target = maybe_int(m, "resource.target.averageUtilization")?.max(1);
+        let of = |r: Resources| if name == "memory" { r.memory } else { r.cpu };
+        if of(asked) == 0 {
+            return None;
+        }
+        let mut percent = of(used) * 100 / of(asked);
+        if percent > target {
+            // pods that do not serve yet are taken to use nothing, so that one burst is not
+            // answered twice; but they do not turn growth into the opposite
+            percent = (of(used) * 100 / of(asked + starting)).max(target);
+        }
+        let one = of(used) / used.pods.max(1);
+        let average = if name == "memory" { format!("{}Ki", one >> 10) } else { format!("{one}m") };
+        Some(Measured { name, percent, target, average })
     };
-    if count == 0 { Vec::new() } else { list(scaler, "spec.metrics").iter().filter_map(read).collect() }
+    list(scaler, "spec.metrics").iter().filter_map(read).collect()
 }
 
 /// What one metric asks for.

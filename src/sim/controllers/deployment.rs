@@ -118,7 +118,10 @@ fn roll(world: &mut World, deployment: &Value, newest: &Value) {
             scale(world, deployment, set, 0);
         }
         let left = old.iter().any(|s| !pods::of_owner(world, uid(s)).is_empty());
-        return if left { () } else { scale(world, deployment, newest, wanted) };
+        if !left {
+            scale(world, deployment, newest, wanted);
+        }
+        return;
     }
     let (surge, unavailable) = bounds(deployment, wanted);
     let total = old_total + now_new;

@@ -19,7 +19,7 @@ pub(super) const COMPONENT: &str = "cluster-autoscaler";
 /// Who adds and removes the nodes of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Manner {
+pub(crate) enum Manner {
     /// Nobody.
     #[default]
     None,

@@ -194,7 +194,7 @@ mod tests {
         let now = Time::from_seconds(1_795_226_400);
         let worlds: Vec<World> =
             scenario.file.clusters.iter().map(|c| build(&scenario.file, c, now)).collect();
-        let sum = |res: Res| worlds.iter().map(|w| w.store.count(res)).sum::<usize>();
+        let sum = |res: Res| worlds.iter().map(|w| w.store.list(res, None).count()).sum::<usize>();
         assert_eq!((sum(Res::Nodes), sum(Res::Pods)), (6, 100));
         let pods = worlds.iter().flat_map(|w| w.store.list(Res::Pods, None));
         assert!(pods.into_iter().all(|p| holds(p, "Ready")));

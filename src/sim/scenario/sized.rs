@@ -81,7 +81,7 @@ fn workloads(file: &mut ScenarioFile, cluster: &str, pods: usize, nodes: usize) 
             memory: Some("128Mi".to_owned()),
             replicas: Some(replicas as u32),
             clusters: vec![plain(cluster)],
-            scale: (n % 20 == 0).then(|| ScaleFile {
+            scale: (n % 20 == 0).then_some(ScaleFile {
                 min: replicas as u32,
                 max: 20,
                 cpu: 80,
