@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Cluster, ClusterId, LinkState, Money, Span, Text, Time, Tone, Truth};
-use crate::views::{Scope, Snapshot, grouping};
+use crate::model::{Cluster, ClusterId, Money, Span, Text, Time, Tone};
+use crate::views::{Scope, Snapshot, grouping, health};
 
 /// The fleet in a few numbers.
 #[derive(Clone, Debug, Default)]
@@ -79,30 +79,11 @@ impl ClusterLine {
             id: cluster.id,
             name: cluster.info.name.clone(),
             groups: grouping(cluster),
-            tone: tone(cluster, now),
+            tone: health::tone(cluster, now),
             age: cluster.link.age(now),
             nodes: cluster.totals.nodes,
             ready: cluster.totals.nodes_ready,
             login: matches!(cluster.login, crate::model::Login::Wanted | crate::model::Login::Expired),
         }
     }
-}
-
-/// How a cluster is: whether it is seen comes first, then its nodes, then its worst symptom.
-/// Unseen is not down.
-pub(super) fn tone(cluster: &Cluster, now: Time) -> Tone {
-    match cluster.link.state {
-        LinkState::Denied => return Tone::Denied,
-        LinkState::Broken | LinkState::Missing => return Tone::Unseen,
-        LinkState::Waiting | LinkState::Connecting if cluster.info.broken.is_some() => return Tone::Unseen,
-        LinkState::Waiting | LinkState::Connecting if cluster.seen() => {
-            return if cluster.link.stale(now) { Tone::Unseen } else { Tone::Connecting };
-        }
-        LinkState::Waiting | LinkState::Connecting | LinkState::Listing { .. } => return Tone::Connecting,
-        LinkState::Live => {}
-    }
-    let counting = cluster.symptoms.values().filter(|s| s.counts_from <= now);
-    let symptom = counting.map(|s| s.tone).max().unwrap_or(Tone::Ok);
-    let lost = cluster.nodes().any(|node| node.ready != Truth::True);
-    symptom.max(if lost { Tone::Warn } else { Tone::Ok })
 }

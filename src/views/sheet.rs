@@ -81,7 +81,7 @@ pub struct Evidence {
 pub struct EvidenceLine {
     /// When it happened, if it is that kind of line.
     pub at: Option<Time>,
-    /// `first`, `spread`, `serving`, `now`, `offer`, …
+    /// `first`, `spread`, `serving`, `now`, `hint`, …
     pub label: Text,
     /// The sentence.
     pub text: Text,

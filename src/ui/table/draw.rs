@@ -24,7 +24,8 @@ const MARGIN: u16 = 3;
 /// Draws headings and rows.
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, table: &mut TableState, look: &Look<'_>) {
     let Some(computed) = table.computed.clone() else { return };
-    let columns = fit(&computed.sheet.columns, canvas.width().saturating_sub(MARGIN), table.shift);
+    let room = canvas.width().saturating_sub(MARGIN);
+    let columns = fit(&computed.sheet.columns, &computed.widest, room, table.shift);
     headings(canvas, table, &columns);
     table.page = usize::from(canvas.height().saturating_sub(1));
     table.scroll();

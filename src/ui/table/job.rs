@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use unicode_width::UnicodeWidthStr;
 
 use crate::model::{Cell, Kind, Time};
 use crate::operations::Run;
@@ -55,6 +56,8 @@ pub struct SheetDone {
 pub(in crate::ui) struct Computed {
     pub(in crate::ui) key: JobKey,
     pub(in crate::ui) sheet: Sheet,
+    /// The widest cell of each column, heading included.
+    pub(in crate::ui) widest: Vec<u16>,
     pub(in crate::ui) order: Vec<u32>,
     /// Rows that are left out of the order because it is held.
     pub(in crate::ui) withheld: usize,
@@ -77,8 +80,24 @@ impl SheetJob {
         let mut order = sorted(&sheet, self.key.sort);
         let withheld = self.hold.as_ref().map_or(0, |hold| keep_order(&sheet, &mut order, hold));
         let key = self.key.clone();
-        SheetDone { key, computed: Computed { key: self.key, sheet, order, withheld, at: self.now } }
+        let widest = widest(&sheet);
+        SheetDone { key, computed: Computed { key: self.key, sheet, widest, order, withheld, at: self.now } }
     }
+}
+
+/// The widest cell of each column, heading included, as far as a screen could show it.
+fn widest(sheet: &Sheet) -> Vec<u16> {
+    const WIDEST: usize = 400;
+    let mut widest: Vec<usize> = sheet.columns.iter().map(|column| column.title.width() + 1).collect();
+    for row in &sheet.rows {
+        for (widest, cell) in widest.iter_mut().zip(&row.cells) {
+            // Most texts are ASCII and shorter than what is already there: no need to look closer.
+            if cell.text.len() > *widest {
+                *widest = (*widest).max(cell.text.width());
+            }
+        }
+    }
+    widest.into_iter().map(|width| u16::try_from(width.min(WIDEST)).unwrap_or(u16::MAX)).collect()
 }
 
 /// The rows in the pane's order, or by a column.

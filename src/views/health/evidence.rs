@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::words::{image_base, many};
 use super::{Finding, findings, reason};
-use crate::model::{Cluster, Kind, Span, Time, Tone, Workload, image_version};
+use crate::model::{Cluster, Kind, Span, Symptom, Time, Tone, Workload, image_version};
 use crate::views::{Evidence, EvidenceLine, RowId, Scope, Snapshot};
 
 /// How long before the first symptom a change may be to be its suspect.
@@ -55,7 +55,7 @@ fn of_finding(snapshot: &Snapshot, finding: &Finding, now: Time) -> Evidence {
     lines.sort_by_key(|l| l.at);
     lines.extend(serving(snapshot, finding));
     if let Some(change) = change.filter(|_| undone_by_going_back(finding)) {
-        lines.push(line(None, "offer", &offer(finding, &change.from), Tone::Ok));
+        lines.push(line(None, "hint", &hint(finding, &change.from), Tone::Ok));
     }
     if lines.is_empty() {
         lines.push(line(Some(finding.since), "first", &finding.what, finding.tone));
@@ -64,9 +64,13 @@ fn of_finding(snapshot: &Snapshot, finding: &Finding, now: Time) -> Evidence {
     Evidence { title: format!("{} · evidence", finding.what).into(), lines }
 }
 
+fn first_symptom(finding: &Finding) -> Option<&Symptom> {
+    finding.clusters.iter().filter_map(|h| h.first.as_ref()).min_by_key(|s| s.since)
+}
+
 /// The oldest symptom of all clusters, with the cluster's own sentence.
 fn first(snapshot: &Snapshot, finding: &Finding) -> Option<EvidenceLine> {
-    let symptom = finding.clusters.iter().filter_map(|h| h.first.as_ref()).min_by_key(|s| s.since)?;
+    let symptom = first_symptom(finding)?;
     let cluster = snapshot.fleet.cluster(symptom.object.cluster)?;
     let path = symptom.object.path();
     let text = if symptom.evidence.is_empty() {
@@ -79,9 +83,13 @@ fn first(snapshot: &Snapshot, finding: &Finding) -> Option<EvidenceLine> {
 
 /// Where it went after the first cluster, and when it reached the last one.
 fn spread(snapshot: &Snapshot, finding: &Finding) -> Option<EvidenceLine> {
-    let mut by_time: Vec<_> = finding.clusters.iter().map(|h| (h.since, h.cluster)).collect();
-    by_time.sort();
-    let later = by_time.get(1..).filter(|later| !later.is_empty())?;
+    let origin = first_symptom(finding).map(|symptom| symptom.object.cluster);
+    let others = finding.clusters.iter().filter(|h| Some(h.cluster) != origin);
+    let mut later: Vec<_> = others.map(|h| (h.since, h.cluster)).collect();
+    later.sort();
+    if later.is_empty() || origin.is_none() {
+        return None;
+    }
     let names: Vec<&str> = later
         .iter()
         .filter_map(|(_, id)| snapshot.fleet.cluster(*id).map(|c| c.info.name.as_str()))
@@ -176,13 +184,13 @@ fn undone_by_going_back(finding: &Finding) -> bool {
     )
 }
 
-fn offer(finding: &Finding, version: &str) -> String {
+fn hint(finding: &Finding, version: &str) -> String {
     let workloads = many(finding.blast.workloads as usize, "workload");
     let reverts = match finding.owner.as_str() {
         "·" => String::new(),
         owner => format!("; {owner} would revert it"),
     };
-    format!("B  roll back {workloads} to {version}{reverts}")
+    format!("roll back {workloads} to {version}{reverts}")
 }
 
 /// When a cluster that does not answer is asked again.

@@ -93,7 +93,7 @@ fn evidence_tells_the_change_the_first_the_spread_and_what_serves() {
             "02:11:04 first: eks-use1 pay/pay-api-7d9f-new0: \"manifest for ghcr.io/acme/pay:1.42 not found\"",
             "02:11:20 spread: +1 cluster: eks-euw1",
             "serving: 14 of 18 pods, all on 1.41; lowest eks-use1, 5 of 8",
-            "offer: B  roll back 2 workloads to 1.41; Argo CD would revert it",
+            "hint: roll back 2 workloads to 1.41; Argo CD would revert it",
         ]
     );
 }

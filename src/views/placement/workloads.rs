@@ -135,10 +135,10 @@ pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
     let rows = workloads(snapshot, scope, now);
     let shown = columns_for(snapshot, scope, &rows);
     let rest = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).count() - shown.len();
-    let mut columns = vec![Column::left("workload", 0, 100), Column::left("wants", 10, 99)];
+    let mut columns = vec![Column::left("workload", 30, 100), Column::left("wants", 10, 99)];
     for (place, cluster) in shown.iter().enumerate() {
         let worth = 90 - u8::try_from(place).unwrap_or(90).min(80);
-        columns.push(Column::left(&cluster.info.name, 16, worth));
+        columns.push(Column::left(&cluster.info.name, 18, worth));
     }
     if rest > 0 {
         columns.push(Column::right(&format!("+{rest}"), 9, 95));

@@ -58,6 +58,23 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Takes in another telling of the same.
+    fn repeat(&mut self, signal: &Signal) {
+        self.count += 1;
+        self.last = signal.at;
+        self.cause = signal.cause.clone();
+    }
+
+    /// Says in the cause how often it was told.
+    fn said_often(mut self) -> Row {
+        if self.count > 1 {
+            self.cause = format!("{}× until {}: {}", self.count, self.last.clock(), self.cause).into();
+        }
+        self
+    }
+}
+
 /// `nodes general`, or `nodes` when nothing names the pool.
 pub(super) fn pool_name(pool: &str) -> String {
     if pool.is_empty() { "nodes".to_owned() } else { format!("nodes {pool}") }
@@ -369,7 +386,20 @@ impl<'a> Story<'a> {
                 Shown::Story => false,
             })
         });
-        events.map(|s| self.event_row(s)).collect()
+        let mut rows: Vec<Row> = Vec::new();
+        let mut told_before: BTreeMap<(&Text, &str), usize> = BTreeMap::new();
+        for signal in events.copied() {
+            // What a controller says again and again without a number is one trouble that lasts.
+            let key = (&signal.what, told(signal).unwrap_or_default());
+            match told_before.get(&key).and_then(|place| rows.get_mut(*place)) {
+                Some(row) if signal.to.is_none() => row.repeat(signal),
+                _ => {
+                    told_before.insert(key, rows.len());
+                    rows.push(self.event_row(signal));
+                }
+            }
+        }
+        rows.into_iter().map(Row::said_often).collect()
     }
 
     fn event_row(&self, signal: &Signal) -> Row {

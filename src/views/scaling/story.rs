@@ -40,7 +40,7 @@ pub fn story(snapshot: &Snapshot, row: &RowId, now: Time) -> Evidence {
         about.iter().filter(|s| s.happening == Happening::Replicas).copied().collect();
     about.retain(|s| !repeats(s, &observed));
     let mut lines = legs(&steps(&about));
-    lines.extend(scaler.and_then(|s| offer(cluster, s)));
+    lines.extend(scaler.and_then(|s| hint(cluster, s)));
     Evidence { title: title.into(), lines }
 }
 
@@ -211,7 +211,7 @@ fn legs(steps: &[Step]) -> Vec<EvidenceLine> {
 }
 
 /// What would lift an autoscaler off its ceiling, and its worth.
-fn offer(cluster: &Cluster, scaler: &Autoscaler) -> Option<EvidenceLine> {
+fn hint(cluster: &Cluster, scaler: &Autoscaler) -> Option<EvidenceLine> {
     let wants = scaler.wants().filter(|wants| scaler.at_ceiling() && *wants > scaler.max)?;
     let more = wants - scaler.max;
     let target = cluster
@@ -221,6 +221,6 @@ fn offer(cluster: &Cluster, scaler: &Autoscaler) -> Option<EvidenceLine> {
     let worth = worth.map_or("$?/h".to_owned(), |w| format!("~{}/h", super::dollars(w.rate)));
     let metric = worst_metric(scaler).unwrap_or_default();
     let why = if metric.is_empty() { String::new() } else { format!(" for {metric}") };
-    let text = format!("S  max {} → {wants}: {more} pods more now{why}, {worth}", scaler.max);
-    Some(EvidenceLine { at: None, label: "offer".into(), text: text.into(), tone: Tone::Ok })
+    let text = format!("max {} → {wants}: {more} pods more now{why}, {worth}", scaler.max);
+    Some(EvidenceLine { at: None, label: "hint".into(), text: text.into(), tone: Tone::Ok })
 }

@@ -283,7 +283,7 @@ fn the_story_goes_from_the_wish_to_what_serves() {
             "01:52:07 serving: +47s  34 of 34 pods Ready; time to capacity 2m50s",
             "01:58:10 HPA: +6m03s  34 → 40: cpu 96 %/70 %: max 40, wants 55",
             "01:58:19 serving: +9s  40 of 40 pods Ready; time to capacity 9s",
-            "offer: S  max 40 → 55: 15 pods more now for cpu 96 %/70 %, ~+$0.30/h",
+            "hint: max 40 → 55: 15 pods more now for cpu 96 %/70 %, ~+$0.30/h",
         ]
     );
     let chart = replicas_chart(&snapshot, &sheet.rows[0].id, now()).unwrap();
