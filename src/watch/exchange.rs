@@ -24,7 +24,7 @@ pub(super) struct Exchange {
 enum Stage {
     Sending(BoxFuture<'static, Result<Response, Fault>>),
     Refused(BoxFuture<'static, Refusal>),
-    Reading(Body, Answer),
+    Reading(Body, Box<Answer>),
     Over,
 }
 
@@ -83,7 +83,7 @@ impl Exchange {
         }
         match Format::of_content_type(&response.content_type) {
             Some(format) if format == Format::Json || !self.json => {
-                let answer = Answer::new(self.version, &self.ask, format, response.gzip);
+                let answer = Box::new(Answer::new(self.version, &self.ask, format, response.gzip));
                 self.stage = Stage::Reading(response.body, answer);
                 inputs.push(Input::Opened);
             }

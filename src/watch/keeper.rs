@@ -4,6 +4,8 @@
 //! While it is gone only this task asks, every few seconds; the kinds wait, are marked with the
 //! cause, and go on from where they were when it answers again.
 
+mod report;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -18,7 +20,7 @@ use super::machine::{Dice, delay};
 use super::metrics;
 use super::task::{self, Closed, Health, Note, Orders, Shared};
 use crate::cluster::Session;
-use crate::model::{Badge, Cause, Change, Delta, Fault, Kind, Link, LinkState, Login, Span, Time};
+use crate::model::{Cause, Change, Delta, Fault, Kind, Link, LinkState, Login, Span, Time};
 
 /// For how long after a connection was lost it is tried every few seconds.
 const FIRST_MINUTES: Span = Span::from_seconds(180);
@@ -146,10 +148,10 @@ impl Keeper {
         // Dropped with this call: then nothing of the old connection is told any more.
         let mut watches = Watches { running: JoinSet::new(), shared };
         for version in &found.kinds {
-            watches.start(version, self.dice.next());
+            watches.start(version, self.dice.roll());
         }
         if found.served.metrics {
-            watches.running.spawn(metrics::run(watches.shared.clone(), self.dice.next()));
+            watches.running.spawn(metrics::run(watches.shared.clone(), self.dice.roll()));
         }
         let over = self.keep(&found, &mut watches, orders, inbox).await;
         watches.running.shutdown().await;
@@ -330,59 +332,6 @@ impl Keeper {
         let slept = self.signals.woke.borrow_and_update().1;
         self.session.disconnect().await;
         Fault::new(Cause::Closed, format!("this machine slept for {slept}"), "")
-    }
-
-    async fn up(&mut self) -> Result<(), Closed> {
-        let now = self.clock.now();
-        self.lost = None;
-        self.set_state(LinkState::Live);
-        self.link = Link { heard: Some(now), retry_at: None, tries: 0, fault: None, ..self.link.clone() };
-        self.tell_link().await
-    }
-
-    /// Marks the cluster as not answering.
-    async fn mark(&mut self, fault: Fault, retry_at: Option<Time>) -> Result<(), Closed> {
-        let now = self.clock.now();
-        self.lost = self.lost.or(Some(now));
-        self.set_state(match fault.cause {
-            Cause::Unauthorized | Cause::Login | Cause::Forbidden => LinkState::Denied,
-            _ => LinkState::Broken,
-        });
-        let heard = self.heard.load(Ordering::Relaxed);
-        let heard = (heard > 0).then(|| Time::from_millis(heard));
-        self.link.heard = self.link.heard.max(heard);
-        self.link.fault = Some(fault);
-        self.link.retry_at = retry_at;
-        self.tell_link().await
-    }
-
-    fn set_state(&mut self, state: LinkState) {
-        if self.link.state != state {
-            self.link.state = state;
-            self.link.since = self.clock.now();
-        }
-    }
-
-    async fn tell_link(&self) -> Result<(), Closed> {
-        self.tell(Change::Link(self.link.clone())).await
-    }
-
-    async fn tell_login(&mut self) -> Result<(), Closed> {
-        let login = self.login.borrow_and_update().clone();
-        self.tell(Change::Login(login)).await
-    }
-
-    async fn tell_server(&mut self, found: &Found) -> Result<(), Closed> {
-        let mut badges = self.session.badges();
-        badges.extend(self.json_only.then_some(Badge::JsonOnly));
-        let (version, served) = (found.version.clone(), Box::new(found.served.clone()));
-        self.tell(Change::Server { version, served, badges }).await?;
-        self.tell_login().await
-    }
-
-    async fn tell(&self, change: Change) -> Result<(), Closed> {
-        let delta = Delta { cluster: self.session.id(), at: self.clock.now(), change };
-        self.deltas.send(delta).await.map_err(|_| Closed)
     }
 }
 

@@ -87,7 +87,7 @@ impl Handle {
             self.desk.clone(),
             self.deltas.clone(),
             self.clock.clone(),
-            self.dice.next(),
+            self.dice.roll(),
             signals,
         );
         self.tasks.spawn(keeper.run());

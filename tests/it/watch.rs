@@ -202,6 +202,16 @@ async fn a_refused_login_is_the_clusters_state() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_are_asked_for_where_they_are_served() {
+    let server = with_pods().await;
+    let mut view = watched(&server).await;
+    // Pods may not be read: what nodes use is shown all the same.
+    let cluster = view.until("usage", |c| c.usage_at.is_some()).await;
+    assert!(cluster.served.metrics && cluster.usage.pods.is_empty());
+    assert_eq!(cluster.usage.nodes["n1"].cpu, 250);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_sleep_everything_is_old_until_it_is_asked_again() {
     let server = with_pods().await;
     let mut view = watched(&server).await;

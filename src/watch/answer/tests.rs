@@ -23,12 +23,7 @@ fn json_list(items: &[String]) -> Vec<u8> {
 fn protobuf_list(items: &[String]) -> Vec<u8> {
     let items: Vec<Vec<u8>> =
         items.iter().map(|item| namespaces().item_to_protobuf(item.as_bytes()).unwrap()).collect();
-    let meta = ListMeta {
-        resource_version: "50".into(),
-        continue_token: "next".into(),
-        remaining: Some(3),
-        ..ListMeta::default()
-    };
+    let meta = ListMeta { resource_version: "50".into(), continue_token: "next".into(), remaining: Some(3) };
     kinds::wire::write_list("v1", "NamespaceList", &meta, items.iter().map(Vec::as_slice))
 }
 

@@ -34,12 +34,12 @@ fn run_all(seeds: std::ops::Range<u64>, faults: impl Fn(u64) -> Faults) {
 
 #[test]
 fn it_converges_never_goes_backwards_and_is_honest() {
-    run_all(seeds(400), |seed| Faults { every: 4 + seed % 60, silence: false, restore: false });
+    run_all(seeds(200), |seed| Faults { every: 4 + seed % 60, silence: false, restore: false });
 }
 
 #[test]
 fn streams_that_fall_silent_and_restored_servers_are_survived() {
-    run_all(seeds(400), |seed| Faults { every: 10 + seed % 90, silence: true, restore: seed % 2 == 0 });
+    run_all(seeds(200), |seed| Faults { every: 10 + seed % 90, silence: true, restore: seed % 2 == 0 });
 }
 
 #[test]

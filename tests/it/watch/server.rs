@@ -48,6 +48,11 @@ pub enum Misdeed {
     Page(&'static str, &'static str),
 }
 
+/// Discovery of the groups: metrics are served.
+const METRICS: &str = r#"{"kind":"APIGroupDiscoveryList","metadata":{},"items":[{"metadata":
+    {"name":"metrics.k8s.io"},"versions":[{"version":"v1beta1","resources":[
+    {"resource":"nodes","verbs":["get","list"]},{"resource":"pods","verbs":["get","list"]}]}]}]}"#;
+
 /// One object: its name, its version.
 type Objects = BTreeMap<String, u64>;
 
@@ -239,9 +244,14 @@ async fn answer(
         "/api" => discovery(&locked),
         "/apis" => whole(
             "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
-            r#"{"kind":"APIGroupDiscoveryList","metadata":{},"items":[]}"#.to_owned(),
+            METRICS.to_owned(),
             false,
         ),
+        "/apis/metrics.k8s.io/v1beta1/nodes" => {
+            let node = r#"{"metadata":{"name":"n1"},"usage":{"cpu":"250m","memory":"1Ki"}}"#;
+            json(format!(r#"{{"kind":"NodeMetricsList","metadata":{{}},"items":[{node}]}}"#), gzip)
+        }
+        "/apis/metrics.k8s.io/v1beta1/pods" => status_answer(403),
         "/api/v1/namespaces/kube-system" => {
             json(format!(r#"{{"metadata":{{"name":"kube-system","uid":"id-{}"}}}}"#, locked.identity), gzip)
         }

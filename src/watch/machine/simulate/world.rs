@@ -168,7 +168,7 @@ impl World {
             n => i64::from(n) * 150,
         };
         self.next_change = self.now + Span::from_millis(pause);
-        let chance = self.dice.next() >> 8;
+        let chance = self.dice.roll() >> 8;
         self.server.change(self.now, chance);
         if self.dice.below(60) == 0 {
             self.server.compacted = self.server.version;
@@ -190,7 +190,7 @@ impl World {
     fn troubled(&mut self) -> bool {
         self.start.age(self.now).seconds() < TROUBLE
             && self.faults.every != u64::MAX
-            && self.dice.next() % self.faults.every == 0
+            && self.dice.roll().is_multiple_of(self.faults.every)
     }
 
     /// The running request goes on by one input.
@@ -380,7 +380,7 @@ impl World {
                     }
                     self.shown.apply(Change::Reset)?;
                     self.exchange = None;
-                    let seed = self.dice.next();
+                    let seed = self.dice.roll();
                     self.machine = Machine::new(Kind::Namespace, seed, self.now);
                     return self.input(Input::Up);
                 }

@@ -1,0 +1,151 @@
+//! Open watches: events, silence, catching up.
+
+use super::*;
+
+#[test]
+fn watch_timeouts_differ_from_watch_to_watch() {
+    let timeouts: std::collections::BTreeSet<u32> = (0..200)
+        .map(|seed| {
+            let mut bench = Bench::new();
+            bench.machine = Machine::new(Kind::Pod, seed, bench.now);
+            bench.list(5);
+            match bench.ask() {
+                Some(Ask::Watch { timeout_seconds, .. }) => timeout_seconds,
+                other => panic!("{other:?}"),
+            }
+        })
+        .collect();
+    assert!(timeouts.len() > 30 && timeouts.iter().all(|t| (240..=290).contains(t)));
+}
+
+#[test]
+fn a_normal_end_resumes_from_the_last_version_at_once() {
+    let mut bench = Bench::live();
+    bench.step(upsert("a", 11));
+    bench.step(Input::Event(Event::Bookmark(Version(20))));
+    assert_eq!(*bench.told()[0], Change::Bookmark(Kind::Namespace, Version(20)));
+    bench.pass(250);
+    bench.step(Input::Ended);
+    assert!(matches!(bench.ask(), Some(Ask::Watch { from: Version(20), .. })));
+    assert!(bench.machine.link().live(), "nothing was missed");
+}
+
+#[test]
+fn events_are_passed_on_and_duplicates_do_no_harm() {
+    let mut bench = Bench::live();
+    bench.step(upsert("a", 11));
+    assert!(matches!(bench.told()[0], Change::Upsert(r) if r.meta().version == Version(11)));
+    bench.step(upsert("a", 11));
+    assert!(matches!(bench.told()[0], Change::Upsert(_)));
+    bench.step(Input::Event(Event::Gone(Uid::parse("a"), Version(12))));
+    assert_eq!(*bench.told()[0], Change::Gone(Kind::Namespace, Uid::parse("a"), Version(12)));
+    bench.pass(30);
+    bench.step(Input::Ended);
+    assert!(matches!(bench.ask(), Some(Ask::Watch { from: Version(12), .. })));
+}
+
+#[test]
+fn a_minute_of_healthy_stream_forgives() {
+    let wait_after = |healthy: i64| {
+        let mut bench = Bench::live();
+        let mut last = Span::ZERO;
+        for _ in 0..6 {
+            bench.pass(healthy);
+            bench.step(upsert("a", 10));
+            bench.step(Input::Failed(fault(Cause::Closed)));
+            last = bench.wait();
+            bench.step(Input::Opened);
+            bench.step(page(10, None));
+            bench.step(Input::Opened);
+        }
+        last.millis()
+    };
+    assert!(wait_after(1) >= 25_600);
+    assert!(wait_after(60) < 1_300);
+}
+
+#[test]
+fn silence_is_broken_by_comparing_versions() {
+    let mut bench = Bench::live();
+    bench.pass(74);
+    bench.step(Input::Timer);
+    assert!(bench.out.is_empty());
+    bench.step(Input::Event(Event::Bookmark(Version(15))));
+    bench.pass(74);
+    bench.step(Input::Timer);
+    assert!(bench.out.is_empty(), "a bookmark is a sign of life");
+    bench.pass(1);
+    bench.step(Input::Timer);
+    assert_eq!((&bench.out[0], bench.ask()), (&Output::Stop, Some(Ask::Probe)));
+    bench.step(Input::Opened);
+    bench.step(page(15, None));
+    assert!(matches!(bench.ask(), Some(Ask::Watch { from: Version(15), .. })));
+}
+
+#[test]
+fn two_silent_streams_in_a_row_relist_if_the_server_moved_on() {
+    for (version, relists) in [(10, false), (11, true)] {
+        let mut bench = Bench::live();
+        for _ in 0..2 {
+            bench.wait();
+            if bench.ask() == Some(Ask::Probe) {
+                bench.step(Input::Opened);
+                bench.step(page(version, None));
+                bench.step(Input::Opened);
+                bench.wait();
+                assert!(bench.machine.link().live());
+            }
+        }
+        assert_eq!(bench.out.contains(&Output::Queue), relists, "{version}");
+    }
+}
+
+#[test]
+fn a_server_behind_us_is_another_one() {
+    let mut bench = Bench::live();
+    bench.step(Input::Event(Event::Bookmark(Version(500))));
+    bench.step(Input::Failed(fault(Cause::Closed)));
+    bench.wait();
+    bench.step(Input::Opened);
+    bench.step(page(499, None));
+    assert!(bench.out.contains(&Output::Replaced));
+    assert_eq!(bench.machine.link().fault.as_ref().map(|f| f.cause), Some(Cause::Replaced));
+
+    // The same is seen by a relist.
+    let mut bench = Bench::live();
+    bench.step(Input::Event(Event::Bookmark(Version(500))));
+    bench.step(refused(410));
+    bench.step(Input::Admitted);
+    bench.finish_list(499);
+    assert!(bench.out.contains(&Output::Replaced));
+    assert!(!bench.told().iter().any(|c| matches!(c, Change::Synced(..))));
+}
+
+#[test]
+fn a_stream_that_never_pauses_has_caught_up_when_it_passes_the_servers_version() {
+    let mut bench = Bench::live();
+    bench.step(Input::Failed(fault(Cause::Closed)));
+    bench.pass(60);
+    bench.step(Input::Timer);
+    bench.step(Input::Opened);
+    bench.step(page(20, None));
+    bench.step(Input::Opened);
+    for version in 11..20 {
+        bench.step(upsert("a", version));
+        assert!(!bench.machine.link().live());
+    }
+    bench.step(upsert("a", 20));
+    assert!(bench.machine.link().live());
+}
+
+#[test]
+fn signs_of_life_are_told_once_a_second() {
+    let mut bench = Bench::live();
+    let mut told = 0;
+    for version in 11..111 {
+        bench.now = bench.now + Span::from_millis(100);
+        bench.step(upsert("a", version));
+        told += bench.told().iter().filter(|c| matches!(c, Change::KindLink(..))).count();
+    }
+    assert_eq!(told, 10);
+}
