@@ -45,7 +45,7 @@ pub(super) async fn discover(session: &Session) -> Result<Found, Fault> {
     for decl in &kinds::ALL {
         let newest = discovery::newest(decl, &all);
         if let Some(version) = newest {
-            served.versions.insert(decl.kind, Text::from(version.api_version()));
+            served.versions.insert(decl.kind, Text::clean(version.version));
         }
         // What is not served is asked for all the same, every few minutes: it may come.
         chosen.push(newest.unwrap_or_else(|| decl.preferred()));

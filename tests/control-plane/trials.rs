@@ -25,6 +25,10 @@ mod formats;
 pub mod planes;
 #[path = "trials/smoke.rs"]
 mod smoke;
+#[path = "../it/watch/view.rs"]
+mod view;
+#[path = "trials/watches.rs"]
+mod watches;
 
 /// What a trial gives: nothing, or any error.
 type Outcome = Result<(), Failed>;
@@ -39,6 +43,8 @@ const TRIALS: &[(&str, Run)] = &[
     ("nothing_outlives_a_panic", smoke::panics),
     ("nothing_outlives_a_kill", smoke::undertaker),
     ("kinds_are_read_equal_from_both_formats", formats::equal),
+    ("watches_follow_a_real_server_through_outages", watches::outages),
+    ("watches_obey_roles", watches::roles),
 ];
 
 /// Planes that run side by side; each set takes a gigabyte or two.

@@ -17,8 +17,15 @@ async fn with_pods() -> Server {
     server
 }
 
+fn view_of(server: &Server) -> View {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    std::fs::write(&file, server.kubeconfig()).unwrap();
+    View::of_kubeconfig(&file)
+}
+
 async fn watched(server: &Server) -> View {
-    let mut view = View::of_kubeconfig(&server.kubeconfig());
+    let mut view = view_of(server);
     view.until("pods and nodes are live", |c| live(c, Kind::Pod) && live(c, Kind::Node)).await;
     view
 }
@@ -100,7 +107,7 @@ async fn a_watch_that_is_cut_goes_on_from_where_it_was() {
 async fn a_kind_that_is_denied_says_so_and_the_others_go_on() {
     let server = with_pods().await;
     server.always("/pods", 403);
-    let mut view = View::of_kubeconfig(&server.kubeconfig());
+    let mut view = view_of(&server);
     let denied = |c: &Cluster| link(c, Kind::Pod).state == LinkState::Denied && live(c, Kind::Node);
     let cluster = view.until("pods are denied", denied).await;
     let pods = link(&cluster, Kind::Pod);
@@ -128,7 +135,7 @@ async fn a_login_portal_is_not_taken_for_an_empty_cluster() {
     let server = with_pods().await;
     server.once("/version", Misdeed::Page("text/html; charset=utf-8", "<html>log in</html>"));
     server.once("/pods?limit=500", Misdeed::Page("text/html", "<html>log in</html>"));
-    let mut view = View::of_kubeconfig(&server.kubeconfig());
+    let mut view = view_of(&server);
     let cluster = view.until("the portal is named", |c| c.link.fault.is_some()).await;
     assert_eq!(cluster.link.fault.as_ref().unwrap().cause, Cause::Proxy);
     view.until("all pods", has(&SOME)).await;
@@ -186,7 +193,7 @@ async fn a_restored_or_replaced_server_voids_what_was_known() {
 async fn a_refused_login_is_the_clusters_state() {
     let server = with_pods().await;
     server.always("/", 401);
-    let mut view = View::of_kubeconfig(&server.kubeconfig());
+    let mut view = view_of(&server);
     let cluster = view.until("it is denied", |c| c.link.state == LinkState::Denied).await;
     assert_eq!(cluster.link.fault.as_ref().unwrap().cause, Cause::Unauthorized);
     server.forgive();
@@ -231,7 +238,7 @@ async fn after_sleep_everything_is_old_until_it_is_asked_again() {
 async fn a_cluster_that_was_never_reached_says_why() {
     let server = with_pods().await;
     server.take_no_connections();
-    let mut view = View::of_kubeconfig(&server.kubeconfig());
+    let mut view = view_of(&server);
     let cluster = view.until("it was tried", |c| c.link.tries >= 2).await;
     assert_eq!((cluster.link.state, cluster.link.heard), (LinkState::Broken, None));
     assert!(cluster.link.fault.is_some());

@@ -37,7 +37,7 @@ mod tokio_stream_of {
 
 /// What to do with one request instead of answering it.
 #[derive(Clone, Debug)]
-pub enum Misdeed {
+pub(crate) enum Misdeed {
     /// Answer with this status.
     Status(u16),
     /// Answer a watch with 200 and one line, then end.
@@ -75,8 +75,8 @@ struct World {
 }
 
 /// The server.
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     world: Arc<Mutex<World>>,
     changed: watch::Sender<()>,
     /// Ends every open connection.
@@ -84,7 +84,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub async fn start() -> Server {
+    pub(crate) async fn start() -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let kinds = [("nodes", Objects::new()), ("namespaces", Objects::new()), ("pods", Objects::new())];
         let world = World { version: 1000, kinds: kinds.into(), page: 500, ..World::default() };
@@ -117,7 +117,7 @@ impl Server {
     }
 
     /// A kubeconfig that names it.
-    pub fn kubeconfig(&self) -> String {
+    pub(crate) fn kubeconfig(&self) -> String {
         format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
              contexts: [{{name: test, context: {{cluster: test, user: test}}}}]\n\
@@ -127,7 +127,7 @@ impl Server {
         )
     }
 
-    pub fn put(&self, plural: &'static str, name: &str) {
+    pub(crate) fn put(&self, plural: &'static str, name: &str) {
         self.change(|world| {
             let version = world.version;
             let new = world.kinds.get_mut(plural).unwrap().insert(name.to_owned(), version).is_none();
@@ -136,7 +136,7 @@ impl Server {
         });
     }
 
-    pub fn remove(&self, plural: &'static str, name: &str) {
+    pub(crate) fn remove(&self, plural: &'static str, name: &str) {
         self.change(|world| {
             world.kinds.get_mut(plural).unwrap().remove(name);
             world.history.push((world.version, plural, "DELETED", name.to_owned()));
@@ -152,52 +152,52 @@ impl Server {
     }
 
     /// The next request that contains the text is answered so.
-    pub fn once(&self, containing: &'static str, misdeed: Misdeed) {
+    pub(crate) fn once(&self, containing: &'static str, misdeed: Misdeed) {
         self.world.lock().unwrap().misdeeds.push_back((containing, misdeed));
     }
 
     /// Every request that contains the text is answered with this status.
-    pub fn always(&self, containing: &'static str, status: u16) {
+    pub(crate) fn always(&self, containing: &'static str, status: u16) {
         self.world.lock().unwrap().rules.push((containing, status));
     }
 
-    pub fn forgive(&self) {
+    pub(crate) fn forgive(&self) {
         self.world.lock().unwrap().rules.clear();
     }
 
-    pub fn page_size(&self, size: usize) {
+    pub(crate) fn page_size(&self, size: usize) {
         self.world.lock().unwrap().page = size;
     }
 
     /// Versions before now are forgotten.
-    pub fn compact(&self) {
+    pub(crate) fn compact(&self) {
         let mut world = self.world.lock().unwrap();
         world.compacted = world.version;
     }
 
     /// Breaks every connection.
-    pub fn break_connections(&self) {
+    pub(crate) fn break_connections(&self) {
         let old = std::mem::take(&mut *self.cut.lock().unwrap());
         old.cancel();
     }
 
     /// Answers nobody from now on.
-    pub fn go_dark(&self) {
+    pub(crate) fn go_dark(&self) {
         self.take_no_connections();
         self.break_connections();
     }
 
     /// Goes on with open connections, but takes no new ones.
-    pub fn take_no_connections(&self) {
+    pub(crate) fn take_no_connections(&self) {
         self.world.lock().unwrap().dark = true;
     }
 
-    pub fn come_back(&self) {
+    pub(crate) fn come_back(&self) {
         self.world.lock().unwrap().dark = false;
     }
 
     /// Goes back to an empty state at an early version.
-    pub fn restore(&self) {
+    pub(crate) fn restore(&self) {
         let mut world = self.world.lock().unwrap();
         world.version = 100;
         world.history.clear();
@@ -207,7 +207,7 @@ impl Server {
     }
 
     /// Becomes another cluster at a later version.
-    pub fn replace(&self) {
+    pub(crate) fn replace(&self) {
         let mut world = self.world.lock().unwrap();
         world.version += 100_000;
         world.identity += 1;
@@ -217,7 +217,7 @@ impl Server {
     }
 
     /// How many requests came whose path and query contain the text.
-    pub fn count(&self, containing: &str) -> usize {
+    pub(crate) fn count(&self, containing: &str) -> usize {
         self.world.lock().unwrap().requests.iter().filter(|r| r.contains(containing)).count()
     }
 }

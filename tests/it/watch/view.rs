@@ -1,5 +1,6 @@
 //! What a person would see: the real watches into the real store, and conditions on its snapshots.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -14,19 +15,16 @@ use tokio::sync::{mpsc, watch};
 /// How long a condition may take before the test has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub struct View {
-    pub handle: Handle,
+pub(crate) struct View {
+    pub(crate) handle: Handle,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     slept: Arc<AtomicI64>,
 }
 
 impl View {
-    /// Watches the clusters of a kubeconfig.
-    pub fn of_kubeconfig(text: &str) -> View {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("config");
-        std::fs::write(&file, text).unwrap();
-        let found = find_clusters(&Sources { file: Some(file), ..Sources::default() }, &[]);
+    /// Watches the clusters of a kubeconfig. It must be called within a runtime.
+    pub(crate) fn of_kubeconfig(file: &Path) -> View {
+        let found = find_clusters(&Sources { file: Some(file.to_owned()), ..Sources::default() }, &[]);
         let plugins = Plugins::default();
         let now = Clock::system().now();
         let derive =
@@ -47,12 +45,13 @@ impl View {
     }
 
     /// The machine sleeps for so many seconds.
-    pub fn sleep(&self, seconds: i64) {
+    #[allow(dead_code, reason = "the machine sleeps in one of the two binaries only")]
+    pub(crate) fn sleep(&self, seconds: i64) {
         self.slept.fetch_add(seconds, Ordering::Relaxed);
     }
 
     /// Waits until a cluster is so; says what it is like when it never is.
-    pub async fn until(&mut self, what: &str, holds: impl Fn(&Cluster) -> bool) -> Arc<Cluster> {
+    pub(crate) async fn until(&mut self, what: &str, holds: impl Fn(&Cluster) -> bool) -> Arc<Cluster> {
         let first = |s: &Arc<Snapshot>| s.fleet.cluster(ClusterId(0)).cloned();
         let reached = self.snapshots.wait_for(|s| first(s).is_some_and(|c| holds(&c)));
         let reached = tokio::time::timeout(PATIENCE, reached).await.map(|s| first(&s.unwrap()).unwrap());
@@ -68,16 +67,16 @@ impl View {
     }
 }
 
-pub fn names(cluster: &Cluster, kind: Kind) -> Vec<String> {
+pub(crate) fn names(cluster: &Cluster, kind: Kind) -> Vec<String> {
     let mut names: Vec<String> = cluster.records(kind).map(|r| r.meta().name.to_string()).collect();
     names.sort();
     names
 }
 
-pub fn link(cluster: &Cluster, kind: Kind) -> &Link {
+pub(crate) fn link(cluster: &Cluster, kind: Kind) -> &Link {
     &cluster.table(kind).link
 }
 
-pub fn live(cluster: &Cluster, kind: Kind) -> bool {
+pub(crate) fn live(cluster: &Cluster, kind: Kind) -> bool {
     link(cluster, kind).live()
 }
