@@ -214,6 +214,19 @@ impl Fleet {
     }
 }
 
+#[cfg(test)]
+impl Fleet {
+    /// The authority's certificate in PEM.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The token of a role.
+    pub(crate) fn token(&self, role: Role) -> &str {
+        self.tokens.iter().find(|(r, _)| *r == role).map_or("", |(_, t)| t.as_str())
+    }
+}
+
 impl Drop for Fleet {
     fn drop(&mut self) {
         if let Some(ticker) = self.ticker.take() {

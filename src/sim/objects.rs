@@ -47,8 +47,10 @@ struct Table {
     /// By `namespace/name`, the order in which etcd lists.
     objects: BTreeMap<String, Arc<Value>>,
     log: VecDeque<Change>,
-    /// Versions below this are forgotten.
+    /// A watch cannot begin below this version.
     floor: u64,
+    /// The newest change that is forgotten: an open watch that has seen it goes on.
+    forgotten: u64,
 }
 
 /// A list of which pages are still to be asked for.
@@ -125,11 +127,17 @@ impl Store {
             .map(|(_, object)| object)
     }
 
-    /// Changes of a resource after a version, or the refusal when they are forgotten.
+    /// Whether a watch can begin at a version.
+    pub(crate) fn can_begin(&self, res: Res, version: u64) -> Result<(), Refusal> {
+        let floor = self.tables[res.index()].floor;
+        if version < floor { Err(Refusal::expired(version, floor)) } else { Ok(()) }
+    }
+
+    /// Changes of a resource after a version, or the refusal when some are forgotten.
     pub(crate) fn since(&self, res: Res, version: u64) -> Result<impl Iterator<Item = &Change>, Refusal> {
         let table = &self.tables[res.index()];
-        if version < table.floor {
-            return Err(Refusal::expired(version, table.floor));
+        if version < table.forgotten {
+            return Err(Refusal::expired(version, table.forgotten));
         }
         let from = table.log.partition_point(|change| change.version <= version);
         Ok(table.log.range(from..))
@@ -146,6 +154,7 @@ impl Store {
         self.version += 1;
         for table in &mut self.tables {
             table.floor = self.version;
+            table.forgotten = table.log.back().map_or(table.forgotten, |last| last.version);
             table.log = VecDeque::new();
         }
         self.open.clear();
@@ -216,7 +225,8 @@ impl Store {
         table.log.push_back(change);
         while table.log.len() > LOG {
             if let Some(oldest) = table.log.pop_front() {
-                table.floor = oldest.version;
+                table.floor = table.floor.max(oldest.version);
+                table.forgotten = oldest.version;
             }
         }
     }
@@ -371,8 +381,10 @@ mod tests {
         let start = s.version();
         s.create(Res::Pods, pod("p"), NOW).unwrap();
         s.compact();
+        assert_eq!(s.can_begin(Res::Pods, start).unwrap_err().code, 410);
         assert_eq!(s.since(Res::Pods, start).err().unwrap().code, 410);
         let now = s.version();
+        assert!(s.can_begin(Res::Pods, now - 1).is_err() && s.since(Res::Pods, now - 1).is_ok());
         assert_eq!(s.since(Res::Pods, now).unwrap().count(), 0);
         for i in 0..=LOG {
             s.update(Res::Pods, "a", "p", |p| set(p, "status.n", i));

@@ -1,1 +1,8 @@
+//! The embedded fleet from outside: a plain client over HTTPS, and time moved by hand.
 
+mod client;
+mod evictions;
+mod movement;
+mod protocol;
+mod scenarios;
+mod watches;

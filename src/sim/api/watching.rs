@@ -44,6 +44,8 @@ struct Watch {
     bookmark_at: Instant,
     deadline: Instant,
     first: bool,
+    /// Whether nothing was looked at yet: it may be too late to begin.
+    begins: bool,
     ended: bool,
 }
 
@@ -86,6 +88,7 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
         bookmark_at: start + shared.options.bookmarks,
         deadline: start + Duration::from_secs(seconds.min(86_400)),
         first: true,
+        begins: true,
         ended: false,
     };
     Ok(Answer::stream(&form.watch_type(), stream::unfold(watch, next)))
@@ -139,6 +142,11 @@ impl Watch {
                 return (Ok(Vec::new()), self.position);
             }
             let version = world.store.version();
+            if self.begins
+                && let Err(refusal) = world.store.can_begin(self.res, self.position)
+            {
+                return (Err(refusal), self.position);
+            }
             let changes: Result<Vec<_>, _> =
                 world.store.since(self.res, self.position).map(|c| c.take(BATCH).cloned().collect());
             let position = match &changes {
@@ -148,6 +156,7 @@ impl Watch {
             };
             (changes, position)
         });
+        self.begins = false;
         match changes {
             Ok(changes) => {
                 let full = changes.len() == BATCH;
@@ -173,7 +182,9 @@ impl Watch {
 
     /// A time has come: for a bookmark, for the end.
     fn timed(&mut self, out: &mut Vec<u8>) {
-        if self.bookmarks {
+        // other resources moved the version on: what is sent now is complete up to there
+        let more = self.collect(out);
+        if self.bookmarks && !more && !self.ended {
             self.bookmark_at = Instant::now() + self.shared.options.bookmarks;
             self.bookmark(false, out);
         }

@@ -1,0 +1,98 @@
+//! The scenarios of this repository, and incidents that come and go.
+
+use serde_json::Value;
+
+use super::client::by_hand;
+use crate::model::Span;
+use crate::sim::{Control, Fleet, Scenario};
+
+fn count(cluster: &Control, plural: &str, is: impl Fn(&Value) -> bool) -> usize {
+    cluster.objects(plural).iter().filter(|o| is(o)).count()
+}
+
+fn waiting_for(reason: &'static str) -> impl Fn(&Value) -> bool {
+    move |pod| pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == reason
+}
+
+fn running(pod: &Value) -> bool {
+    pod["status"]["phase"] == "Running"
+}
+
+#[tokio::test]
+async fn the_night_shift_begins_whole_and_its_incidents_come_and_go() {
+    let fleet = Fleet::start(Scenario::night_shift().unwrap(), by_hand()).await.unwrap();
+    let all: Vec<Control> = fleet.clusters().filter_map(|a| fleet.cluster(&a.name)).collect();
+    let sum = |plural: &str| all.iter().map(|c| c.objects(plural).len()).sum::<usize>();
+    assert_eq!(all.len(), 12);
+    assert!((100..140).contains(&sum("nodes")), "{}", sum("nodes"));
+    assert!((1_200..1_800).contains(&sum("pods")), "{}", sum("pods"));
+    assert!(all.iter().all(|c| count(c, "pods", |p| !running(p)) == 0), "all is well when the curtain rises");
+
+    let use1 = fleet.cluster("eks-use1").unwrap();
+    let gke = fleet.cluster("gke-euw1").unwrap();
+    let unready = |c: &Control| {
+        count(c, "nodes", |n| n["status"]["conditions"].to_string().contains("NodeStatusUnknown"))
+    };
+    fleet.advance(Span::from_seconds(90));
+    let stuck = |c: &Control| {
+        count(c, "pods", waiting_for("ImagePullBackOff")) + count(c, "pods", waiting_for("ErrImagePull"))
+    };
+    assert!(stuck(&use1) > 10, "{}", stuck(&use1));
+    assert!(unready(&gke) >= 2, "{}", unready(&gke));
+    fleet.advance(Span::from_seconds(700));
+    assert_eq!((stuck(&use1), unready(&gke)), (0, 0), "rolled back, and the zone is there again");
+}
+
+const CRASH: &str = r#"
+name = "crash"
+[[cluster]]
+name = "one"
+provider = "private"
+version = "1.36"
+[[cluster.pool]]
+name = "p"
+machines = ["metal-32c-128g"]
+count = 2
+[[workload]]
+namespace = "a"
+name = "w"
+image = "w:1"
+replicas = 2
+[[incident]]
+kind = "out-of-memory"
+clusters = ["*"]
+at = "5s"
+lasts = "60s"
+workloads = ["a/w"]
+"#;
+
+#[tokio::test]
+async fn containers_fail_back_off_and_recover() {
+    let scenario = Scenario::parse("crash.toml", CRASH).unwrap();
+    let fleet = Fleet::start(scenario, by_hand()).await.unwrap();
+    let one = fleet.cluster("one").unwrap();
+    fleet.advance(Span::from_seconds(30));
+    let failed = |p: &Value| {
+        let status = &p["status"]["containerStatuses"][0];
+        status["lastState"]["terminated"]["reason"] == "OOMKilled"
+            && status["restartCount"].as_i64() >= Some(1)
+    };
+    assert_eq!(count(&one, "pods", failed), 2);
+    fleet.advance(Span::from_seconds(200));
+    let serving = |p: &Value| failed(p) && p["status"]["containerStatuses"][0]["ready"] == true;
+    assert_eq!(count(&one, "pods", serving), 2, "they serve again and remember");
+}
+
+#[tokio::test]
+async fn a_fleet_ends_when_it_is_dropped() {
+    let fleet = Fleet::start(Scenario::sized(2, 2, 10), by_hand()).await.unwrap();
+    let address = fleet.cluster("c000").unwrap().address();
+    let config = fleet.kubeconfig(crate::sim::Role::Viewer);
+    assert!(config.contains(&address) && config.contains("current-context: c000"));
+    assert!(tokio::net::TcpStream::connect(&address).await.is_ok());
+    drop(fleet);
+    // the task that listens is cancelled when the runtime comes to it
+    while tokio::net::TcpStream::connect(&address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+}
