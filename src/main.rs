@@ -13,8 +13,13 @@ fn main() -> ExitCode {
     match began.and_then(|runtime| runtime.block_on(app::run(cli))) {
         Ok(exit) => exit.into(),
         Err(error) => {
-            eprint!("quarterdeck: {error:#}\n");
+            report(&error);
             Exit::Usage.into()
         }
     }
+}
+
+#[expect(clippy::print_stderr, reason = "there is no screen any more")]
+fn report(error: &color_eyre::Report) {
+    eprintln!("quarterdeck: {error:#}");
 }

@@ -19,7 +19,7 @@ use super::screen::{self, Canvas, News};
 use super::terminal::Screen;
 use super::{recovery, registry};
 use crate::input;
-use crate::model::{ClusterId, Problem, Source, Text, Time};
+use crate::model::{ClusterId, Source, Text, Time};
 use crate::operations;
 use crate::runner::{Journal, Runner, Sessions, Who, system_clock};
 use crate::theme::{self, Depth};

@@ -11,7 +11,7 @@ use crate::views::Sheet;
 
 /// A sheet in the form that was asked for, with a line end.
 #[must_use]
-pub fn sheet(sheet: &Sheet, output: Output) -> String {
+pub(super) fn sheet(sheet: &Sheet, output: Output) -> String {
     match output {
         Output::Table => table(sheet),
         Output::Json => json_text(sheet),
@@ -21,7 +21,7 @@ pub fn sheet(sheet: &Sheet, output: Output) -> String {
 
 /// The word for a tone in machine output; the glyphs of the screen are for people.
 #[must_use]
-pub const fn tone_word(tone: Tone) -> &'static str {
+pub(super) const fn tone_word(tone: Tone) -> &'static str {
     match tone {
         Tone::Ok => "ok",
         Tone::Paused => "paused",

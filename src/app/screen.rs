@@ -52,7 +52,7 @@ pub(super) struct News {
 /// What the loop waits for.
 enum Wake {
     Input(Option<io::Result<Event>>),
-    Inbound(Inbound),
+    Inbound(Box<Inbound>),
     Snapshot,
     Sheet(Option<SheetDone>),
     Time,
@@ -104,9 +104,9 @@ pub(super) async fn run(
             biased;
             () = &mut end => Wake::End,
             event = input.next() => Wake::Input(event),
-            Some(event) = news.events.recv() => Wake::Inbound(Inbound::Op(event)),
-            Some(inbound) = news.inbound.recv() => Wake::Inbound(inbound),
-            done = async { sheet.as_mut().expect("guarded").await.ok() }, if sheet.is_some() => Wake::Sheet(done),
+            Some(event) = news.events.recv() => Wake::Inbound(Box::new(Inbound::Op(event))),
+            Some(inbound) = news.inbound.recv() => Wake::Inbound(Box::new(inbound)),
+            done = finished(&mut sheet) => Wake::Sheet(done),
             Ok(()) = news.snapshots.changed() => Wake::Snapshot,
             () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => Wake::Time,
         };
@@ -118,7 +118,7 @@ pub(super) async fn run(
                 draw_at = Some(Instant::now());
                 continue;
             }
-            Wake::Inbound(inbound) => wanted = ui.inbound(inbound, now),
+            Wake::Inbound(inbound) => wanted = ui.inbound(*inbound, now),
             Wake::Snapshot => {
                 let snapshot = Arc::clone(&news.snapshots.borrow_and_update());
                 wanted = ui.inbound(Inbound::Snapshot(snapshot), now);
@@ -132,6 +132,14 @@ pub(super) async fn run(
             Wake::Time => {}
         }
         draw_at = Some(draw_at.unwrap_or(last_frame + PACE));
+    }
+}
+
+/// The sheet that is being computed, when it is; for ever when none is.
+async fn finished(sheet: &mut Option<JoinHandle<SheetDone>>) -> Option<SheetDone> {
+    match sheet {
+        Some(task) => task.await.ok(),
+        None => std::future::pending().await,
     }
 }
 

@@ -1,8 +1,6 @@
 //! The terminal: taken with a guard that always gives it back.
 
-use std::io::{self, BufWriter, Stdout, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io::{self, BufWriter, Stdout};
 
 use crossterm::cursor::Show;
 use crossterm::event::{
@@ -20,30 +18,10 @@ use ratatui::backend::CrosstermBackend;
 /// Bytes buffered of a frame, so that it leaves in one write.
 const FRAME: usize = 64 * 1024;
 
-/// Standard output that counts what goes through it.
-#[derive(Debug)]
-pub struct Counted {
-    out: BufWriter<Stdout>,
-    bytes: Arc<AtomicU64>,
-}
-
-impl Write for Counted {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.out.write(bytes)?;
-        self.bytes.fetch_add(written as u64, Ordering::Relaxed);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
-}
-
 /// The terminal while the screen is ours. Dropping it gives the terminal back; a panic does too.
 #[derive(Debug)]
-pub struct Screen {
-    terminal: Terminal<CrosstermBackend<Counted>>,
-    bytes: Arc<AtomicU64>,
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     mouse: bool,
 }
 
@@ -52,20 +30,19 @@ impl Screen {
     ///
     /// # Errors
     /// Standard output is no terminal, or it refuses raw mode.
-    pub fn take(mouse: bool) -> io::Result<Screen> {
+    pub(super) fn take(mouse: bool) -> io::Result<Screen> {
         give_back_on_panic();
-        let bytes = Arc::new(AtomicU64::new(0));
         enter(mouse)?;
-        let counted = Counted { out: BufWriter::with_capacity(FRAME, io::stdout()), bytes: bytes.clone() };
-        let terminal = Terminal::new(CrosstermBackend::new(counted)).inspect_err(|_| give_back())?;
-        Ok(Screen { terminal, bytes, mouse })
+        let out = BufWriter::with_capacity(FRAME, io::stdout());
+        let terminal = Terminal::new(CrosstermBackend::new(out)).inspect_err(|_| give_back())?;
+        Ok(Screen { terminal, mouse })
     }
 
     /// Draws one frame inside a synchronised update, in one write.
     ///
     /// # Errors
     /// The terminal is gone.
-    pub fn draw(&mut self, render: impl FnOnce(&mut ratatui::Frame<'_>)) -> io::Result<()> {
+    pub(super) fn draw(&mut self, render: impl FnOnce(&mut ratatui::Frame<'_>)) -> io::Result<()> {
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         let drawn = self.terminal.draw(render).map(|_| ());
         // Sent also when drawing failed: a terminal must never be left waiting for the rest.
@@ -77,21 +54,15 @@ impl Screen {
     ///
     /// # Errors
     /// The terminal is gone.
-    pub fn clear(&mut self) -> io::Result<()> {
+    pub(super) fn clear(&mut self) -> io::Result<()> {
         self.terminal.clear()
-    }
-
-    /// Bytes sent to the terminal so far.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Puts text on the terminal's clipboard by OSC 52. Whether it arrived is unknowable.
     ///
     /// # Errors
     /// The terminal is gone.
-    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
         execute!(
             self.terminal.backend_mut(),
             crossterm::clipboard::CopyToClipboard::to_clipboard_from(text.as_bytes())
@@ -99,7 +70,7 @@ impl Screen {
     }
 
     /// Gives the terminal to somebody else, until [`Screen::resume`].
-    pub fn suspend(&mut self) {
+    pub(super) fn suspend(&mut self) {
         give_back();
     }
 
@@ -107,7 +78,7 @@ impl Screen {
     ///
     /// # Errors
     /// It refuses raw mode.
-    pub fn resume(&mut self) -> io::Result<()> {
+    pub(super) fn resume(&mut self) -> io::Result<()> {
         enter(self.mouse)?;
         self.terminal.clear()
     }

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use proptest::prelude::*;
 
 use super::read::Watched;
-use super::wire::{Envelope, Frames, ListDecoder, ListMeta, Message, WireErrorKind};
+use super::wire::{Envelope, Frames, ListDecoder, ListMeta, WireErrorKind};
 use super::*;
 
 mod records;

@@ -1,6 +1,9 @@
 //! The built binary in a real pseudo-terminal: it starts, draws, resizes, suspends, survives and
 //! gives the terminal back.
 
+#![allow(clippy::unwrap_used, reason = "a test ends there")]
+
+#[allow(dead_code, reason = "the pictures and the bench use the rest")]
 mod session;
 
 use std::path::Path;
