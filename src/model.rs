@@ -27,7 +27,7 @@ pub use fleet::{
 };
 pub use identity::{Capacity, Identity, Provider, identify};
 pub use ids::{ClusterId, Kind, KindNames, ObjectKey, Uid, Version};
-pub use link::{Cause, Fault, LINK_LIMIT, Link, LinkState, METRICS_LIMIT};
+pub use link::{BLINK, Cause, Fault, LINK_LIMIT, Link, LinkState, METRICS_LIMIT};
 pub use meta::{Condition, Labels, Manager, Meta, Operator, Owner, Requirement, Selector, Truth, condition};
 pub use money::{MONTH_HOURS, Money, grouped};
 pub use problem::{Problem, Source};

@@ -5,6 +5,10 @@ use super::{Span, Text, Time};
 /// After how long without a sign of life a link is stale.
 pub const LINK_LIMIT: Span = Span::from_seconds(15);
 
+/// For how long a broken link may be mended before anybody needs to know: connections are renewed
+/// now and then. A dead one was silent for up to 12 s already when it is found to be broken.
+pub const BLINK: Span = Span::from_seconds(2);
+
 /// After how long metrics are stale.
 pub const METRICS_LIMIT: Span = Span::from_seconds(90);
 
@@ -70,10 +74,12 @@ impl Link {
         if self.live() { Some(Span::ZERO) } else { self.heard.map(|heard| heard.age(now)) }
     }
 
-    /// Whether what came over it is older than [`LINK_LIMIT`] and so must be shown as old.
+    /// Whether what came over it must be shown as old: it is older than [`LINK_LIMIT`], or the
+    /// link is broken for longer than a [`BLINK`].
     #[must_use]
     pub fn stale(&self, now: Time) -> bool {
-        self.age(now).is_some_and(|age| age > LINK_LIMIT)
+        let broken = self.state == LinkState::Broken && self.since.age(now) > BLINK;
+        self.age(now).is_some_and(|age| broken || age > LINK_LIMIT)
     }
 }
 

@@ -80,7 +80,7 @@ impl ClusterLine {
             name: cluster.info.name.clone(),
             groups: grouping(cluster),
             tone: health::tone(cluster, now),
-            age: cluster.link.age(now),
+            age: health::age(cluster, now),
             nodes: cluster.totals.nodes,
             ready: cluster.totals.nodes_ready,
             login: matches!(cluster.login, crate::model::Login::Wanted | crate::model::Login::Expired),

@@ -179,7 +179,7 @@ async fn a_silent_node_is_given_up_and_taken_back() {
         given_up["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap();
     assert_eq!((&status["status"], &status["reason"]), (&json!("Unknown"), &json!("NodeStatusUnknown")));
     let on_node = |p: &Arc<Value>| p["spec"]["nodeName"] == node.as_str();
-    assert!(cluster.objects("pods").iter().filter(on_node).all(|p| !ready(p)));
+    assert!(cluster.objects("pods").iter().filter(|p| on_node(p)).all(|p| !ready(p)));
     fleet.advance(seconds(30));
     let web = pods_of(&cluster, "web");
     assert_eq!(web.iter().filter(|p| ready(p) && !on_node(p)).count(), 4, "they are made again elsewhere");

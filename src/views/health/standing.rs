@@ -34,7 +34,7 @@ pub fn standing(cluster: &Cluster, now: Time) -> Standing {
         let broken = failed || cluster.info.broken.is_some();
         return if broken { Standing::Unseen } else { Standing::Connecting };
     }
-    if cluster.link.age(now).is_none_or(|age| age > LINK_LIMIT) {
+    if cluster.link.heard.is_none() || cluster.link.stale(now) {
         return Standing::Unseen;
     }
     let coming = |kind: &Kind| {
