@@ -58,6 +58,7 @@ impl Shared {
     pub(crate) fn with<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         world.now = world.now.max(self.clock.now());
+        world.store.now = world.now;
         let answer = change(&mut world);
         world.absorb();
         self.tell(&mut world);

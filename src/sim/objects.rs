@@ -14,9 +14,11 @@ use super::refusal::Refusal;
 use super::resources::Res;
 use crate::model::{Span, Time};
 
-/// Changes kept for each resource. A real watch cache keeps 75 s of them, at least 100
-/// (`apiserver/pkg/storage/cacher/watch_cache.go`).
-const LOG: usize = 2000;
+/// Changes kept for each resource: those of the last 75 s, and 100 at least, as in a real watch
+/// cache (`apiserver/pkg/storage/cacher/watch_cache.go`), but not more than `MOST`.
+const KEPT: Span = Span::from_seconds(75);
+const LEAST: usize = 100;
+const MOST: usize = 2000;
 
 /// Lists whose further pages are kept.
 const OPEN_LISTS: usize = 64;
@@ -26,6 +28,8 @@ const OPEN_LISTS: usize = 64;
 pub(crate) struct Change {
     /// The version that it made.
     pub(crate) version: u64,
+    /// When.
+    at: Time,
     /// The object before; `None` when it is new.
     pub(crate) before: Option<Arc<Value>>,
     /// The object after; of a removed object its last state.
@@ -64,6 +68,8 @@ struct OpenList {
 /// The objects of one cluster.
 #[derive(Debug)]
 pub(crate) struct Store {
+    /// Now, as far as the log is concerned.
+    pub(crate) now: Time,
     version: u64,
     tables: Vec<Table>,
     open: VecDeque<OpenList>,
@@ -87,6 +93,7 @@ impl Store {
     /// An empty cluster.
     pub(crate) fn new(random: Random) -> Store {
         Store {
+            now: Time::from_millis(0),
             // versions of a server that was not born today
             version: 1_000,
             tables: Res::ALL.iter().map(|_| Table { floor: 1_000, ..Table::default() }).collect(),
@@ -214,7 +221,13 @@ impl Store {
         let before = table.objects.insert(key(namespace(&object), name(&object)), object.clone());
         self.log(
             res,
-            Change { version: self.version, before: before.clone(), object: object.clone(), removed: false },
+            Change {
+                version: self.version,
+                at: self.now,
+                before: before.clone(),
+                object: object.clone(),
+                removed: false,
+            },
         );
         self.touched.push(Touched { res, before, after: Some(object.clone()) });
         object
@@ -223,7 +236,9 @@ impl Store {
     fn log(&mut self, res: Res, change: Change) {
         let table = &mut self.tables[res.index()];
         table.log.push_back(change);
-        while table.log.len() > LOG {
+        let now = self.now;
+        let old = |log: &VecDeque<Change>| log.front().is_some_and(|c| c.at.age(now) > KEPT);
+        while table.log.len() > MOST || (table.log.len() > LEAST && old(&table.log)) {
             if let Some(oldest) = table.log.pop_front() {
                 table.floor = table.floor.max(oldest.version);
                 table.forgotten = oldest.version;
@@ -299,6 +314,7 @@ impl Store {
             res,
             Change {
                 version: self.version,
+                at: self.now,
                 before: Some(before.clone()),
                 object: last.clone(),
                 removed: true,
@@ -386,9 +402,12 @@ mod tests {
         let now = s.version();
         assert!(s.can_begin(Res::Pods, now - 1).is_err() && s.since(Res::Pods, now - 1).is_ok());
         assert_eq!(s.since(Res::Pods, now).unwrap().count(), 0);
-        for i in 0..=LOG {
+        for i in 0..=LEAST {
             s.update(Res::Pods, "a", "p", |p| set(p, "status.n", i));
         }
+        assert!(s.since(Res::Pods, now).is_ok(), "changes of the last 75 s are kept");
+        s.now = s.now + KEPT + KEPT;
+        s.update(Res::Pods, "a", "p", |p| set(p, "status.n", "late"));
         assert_eq!(s.since(Res::Pods, now).err().unwrap().code, 410);
         assert!(s.since(Res::Nodes, now).is_ok(), "another resource's log is its own");
     }

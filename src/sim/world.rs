@@ -129,6 +129,7 @@ impl World {
 
     /// Takes note of what changed in the store: indexes are updated and controllers are told.
     pub(crate) fn absorb(&mut self) {
+        self.store.now = self.now;
         for touched in self.store.take_touched() {
             self.stale |= 1 << touched.res.index();
             self.cache.see(&touched);

@@ -239,23 +239,24 @@ impl Target {
 mod tests {
     use super::*;
 
-    fn read(path: &str) -> Option<(Res, Option<String>, Option<String>, Option<String>)> {
+    fn read(path: &str) -> Option<String> {
         let path: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
-        Target::read(&path).ok().map(|t| (t.res, t.namespace, t.name, t.sub))
+        let t = Target::read(&path).ok()?;
+        Some(format!("{:?} {} {} {}", t.res, t.space(), t.named(), t.sub.as_deref().unwrap_or_default()))
     }
 
     #[test]
     fn paths_name_resources() {
-        let s = |t: &str| Some(t.to_owned());
-        assert_eq!(read("/api/v1/pods"), Some((Res::Pods, None, None, None)));
-        assert_eq!(
-            read("/api/v1/namespaces/a/pods/p/eviction"),
-            Some((Res::Pods, s("a"), s("p"), s("eviction")))
-        );
-        assert_eq!(read("/api/v1/namespaces/a"), Some((Res::Namespaces, None, s("a"), None)));
-        assert_eq!(read("/api/v1/namespaces/a/status"), Some((Res::Namespaces, None, s("a"), s("status"))));
-        assert_eq!(read("/apis/apps/v1/namespaces/a/deployments/d/scale").unwrap().3, s("scale"));
-        assert_eq!(read("/apis/events.k8s.io/v1/events").unwrap().0, Res::Events);
+        for (path, named) in [
+            ("/api/v1/pods", "Pods   "),
+            ("/api/v1/namespaces/a/pods/p/eviction", "Pods a p eviction"),
+            ("/api/v1/namespaces/a", "Namespaces  a "),
+            ("/api/v1/namespaces/a/status", "Namespaces  a status"),
+            ("/apis/apps/v1/namespaces/a/deployments/d/scale", "Deployments a d scale"),
+            ("/apis/events.k8s.io/v1/events", "Events   "),
+        ] {
+            assert_eq!(read(path).as_deref(), Some(named), "{path}");
+        }
         for wrong in
             ["/api/v1/pods/p", "/api/v1/namespaces/a/nodes", "/apis/apps/v2/deployments", "/api/v1/x/y/z/w"]
         {

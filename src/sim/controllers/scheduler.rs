@@ -49,6 +49,11 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
 
 /// Why a pod does not fit a node, in the scheduler's words; `None` when it fits.
 pub(super) fn misfit(pod: &Value, asks: Resources, node: &NodeView) -> Option<String> {
+    misfit_in(pod, asks, node, node.free())
+}
+
+/// The same when so much of the node is free.
+pub(super) fn misfit_in(pod: &Value, asks: Resources, node: &NodeView, free: Resources) -> Option<String> {
     if node.unschedulable
         && !pods::tolerates(
             pod,
@@ -71,7 +76,6 @@ pub(super) fn misfit(pod: &Value, asks: Resources, node: &NodeView) -> Option<St
     if !map(pod, "spec.nodeSelector").iter().all(|(k, v)| v == node.label(k)) || !affine(pod, node) {
         return Some("node(s) didn't match Pod's node affinity/selector".into());
     }
-    let free = node.free();
     let short = match () {
         () if asks.pods > free.pods => "Too many pods",
         () if asks.cpu > free.cpu => "Insufficient cpu",

@@ -1,6 +1,5 @@
 //! Node autoscalers: nodes of little use are drained and go.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -8,7 +7,7 @@ use serde_json::Value;
 use super::events::{Said, record};
 use super::pools::{self, Manner};
 use super::{daemon_set, karpenter, nodes, scheduler};
-use crate::model::Span;
+use crate::model::{Resources, Span};
 use crate::sim::cache::NodeView;
 use crate::sim::eviction;
 use crate::sim::fields::{annotation, controller, deleting, name, pod_requests};
@@ -86,17 +85,12 @@ fn spare(world: &World, node: &str) -> bool {
     if movers.iter().any(held) {
         return false;
     }
-    let mut others: BTreeMap<&String, NodeView> = world
-        .cache
-        .nodes
-        .iter()
-        .filter(|(n, v)| *n != node && v.ready)
-        .map(|(n, v)| (n, v.clone()))
-        .collect();
+    let others = world.cache.nodes.iter().filter(|(n, v)| *n != node && v.ready);
+    let mut others: Vec<(&NodeView, Resources)> = others.map(|(_, v)| (v, v.free())).collect();
     movers.iter().all(|pod| {
         let asks = pod_requests(pod);
-        let place = others.values_mut().find(|v| scheduler::misfit(pod, asks, v).is_none());
-        place.map(|v| v.used += asks).is_some()
+        let place = others.iter_mut().find(|(v, free)| scheduler::misfit_in(pod, asks, v, *free).is_none());
+        place.map(|(_, free)| *free -= asks).is_some()
     })
 }
 

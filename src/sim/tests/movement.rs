@@ -183,7 +183,7 @@ async fn a_silent_node_is_given_up_and_taken_back() {
     fleet.advance(seconds(30));
     let web = pods_of(&cluster, "web");
     assert_eq!(web.iter().filter(|p| ready(p) && !on_node(p)).count(), 4, "they are made again elsewhere");
-    assert!(web.iter().any(|p| on_node(p)), "nobody ends them there");
+    assert!(web.iter().any(on_node), "nobody ends them there");
     assert!(reasons(&cluster).contains(&"TaintManagerEviction".to_owned()));
     cluster.revive(&node);
     fleet.advance(seconds(10));
