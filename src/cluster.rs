@@ -35,7 +35,7 @@ mod transport;
 
 pub use access::{Access, Action, may};
 pub use credentials::Plugins;
-pub use discovery::{Declared, Discovery, discover};
+pub use discovery::{ALIVE_LIMIT, Declared, Discovery, discover, identity, version};
 pub use kubeconfig::{Found, Looked, Sources, find_clusters};
 pub use request::Request;
 pub use response::{Body, Response, StatusMessage};

@@ -8,6 +8,7 @@ mod aggregated;
 mod plain;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -37,6 +38,9 @@ type Groups = BTreeMap<String, Group>;
 
 const METRICS: &str = "metrics.k8s.io";
 
+/// How long a server may take to say what it is, a new connection included.
+pub const ALIVE_LIMIT: Duration = Duration::from_secs(8);
+
 /// Asks a server what it is and what it serves.
 ///
 /// # Errors
@@ -55,21 +59,31 @@ pub async fn discover(session: &Session, declared: &[Declared<'_>]) -> Result<Di
     Ok(Discovery { version, served: served(&groups, declared), identity })
 }
 
-async fn version(session: &Session) -> Result<Text, Fault> {
+/// Asks a server for its version alone: the shortest way to know whether it answers. Empty when
+/// it answers, but may not say.
+///
+/// # Errors
+/// No answer within [`ALIVE_LIMIT`], or one that says that the server cannot serve us.
+pub async fn version(session: &Session) -> Result<Text, Fault> {
     #[derive(Deserialize)]
     struct Version {
         #[serde(rename = "gitVersion", default)]
         git_version: String,
     }
-    let answer = session.send(Request::get("/version")).await?;
+    let answer = session.send(Request::get("/version").timeout(ALIVE_LIMIT)).await?;
     match answer.status {
+        // Hardened servers keep it from most; whoever refuses, lives.
+        403 => Ok(Text::EMPTY),
         200 => Ok(Text::clean(&answer.json::<Version>().await?.git_version)),
         _ => Err(answer.into_fault("say its version").await),
     }
 }
 
 /// The uid of kube-system; `None` when it is forbidden or there is no such namespace.
-async fn identity(session: &Session) -> Result<Option<Uid>, Fault> {
+///
+/// # Errors
+/// No answer, or none that makes sense.
+pub async fn identity(session: &Session) -> Result<Option<Uid>, Fault> {
     #[derive(Deserialize)]
     struct Namespace {
         metadata: Metadata,
@@ -79,7 +93,7 @@ async fn identity(session: &Session) -> Result<Option<Uid>, Fault> {
         #[serde(default)]
         uid: String,
     }
-    let answer = session.send(Request::get("/api/v1/namespaces/kube-system")).await?;
+    let answer = session.send(Request::get("/api/v1/namespaces/kube-system").timeout(ALIVE_LIMIT)).await?;
     if answer.status != 200 {
         return Ok(None);
     }

@@ -139,7 +139,9 @@ async fn what_is_forbidden_is_told_or_left_out() {
     };
     let found = refuse("/api/v1/namespaces/kube-system", 403).await.unwrap();
     assert_eq!(found.identity, None);
-    assert_eq!(refuse("/version", 403).await.unwrap_err().cause, Cause::Forbidden);
+    let found = refuse("/version", 403).await.unwrap();
+    assert_eq!(found.version, Text::EMPTY, "hardened servers do not say");
+    assert_eq!(refuse("/version", 404).await.unwrap_err().cause, Cause::NotFound);
     let fault = refuse("/apis", 401).await.unwrap_err();
     assert_eq!(fault.cause, Cause::Unauthorized);
     assert!(fault.what.contains("refused to list its API groups"), "{fault}");
