@@ -15,11 +15,11 @@ use tokio::task::JoinSet;
 
 use super::admission::Admission;
 use super::clock::{Clock, duration};
-use super::discover::{self, Found};
+use super::discover;
 use super::machine::{Dice, delay};
 use super::metrics;
 use super::task::{self, Closed, Health, Note, Orders, Shared};
-use crate::cluster::Session;
+use crate::cluster::{self, Discovery, Session};
 use crate::model::{Cause, Change, Delta, Fault, Kind, Link, LinkState, Login, Span, Time};
 
 /// For how long after a connection was lost it is tried every few seconds.
@@ -147,7 +147,7 @@ impl Keeper {
         };
         // Dropped with this call: then nothing of the old connection is told any more.
         let mut watches = Watches { running: JoinSet::new(), shared };
-        for version in &found.kinds {
+        for version in discover::chosen(&found.served) {
             watches.start(version, self.dice.roll());
         }
         if found.served.metrics {
@@ -159,7 +159,7 @@ impl Keeper {
     }
 
     /// Asks until the server says what it is.
-    async fn connect(&mut self) -> Result<Found, Closed> {
+    async fn connect(&mut self) -> Result<Discovery, Closed> {
         if self.link.state == LinkState::Waiting {
             self.set_state(LinkState::Connecting);
             self.tell_link().await?;
@@ -177,7 +177,7 @@ impl Keeper {
     /// Keeps the watches going until everything has to begin anew.
     async fn keep(
         &mut self,
-        found: &Found,
+        found: &Discovery,
         watches: &mut Watches,
         orders: watch::Sender<Orders>,
         mut inbox: mpsc::Receiver<Note>,
@@ -244,13 +244,13 @@ impl Keeper {
             return Ok(Some(trouble));
         }
         let session = self.session.clone();
-        Ok(self.attend(discover::alive(&session)).await?.err())
+        Ok(self.attend(cluster::version(&session)).await?.err())
     }
 
     /// The cluster does not answer: marks everything, and asks until it does.
     async fn outage(
         &mut self,
-        found: &Found,
+        found: &Discovery,
         fault: Fault,
         orders: &watch::Sender<Orders>,
     ) -> Result<Option<Over>, Closed> {
@@ -348,9 +348,9 @@ impl Watches {
 }
 
 /// Asks whether it is there again, and still the same.
-async fn again(session: &Session, found: &Found) -> Result<Option<Over>, Fault> {
-    let version = discover::alive(session).await?;
-    let identity = discover::identity(session).await?;
+async fn again(session: &Session, found: &Discovery) -> Result<Option<Over>, Fault> {
+    let version = cluster::version(session).await?;
+    let identity = cluster::identity(session).await?;
     if found.identity.is_some() && identity.is_some() && found.identity != identity {
         let what = format!("{} is another cluster than before", session.server());
         return Ok(Some(Over::Replaced(Fault::new(Cause::Replaced, what, ""))));

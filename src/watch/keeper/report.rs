@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use super::super::discover::Found;
 use super::super::task::Closed;
 use super::Keeper;
+use crate::cluster::Discovery;
 use crate::model::{Badge, Cause, Change, Delta, Fault, Link, LinkState, Time};
 
 impl Keeper {
@@ -49,7 +49,7 @@ impl Keeper {
         self.tell(Change::Login(login)).await
     }
 
-    pub(super) async fn tell_server(&mut self, found: &Found) -> Result<(), Closed> {
+    pub(super) async fn tell_server(&mut self, found: &Discovery) -> Result<(), Closed> {
         let mut badges = self.session.badges();
         badges.extend(self.json_only.then_some(Badge::JsonOnly));
         let (version, served) = (found.version.clone(), Box::new(found.served.clone()));
