@@ -1,6 +1,7 @@
 //! Watches over a real connection: the real client and store against a server on loopback that
 //! does what the test says.
 
+mod fleet;
 mod server;
 mod view;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use quarterdeck::cluster::{Plugins, Session, Sources, find_clusters};
-use quarterdeck::model::{Cluster, ClusterId, Kind, Link, Price, Span};
+use quarterdeck::model::{Cluster, ClusterId, Fleet, Kind, Link, Price, Span};
 use quarterdeck::store::{self, Derive, Store};
 use quarterdeck::views::Snapshot;
 use quarterdeck::watch::{Clock, Handle, Options, Supervisor};
@@ -48,6 +48,18 @@ impl View {
     #[allow(dead_code, reason = "the machine sleeps in one of the two binaries only")]
     pub(crate) fn sleep(&self, seconds: i64) {
         self.slept.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// Waits until the fleet is so; says which clusters are how when it never is.
+    #[allow(dead_code, reason = "there is a fleet in one of the two binaries only")]
+    pub(crate) async fn until_fleet(&mut self, what: &str, holds: impl Fn(&Fleet) -> bool) {
+        let reached = self.snapshots.wait_for(|s| holds(&s.fleet));
+        if tokio::time::timeout(PATIENCE, reached).await.is_err() {
+            let fleet = self.snapshots.borrow().fleet.clone();
+            let links: Vec<_> =
+                fleet.clusters.iter().map(|c| (c.info.name.clone(), c.link.clone())).collect();
+            panic!("never so: {what}\n{links:#?}");
+        }
     }
 
     /// Waits until a cluster is so; says what it is like when it never is.
