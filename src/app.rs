@@ -8,6 +8,7 @@ mod demo;
 mod effects;
 mod engine;
 mod files;
+mod headless;
 mod live;
 mod opened;
 mod output;
@@ -32,6 +33,6 @@ pub async fn run(cli: Cli) -> Result<Exit> {
     match &cli.command {
         None => live::run(opened::open(&cli.clusters)?, &cli.screen).await.map(|()| Exit::Done),
         Some(Command::Demo(arguments)) => demo::run(arguments, &cli.clusters).await.map(|()| Exit::Done),
-        Some(_) => unimplemented!(),
+        Some(command) => Ok(headless::run(command, &cli.clusters).await),
     }
 }

@@ -34,3 +34,4 @@ pub use recovery::{
 pub use run::{
     Control, OpEvent, OpId, Outcome, PodProgress, PodState, Progress, Run, RunState, StepRun, StepState,
 };
+pub use selector::parse as parse_selector;

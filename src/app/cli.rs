@@ -181,6 +181,9 @@ pub struct DrainArgs {
     /// Delete pods that two budgets guard, which the eviction API always refuses
     #[arg(long)]
     pub delete_doubly_guarded: bool,
+    /// Take out more of a pool at once, or nodes of more zones, than the rules allow
+    #[arg(long)]
+    pub beyond_rules: bool,
     /// Override every pod's grace period, in seconds
     #[arg(long, value_name = "SECONDS")]
     pub grace_period: Option<u32>,
@@ -266,7 +269,7 @@ pub enum JournalCommand {
 pub enum Exit {
     /// Done.
     Done = 0,
-    /// There are findings as bad as `--fail-on`.
+    /// There are findings as bad as `--fail-on`, or the journal is damaged.
     Findings = 1,
     /// The command line or a file is wrong.
     Usage = 2,

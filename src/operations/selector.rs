@@ -4,8 +4,11 @@
 
 use crate::model::{Labels, Operator, Requirement, Selector, Text};
 
-/// Reads a selector. The error says what is wrong, for the person who typed it.
-pub(super) fn parse(text: &str) -> Result<Selector, Text> {
+/// Reads a label selector as people type it: `app=pay,tier!=web`.
+///
+/// # Errors
+/// What is wrong with it, for the person who typed it.
+pub fn parse(text: &str) -> Result<Selector, Text> {
     let parts = split(text).ok_or_else(|| Text::from(format!("{text:?}: a bracket is not closed")))?;
     let requirements = parts.iter().map(|part| requirement(part)).collect::<Result<Vec<_>, Text>>()?;
     Ok(Selector { labels: Labels::default(), expressions: requirements.into(), absent: false })

@@ -353,5 +353,6 @@ pub(super) fn scope_name(ui: &Ui, scope: &Scope) -> Text {
         Scope::Clusters(ids) if ids.len() > 2 => clusters(ids.len()),
         Scope::Clusters(ids) => ids.iter().map(name).collect::<Vec<_>>().join("+"),
         Scope::Namespace(id, part) | Scope::Pool(id, part) => format!("{}/{part}", name(id)),
+        Scope::NamespaceEverywhere(part) => format!("*/{part}"),
     })
 }

@@ -14,6 +14,8 @@ pub enum Scope {
     Clusters(Vec<ClusterId>),
     /// One namespace of one cluster.
     Namespace(ClusterId, Text),
+    /// One namespace, wherever it is.
+    NamespaceEverywhere(Text),
     /// One node pool of one cluster.
     Pool(ClusterId, Text),
 }
@@ -36,7 +38,7 @@ impl Scope {
     #[must_use]
     pub fn holds(&self, cluster: &Cluster) -> bool {
         match self {
-            Scope::All => true,
+            Scope::All | Scope::NamespaceEverywhere(_) => true,
             Scope::Group(path) => grouping(cluster).starts_with(path),
             Scope::Clusters(ids) => ids.contains(&cluster.id),
             Scope::Namespace(id, _) | Scope::Pool(id, _) => cluster.id == *id,
@@ -48,7 +50,7 @@ impl Scope {
     #[must_use]
     pub fn holds_namespace(&self, namespace: &str) -> bool {
         match self {
-            Scope::Namespace(_, only) => *only == namespace,
+            Scope::Namespace(_, only) | Scope::NamespaceEverywhere(only) => *only == namespace,
             _ => true,
         }
     }
@@ -68,7 +70,7 @@ impl Scope {
         match self {
             Scope::All => None,
             Scope::Group(path) if path.len() > 1 => Some(Scope::Group(path[..path.len() - 1].to_vec())),
-            Scope::Group(_) | Scope::Clusters(_) => Some(Scope::All),
+            Scope::Group(_) | Scope::Clusters(_) | Scope::NamespaceEverywhere(_) => Some(Scope::All),
             Scope::Namespace(id, _) | Scope::Pool(id, _) => Some(Scope::Clusters(vec![*id])),
         }
     }

@@ -1,0 +1,298 @@
+//! `doctor`: is everything as it should be, and what is to be done where it is not.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
+
+use super::super::cli::{ClusterArgs, DoctorArgs, Exit};
+use super::super::clock::now;
+use super::super::engine::Engine;
+use super::super::opened::{self, Opened};
+use super::super::recovery;
+use super::wait::{self, Readiness};
+use super::{Stop, print};
+use crate::cluster::{Action, may};
+use crate::model::{Badge, Cluster, Kind, LinkState, Login};
+use crate::runner::journal;
+use crate::views::health;
+
+/// The screen needs about this much.
+const SCREEN: (u16, u16) = (80, 24);
+
+/// How something is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum How {
+    Ok,
+    Warn,
+    Bad,
+}
+
+/// The lines as they are found.
+#[derive(Default)]
+struct Findings(String);
+
+impl Findings {
+    fn say(&mut self, how: How, what: &str, text: impl AsRef<str>) {
+        let how = match how {
+            How::Ok => "ok",
+            How::Warn => "warn",
+            How::Bad => "bad",
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{how:<4}  {what:<20}  {}", text.as_ref());
+    }
+}
+
+/// Checks everything. Only a cluster that does not answer makes it fail.
+pub(super) async fn run(arguments: &DoctorArgs, clusters: &ClusterArgs) -> Result<Exit, Stop> {
+    let opened = opened::open(clusters)?;
+    let mut findings = Findings::default();
+    files(&opened, clusters, &mut findings);
+    journal_of(&opened, &mut findings);
+    terminal(&mut findings);
+    let mut all_answer = true;
+    if !opened.targets.is_empty() {
+        let mut engine = Engine::start(&opened.targets, &opened.prices);
+        let snapshot = wait::settle(&mut engine, arguments.timeout, &[], &Kind::ALL).await;
+        for cluster in &snapshot.fleet.clusters {
+            all_answer &= connection(cluster, &mut findings);
+            if cluster.link.live() {
+                rights(&engine, cluster, &mut findings).await;
+            }
+        }
+    }
+    print::out(&findings.0)?;
+    Ok(if all_answer { Exit::Done } else { Exit::Unreachable })
+}
+
+fn files(opened: &Opened, clusters: &ClusterArgs, findings: &mut Findings) {
+    let own = opened.dirs.settings();
+    let settings = clusters.settings.as_deref().unwrap_or(&own);
+    match opened.problems.as_slice() {
+        [] if settings.exists() => findings.say(How::Ok, "settings", settings.display().to_string()),
+        [] => findings.say(How::Ok, "settings", format!("{}: none, all is as shipped", settings.display())),
+        problems => {
+            problems.iter().for_each(|problem| findings.say(How::Warn, "settings", problem.to_string()));
+        }
+    }
+    let (plans, problems) = recovery::load_all(&opened.dirs.recovery());
+    if !plans.is_empty() || problems.is_empty() {
+        let folder = opened.dirs.recovery();
+        findings.say(How::Ok, "recovery plans", format!("{} in {}", plans.len(), folder.display()));
+    }
+    problems.iter().for_each(|problem| findings.say(How::Warn, "recovery plans", problem.to_string()));
+    for looked in &opened.looked_at {
+        let how = if looked.found == "broken" { How::Bad } else { How::Ok };
+        findings.say(how, "kubeconfig", format!("{}: {}", looked.place, looked.found));
+    }
+    if opened.targets.is_empty() {
+        let next = "there is no cluster; set KUBECONFIG or --kubeconfig, or try `quarterdeck demo`";
+        findings.say(How::Bad, "kubeconfig", next);
+    }
+}
+
+fn journal_of(opened: &Opened, findings: &mut Findings) {
+    let path = opened.dirs.journal();
+    let shown = path.display();
+    if !path.exists() {
+        findings.say(How::Ok, "journal", format!("{shown}: nothing was done yet"));
+        return;
+    }
+    match journal::verify(&path) {
+        Ok(found) => findings.say(How::Ok, "journal", format!("{shown}: whole, {} records", found.records)),
+        Err(bad) => {
+            let next = "move it away and keep it; until then nothing can be changed";
+            findings.say(How::Bad, "journal", format!("{shown}: {bad} → {next}"));
+        }
+    }
+}
+
+fn terminal(findings: &mut Findings) {
+    if !std::io::stdout().is_terminal() {
+        findings.say(How::Ok, "terminal", "the output goes elsewhere; the screen needs a terminal");
+        return;
+    }
+    let colors = match supports_color::on(supports_color::Stream::Stdout) {
+        None => "none",
+        Some(level) if level.has_16m => "16 million",
+        Some(level) if level.has_256 => "256",
+        Some(_) => "16",
+    };
+    let colour = if colors == "none" { How::Warn } else { How::Ok };
+    let next = if colors == "none" { " → set TERM, and unset NO_COLOR" } else { "" };
+    findings.say(colour, "terminal", format!("{colors} colours{next}"));
+    match crossterm::terminal::size() {
+        Ok((width, height)) if width >= SCREEN.0 && height >= SCREEN.1 => {
+            findings.say(How::Ok, "terminal", format!("{width}×{height}"));
+        }
+        Ok((width, height)) => {
+            let text = format!("{width}×{height} is small → {}×{} shows everything", SCREEN.0, SCREEN.1);
+            findings.say(How::Warn, "terminal", text);
+        }
+        Err(error) => findings.say(How::Warn, "terminal", format!("its size is not known: {error}")),
+    }
+}
+
+/// The connection of a cluster; whether it answers.
+fn connection(cluster: &Cluster, findings: &mut Findings) -> bool {
+    let name = cluster.info.name.as_str();
+    if !cluster.link.live() {
+        let why = match wait::readiness(cluster, &[]) {
+            Readiness::Coming(why) | Readiness::Failed(why) => why,
+            Readiness::Known => String::new(),
+        };
+        findings.say(How::Bad, name, format!("{}: {why}", cluster.info.server));
+        login(cluster, findings);
+        return false;
+    }
+    let tier = cluster.info.tier.name();
+    findings.say(How::Ok, name, format!("{} answers, {}, {tier}", cluster.info.server, cluster.version));
+    login(cluster, findings);
+    for badge in &cluster.badges {
+        let (how, text) = badge_line(badge);
+        findings.say(how, name, text);
+    }
+    kinds(cluster, findings);
+    true
+}
+
+fn login(cluster: &Cluster, findings: &mut Findings) {
+    let (how, text) = match cluster.login {
+        Login::Unknown => return,
+        Login::Good(None) => (How::Ok, "login accepted".to_owned()),
+        Login::Good(Some(until)) => (How::Ok, format!("login accepted, good until {}", until.rfc3339())),
+        Login::Wanted => (How::Bad, "a login is wanted → log in with your provider's tool".to_owned()),
+        Login::Expired => (How::Bad, "the login is refused or has expired → log in again".to_owned()),
+        Login::Plugin => {
+            (How::Bad, "the credential plugin failed → run kubectl once to see what it says".to_owned())
+        }
+    };
+    findings.say(how, &cluster.info.name, text);
+}
+
+fn badge_line(badge: &Badge) -> (How, String) {
+    match badge {
+        Badge::SkipVerify => {
+            let next = "give the kubeconfig entry certificate-authority-data";
+            (How::Warn, format!("the server's certificate is not checked → {next}"))
+        }
+        Badge::PlainHttp => {
+            (How::Warn, "plain HTTP: everybody on the way reads along → use https".to_owned())
+        }
+        Badge::Impersonating(whom) => (How::Ok, format!("requests are made as {whom}")),
+        Badge::Proxy(proxy) => (How::Ok, format!("through the proxy {proxy}")),
+        Badge::JsonOnly => (How::Warn, "no protobuf on the way: JSON is used, which is slower".to_owned()),
+    }
+}
+
+fn kinds(cluster: &Cluster, findings: &mut Findings) {
+    let name = cluster.info.name.as_str();
+    let with = |state: fn(&LinkState) -> bool| -> Vec<&str> {
+        let found = cluster.tables.iter().filter(|t| state(&t.link.state));
+        found.map(|t| t.kind.names().plural).collect()
+    };
+    let live = with(|s| *s == LinkState::Live);
+    findings.say(How::Ok, name, format!("{} of {} kinds are watched", live.len(), Kind::COUNT));
+    let denied: Vec<&str> = health::denied(cluster).map(|t| t.kind.names().plural).collect();
+    if !denied.is_empty() {
+        let next = "ask for get, list and watch on them";
+        findings.say(How::Warn, name, format!("may not be read: {} → {next}", denied.join(", ")));
+    }
+    let missing = with(|s| *s == LinkState::Missing);
+    if !missing.is_empty() {
+        findings.say(How::Warn, name, format!("not served: {}", missing.join(", ")));
+    }
+    for table in &cluster.tables {
+        let plural = table.kind.names().plural;
+        if !matches!(table.link.state, LinkState::Live | LinkState::Denied | LinkState::Missing) {
+            let why = table.link.fault.as_ref().map_or(String::new(), |f| format!(": {f}"));
+            findings.say(How::Warn, name, format!("{plural} have not come yet{why}"));
+        }
+        if table.unreadable > 0 {
+            findings.say(How::Warn, name, format!("{} {plural} could not be read", table.unreadable));
+        }
+        if table.link.stale(now()) {
+            findings.say(How::Warn, name, format!("{plural} are old"));
+        }
+    }
+    if cluster.served.metrics {
+        findings.say(How::Ok, name, "metrics are served");
+    } else {
+        findings.say(How::Warn, name, "no metrics → metrics-server shows what is used and what is idle");
+    }
+}
+
+/// What we may change there, in the server's own words.
+async fn rights(engine: &Engine, cluster: &Cluster, findings: &mut Findings) {
+    let Some(session) = engine.session(cluster.id) else { return };
+    let asked = [
+        ("patch nodes (cordon)", Action { verb: "patch", resource: "nodes", ..Action::default() }),
+        (
+            "create pods/eviction (drain)",
+            Action { verb: "create", resource: "pods", subresource: "eviction", ..Action::default() },
+        ),
+        (
+            "patch deployments/scale (scale, failover)",
+            Action {
+                verb: "patch",
+                group: "apps",
+                resource: "deployments",
+                subresource: "scale",
+                ..Action::default()
+            },
+        ),
+    ];
+    let name = cluster.info.name.as_str();
+    for (title, action) in asked {
+        match may(session, &action).await {
+            Ok(access) if access.allowed => findings.say(How::Ok, name, format!("may {title}")),
+            Ok(access) => {
+                let reason =
+                    if access.reason.is_empty() { String::new() } else { format!(": {}", access.reason) };
+                findings.say(How::Warn, name, format!("may not {title}{reason} → ask for that role"));
+            }
+            Err(fault) => findings.say(How::Warn, name, format!("{title}: {fault}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::model::{Cause, ClusterId, ClusterInfo, Fault, Link, Time};
+
+    #[test]
+    fn a_cluster_that_does_not_answer_is_bad_and_says_why() {
+        let info = ClusterInfo { name: "eu".into(), server: "https://x".into(), ..ClusterInfo::default() };
+        let now = Time::from_seconds(5);
+        let mut cluster = Cluster::new(ClusterId(0), Arc::new(info), now);
+        let fault = Fault::new(Cause::Refused, "nothing listens there", "is it up?");
+        cluster.link = Link { state: LinkState::Broken, fault: Some(fault), ..Link::waiting(now) };
+        let mut findings = Findings::default();
+        assert!(!connection(&cluster, &mut findings));
+        assert_eq!(findings.0, "bad   eu                    https://x: nothing listens there (is it up?)\n");
+    }
+
+    #[test]
+    fn kinds_that_are_denied_or_missing_are_named() {
+        let now = Time::from_seconds(5);
+        let mut cluster = Cluster::new(ClusterId(0), Arc::new(ClusterInfo::default()), now);
+        cluster.link.state = LinkState::Live;
+        cluster.badges = vec![Badge::SkipVerify];
+        for table in &mut cluster.tables {
+            table.link.state = match table.kind {
+                Kind::Event => LinkState::Denied,
+                Kind::Autoscaler => LinkState::Missing,
+                _ => LinkState::Live,
+            };
+        }
+        let mut findings = Findings::default();
+        assert!(connection(&cluster, &mut findings));
+        for text in
+            ["may not be read: events", "not served: horizontal", "14 of 16", "not checked", "no metrics"]
+        {
+            assert!(findings.0.contains(text), "{text}: {}", findings.0);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Waiting until clusters have answered, but not for those that said no.
+
+use std::time::Duration;
+
+use super::super::engine::Engine;
+use super::{Exit, Stop};
+use crate::model::{Cause, Cluster, ClusterId, Fault, Kind, LinkState};
+use crate::views::Snapshot;
+use crate::views::health;
+use std::sync::Arc;
+
+/// How much of what is needed is known of a cluster.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Readiness {
+    /// All of it.
+    Known,
+    /// It may still come; what it waits for.
+    Coming(String),
+    /// It does not come by itself; why.
+    Failed(String),
+}
+
+/// Whether waiting is in vain: the same answer comes again until somebody does something.
+const fn definite(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Dns
+            | Cause::Refused
+            | Cause::Tls
+            | Cause::Proxy
+            | Cause::Unauthorized
+            | Cause::Login
+            | Cause::Forbidden
+            | Cause::NotFound
+            | Cause::Config
+    )
+}
+
+/// How much of these kinds is known of a cluster. A kind that is not served has no objects: that
+/// is known, too.
+pub(super) fn readiness(cluster: &Cluster, kinds: &[Kind]) -> Readiness {
+    if let Some(fault) = &cluster.info.broken {
+        return Readiness::Failed(fault.to_string());
+    }
+    if !cluster.link.live() {
+        return match health::fault(cluster) {
+            Some(fault) if definite(fault.cause) => Readiness::Failed(fault.to_string()),
+            Some(fault) => Readiness::Coming(fault.to_string()),
+            None => Readiness::Coming("still connecting".to_owned()),
+        };
+    }
+    let (mut coming, mut failed) = (Vec::new(), Vec::new());
+    for kind in kinds {
+        let table = cluster.table(*kind);
+        let plural = kind.names().plural;
+        let why = |fault: &Option<Fault>| fault.as_ref().map_or(String::new(), |f| format!(": {f}"));
+        match table.link.state {
+            LinkState::Missing => {}
+            LinkState::Denied => failed.push(format!("{plural} may not be read{}", why(&table.link.fault))),
+            LinkState::Live if table.synced.is_some() => {}
+            _ => coming.push(format!("{plural} still to come{}", why(&table.link.fault))),
+        }
+    }
+    match (coming.as_slice(), failed.as_slice()) {
+        ([], []) => Readiness::Known,
+        ([], failed) => Readiness::Failed(failed.join("; ")),
+        (coming, _) => Readiness::Coming(coming.join("; ")),
+    }
+}
+
+/// The clusters of a snapshot among these; all when none is named.
+pub(super) fn among<'a>(
+    snapshot: &'a Snapshot,
+    ids: &'a [ClusterId],
+) -> impl Iterator<Item = &'a Arc<Cluster>> {
+    snapshot.fleet.clusters.iter().filter(move |c| ids.is_empty() || ids.contains(&c.id))
+}
+
+/// Whether nothing is to be waited for any more.
+pub(super) fn settled(snapshot: &Snapshot, ids: &[ClusterId], kinds: &[Kind]) -> bool {
+    among(snapshot, ids).all(|c| !matches!(readiness(c, kinds), Readiness::Coming(_)))
+}
+
+/// What is not known: `eks-use1: still connecting`.
+pub(super) fn unknown(snapshot: &Snapshot, ids: &[ClusterId], kinds: &[Kind]) -> Vec<String> {
+    among(snapshot, ids)
+        .filter_map(|c| match readiness(c, kinds) {
+            Readiness::Known => None,
+            Readiness::Coming(why) | Readiness::Failed(why) => Some(format!("{}: {why}", c.info.name)),
+        })
+        .collect()
+}
+
+/// Waits until these clusters have answered with these kinds, or will not, or time is up.
+pub(super) async fn settle(
+    engine: &mut Engine,
+    limit: Duration,
+    ids: &[ClusterId],
+    kinds: &[Kind],
+) -> Arc<Snapshot> {
+    let waited = engine.wait_for(limit, |snapshot, _| settled(snapshot, ids, kinds)).await;
+    waited.unwrap_or_else(|newest| newest)
+}
+
+/// Ends the command unless all of this is known of these clusters.
+pub(super) fn need(snapshot: &Snapshot, ids: &[ClusterId], kinds: &[Kind]) -> Result<(), Stop> {
+    match unknown(snapshot, ids, kinds) {
+        why if why.is_empty() => Ok(()),
+        why => Err(Stop { exit: Exit::Unreachable, why: why.join("\nquarterdeck: ") }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ClusterInfo, Link, Time};
+
+    const NOW: Time = Time::from_seconds(1_000);
+
+    fn cluster(state: LinkState, fault: Option<Cause>) -> Cluster {
+        let mut cluster = Cluster::new(ClusterId(0), Arc::new(ClusterInfo::default()), NOW);
+        let fault = fault.map(|cause| Fault::new(cause, "why", ""));
+        cluster.link = Link { state, fault, ..Link::waiting(NOW) };
+        cluster
+    }
+
+    fn table(cluster: &mut Cluster, kind: Kind, state: LinkState) {
+        let table = &mut cluster.tables[kind.index()];
+        table.link.state = state;
+        table.synced = (state == LinkState::Live).then_some(NOW);
+    }
+
+    #[test]
+    fn clusters_that_said_no_are_not_waited_for() {
+        let of = |state, fault| readiness(&cluster(state, fault), &[]);
+        assert_eq!(of(LinkState::Broken, Some(Cause::Refused)), Readiness::Failed("why".to_owned()));
+        assert_eq!(of(LinkState::Denied, Some(Cause::Login)), Readiness::Failed("why".to_owned()));
+        assert_eq!(of(LinkState::Broken, Some(Cause::Server)), Readiness::Coming("why".to_owned()));
+        assert_eq!(of(LinkState::Connecting, None), Readiness::Coming("still connecting".to_owned()));
+        assert_eq!(of(LinkState::Live, None), Readiness::Known);
+    }
+
+    #[test]
+    fn only_the_kinds_that_are_needed_count() {
+        let mut one = cluster(LinkState::Live, None);
+        table(&mut one, Kind::Node, LinkState::Live);
+        table(&mut one, Kind::Autoscaler, LinkState::Missing);
+        table(&mut one, Kind::Event, LinkState::Denied);
+        assert_eq!(readiness(&one, &[Kind::Node, Kind::Autoscaler]), Readiness::Known);
+        let events = Readiness::Failed("events may not be read".to_owned());
+        assert_eq!(readiness(&one, &[Kind::Node, Kind::Event]), events);
+        // What is denied is told only when nothing more is to come.
+        let pods = Readiness::Coming("pods still to come".to_owned());
+        assert_eq!(readiness(&one, &[Kind::Event, Kind::Pod]), pods);
+    }
+}
