@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
+mod embedded;
+mod ground;
 mod keys;
 mod panes;
+mod runner;
 mod screen;
 mod watch;

@@ -1,0 +1,125 @@
+//! The cases of [`ground`](super::ground) on the embedded fleet, and an hour of its worst night.
+
+use std::time::Duration;
+
+use quarterdeck::sim::{Control, Fleet, Options, Pace, Role, Scenario};
+
+use super::ground::{self, Disturb, User};
+
+/// Two clusters in which everything happens quickly and nothing by itself.
+const QUIET: &str = r#"
+name = "quiet"
+seed = 3
+[pace]
+pull = "200ms"
+ready = "300ms"
+stop = "200ms"
+heartbeat = "10s"
+[[cluster]]
+name = "near"
+provider = "private"
+version = "1.36"
+tier = "prod"
+[[cluster.pool]]
+name = "std"
+machines = ["e2-standard-4"]
+count = 4
+[[cluster]]
+name = "far"
+provider = "private"
+version = "1.35"
+tier = "dev"
+[[cluster.pool]]
+name = "std"
+machines = ["e2-standard-4"]
+count = 3
+[[workload]]
+namespace = "shop"
+name = "web"
+image = "ghcr.io/acme/web:2.4"
+cpu = "100m"
+memory = "64Mi"
+replicas = 4
+clusters = ["*"]
+"#;
+
+pub struct Embedded(Fleet);
+
+impl Embedded {
+    pub async fn start() -> Embedded {
+        let scenario = Scenario::parse("quiet.toml", QUIET).unwrap_or_else(|e| panic!("{e}"));
+        let options = Options {
+            pace: Pace::Running(1.0),
+            tick: Duration::from_millis(50),
+            bookmarks: Duration::from_secs(1),
+            ..Options::default()
+        };
+        Embedded(Fleet::start(scenario, options).await.unwrap())
+    }
+
+    fn at(&self, cluster: &str) -> Control {
+        self.0.cluster(cluster).unwrap()
+    }
+}
+
+impl Disturb for Embedded {
+    fn kubeconfig(&self, user: User) -> String {
+        self.0.kubeconfig(match user {
+            User::Admin => Role::Admin,
+            User::Viewer => Role::Viewer,
+        })
+    }
+
+    fn protobuf(&self) -> bool {
+        false
+    }
+
+    fn remembers(&self) -> bool {
+        true
+    }
+
+    fn stop(&mut self, cluster: &str) {
+        self.at(cluster).stop().unwrap();
+    }
+
+    fn start(&mut self, cluster: &str) {
+        self.at(cluster).start().unwrap();
+    }
+
+    fn freeze(&mut self, cluster: &str) {
+        self.at(cluster).freeze().unwrap();
+    }
+
+    fn thaw(&mut self, cluster: &str) {
+        self.at(cluster).thaw().unwrap();
+    }
+
+    fn revoke_pods(&mut self, cluster: &str) {
+        assert!(self.at(cluster).deny("pods", None));
+    }
+
+    fn grant_pods(&mut self, cluster: &str) {
+        self.at(cluster).allow("pods", None);
+    }
+
+    fn forget(&mut self, cluster: &str, _version: u64) {
+        self.at(cluster).compact();
+    }
+}
+
+macro_rules! cases {
+    ($($name:ident => $case:path),* $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            $case(&mut Embedded::start().await).await;
+        }
+    )*};
+}
+
+cases! {
+    every_kind_is_what_the_server_has => ground::watch::everything_is_seen,
+    a_server_that_is_stopped_is_marked_and_comes_back => ground::watch::stopped,
+    a_silent_server_is_noticed_and_comes_back => ground::watch::frozen,
+    forgotten_versions_lead_to_a_new_list => ground::watch::forgotten,
+    what_is_denied_is_said_and_mended_at_once => ground::watch::denied,
+}
