@@ -68,7 +68,7 @@ pub enum Badge {
     Impersonating(Text),
     /// Through a proxy.
     Proxy(Text),
-    /// This server or a proxy refuses protobuf; JSON is used.
+    /// This server or a proxy refuses or lacks protobuf; JSON is used.
     JsonOnly,
 }
 

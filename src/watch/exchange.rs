@@ -18,6 +18,7 @@ pub(super) struct Exchange {
     version: &'static VersionDecl,
     ask: Ask,
     json: bool,
+    second_choice: bool,
     stage: Stage,
 }
 
@@ -34,7 +35,12 @@ impl Exchange {
         let request = request(version, &ask, json);
         let session = session.clone();
         let sending = async move { session.send(request).await }.boxed();
-        Exchange { version, ask, json, stage: Stage::Sending(sending) }
+        Exchange { version, ask, json, second_choice: false, stage: Stage::Sending(sending) }
+    }
+
+    /// Whether JSON came although protobuf was asked for first.
+    pub(super) fn second_choice(&self) -> bool {
+        self.second_choice
     }
 
     /// Waits for what happens next and appends it. It may be dropped at any time and called
@@ -83,6 +89,7 @@ impl Exchange {
         }
         match Format::of_content_type(&response.content_type) {
             Some(format) if format == Format::Json || !self.json => {
+                self.second_choice = format == Format::Json && !self.json;
                 let answer = Box::new(Answer::new(self.version, &self.ask, format, response.gzip));
                 self.stage = Stage::Reading(response.body, answer);
                 inputs.push(Input::Opened);

@@ -81,6 +81,7 @@ pub(super) async fn run(shared: Shared, version: &'static VersionDecl, seed: u64
         alarm: None,
         outages: None,
         kicks,
+        json_came: false,
         shared,
     };
     let Closed = task.run().await;
@@ -97,6 +98,8 @@ struct Task {
     /// The outages up to which the machine knows that the cluster is up; `None` while it is down.
     outages: Option<u64>,
     kicks: u64,
+    /// JSON came although protobuf was asked for, and the cluster's task was told.
+    json_came: bool,
 }
 
 /// What woke the task.
@@ -204,6 +207,10 @@ impl Task {
     async fn take(&mut self, inputs: &mut Vec<Input>) -> Result<(), Closed> {
         let now = self.now();
         self.shared.heard.fetch_max(now.millis(), Ordering::Relaxed);
+        if !self.json_came && self.exchange.as_ref().is_some_and(Exchange::second_choice) {
+            self.json_came = true;
+            self.note(Note::JsonOnly);
+        }
         let mut dropped = false;
         for input in inputs.drain(..) {
             if dropped {
