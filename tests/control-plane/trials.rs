@@ -19,16 +19,23 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Failed, Trial};
 use planes::{Binaries, Unavailable};
 
+#[path = "trials/drain.rs"]
+mod drain;
+#[path = "trials/failover.rs"]
+mod failover;
+#[path = "trials/fleet.rs"]
+mod fleet;
 #[path = "trials/formats.rs"]
 mod formats;
+#[allow(clippy::unwrap_used, reason = "a case that cannot go on fails")]
+#[path = "../it/ground.rs"]
+mod ground;
 #[path = "planes.rs"]
 pub mod planes;
 #[path = "trials/smoke.rs"]
 mod smoke;
-#[path = "../it/watch/view.rs"]
-mod view;
-#[path = "trials/watches.rs"]
-mod watches;
+#[path = "trials/watch.rs"]
+mod watch;
 
 /// What a trial gives: nothing, or any error.
 type Outcome = Result<(), Failed>;
@@ -43,8 +50,10 @@ const TRIALS: &[(&str, Run)] = &[
     ("nothing_outlives_a_panic", smoke::panics),
     ("nothing_outlives_a_kill", smoke::undertaker),
     ("kinds_are_read_equal_from_both_formats", formats::equal),
-    ("watches_follow_a_real_server_through_outages", watches::outages),
-    ("watches_obey_roles", watches::roles),
+    ("watches_show_what_servers_have_and_what_they_suffer", watch::fleet),
+    ("versions_that_etcd_compacted_are_listed_anew", watch::compaction),
+    ("nodes_are_drained_as_kubectl_would_and_as_budgets_let", drain::nodes),
+    ("a_fleet_fails_over_and_says_how_long_it_took", failover::all_ways),
 ];
 
 /// Planes that run side by side; each set takes a gigabyte or two.

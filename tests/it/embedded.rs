@@ -71,7 +71,7 @@ impl Disturb for Embedded {
     }
 
     fn protobuf(&self) -> bool {
-        false
+        true
     }
 
     fn remembers(&self) -> bool {

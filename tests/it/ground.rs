@@ -21,11 +21,12 @@ use std::time::Duration;
 
 use quarterdeck::cluster::{Plugins, Request, Session, Sources, find_clusters};
 use quarterdeck::kinds;
-use quarterdeck::model::{Cluster, ClusterInfo, Kind, Pod, Price, Time};
+use quarterdeck::model::{Cluster, ClusterInfo, Kind, Pod, Span, Time};
 use quarterdeck::runner::{SessionMap, system_clock};
 use quarterdeck::store::{self, Derive, Store};
+use quarterdeck::views::prices::Prices;
 use quarterdeck::views::{PriceOf, Snapshot, health, scaling};
-use quarterdeck::watch::{Handle, Options, Supervisor};
+use quarterdeck::watch::{Clock, Handle, Options, Supervisor};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -86,6 +87,11 @@ pub struct Ground {
 impl Ground {
     /// Opens every cluster of a kubeconfig's text.
     pub fn open(kubeconfig: &str) -> Ground {
+        Ground::open_with(kubeconfig, now)
+    }
+
+    /// The same with another clock than the system's.
+    pub fn open_with(kubeconfig: &str, now: impl Fn() -> Time + Clone + Send + Sync + 'static) -> Ground {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config");
         std::fs::write(&file, kubeconfig).unwrap();
@@ -97,12 +103,14 @@ impl Ground {
         assert!(!infos.is_empty(), "no cluster in {kubeconfig}");
         let (deltas, inbox) = mpsc::channel(1024);
         // As the program does it: with every rule and every observer.
-        let price: PriceOf = Arc::new(|_, _| Price::default());
+        let prices = Prices::new(quarterdeck::views::prices::Overrides::default());
+        let price: PriceOf = Arc::new(move |info, node| prices.price(info, node));
         let derive = Derive { rules: health::rules(), observers: scaling::observers(&price), price };
         let mut store = Store::new(infos, now(), derive);
         let (publish, snapshots) = tokio::sync::watch::channel(Arc::new(store.snapshot(now())));
-        tokio::spawn(store::run(store, inbox, publish, now));
-        let handle = Supervisor::start(sessions.iter().cloned(), deltas, Options::default());
+        tokio::spawn(store::run(store, inbox, publish, now.clone()));
+        let options = Options { clock: Clock::new(now, || Span::ZERO), ..Options::default() };
+        let handle = Supervisor::start(sessions.iter().cloned(), deltas, options);
         Ground { handle, sessions, snapshots }
     }
 
@@ -155,12 +163,7 @@ impl Ground {
     }
 
     /// Waits until a cluster is so.
-    pub async fn until(
-        &mut self,
-        name: &str,
-        what: &str,
-        holds: impl Fn(&Cluster) -> bool,
-    ) -> Arc<Cluster> {
+    pub async fn until(&mut self, name: &str, what: &str, holds: impl Fn(&Cluster) -> bool) -> Arc<Cluster> {
         self.wait_for(name, what, PATIENCE, holds).await
     }
 
@@ -243,7 +246,8 @@ pub async fn make_space(ground: &Ground, cluster: &str) {
 /// A Deployment (or another workload) whose pods only have to be there.
 pub fn workload(kind: &str, name: &str, replicas: Option<u32>, scratch: bool) -> Value {
     let labels = serde_json::json!({ "app": name });
-    let volumes = if scratch { serde_json::json!([{"name": "scratch", "emptyDir": {}}]) } else { Value::Null };
+    let volumes =
+        if scratch { serde_json::json!([{"name": "scratch", "emptyDir": {}}]) } else { Value::Null };
     let mut spec = serde_json::json!({
         "selector": { "matchLabels": labels },
         "template": {

@@ -6,6 +6,7 @@ mod architecture;
 mod embedded;
 mod ground;
 mod keys;
+mod night;
 mod panes;
 mod runner;
 mod screen;

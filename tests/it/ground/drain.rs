@@ -157,7 +157,8 @@ async fn drained(ground: &mut Ground, hand: &mut Hand, name: &str, node: &str) {
     assert!(run.pods.iter().all(|(pod, _)| pod.state == PodState::Gone), "{:#?}", run.pods);
     let left = |c: &Cluster| c.pods().any(|p| p.node == node && (is_app(p, "held") || is_app(p, "free")));
     ground.until(name, "the node is empty", |c| !left(c) && cordoned(c, node)).await;
-    let whole = |c: &Cluster| replicas(c, "held") == Some((HELD, HELD)) && replicas(c, "free") == Some((FREE, FREE));
+    let whole =
+        |c: &Cluster| replicas(c, "held") == Some((HELD, HELD)) && replicas(c, "free") == Some((FREE, FREE));
     ground.until(name, "its pods run elsewhere", whole).await;
     let agent = |c: &Cluster| c.pods().any(|p| p.node == node && is_app(p, "agent"));
     assert!(agent(&ground.cluster(name)), "pods of DaemonSets stay");

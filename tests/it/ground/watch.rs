@@ -7,7 +7,8 @@ use quarterdeck::model::{Badge, Cause, Cluster, Kind, LinkState, Time};
 use serde_json::json;
 
 use super::{
-    Disturb, Ground, PATIENCE, SPACE, User, all_live, blocking, is_app, known, make_space, path, replicas, workload,
+    Disturb, Ground, PATIENCE, SPACE, User, all_live, blocking, is_app, known, make_space, path, replicas,
+    workload,
 };
 
 /// Within what time an outage must be on the screen.
@@ -17,8 +18,10 @@ const NOTICED: Duration = Duration::from_secs(15);
 pub async fn everything_is_seen(disturb: &mut dyn Disturb) {
     let mut ground = Ground::open(&disturb.kubeconfig(User::Admin));
     for name in ground.names() {
-        let cluster = ground.live(&name).await;
-        assert_eq!(cluster.badges.contains(&Badge::JsonOnly), !disturb.protobuf(), "{:?}", cluster.badges);
+        ground.live(&name).await;
+        let json = !disturb.protobuf();
+        let cluster =
+            ground.until(&name, "its format", |c| c.badges.contains(&Badge::JsonOnly) == json).await;
         assert_eq!(cluster.served.versions.len(), Kind::COUNT, "{:?}", cluster.served);
         for kind in Kind::ALL {
             equal(&mut ground, &name, kind).await;
