@@ -54,7 +54,7 @@ enum Wake {
     Input(Option<io::Result<Event>>),
     Inbound(Box<Inbound>),
     Snapshot,
-    Sheet(Option<SheetDone>),
+    Sheet(Option<Box<SheetDone>>),
     Time,
     End,
 }
@@ -106,7 +106,7 @@ pub(super) async fn run(
             event = input.next() => Wake::Input(event),
             Some(event) = news.events.recv() => Wake::Inbound(Box::new(Inbound::Op(event))),
             Some(inbound) = news.inbound.recv() => Wake::Inbound(Box::new(inbound)),
-            done = finished(&mut sheet) => Wake::Sheet(done),
+            done = finished(&mut sheet) => Wake::Sheet(done.map(Box::new)),
             Ok(()) = news.snapshots.changed() => Wake::Snapshot,
             () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => Wake::Time,
         };
@@ -126,7 +126,7 @@ pub(super) async fn run(
             Wake::Sheet(done) => {
                 sheet = None;
                 if let Some(done) = done {
-                    ui.sheet(done, now);
+                    ui.sheet(*done, now);
                 }
             }
             Wake::Time => {}

@@ -43,10 +43,10 @@ replicas = 4
 clusters = ["*"]
 "#;
 
-pub struct Embedded(Fleet);
+pub(crate) struct Embedded(Fleet);
 
 impl Embedded {
-    pub async fn start() -> Embedded {
+    pub(crate) async fn start() -> Embedded {
         let scenario = Scenario::parse("quiet.toml", QUIET).unwrap_or_else(|e| panic!("{e}"));
         let options = Options {
             pace: Pace::Running(1.0),

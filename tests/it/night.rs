@@ -100,6 +100,6 @@ fn draw_all(snapshot: &Snapshot, now: Time) {
     sheets.extend(["cluster", "namespace", "workload", "pool"].map(lens));
     sheets.extend(Kind::ALL.into_iter().map(|kind| objects::sheet(snapshot, &scope, kind, now)));
     assert!(!sheets[0].rows.is_empty(), "the fleet has clusters");
-    fleet::header(snapshot, now);
-    fleet::notices(snapshot, &scope, now);
+    let _ = fleet::header(snapshot, now);
+    let _ = fleet::notices(snapshot, &scope, now);
 }

@@ -114,7 +114,9 @@ fn two_consoles_write_at_once() {
         for _ in 0..4 {
             scope.spawn(|| {
                 let mut journal = Journal::open(&path).unwrap();
-                (0..20).for_each(|_| drop(journal.append(fields("evict")).unwrap()));
+                for _ in 0..20 {
+                    journal.append(fields("evict")).unwrap();
+                }
             });
         }
     });

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use quarterdeck::model::{Budget, Cluster, Pod, Text, Truth, Uid};
+use quarterdeck::model::{Budget, Cluster, Text, Truth, Uid};
 use quarterdeck::operations::{
-    Action, Control, EvictPod, Options, Outcome, Plan, PodState, Run, RunState, StepState,
+    Action, Control, EvictOptions, Outcome, Plan, PodState, Run, RunState, StepState,
 };
 use serde_json::json;
 
