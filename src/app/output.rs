@@ -44,7 +44,10 @@ fn table(sheet: &Sheet) -> String {
     }
     let mut out = format!("{}\n", sheet.answer);
     if sheet.rows.is_empty() {
-        let _ = writeln!(out, "{}", sheet.empty);
+        // Some panes answer with the same words.
+        if sheet.empty.trim_end_matches('.') != sheet.answer.trim_end_matches('.') {
+            let _ = writeln!(out, "{}", sheet.empty);
+        }
         return out;
     }
     let titles = sheet.columns.iter().map(|c| c.title.to_uppercase()).collect::<Vec<_>>();

@@ -5,6 +5,7 @@
 mod architecture;
 mod embedded;
 mod ground;
+mod headless;
 mod keys;
 mod night;
 mod panes;

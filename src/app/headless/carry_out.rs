@@ -12,7 +12,7 @@ use super::super::opened::Opened;
 use super::{Stop, print, proposal};
 use crate::model::{Fault, Text, Tone};
 use crate::operations::{
-    Control, Line, OpEvent, OpId, Outcome, Permit, Plan, PodState, Progress, Run, RunState,
+    Control, Line, OpEvent, OpId, Outcome, Permit, Plan, PodState, Progress, Run, RunState, StepState,
 };
 use crate::runner::{Journal, Runner, Sessions, Who, system_clock};
 
@@ -48,8 +48,11 @@ pub(super) async fn plan(
     let (sender, events) = mpsc::channel(EVENTS);
     let runner = runner(opened, engine, sender);
     if confirmed == Some(true) && plan.refusals.is_empty() {
-        let mut following = Following { runner: runner?, events, json };
+        let mut following = Following { runner: runner?, events, json, undone: false };
         let run = following.run(plan).await?;
+        if !following.undone {
+            left(&run).for_each(print::err);
+        }
         let exit = exit_of(&run, engine);
         return Ok(Became { exit, run: Some(run), json });
     }
@@ -59,7 +62,7 @@ pub(super) async fn plan(
     };
     print::out(&match json {
         true => proposal::json(&plan, &allowed, &engine.snapshots.borrow().fleet),
-        false => proposal::text(&plan, &allowed, flags),
+        false => proposal::text(&plan, &allowed, flags, &engine.snapshots.borrow().fleet),
     })?;
     let exit = if !plan.refusals.is_empty() {
         print::err("quarterdeck: this plan is refused; nothing was changed");
@@ -91,6 +94,8 @@ struct Following {
     runner: Runner<Sessions>,
     events: mpsc::Receiver<OpEvent>,
     json: bool,
+    /// Whether it was undone.
+    undone: bool,
 }
 
 impl Following {
@@ -139,9 +144,10 @@ impl Following {
         }
     }
 
-    fn heard(&self, run: &mut Run, event: &OpEvent) -> Result<(), Stop> {
+    fn heard(&mut self, run: &mut Run, event: &OpEvent) -> Result<(), Stop> {
         let news = line(run, &event.progress);
         run.apply(event);
+        self.undone |= event.progress == Progress::Undoing;
         if self.json {
             let event = serde_json::to_string(event).unwrap_or_default();
             print::out(&format!("{event}\n"))?;
@@ -149,7 +155,11 @@ impl Following {
             print::err(format!("{}  {news}", event.at.clock()));
         }
         if let (Progress::Ended(outcome, result), false) = (&event.progress, self.json) {
-            print::out(&format!("{}: {result}\n", word(*outcome)))?;
+            let took = run.took(event.at);
+            print::out(&match outcome {
+                Outcome::Done => format!("done: {} in {took}\n", run.plan.title),
+                other => format!("{} after {took}: {result}\n", word(*other)),
+            })?;
         }
         Ok(())
     }
@@ -187,7 +197,8 @@ fn line(run: &Run, progress: &Progress) -> Option<String> {
             if before.is_some_and(|(before, _)| before.state == pod.state) {
                 return None;
             }
-            let why = if pod.why.is_empty() { String::new() } else { format!(": {}", pod.why) };
+            let said = pod.why.is_empty() || pod.state == PodState::Gone;
+            let why = if said { String::new() } else { format!(": {}", pod.why) };
             format!("    {}/{} {}{why}", pod.namespace, pod.name, state(&pod.state))
         }
     })
@@ -203,6 +214,14 @@ fn state(state: &PodState) -> Text {
         PodState::Gone => "is gone".into(),
         PodState::Failed => "cannot be evicted".into(),
     }
+}
+
+/// What a run that did not get to its end leaves changed, and the way back.
+fn left(run: &Run) -> impl Iterator<Item = String> {
+    let ended_well = matches!(run.state, RunState::Ended(Outcome::Done | Outcome::Refused));
+    let steps = run.plan.steps.iter().zip(&run.steps).filter(move |_| !ended_well);
+    let changed = steps.filter(|(step, became)| became.state == StepState::Done && !step.undo.is_empty());
+    changed.map(|(step, _)| format!("left as it is: {}; back: {}", step.title, step.way_back))
 }
 
 fn exit_of(run: &Run, engine: &Engine) -> Exit {

@@ -40,8 +40,12 @@ pub(super) fn form(output: Option<Output>) -> Result<bool, Stop> {
 
 /// The plan with everything that the screen shows of it. `allowed` is what the clusters say to it;
 /// `flags` are those that choose the other answer, by the choice's id.
-pub(super) fn text(plan: &Plan, allowed: &[Line], flags: &[(&str, &str)]) -> String {
+pub(super) fn text(plan: &Plan, allowed: &[Line], flags: &[(&str, &str)], fleet: &Fleet) -> String {
     let mut out = format!("{}\n", plan.title);
+    for subject in &plan.subjects {
+        let cluster = fleet.cluster(subject.cluster).map_or("?", |c| c.info.name.as_str());
+        let _ = writeln!(out, "  {:<12}       {cluster}/{}", "on", subject.path());
+    }
     for line in plan.preview.iter().chain(allowed) {
         say(&mut out, line);
     }
