@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -27,8 +28,13 @@ pub(crate) struct Server {
     config: Arc<ServerConfig>,
     address: SocketAddr,
     gate: Arc<Gate>,
+    /// Empty when it is stopped. It is kept here and not in its task, because a task ends some
+    /// time after it is told to, and until then the port would be taken.
+    listener: Arc<Listening>,
     running: Option<JoinHandle<()>>,
 }
+
+type Listening = Mutex<Option<TcpListener>>;
 
 impl Server {
     /// Listens on a free port of 127.0.0.1.
@@ -38,6 +44,7 @@ impl Server {
             config,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             gate: Arc::default(),
+            listener: Arc::default(),
             running: None,
         };
         server.listen()?;
@@ -60,14 +67,20 @@ impl Server {
         socket.bind(self.address)?;
         let listener = socket.listen(1024)?;
         self.address = listener.local_addr()?;
-        let accept =
-            accept(listener, TlsAcceptor::from(self.config.clone()), self.gate.clone(), self.shared.clone());
+        self.listener = Arc::new(Mutex::new(Some(listener)));
+        let accept = accept(
+            self.listener.clone(),
+            TlsAcceptor::from(self.config.clone()),
+            self.gate.clone(),
+            self.shared.clone(),
+        );
         self.running = Some(tokio::spawn(accept));
         Ok(())
     }
 
     /// Closes the listener and every connection.
     pub(crate) fn stop(&mut self) {
+        drop(self.listener.lock().unwrap_or_else(PoisonError::into_inner).take());
         if let Some(running) = self.running.take() {
             // the connections belong to this task's set and end with it
             running.abort();
@@ -86,16 +99,26 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: TcpListener, tls: TlsAcceptor, gate: Arc<Gate>, shared: Arc<Shared>) {
+/// The next connection; `None` when the listener is closed.
+async fn next(listener: &Listening) -> Option<io::Result<TcpStream>> {
+    std::future::poll_fn(|context| match &*listener.lock().unwrap_or_else(PoisonError::into_inner) {
+        None => Poll::Ready(None),
+        Some(listener) => listener.poll_accept(context).map_ok(|(stream, _)| stream).map(Some),
+    })
+    .await
+}
+
+async fn accept(listener: Arc<Listening>, tls: TlsAcceptor, gate: Arc<Gate>, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+            accepted = next(&listener) => match accepted {
+                None => return,
+                Some(Ok(stream)) => {
                     connections.spawn(connection(stream, tls.clone(), gate.clone(), shared.clone()));
                 }
                 // out of descriptors, most likely: the next one may work when some are closed
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+                Some(Err(_)) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
             },
             Some(_) = connections.join_next() => {}
         }

@@ -226,3 +226,15 @@ async fn discovery_names_what_is_served() {
     let metrics = client.get("/apis/metrics.k8s.io/v1beta1/nodes").await.json();
     assert_eq!(metrics["items"].as_array().unwrap().len(), 3);
 }
+
+#[tokio::test]
+async fn a_server_can_be_started_at_once_after_it_was_stopped() {
+    let fleet = small().await;
+    let alpha = fleet.cluster("alpha").unwrap();
+    for _ in 0..20 {
+        alpha.stop().unwrap();
+        alpha.start().unwrap();
+    }
+    let client = Client::new(&fleet, "alpha", Role::Admin);
+    assert_eq!(client.get(PODS).await.code, 200);
+}
