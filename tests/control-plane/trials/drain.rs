@@ -17,7 +17,14 @@ pub(crate) fn nodes(binaries: &Binaries) -> Outcome {
         let output = std::process::Command::new(&kubectl)
             .arg("--kubeconfig")
             .arg(&kubeconfig)
-            .args(["drain", node, "--dry-run=client", "--ignore-daemonsets", "--delete-emptydir-data"])
+            .args([
+                "drain",
+                node,
+                "--dry-run=client",
+                "--ignore-daemonsets",
+                "--delete-emptydir-data",
+                "--force",
+            ])
             .output();
         let output = output.unwrap_or_else(|error| panic!("kubectl: {error}"));
         let said = String::from_utf8_lossy(&output.stdout);

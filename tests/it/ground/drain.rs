@@ -9,7 +9,11 @@ use quarterdeck::operations::{
 use serde_json::json;
 
 use super::hand::{Hand, node_key, plan};
-use super::{Disturb, Ground, SPACE, User, is_app, make_space, path, replicas, workload};
+use super::{Disturb, Ground, SPACE, User, blocking, is_app, make_space, path, replicas, workload};
+
+/// Pods without a controller, one of them static.
+const LONELY: &str = "lonely";
+const STATIC: &str = "static";
 
 /// Replicas that a budget guards, and replicas that none does.
 const HELD: u32 = 3;
@@ -28,7 +32,7 @@ pub async fn nodes(disturb: &mut dyn Disturb, agree: &dyn Fn(&str, &BTreeSet<Str
     wrong_uid(&mut ground, &mut hand, &name, &node).await;
     agree(&node, &pods_of(&drain(&ground, &name, &node)));
     stopped_and_undone(&mut ground, &mut hand, &name, &node).await;
-    drained(&mut ground, &mut hand, &name, &node).await;
+    drained(&mut ground, &mut hand, disturb, &name, &node).await;
 
     let verified = hand.journal();
     assert!(verified.records > 20, "{verified:?}");
@@ -58,7 +62,20 @@ async fn furnish(ground: &mut Ground, name: &str) -> String {
     };
     let cluster = ground.until(name, "everything runs, and a node has both", furnished).await;
     assert_eq!(guard(&cluster).unwrap().allowed, 0);
-    chosen(&cluster).unwrap()
+    let node = chosen(&cluster).unwrap();
+    // A pod that nobody would make again, and one that a kubelet keeps from a file.
+    for (pod, annotations) in [(LONELY, json!({})), (STATIC, json!({"kubernetes.io/config.mirror": "x"}))] {
+        let object = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": { "name": pod, "namespace": SPACE, "annotations": annotations },
+            "spec": { "nodeName": node, "terminationGracePeriodSeconds": 1,
+                      "containers": [{ "name": "a", "image": "registry.local/a:1" }] },
+        });
+        ground.create(name, &format!("/api/v1/namespaces/{SPACE}/pods"), &object).await;
+        let there = |c: &Cluster| c.pods().any(|p| p.meta.name == pod && *p.node == *node);
+        ground.until(name, "a pod of its own", there).await;
+    }
+    node
 }
 
 fn guard(cluster: &Cluster) -> Option<&Budget> {
@@ -102,7 +119,7 @@ async fn wrong_uid(ground: &mut Ground, hand: &mut Hand, name: &str, node: &str)
 /// The plan to drain it, with every pod that can go.
 fn drain(ground: &Ground, name: &str, node: &str) -> Plan {
     let mut options = Options::default();
-    for choice in ["emptydir", "pool-rule"] {
+    for choice in ["emptydir", "unreplicated", "pool-rule"] {
         options.answers.insert(Text::clean(choice), 1);
     }
     plan(ground, "drain", &[node_key(ground, name, node)], &options)
@@ -147,9 +164,15 @@ async fn stopped_and_undone(ground: &mut Ground, hand: &mut Hand, name: &str, no
     assert!(stays, "the guarded pod was left alone");
 }
 
-async fn drained(ground: &mut Ground, hand: &mut Hand, name: &str, node: &str) {
+/// To the end, although the server is away for a while.
+async fn drained(ground: &mut Ground, hand: &mut Hand, disturb: &mut dyn Disturb, name: &str, node: &str) {
     hand.begin(drain(ground, name, node));
     hand.until("only the budget is in the way", blocked).await;
+    blocking(|| disturb.stop(name));
+    let asked = |run: &Run| run.evidence.iter().any(|(_, line)| line.contains("does not answer"));
+    hand.until("it says that the server is away", asked).await;
+    blocking(|| disturb.start(name));
+    ground.live(name).await;
     let held = path("/apis/policy/v1", "poddisruptionbudgets", "held");
     ground.patch(name, &held, &json!({ "spec": { "minAvailable": 1 } })).await;
     let run = hand.ends(Outcome::Done).await;
@@ -160,8 +183,11 @@ async fn drained(ground: &mut Ground, hand: &mut Hand, name: &str, node: &str) {
     let whole =
         |c: &Cluster| replicas(c, "held") == Some((HELD, HELD)) && replicas(c, "free") == Some((FREE, FREE));
     ground.until(name, "its pods run elsewhere", whole).await;
-    let agent = |c: &Cluster| c.pods().any(|p| p.node == node && is_app(p, "agent"));
-    assert!(agent(&ground.cluster(name)), "pods of DaemonSets stay");
+    let cluster = ground.cluster(name);
+    let on_it = |pod: &str| cluster.pods().any(|p| p.node == node && p.meta.name == pod);
+    assert!(on_it(STATIC) && !on_it(LONELY));
+    let agent = cluster.pods().any(|p| p.node == node && is_app(p, "agent"));
+    assert!(agent, "pods of DaemonSets stay");
     hand.begin(plan(ground, "uncordon", &[node_key(ground, name, node)], &Options::default()));
     hand.ends(Outcome::Done).await;
 }

@@ -1,4 +1,4 @@
-//! Failover between two clusters: drill, run, way back, and a run without its primary.
+//! Failover between two clusters: drill, run, way back, and runs without their primary.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const WITHIN: Duration = Duration::from_millis(1500);
 /// Replicas of the workload where it serves.
 const REPLICAS: u32 = 3;
 
-/// A drill, a run, the way back, and a run while the primary is stopped.
+/// A drill, a run, the way back, and runs while the primary is stopped and while it is silent.
 pub async fn all_ways(disturb: &mut dyn Disturb) {
     let mut ground = Ground::open(&disturb.kubeconfig(User::Admin));
     let [primary, standby] = [0, 1].map(|i| ground.names()[i].clone());
@@ -32,7 +32,9 @@ pub async fn all_ways(disturb: &mut dyn Disturb) {
     way.drills().await;
     way.runs(Way::Run).await;
     way.runs(Way::Back).await;
-    way.runs_without_primary(disturb).await;
+    way.runs_without_primary(disturb, |d, name| d.stop(name), |d, name| d.start(name)).await;
+    way.runs(Way::Back).await;
+    way.runs_without_primary(disturb, |d, name| d.freeze(name), |d, name| d.thaw(name)).await;
     let verified = way.hand.journal();
     assert!(verified.records > 20, "{verified:?}");
     way.ground.handle.shutdown().await;
@@ -100,9 +102,15 @@ impl Failover {
         self.settled(&from, 0).await;
     }
 
-    async fn runs_without_primary(&mut self, disturb: &mut dyn Disturb) {
+    /// It completes, says that the primary does not answer, and leaves it as it is.
+    async fn runs_without_primary(
+        &mut self,
+        disturb: &mut dyn Disturb,
+        begin: fn(&mut dyn Disturb, &str),
+        end: fn(&mut dyn Disturb, &str),
+    ) {
         let (primary, standby) = (self.primary.clone(), self.standby.clone());
-        blocking(|| disturb.stop(&primary));
+        blocking(|| begin(disturb, &primary));
         self.ground.until(&primary, "it is gone", |c| c.link.state == LinkState::Broken).await;
         let plan = self.plan(Way::Run);
         let unreachable = plan.preview.iter().find(|line| line.label == "unreachable");
@@ -113,7 +121,7 @@ impl Failover {
         let last = run.steps.last().unwrap();
         assert_eq!(last.state, StepState::Failed, "it cannot be scaled down: {last:?}");
         self.settled(&standby, REPLICAS).await;
-        blocking(|| disturb.start(&primary));
+        blocking(|| end(disturb, &primary));
         self.ground.live(&primary).await;
         self.settled(&primary, REPLICAS).await;
     }

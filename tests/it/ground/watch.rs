@@ -145,8 +145,12 @@ pub async fn forgotten(disturb: &mut dyn Disturb) {
 
 /// Who may not read pods sees everything else, and the pods as soon as that is mended.
 pub async fn denied(disturb: &mut dyn Disturb) {
-    let admin = Ground::open(&disturb.kubeconfig(User::Admin));
+    let mut admin = Ground::open(&disturb.kubeconfig(User::Admin));
     let [name, other] = [0, 1].map(|i| admin.names()[i].clone());
+    make_space(&admin, &name).await;
+    let deployments = format!("/apis/apps/v1/namespaces/{SPACE}/deployments");
+    admin.create(&name, &deployments, &workload("Deployment", "kept", Some(1), false)).await;
+    admin.until(&name, "a pod to be seen", |c| replicas(c, "kept") == Some((1, 1))).await;
     admin.handle.shutdown().await;
     blocking(|| disturb.revoke_pods(&name));
     let mut ground = Ground::open(&disturb.kubeconfig(User::Viewer));
@@ -163,6 +167,17 @@ pub async fn denied(disturb: &mut dyn Disturb) {
     may_read_pods(&ground, &name).await;
     ground.handle.retry(&[cluster.id]);
     ground.wait_for(&name, "pods, at once", NOTICED, all_live).await;
+
+    // Taken away while they are watched: a real server notices when it is asked again.
+    blocking(|| {
+        disturb.revoke_pods(&name);
+        disturb.stop(&name);
+        disturb.start(&name);
+    });
+    let cluster = ground.until(&name, "pods are denied again, the rest is live", denied).await;
+    assert!(!known(&cluster, Kind::Pod).is_empty() && cluster.link.live(), "what was last seen stays");
+    assert!(cluster.table(Kind::Pod).link.heard.is_some());
+    blocking(|| disturb.grant_pods(&name));
     ground.handle.shutdown().await;
 }
 
