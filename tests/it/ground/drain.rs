@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use quarterdeck::model::{Budget, Cluster, Text, Truth, Uid};
 use quarterdeck::operations::{
-    Action, Control, EvictOptions, Outcome, Plan, PodState, Run, RunState, StepState,
+    Action, Control, EvictPod, Options, Outcome, Plan, PodState, Run, RunState, StepState,
 };
 use serde_json::json;
 
