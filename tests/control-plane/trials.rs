@@ -10,6 +10,9 @@
 //!    [`Planes::start`] and let `?` carry every failure (any error will do).
 //! 2. Add one line to [`TRIALS`].
 //!
+//! Cases that hold of the embedded fleet as well are written once, in `tests/it/ground/`, and get the planes as
+//! [`fleet::Real`].
+//!
 //! A trial owns its planes: it may stop, freeze and fill them. A plane takes about three seconds to start and half a
 //! gigabyte of memory, so few trials that check several things beat many small ones.
 #![expect(clippy::print_stderr, reason = "says why trials are skipped")]

@@ -1,4 +1,4 @@
-//! The cases of [`ground`](super::ground) on the embedded fleet, and an hour of its worst night.
+//! The embedded fleet as a ground, and the cases of watches on it.
 
 use std::time::Duration;
 
