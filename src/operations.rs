@@ -29,7 +29,8 @@ pub use plan::{
     Target,
 };
 pub use recovery::{
-    Deadlines, RecoveryError, RecoveryFile, RecoveryProbe, RecoveryWish, RecoveryWorkload, Traffic, Way,
+    Deadlines, LastDrill, Recoveries, RecoveryError, RecoveryFile, RecoveryProbe, RecoveryWish,
+    RecoveryWorkload, Traffic, Way,
 };
 pub use run::{
     Control, OpEvent, OpId, Outcome, PodProgress, PodState, Progress, Run, RunState, StepRun, StepState,

@@ -17,10 +17,10 @@ use super::engine::Engine;
 use super::opened::Opened;
 use super::screen::{self, Canvas, News};
 use super::terminal::Screen;
-use super::{recovery, registry};
+use super::{recovery, registry, reports};
 use crate::input;
 use crate::model::{ClusterId, Source, Text, Time};
-use crate::operations;
+use crate::operations::{self, Recoveries};
 use crate::runner::{Journal, Runner, Sessions, Who, system_clock};
 use crate::theme::{self, Depth};
 use crate::ui::{self, Ui};
@@ -82,7 +82,10 @@ fn make_ui(opened: &Opened, arguments: &ScreenArgs) -> Ui {
     problems.extend(wrong);
     let settings = ui::Settings {
         read_only: false,
-        recovery_plans: Arc::new(plans),
+        recoveries: Arc::new(Recoveries {
+            plans: Arc::new(plans),
+            drills: reports::last_drills(&opened.dirs.reports()),
+        }),
         problems,
         looked_at: looked_at(opened),
         themes: own_themes(&config.join("themes")),

@@ -5,9 +5,10 @@
 
 mod read;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Span, Text};
+use crate::model::{Span, Text, Time};
 
 pub use read::RecoveryError;
 
@@ -118,6 +119,26 @@ impl Default for Deadlines {
             primary: s(30),
         }
     }
+}
+
+/// The last drill of a recovery plan, as its report has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LastDrill {
+    /// When it began.
+    pub at: Time,
+    /// Whether it ended well.
+    pub done: bool,
+    /// The recovery time that it measured.
+    pub took: Option<Span>,
+}
+
+/// Every recovery plan that is known, and the last drill of each by the plan's name.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Recoveries {
+    /// The plans.
+    pub plans: Arc<Vec<Arc<RecoveryFile>>>,
+    /// Their last drills; a plan without one was never drilled.
+    pub drills: BTreeMap<Text, LastDrill>,
 }
 
 /// A recovery plan and what is wanted of it.

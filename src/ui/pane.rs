@@ -1,7 +1,7 @@
 //! Panes: one question each, declared as data. The registry lists them.
 
 use crate::model::{Kind, ObjectKey, Time};
-use crate::operations::{OpId, Run};
+use crate::operations::{OpId, Recoveries, Run};
 use crate::views::{Evidence, RowId, Scope, Sheet, SheetRow, Snapshot};
 
 /// A pane, declared once: tab, help, command line and screens follow from it.
@@ -38,6 +38,8 @@ pub struct PaneInput<'a> {
     pub kind: Kind,
     /// What ran and runs, oldest first.
     pub runs: &'a [Run],
+    /// Recovery plans and their last drills.
+    pub recoveries: &'a Recoveries,
     /// The time.
     pub now: Time,
 }

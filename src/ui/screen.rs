@@ -11,7 +11,9 @@ use super::tree::TreePart;
 use super::{Effect, Inbound};
 use crate::input::{Key, Keymap};
 use crate::model::{Kind, ObjectKey, Problem, Source, Span, Text, Time, Tone};
-use crate::operations::{Arming, OpEvent, OperationDecl, Progress, RecoveryFile, Run, RunState};
+use crate::operations::{
+    Arming, LastDrill, OpEvent, OperationDecl, Outcome, Progress, Recoveries, Run, RunState,
+};
 use crate::theme::Theme;
 use crate::views::{Evidence, RowId, Scope, Snapshot};
 
@@ -32,8 +34,8 @@ pub(super) const TWICE: Span = Span::from_seconds(2);
 pub struct Settings {
     /// Nothing can be armed: started with `--read-only`.
     pub read_only: bool,
-    /// Every recovery plan that is known.
-    pub recovery_plans: Arc<Vec<Arc<RecoveryFile>>>,
+    /// Every recovery plan that is known, and its last drill.
+    pub recoveries: Arc<Recoveries>,
     /// What is wrong in files that were read at the start; shown as notices.
     pub problems: Vec<Problem>,
     /// Where clusters were looked for, a line each, for the screen without any.
@@ -233,6 +235,12 @@ impl Ui {
         let Some(run) = runs.iter_mut().find(|run| run.op == event.op) else { return };
         run.apply(&event);
         if let Progress::Ended(outcome, result) = &event.progress {
+            if let Some(recovery) = run.plan.recovery.as_ref().filter(|_| run.plan.drill) {
+                let done = *outcome == Outcome::Done;
+                let drill = LastDrill { at: run.began, done, took: run.recovery_time() };
+                let drills = &mut Arc::make_mut(&mut self.settings.recoveries).drills;
+                drills.insert(recovery.name.clone(), drill);
+            }
             let text = format!("{}: {}. {result}", run.plan.title, format!("{outcome:?}").to_lowercase());
             self.notice(now, text);
         }
@@ -299,7 +307,8 @@ impl Ui {
         };
         let hold = table.computed.as_ref().filter(|_| key.held && !table.release).filter(same).cloned();
         table.release = false;
-        Some(SheetJob { key, pane, snapshot, runs, hold, now })
+        let recoveries = Arc::clone(&self.settings.recoveries);
+        Some(SheetJob { key, pane, snapshot, runs, recoveries, hold, now })
     }
 
     /// Takes a computed sheet.
@@ -370,6 +379,7 @@ impl Ui {
             lens: self.tables.get(self.active)?.lens,
             kind: self.kind,
             runs: &self.runs,
+            recoveries: &self.settings.recoveries,
             now,
         };
         Some(f(pane, &input))

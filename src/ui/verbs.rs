@@ -84,7 +84,7 @@ impl Ui {
     }
 
     pub(super) fn options(&self) -> Options {
-        Options { recovery_plans: self.settings.recovery_plans.clone(), ..Options::default() }
+        Options { recovery_plans: self.settings.recoveries.plans.clone(), ..Options::default() }
     }
 
     /// Opens the plan, or says why there is none.
@@ -118,10 +118,10 @@ impl Ui {
 
     /// Recovery plans and ways, the harmless way first.
     fn choose_recovery(&mut self, operation: OperationDecl, now: Time) {
-        let plans = self.settings.recovery_plans.clone();
+        let plans = self.settings.recoveries.plans.clone();
         if plans.is_empty() {
             return self
-                .notice(now, "no recovery plan: write one, or `quarterdeck failover init` proposes one");
+                .notice(now, "no recovery plan: put one into recovery/ of the configuration directory");
         }
         let mut items = Vec::new();
         for (way, word) in [(Way::Drill, "drill"), (Way::Run, "fail over"), (Way::Back, "return")] {
@@ -162,7 +162,7 @@ impl Ui {
             return Some(why);
         }
         if operation.applies_to.is_empty() {
-            return self.settings.recovery_plans.is_empty().then(|| "no recovery plan".into());
+            return self.settings.recoveries.plans.is_empty().then(|| "no recovery plan".into());
         }
         let subjects = match self.subjects(operation) {
             Ok(subjects) => subjects,

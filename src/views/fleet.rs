@@ -6,7 +6,8 @@ use std::fmt;
 use super::health::{self, Finding, Standing, age, counted, fault, standing};
 use super::{RowId, Scope, Sheet, SheetRow, Snapshot};
 use crate::model::{
-    Cell, Cluster, Column, CostTotals, Kind, LinkState, Login, Money, Span, Table, Text, Time, Tone, grouped,
+    Badge, Cell, Cluster, Column, CostTotals, Kind, LinkState, Login, Money, Span, Table, Text, Time, Tone,
+    grouped,
 };
 
 /// The totals that are always on screen.
@@ -128,11 +129,15 @@ fn out_of_date(cluster: &Cluster, now: Time) -> bool {
 pub fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
     let clusters: Vec<&Cluster> =
         snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).map(|c| &**c).collect();
+    let peculiar = clusters.iter().any(|cluster| !cluster.badges.is_empty());
     let mut rows: Vec<(u8, u32, SheetRow)> = clusters
         .iter()
         .map(|cluster| {
             let findings = health::of_cluster(cluster, now);
-            let row = row(cluster, &findings, now);
+            let mut row = row(cluster, &findings, now);
+            if peculiar {
+                row.cells.push(Cell::text(badges(cluster)));
+            }
             let blast = findings.iter().map(|f| f.blast.pods).sum();
             (rank(row.tone), blast, row)
         })
@@ -142,7 +147,7 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
     Sheet {
         answer: answer(&clusters, &tones, now),
         charts: Vec::new(),
-        columns: columns(),
+        columns: columns(peculiar),
         rows: rows.into_iter().map(|(_, _, row)| row).collect(),
         empty: "No cluster in this scope. esc widens.".into(),
         footer: notices(snapshot, scope, now).join(" · ").into(),
@@ -153,8 +158,8 @@ fn name(row: &SheetRow) -> &str {
     row.cells.first().map_or("", |c| c.text.as_str())
 }
 
-fn columns() -> Vec<Column> {
-    vec![
+fn columns(peculiar: bool) -> Vec<Column> {
+    let mut columns = vec![
         Column::left("cluster", 14, 100),
         Column::right("data", 6, 95),
         Column::left("worst finding", 0, 90),
@@ -166,7 +171,27 @@ fn columns() -> Vec<Column> {
         Column::right("mem %", 5, 60),
         Column::right("$/h", 8, 55),
         Column::left("region", 14, 50),
-    ]
+    ];
+    if peculiar {
+        columns.push(Column::left("badges", 22, 78));
+    }
+    columns
+}
+
+/// What is peculiar about the connection: `skip-verify as bob`.
+fn badges(cluster: &Cluster) -> String {
+    let words: Vec<String> = cluster
+        .badges
+        .iter()
+        .map(|badge| match badge {
+            Badge::SkipVerify => "skip-verify".to_owned(),
+            Badge::PlainHttp => "http".to_owned(),
+            Badge::Impersonating(whom) => format!("as {whom}"),
+            Badge::Proxy(proxy) => format!("via {proxy}"),
+            Badge::JsonOnly => "json".to_owned(),
+        })
+        .collect();
+    words.join(" ")
 }
 
 fn row(cluster: &Cluster, findings: &[Finding], now: Time) -> SheetRow {

@@ -36,7 +36,7 @@ pub fn sheet(input: &PaneInput<'_>) -> Sheet {
             Column::left("result", 24, 4),
             Column::left("way back", 9, 2),
         ],
-        rows: runs.iter().map(|run| row(run, input)).collect(),
+        rows: runs.iter().map(|run| row(run, input)).chain(plan_rows(input)).collect(),
         empty: "Nothing done from here yet. A arms a cluster.".into(),
         ..Sheet::default()
     }
@@ -83,6 +83,39 @@ fn row(run: &Run, input: &PaneInput<'_>) -> SheetRow {
         objects: run.plan.subjects.clone(),
         stale: false,
     }
+}
+
+/// A row for each recovery plan: from where to where, and its last drill. A plan that was never
+/// drilled, or whose drill failed, is nothing to rely on.
+fn plan_rows(input: &PaneInput<'_>) -> impl Iterator<Item = SheetRow> {
+    input.recoveries.plans.iter().map(|plan| {
+        let drill = input.recoveries.drills.get(&plan.name);
+        let (began, took, said) = match drill {
+            None => (Cell::text("-"), Cell::text("-"), "never drilled".to_owned()),
+            Some(drill) => {
+                let took =
+                    drill.took.map_or_else(|| Cell::text("-"), |t| Cell::number(t.to_string(), t.millis()));
+                let word = if drill.done { "last drill done" } else { "last drill failed" };
+                let began = Cell::number(drill.at.when(input.now), drill.at.millis());
+                (began, took, format!("{word} {} ago", drill.at.age(input.now)))
+            }
+        };
+        SheetRow {
+            id: RowId::Part(Text::from(format!("recovery plan {}", plan.name))),
+            tone: if drill.is_some_and(|drill| drill.done) { Tone::Ok } else { Tone::Warn },
+            cells: vec![
+                began,
+                Cell::text(format!("recovery plan {}: {} → {}", plan.name, plan.primary, plan.standby)),
+                Cell::text(plan.standby.clone()),
+                Cell::text("-"),
+                took,
+                Cell::text(said),
+                Cell::text("F"),
+            ],
+            objects: Vec::new(),
+            stale: false,
+        }
+    })
 }
 
 /// Pods of an eviction where there are any, else steps: done of all.

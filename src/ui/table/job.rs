@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::{Cell, Kind, Time};
-use crate::operations::Run;
+use crate::operations::{Recoveries, Run};
 use crate::ui::pane::{PaneDecl, PaneInput};
 use crate::views::{RowId, Scope, Sheet, Snapshot};
 
@@ -42,6 +42,7 @@ pub struct SheetJob {
     pub(in crate::ui) pane: PaneDecl,
     pub(in crate::ui) snapshot: Arc<Snapshot>,
     pub(in crate::ui) runs: Arc<Vec<Run>>,
+    pub(in crate::ui) recoveries: Arc<Recoveries>,
     pub(in crate::ui) hold: Option<Arc<Computed>>,
     pub(in crate::ui) now: Time,
 }
@@ -74,6 +75,7 @@ impl SheetJob {
             lens: self.key.lens,
             kind: self.key.kind,
             runs: &self.runs,
+            recoveries: &self.recoveries,
             now: self.now,
         };
         let sheet = (self.pane.sheet)(&input);
