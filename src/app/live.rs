@@ -33,6 +33,7 @@ const NEWS: usize = 256;
 /// # Errors
 /// There is no terminal, or it goes away.
 pub(super) async fn run(opened: Opened, arguments: &ScreenArgs) -> Result<()> {
+    let asked_to_end = asked_to_end();
     // The screen first: the first frame does not wait for any cluster.
     let mouse = arguments.mouse || opened.settings.mouse;
     let mut terminal = Screen::take(mouse)?;
@@ -62,7 +63,7 @@ pub(super) async fn run(opened: Opened, arguments: &ScreenArgs) -> Result<()> {
             screen::Effects::run(&mut acts, effect);
         }
     }
-    screen::run(&mut ui, &mut terminal, EventStream::new(), news, &mut acts, now, asked_to_end()).await?;
+    screen::run(&mut ui, &mut terminal, EventStream::new(), news, &mut acts, now, asked_to_end).await?;
     Ok(())
 }
 
@@ -138,15 +139,20 @@ fn depth() -> Depth {
     }
 }
 
-/// Resolves when the system asks this process to end.
-pub(super) async fn asked_to_end() {
-    let (Ok(mut terminate), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
+/// Resolves when the system asks this process to end. It listens from this call on, not from the
+/// first poll: a signal before that would end the process with the terminal still taken.
+pub(super) fn asked_to_end() -> impl Future<Output = ()> {
+    let signals =
+        (signal(SignalKind::terminate()), signal(SignalKind::hangup()), signal(SignalKind::interrupt()));
+    async {
+        let (Ok(mut terminate), Ok(mut hangup), Ok(mut interrupt)) = signals else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
 

@@ -55,7 +55,7 @@ impl Screen {
     /// # Errors
     /// The terminal is gone.
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        self.forget_screen()
     }
 
     /// Puts text on the terminal's clipboard by OSC 52. Whether it arrived is unknowable.
@@ -80,7 +80,16 @@ impl Screen {
     /// It refuses raw mode.
     pub(super) fn resume(&mut self) -> io::Result<()> {
         enter(self.mouse)?;
-        self.terminal.clear()
+        self.forget_screen()
+    }
+}
+
+impl Screen {
+    /// Clears the screen and draws every cell at the next frame. `Terminal::clear` would ask the
+    /// terminal where its cursor is, and whoever reads the keys would get the answer.
+    fn forget_screen(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(ratatui::layout::Rect::from((ratatui::layout::Position::ORIGIN, size)))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Measures Quarterdeck as a whole process, on a pseudo-terminal, beside what it is compared with.
 //!
 //! ```text
-//! cargo build --release && cargo run --release --example bench -- target/release/quarterdeck
-//! cargo run --release --example bench -- target/release/quarterdeck --real
+//! cargo build --release && cargo run --example bench -- target/release/quarterdeck
+//! cargo run --example bench -- target/release/quarterdeck --real
 //! cargo run --release --example bench -- --decode
 //! ```
 //!
