@@ -27,7 +27,8 @@ impl Session {
         (columns, rows): (u16, u16),
     ) -> Session {
         let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
-        let mut command = CommandBuilder::new(program);
+        // A relative path would be looked for along PATH.
+        let mut command = CommandBuilder::new(program.canonicalize().unwrap());
         command.args(arguments);
         command.env_clear();
         command.env("TERM", "xterm-256color");
@@ -109,10 +110,13 @@ impl Session {
             .map_err(|why| format!("waiting for `{words}`: {why}"))
     }
 
-    /// Reads what comes until nothing came for a while, and says how many bytes came.
-    pub(crate) fn settle(&mut self, quiet: Duration) -> u64 {
-        let before = self.bytes;
-        while let Ok(bytes) = self.output.recv_timeout(quiet) {
+    /// Reads what comes until nothing came for `quiet`, or `limit` is over, and says how many
+    /// bytes came.
+    pub(crate) fn settle(&mut self, quiet: Duration, limit: Duration) -> u64 {
+        let (before, end) = (self.bytes, Instant::now() + limit);
+        while let Ok(bytes) =
+            self.output.recv_timeout(quiet.min(end.saturating_duration_since(Instant::now())))
+        {
             self.take(&bytes);
         }
         self.bytes - before

@@ -39,12 +39,14 @@ fn main() -> Result<()> {
         [("QUARTERDECK_HOME", home.path().to_str().unwrap_or_default()), ("COLORTERM", "truecolor")];
     let mut session = Session::start(Path::new(binary), &["demo"], &variables, SIZE);
     let wait = Duration::from_secs(180);
-    // The incident of the demo is what the pictures show.
-    session.wait_for_text(wait, "ImagePullBackOff").map_err(|why| eyre!(why))?;
+    // The incidents of the demo are what the pictures show.
+    for there in ["ImagePullBackOff", "NotReady, pool", "◌"] {
+        session.wait_for_text(wait, there).map_err(|why| eyre!(why))?;
+    }
     for (name, keys, there) in PICTURES {
         session.keys(keys);
         session.wait_for_text(Duration::from_secs(10), there).map_err(|why| eyre!(why))?;
-        session.settle(Duration::from_millis(600));
+        session.settle(Duration::from_millis(600), Duration::from_secs(2));
         std::fs::write(Path::new(folder).join(format!("{name}.svg")), svg(session.screen()))?;
     }
     Ok(())
