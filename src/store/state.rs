@@ -97,7 +97,7 @@ impl State {
     fn tell(&mut self, change: Change, at: Time) {
         let cluster = self.cluster_mut();
         let changed = match change {
-            Change::Link(link) => set(&mut cluster.link, link),
+            Change::Link(link) => set_link(&mut cluster.link, link),
             Change::Server { version, served, badges } => {
                 let news =
                     cluster.version != version || *cluster.served != *served || cluster.badges != badges;
@@ -107,7 +107,7 @@ impl State {
                 news
             }
             Change::Login(login) => set(&mut cluster.login, login),
-            Change::KindLink(kind, link) => set(&mut cluster.tables[kind.index()].link, link),
+            Change::KindLink(kind, link) => set_link(&mut cluster.tables[kind.index()].link, link),
             Change::Unreadable(kind, count) => set(&mut cluster.tables[kind.index()].unreadable, count),
             Change::Usage(usage) => {
                 cluster.usage = Arc::<Usage>::from(usage);
@@ -338,6 +338,15 @@ fn void(link: &Link, at: Time) -> Link {
         LinkState::Denied | LinkState::Missing => link.clone(),
         _ => Link::waiting(at),
     }
+}
+
+/// Takes a link. That a live one gave another sign of life is kept but is no news: its age is zero
+/// before and after.
+fn set_link(old: &mut Link, new: Link) -> bool {
+    let alike = old.live() && Link { heard: old.heard, ..new.clone() } == *old;
+    let news = !alike && *old != new;
+    *old = new;
+    news
 }
 
 fn set<T: PartialEq>(place: &mut T, value: T) -> bool {

@@ -94,6 +94,11 @@ mod tests {
             }
             // Nothing to see: no publish.
             deltas.send(delta(Change::Bookmark(Kind::Pod, Version(5000)))).await.unwrap();
+            let live = Link { state: LinkState::Live, heard: Some(now()), ..Link::waiting(now()) };
+            deltas.send(delta(Change::KindLink(Kind::Pod, live.clone()))).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let later = Link { heard: Some(now() + crate::model::Span::from_seconds(9)), ..live };
+            deltas.send(delta(Change::KindLink(Kind::Pod, later))).await.unwrap();
             tokio::time::sleep(Duration::from_secs(5)).await;
         });
         let mut publishes = 0;
