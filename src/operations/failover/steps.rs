@@ -171,9 +171,9 @@ impl Draft<'_> {
 /// What a drill did, undone last first, as steps of their own.
 fn put_back(up: &[Step]) -> Vec<Step> {
     let back = |step: &Step| {
-        let (Action::Patch(_), [undo]) = (&step.action, step.undo.as_slice()) else { return None };
+        let (Action::Patch(patch), [undo]) = (&step.action, step.undo.as_slice()) else { return None };
         Some(Step {
-            title: format!("put back: {}", step.title).into(),
+            title: format!("put back {}: {}", patch.target.title(), step.way_back).into(),
             way_back: Text::EMPTY,
             undo: Vec::new(),
             deadline: step.deadline,

@@ -116,9 +116,9 @@ fn a_drill_moves_no_traffic_and_puts_the_standby_back() {
         [
             "wait until 10 pods are Ready on eks",
             "probe https://standby.example/healthz",
-            "put back: scale web 1 → 4",
-            "put back: scale cart 2 → 6",
-            "put back: autoscaler cart: 2–4 → 6–6",
+            "put back Deployment shop/web: 4 → 1",
+            "put back Deployment shop/cart: 6 → 2",
+            "put back HorizontalPodAutoscaler shop/cart: 6–6 → 2–4",
         ]
     );
     assert!(plan.drill);
