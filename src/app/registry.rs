@@ -2,7 +2,7 @@
 
 use crate::model::Time;
 use crate::ui::{Enter, PaneDecl, PaneInput, no_evidence, open_objects, panes};
-use crate::views::cost::{CostLens, Unit};
+use crate::views::cost::CostLens;
 use crate::views::placement::PlacementLens;
 use crate::views::{
     Observer, PriceOf, RowId, Rule, Scope, Sheet, SheetRow, Snapshot, cost, fleet, health, objects,
@@ -80,7 +80,7 @@ pub(super) fn panes() -> Vec<PaneDecl> {
             lenses: COST_LENSES,
             sheet: |input| {
                 let lens = CostLens::named(named(COST_LENSES, input.lens));
-                cost::sheet(input.snapshot, input.scope, lens, Unit::Hour, input.now)
+                cost::sheet(input.snapshot, input.scope, lens, input.unit, input.now)
             },
             evidence: |input, row| cost::evidence(input.snapshot, input.scope, &row.id),
             on_enter: split_cost,

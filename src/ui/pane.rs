@@ -2,6 +2,7 @@
 
 use crate::model::{Kind, ObjectKey, Time};
 use crate::operations::{OpId, Recoveries, Run};
+use crate::views::cost::Unit;
 use crate::views::{Evidence, RowId, Scope, Sheet, SheetRow, Snapshot};
 
 /// A pane, declared once: tab, help, command line and screens follow from it.
@@ -36,6 +37,8 @@ pub struct PaneInput<'a> {
     pub lens: usize,
     /// The kind that was asked for, for the objects pane.
     pub kind: Kind,
+    /// For how long rates of money are shown.
+    pub unit: Unit,
     /// What ran and runs, oldest first.
     pub runs: &'a [Run],
     /// Recovery plans and their last drills.

@@ -15,6 +15,7 @@ use crate::operations::{
     Arming, LastDrill, OpEvent, OperationDecl, Outcome, Progress, Recoveries, Run, RunState,
 };
 use crate::theme::Theme;
+use crate::views::cost::Unit;
 use crate::views::{Evidence, RowId, Scope, Snapshot};
 
 /// How long a notice stays on its row.
@@ -70,6 +71,8 @@ pub struct Ui {
     pub(super) focus: Focus,
     pub(super) tables: Vec<TableState>,
     pub(super) kind: Kind,
+    /// For how long rates of money are shown, in every pane.
+    pub(super) unit: Unit,
     pub(super) marks: BTreeMap<RowId, Vec<ObjectKey>>,
     pub(super) tree: TreePart,
     pub(super) drawer: bool,
@@ -120,6 +123,7 @@ impl Ui {
             focus: Focus::Table,
             tables,
             kind: Kind::Pod,
+            unit: Unit::default(),
             marks: BTreeMap::new(),
             tree: TreePart::default(),
             drawer: false,
@@ -259,6 +263,7 @@ impl Ui {
             scope: self.scope.clone(),
             lens: table.lens,
             kind: self.kind,
+            unit: self.unit,
             sort: table.sort,
             runs: self.runs_version,
             frozen: self.frozen.is_some(),
@@ -378,6 +383,7 @@ impl Ui {
             scope: &self.scope,
             lens: self.tables.get(self.active)?.lens,
             kind: self.kind,
+            unit: self.unit,
             runs: &self.runs,
             recoveries: &self.settings.recoveries,
             now,

@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::model::{Cell, Kind, Time};
 use crate::operations::{Recoveries, Run};
 use crate::ui::pane::{PaneDecl, PaneInput};
+use crate::views::cost::Unit;
 use crate::views::{RowId, Scope, Sheet, Snapshot};
 
 /// What a sheet was computed from. Two equal keys give equal sheets, but for ages.
@@ -19,6 +20,7 @@ pub(in crate::ui) struct JobKey {
     pub(in crate::ui) scope: Scope,
     pub(in crate::ui) lens: usize,
     pub(in crate::ui) kind: Kind,
+    pub(in crate::ui) unit: Unit,
     pub(in crate::ui) sort: Option<(usize, bool)>,
     pub(in crate::ui) runs: u64,
     pub(in crate::ui) held: bool,
@@ -32,6 +34,7 @@ impl JobKey {
             && self.scope == other.scope
             && self.lens == other.lens
             && self.kind == other.kind
+            && self.unit == other.unit
             && self.frozen == other.frozen
     }
 }
@@ -74,6 +77,7 @@ impl SheetJob {
             scope: &self.key.scope,
             lens: self.key.lens,
             kind: self.key.kind,
+            unit: self.key.unit,
             runs: &self.runs,
             recoveries: &self.recoveries,
             now: self.now,
