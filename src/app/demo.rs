@@ -9,7 +9,7 @@ use super::cli::{ClusterArgs, DemoArgs};
 use super::opened::{self, Opened};
 use super::{files, live};
 use crate::cluster::{ClusterTarget, Sources, find_clusters};
-use crate::model::ClusterId;
+use crate::model::{ClusterId, Text};
 use crate::sim::{Fleet, Options, Pace, Role, Scenario};
 
 /// Plays a scenario until somebody leaves.
@@ -101,6 +101,11 @@ fn add_fleet(opened: &mut Opened, fleet: &Fleet, kubeconfig: &str) -> Result<()>
         let tier = fleet.clusters().find(|c| target.info.name == c.name.as_str()).map(|c| c.tier);
         opened.settings.apply(&mut target.info, tier);
         target.info.source = "embedded fleet".into();
+        // A name is what is typed to confirm: it must never mean two clusters.
+        let taken = |t: &ClusterTarget| t.info.name == target.info.name;
+        if opened.targets.iter().any(taken) {
+            target.info.name = Text::clean(&format!("{}.demo", target.info.name));
+        }
     }
     targets.append(&mut opened.targets);
     for (place, target) in targets.iter_mut().enumerate() {

@@ -59,6 +59,9 @@ pub(super) async fn run(opened: Opened, arguments: &ScreenArgs) -> Result<()> {
     let news = News { snapshots: engine.snapshots.clone(), events, inbound: news_inbound };
     let mut acts = Acts { engine, runner, inbound, settings: opened.dirs.settings() };
     if let Some(line) = &arguments.command_line {
+        // A command may name clusters: they are known before any of them answers.
+        let known = Arc::clone(&news.snapshots.borrow());
+        ui.inbound(ui::Inbound::Snapshot(known), now());
         for effect in ui.command(line, now()) {
             screen::Effects::run(&mut acts, effect);
         }

@@ -26,23 +26,27 @@ enum How {
     Bad,
 }
 
-/// The lines as they are found.
+/// The lines as they are found, and whether one of them is bad.
 #[derive(Default)]
-struct Findings(String);
+struct Findings {
+    text: String,
+    bad: bool,
+}
 
 impl Findings {
     fn say(&mut self, how: How, what: &str, text: impl AsRef<str>) {
+        self.bad |= how == How::Bad;
         let how = match how {
             How::Ok => "ok",
             How::Warn => "warn",
             How::Bad => "bad",
         };
         // Writing to a string cannot fail.
-        let _ = writeln!(self.0, "{how:<4}  {what:<20}  {}", text.as_ref());
+        let _ = writeln!(self.text, "{how:<4}  {what:<20}  {}", text.as_ref());
     }
 }
 
-/// Checks everything. Only a cluster that does not answer makes it fail.
+/// Checks everything: unreachable when a cluster does not answer, findings when anything else is bad.
 pub(super) async fn run(arguments: &DoctorArgs, clusters: &ClusterArgs) -> Result<Exit, Stop> {
     let opened = opened::open(clusters)?;
     let mut findings = Findings::default();
@@ -60,8 +64,12 @@ pub(super) async fn run(arguments: &DoctorArgs, clusters: &ClusterArgs) -> Resul
             }
         }
     }
-    print::out(&findings.0)?;
-    Ok(if all_answer { Exit::Done } else { Exit::Unreachable })
+    print::out(&findings.text)?;
+    Ok(match (all_answer, findings.bad) {
+        (false, _) => Exit::Unreachable,
+        (true, true) => Exit::Findings,
+        (true, false) => Exit::Done,
+    })
 }
 
 fn files(opened: &Opened, clusters: &ClusterArgs, findings: &mut Findings) {
