@@ -20,7 +20,7 @@ pub mod text;
 mod time;
 
 pub use column::{Cell, Column};
-pub use delta::{Change, Delta, Usage, Used};
+pub use delta::{Audit, Change, Delta, Usage, Used};
 pub use fleet::{
     Badge, Basis, Cluster, ClusterInfo, CostTotals, Fleet, Login, Price, Sample, Series, Served, Table, Tier,
     Totals,

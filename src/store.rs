@@ -6,6 +6,7 @@
 //! only what really changed is applied, so that totals, symptoms and signals are folds over real
 //! changes. No object goes back to an older version, except after a declared reset.
 
+mod audit;
 mod interner;
 mod list;
 pub mod load;

@@ -47,8 +47,24 @@ pub enum Change {
     Usage(Box<Usage>),
     /// Objects of this kind that could not be read and were left out, so far.
     Unreadable(Kind, u64),
+    /// A step of an audit: what the server lists is compared with what is here.
+    Audit(Kind, Audit),
     /// It is another cluster, or an older state of it: everything known of it is void.
     Reset,
+}
+
+/// A step of an audit of one kind. Unlike a list, an audit takes its time, a page now and then,
+/// beside the watch; what it finds wrong is put right and counted.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Audit {
+    /// It begins; one that was under way is void.
+    Begin,
+    /// Objects that the server lists, all as of one version.
+    Page(Vec<Record>),
+    /// These were all, as of this version.
+    End(Version),
+    /// It could not be finished.
+    Void,
 }
 
 /// What nodes and pods of a cluster use (metrics.k8s.io, polled).

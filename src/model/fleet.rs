@@ -180,6 +180,11 @@ pub struct Table {
     pub unreadable: u64,
     /// Older versions that were refused.
     pub refused: u64,
+    /// When it was last compared, object by object, with what the server lists.
+    pub audited: Option<Time>,
+    /// Objects that such audits found missing, left over, or not as the server has them, and put
+    /// right. Anything but 0 means that something on the way loses changes.
+    pub repaired: u64,
 }
 
 impl Cluster {
@@ -196,6 +201,8 @@ impl Cluster {
             rows: Rows::default(),
             unreadable: 0,
             refused: 0,
+            audited: None,
+            repaired: 0,
         };
         Cluster {
             id,

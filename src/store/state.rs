@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::audit::Audited;
 use super::interner::Interner;
 use super::list::{List, Newer};
 use super::totals::Counts;
@@ -22,6 +23,8 @@ pub(super) struct State {
     index: Vec<FxHashMap<Uid, Place>>,
     /// Lists that are coming in, by kind.
     lists: Vec<Option<List>>,
+    /// Audits that are under way, by kind.
+    audits: Vec<Option<Audited>>,
     /// Events by time, for dropping the oldest.
     events: BTreeSet<(Time, Uid)>,
     counts: Counts,
@@ -34,6 +37,7 @@ impl State {
             cluster: Arc::new(Cluster::new(id, info, now)),
             index: vec![FxHashMap::default(); Kind::COUNT],
             lists: Kind::ALL.iter().map(|_| None).collect(),
+            audits: Kind::ALL.iter().map(|_| None).collect(),
             events: BTreeSet::new(),
             counts: Counts::default(),
             pool: Interner::default(),
@@ -48,8 +52,21 @@ impl State {
         Arc::make_mut(&mut self.cluster)
     }
 
+    /// Notes that a reader could see a difference.
+    pub(super) fn changed(&mut self) {
+        self.cluster_mut().generation += 1;
+    }
+
     pub(super) fn list(&mut self, kind: Kind) -> &mut Option<List> {
         &mut self.lists[kind.index()]
+    }
+
+    pub(super) fn audit(&mut self, kind: Kind) -> &mut Option<Audited> {
+        &mut self.audits[kind.index()]
+    }
+
+    pub(super) fn pool(&mut self) -> &mut Interner {
+        &mut self.pool
     }
 
     pub(super) fn table(&mut self, kind: Kind) -> &mut Table {
@@ -72,8 +89,12 @@ impl State {
     /// Applies one change; says whether a reader could see a difference.
     pub(super) fn apply(&mut self, derive: &Derive, change: Change, at: Time) -> bool {
         let generation = self.cluster.generation;
+        let of = moved(&change);
         match change {
-            Change::Begin(kind) => *self.list(kind) = Some(List::default()),
+            Change::Begin(kind) => {
+                *self.audit(kind) = None;
+                *self.list(kind) = Some(List::default());
+            }
             Change::Page(kind, records) => self.page(kind, records),
             Change::Bookmark(kind, version) => self.bookmark(kind, version),
             Change::Upsert(record) => self.upsert(derive, *record, at),
@@ -82,6 +103,7 @@ impl State {
                 self.swap(derive, kind, version, at);
                 self.cluster_mut().generation += 1;
             }
+            Change::Audit(kind, step) => self.audit_step(kind, step),
             Change::Reset => self.reset(at),
             Change::Link(_)
             | Change::Server { .. }
@@ -89,6 +111,9 @@ impl State {
             | Change::KindLink(..)
             | Change::Usage(_)
             | Change::Unreadable(..) => self.tell(change, at),
+        }
+        if let Some(kind) = of {
+            self.audit_ends(derive, kind, at);
         }
         self.cluster.generation != generation
     }
@@ -171,6 +196,9 @@ impl State {
         }
         if let Some(list) = self.list(kind) {
             list.gone(uid, version);
+        }
+        if let Some(audit) = self.audit(kind) {
+            audit.gone(uid);
         }
         self.bookmark(kind, version);
         if self.index[kind.index()].contains_key(&uid) {
@@ -329,6 +357,15 @@ impl State {
         }
         cluster.generation += 1;
         true
+    }
+}
+
+/// The kind whose version a change may move on, or whose audit it ends.
+fn moved(change: &Change) -> Option<Kind> {
+    match change {
+        Change::Upsert(record) => Some(record.kind()),
+        Change::Gone(kind, ..) | Change::Bookmark(kind, _) | Change::Audit(kind, _) => Some(*kind),
+        _ => None,
     }
 }
 

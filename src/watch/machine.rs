@@ -8,6 +8,7 @@
 //! |---|---|
 //! | the list is complete | watch from its version |
 //! | a watch ends after its time | watch again from the last version, at once |
+//! | a watch ends before its time, or a person asks | compare versions, watch again from the last version |
 //! | 410, wherever it comes from | a list from scratch: at once the first time, then with back-off |
 //! | an event that is garbled, of no known type, without a version, or older than the last | the same |
 //! | any other error | back-off, then compare versions, then watch from the last version |
@@ -98,8 +99,8 @@ enum Phase {
     Listing(Listing),
     /// The server is asked for its version.
     Probing,
-    /// A watch was asked for.
-    Opening,
+    /// A watch was asked for that the server is to end then.
+    Opening { until: Time },
     /// A watch is open.
     Watching(Stream),
     /// Waiting before the next try.
@@ -201,9 +202,21 @@ impl Machine {
     }
 
     fn kick(&mut self, now: Time, out: &mut Vec<Output>) {
-        if matches!(self.phase, Phase::Resting) {
-            self.proceed(now, out);
+        match self.phase {
+            Phase::Resting => self.proceed(now, out),
+            // A server looks at what we may see only when it is asked anew.
+            Phase::Watching(stream) if stream.caught_up => self.ask_again(now, out),
+            _ => {}
         }
+    }
+
+    /// Drops an open watch, compares versions and watches again: what is shown was right up to
+    /// the last event, so it stays live meanwhile.
+    fn ask_again(&mut self, now: Time, out: &mut Vec<Output>) {
+        self.forgive(now);
+        self.stop(out);
+        self.verify = true;
+        self.proceed(now, out);
     }
 
     fn timer(&mut self, now: Time, out: &mut Vec<Output>) {
@@ -213,7 +226,7 @@ impl Machine {
         match self.phase {
             Phase::Down | Phase::Queued => self.wake = None,
             Phase::Resting => self.proceed(now, out),
-            Phase::Listing(_) | Phase::Probing | Phase::Opening => {
+            Phase::Listing(_) | Phase::Probing | Phase::Opening { .. } => {
                 let fault = rules::too_slow(self.kind);
                 self.failed(now, fault, out);
             }
@@ -238,9 +251,9 @@ impl Machine {
             self.phase = Phase::Probing;
             out.push(Output::Ask { ask: Ask::Probe, json: self.json });
         } else {
-            self.phase = Phase::Opening;
             // Random, so that the watches of a fleet do not all end together.
             let timeout_seconds = 240 + self.dice.below(51);
+            self.phase = Phase::Opening { until: now + Span::from_seconds(i64::from(timeout_seconds)) };
             out.push(Output::Ask { ask: Ask::Watch { from, timeout_seconds }, json: self.json });
         }
         self.wake = Some(now + PATIENCE);
@@ -251,7 +264,10 @@ impl Machine {
         match &mut self.phase {
             Phase::Listing(_) => self.page_opened(now, out),
             Phase::Probing => self.wake = Some(now + PATIENCE),
-            Phase::Opening => self.watching(now, out),
+            Phase::Opening { until } => {
+                let until = *until;
+                self.watching(now, until, out);
+            }
             _ => {}
         }
     }
@@ -269,7 +285,7 @@ impl Machine {
         match self.phase {
             Phase::Queued => out.push(Output::Release),
             Phase::Listing(_) => out.extend([Output::Stop, Output::Release]),
-            Phase::Probing | Phase::Opening | Phase::Watching(_) => out.push(Output::Stop),
+            Phase::Probing | Phase::Opening { .. } | Phase::Watching(_) => out.push(Output::Stop),
             Phase::Down | Phase::Resting => {}
         }
     }

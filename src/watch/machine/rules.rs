@@ -21,7 +21,7 @@ impl Machine {
             return;
         }
         let fault = refusal_fault(self.kind, &refusal);
-        let for_watch = matches!(self.phase, Phase::Opening | Phase::Watching(_));
+        let for_watch = matches!(self.phase, Phase::Opening { .. } | Phase::Watching(_));
         match refusal.status {
             410 => self.relist(now, fault, out),
             406 | 415 if !self.json => self.fall_back(now, out),
@@ -110,7 +110,7 @@ impl Machine {
 
     /// Whether a request runs.
     pub(super) fn asking(&self) -> bool {
-        matches!(self.phase, Phase::Listing(_) | Phase::Probing | Phase::Opening | Phase::Watching(_))
+        matches!(self.phase, Phase::Listing(_) | Phase::Probing | Phase::Opening { .. } | Phase::Watching(_))
     }
 }
 

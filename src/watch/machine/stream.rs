@@ -7,6 +7,9 @@ use crate::model::{Change, LinkState, Span, Time, Version};
 /// A watch that ends by itself earlier than this has failed, whatever it says.
 const SHORT: Span = Span::from_seconds(10);
 
+/// How much earlier than asked for a server may end a watch in its own time.
+const EARLY: Span = Span::from_seconds(2);
+
 /// After an opened watch delivered nothing for this long, what was missed is through: the server
 /// sends it in one go.
 const LULL: Span = Span::from_seconds(1);
@@ -21,12 +24,14 @@ pub(super) struct Stream {
     /// Whether what happened while no watch was open has come through. Before that a sign of
     /// life does not make what is shown any younger.
     pub(super) caught_up: bool,
+    /// When the server is to end it.
+    until: Time,
 }
 
 impl Machine {
     /// The watch was granted.
-    pub(super) fn watching(&mut self, now: Time, out: &mut Vec<Output>) {
-        self.phase = Phase::Watching(Stream { since: now, caught_up: false });
+    pub(super) fn watching(&mut self, now: Time, until: Time, out: &mut Vec<Output>) {
+        self.phase = Phase::Watching(Stream { since: now, caught_up: false, until });
         self.wake = Some(now + LULL);
         let fresh = self.link.heard.is_some_and(|heard| heard.age(now) <= FRESH);
         if fresh || self.link.live() {
@@ -46,9 +51,6 @@ impl Machine {
 
     /// Nothing came for [`SILENCE`], not even a bookmark.
     pub(super) fn silent(&mut self, now: Time, out: &mut Vec<Output>) {
-        self.forgive(now);
-        self.stop(out);
-        self.verify = true;
         self.silences += 1;
         let moved_on = self.compared.is_some_and(|(had, _)| Some(had) > self.resume);
         if self.silences >= 2 && moved_on {
@@ -56,7 +58,7 @@ impl Machine {
             self.silences = 0;
             self.resume = None;
         }
-        self.proceed(now, out);
+        self.ask_again(now, out);
     }
 
     fn live(&mut self, now: Time, out: &mut Vec<Output>) {
@@ -120,10 +122,14 @@ impl Machine {
                     self.link.heard = Some(now);
                     self.compared = self.resume.map(|version| (version, now));
                 }
+                // A server that shuts down ends its watches in good order, too. What answers next
+                // may be another one, or have been restored meanwhile: it would take a watch from
+                // a version that it never had, and be silent.
+                self.verify |= now + EARLY < stream.until;
                 self.proceed(now, out);
             }
             Phase::Watching(_) => self.failed(now, rules::ended_early(self.kind), out),
-            Phase::Listing(_) | Phase::Probing | Phase::Opening => {
+            Phase::Listing(_) | Phase::Probing | Phase::Opening { .. } => {
                 self.failed(now, rules::cut_off(self.kind), out);
             }
             Phase::Down | Phase::Queued | Phase::Resting => {}

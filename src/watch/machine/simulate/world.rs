@@ -178,11 +178,15 @@ impl World {
             self.server = self.snapshot.clone();
             self.note(|| "the server was restored".to_owned());
             if let Some(exchange) = &mut self.exchange {
-                // Streams of the old server are cut, or, worse, are not.
-                match self.dice.below(2) {
-                    0 => exchange.place = Place::Dead,
-                    _ => exchange.place = Place::Head,
-                }
+                // Streams of the old server fall silent, come to the new one as they are, or end in
+                // good order.
+                exchange.place = match (self.dice.below(3), &exchange.place) {
+                    (0, _) => Place::Dead,
+                    (1, Place::Stream { at, bookmark, opened, .. }) => {
+                        Place::Stream { at: *at, bookmark: *bookmark, opened: *opened, until: self.now }
+                    }
+                    _ => Place::Head,
+                };
             }
         }
     }

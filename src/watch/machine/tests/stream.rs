@@ -24,10 +24,34 @@ fn a_normal_end_resumes_from_the_last_version_at_once() {
     bench.step(upsert("a", 11));
     bench.step(Input::Event(Event::Bookmark(Version(20))));
     assert_eq!(*bench.told()[0], Change::Bookmark(Kind::Namespace, Version(20)));
-    bench.pass(250);
+    bench.pass(289);
     bench.step(Input::Ended);
     assert!(matches!(bench.ask(), Some(Ask::Watch { from: Version(20), .. })));
     assert!(bench.machine.link().live(), "nothing was missed");
+}
+
+#[test]
+fn a_watch_that_ends_before_its_time_is_followed_by_a_comparison() {
+    let mut bench = Bench::live();
+    bench.step(upsert("a", 11));
+    bench.pass(60);
+    bench.step(Input::Ended);
+    assert_eq!(bench.ask(), Some(Ask::Probe), "whoever answers now may be another server");
+    bench.step(Input::Opened);
+    bench.step(page(10, None));
+    assert!(bench.out.contains(&Output::Replaced), "it was restored while nobody looked");
+}
+
+#[test]
+fn a_person_who_asks_has_versions_compared_at_once() {
+    let mut bench = Bench::live();
+    bench.step(Input::Kick);
+    assert_eq!((&bench.out[0], bench.ask()), (&Output::Stop, Some(Ask::Probe)));
+    assert!(bench.machine.link().live(), "it stays live meanwhile");
+    bench.step(Input::Kick);
+    assert!(bench.out.is_empty(), "asking twice asks once");
+    bench.step(refused(403));
+    assert_eq!(bench.state(), LinkState::Denied, "what was taken away is noticed");
 }
 
 #[test]
@@ -39,7 +63,7 @@ fn events_are_passed_on_and_duplicates_do_no_harm() {
     assert!(matches!(bench.told()[0], Change::Upsert(_)));
     bench.step(Input::Event(Event::Gone(Uid::parse("a"), Version(12))));
     assert_eq!(*bench.told()[0], Change::Gone(Kind::Namespace, Uid::parse("a"), Version(12)));
-    bench.pass(30);
+    bench.pass(289);
     bench.step(Input::Ended);
     assert!(matches!(bench.ask(), Some(Ask::Watch { from: Version(12), .. })));
 }
