@@ -26,7 +26,7 @@ pub use declare::{ALL, OperationDecl, Options, PlanInput, by_id, for_kind};
 pub use hash::{canonical, sha256};
 pub use plan::{
     Action, Choice, Confirmation, EvictPod, Line, Patch, PatchKind, Plan, Probe, ReadyTarget, Recovery, Step,
-    Target,
+    Target, Tolerance,
 };
 pub use recovery::{
     Deadlines, LastDrill, Recoveries, RecoveryError, RecoveryFile, RecoveryProbe, RecoveryWish,

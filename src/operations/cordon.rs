@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::rules;
 use super::subjects::{self, Chosen};
 use super::words::{self, confirmation, count, kubectl, some};
-use super::{Action, Line, OperationDecl, Patch, PatchKind, Plan, PlanInput, Step};
+use super::{Action, Line, OperationDecl, Patch, PatchKind, Plan, PlanInput, Step, Tolerance};
 use crate::model::{ClusterId, Kind, Span, Text, Tone};
 
 /// Cordon: no new pods here.
@@ -114,7 +114,7 @@ pub(super) fn step(chosen: &Chosen<'_>, close: bool) -> Step {
         way_back: Text::clean(back),
         undo: vec![patch(chosen, !close)],
         deadline: Some(PATCH_DEADLINE),
-        may_fail: false,
+        tolerance: Tolerance::Nothing,
         action: patch(chosen, close),
     }
 }

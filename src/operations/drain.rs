@@ -13,8 +13,8 @@ use crate::views::Snapshot;
 use super::subjects::{self, Chosen};
 use super::words::{self, confirmation, count, kubectl, some};
 use super::{
-    Action, Choice, EvictPod, OperationDecl, Options, Plan, PlanInput, ReadyTarget, Step, cordon, rules,
-    selector,
+    Action, Choice, EvictPod, OperationDecl, Options, Plan, PlanInput, ReadyTarget, Step, Tolerance, cordon,
+    rules, selector,
 };
 use pods::{Concern, Fate, OnNode, Surroundings};
 
@@ -163,7 +163,7 @@ impl<'a> Draft<'a> {
             way_back: Text::clean("none: they start elsewhere"),
             undo: Vec::new(),
             deadline: Some(self.options().timeout.unwrap_or(NODE_DEADLINE)),
-            may_fail: false,
+            tolerance: Tolerance::Nothing,
             action: Action::Evict {
                 node: words::target(&node.chosen.key, "v1"),
                 pods: going.iter().map(|on| self.evict_pod(node, on)).collect(),
@@ -226,7 +226,7 @@ impl<'a> Draft<'a> {
             undo: Vec::new(),
             deadline: Some(READY_DEADLINE),
             // After the last node there is nothing left to hold back: it is a fact to report.
-            may_fail: last,
+            tolerance: if last { Tolerance::Anything } else { Tolerance::Nothing },
             action: Action::AwaitReady(targets),
         })
     }

@@ -61,6 +61,12 @@ impl Moved<'_> {
     fn missing(&self) -> u32 {
         self.wanted.saturating_sub(self.there.desired)
     }
+
+    /// The command that sets its replicas on a cluster.
+    fn scaled(&self, cluster: &Cluster, to: u32) -> String {
+        let resource = format!("{}/{}", self.key.kind.names().plural, self.key.name);
+        kubectl(cluster, &["scale", "-n", &self.key.namespace, &resource, &format!("--replicas={to}")])
+    }
 }
 
 fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
@@ -283,12 +289,8 @@ impl<'a> Draft<'a> {
     }
 
     fn kubectl(&self) -> Vec<String> {
-        let command = |cluster: &Cluster, w: &Moved<'_>, to: u32| {
-            let resource = format!("{}/{}", w.key.kind.names().plural, w.key.name);
-            kubectl(cluster, &["scale", "-n", &w.key.namespace, &resource, &format!("--replicas={to}")])
-        };
-        let up = self.workloads.iter().filter(|w| w.missing() > 0).map(|w| command(self.to, w, w.wanted));
-        let down = self.workloads.iter().filter_map(|w| Some(command(self.from, w, self.scaled_down(w)?)));
+        let up = self.workloads.iter().filter(|w| w.missing() > 0).map(|w| w.scaled(self.to, w.wanted));
+        let down = self.workloads.iter().filter_map(|w| Some(w.scaled(self.from, self.scaled_down(w)?)));
         up.chain(down).collect()
     }
 

@@ -92,11 +92,22 @@ pub struct Step {
     pub undo: Vec<Action>,
     /// How long it may take; past it the run stops with what is left named.
     pub deadline: Option<Span>,
-    /// Whether the run goes on when it fails: a fact to be reported, such as a primary that
-    /// cannot be reached.
-    pub may_fail: bool,
+    /// What may go wrong with it without ending the run.
+    pub tolerance: Tolerance,
     /// What is done.
     pub action: Action,
+}
+
+/// What may go wrong with a step without ending the run.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub enum Tolerance {
+    /// Nothing: the run ends when it fails or is late.
+    Nothing,
+    /// Its cluster does not answer, and the rest does not need it: the run goes on, and this is
+    /// left to be done there when it answers again. A refusal still ends the run.
+    Silence(Text),
+    /// Everything: how it ends is a fact to report.
+    Anything,
 }
 
 /// What a step does.
@@ -210,6 +221,19 @@ pub enum Probe {
     },
     /// Every workload is ready.
     Ready(Vec<ReadyTarget>),
+}
+
+impl Action {
+    /// The cluster that it writes to or looks at; `None` for one that is on no single cluster.
+    #[must_use]
+    pub fn cluster(&self) -> Option<ClusterId> {
+        match self {
+            Action::Patch(patch) => Some(patch.target.cluster),
+            Action::Evict { node, .. } => Some(node.cluster),
+            Action::Assess(cluster) => Some(*cluster),
+            Action::AwaitReady(_) | Action::Probe(_) => None,
+        }
+    }
 }
 
 impl Target {

@@ -39,6 +39,10 @@ pub enum Progress {
     Resumed,
     /// Undoing began.
     Undoing,
+    /// What a step did was put back.
+    StepUndone(usize),
+    /// What a step did could not be put back, and why.
+    StepNotUndone(usize, Text),
     /// It ended.
     Ended(Outcome, Text),
 }
@@ -168,6 +172,10 @@ pub enum StepState {
     Running,
     Done,
     Failed,
+    /// It was done and put back.
+    Undone,
+    /// It was done, or may have been, and could not be put back.
+    NotUndone,
 }
 
 impl Run {
@@ -207,6 +215,10 @@ impl Run {
             Progress::Paused => self.state = RunState::Paused,
             Progress::Resumed => self.state = RunState::Running,
             Progress::Undoing => self.state = RunState::Undoing,
+            Progress::StepUndone(index) => self.undone(*index, StepState::Undone, at, "put back"),
+            Progress::StepNotUndone(index, why) => {
+                self.undone(*index, StepState::NotUndone, at, &format!("not put back: {why}"));
+            }
             Progress::Ended(outcome, result) => {
                 self.state = RunState::Ended(*outcome);
                 self.ended = Some(at);
@@ -228,6 +240,15 @@ impl Run {
             step.evidence = evidence.clone();
         });
         self.evidence.push((at, evidence.clone()));
+    }
+
+    fn undone(&mut self, index: usize, state: StepState, at: Time, said: &str) {
+        let title = self.plan.steps.get(index).map(|step| step.title.clone()).unwrap_or_default();
+        self.step(index, |step| {
+            step.state = state;
+            step.evidence = format!("{}; {said}", step.evidence).into();
+        });
+        self.evidence.push((at, format!("{title}: {said}").into()));
     }
 
     fn pod(&mut self, progress: &PodProgress, at: Time) {
@@ -252,6 +273,22 @@ impl Run {
     #[must_use]
     pub fn current(&self) -> Option<usize> {
         self.steps.iter().position(|s| matches!(s.state, StepState::Running | StepState::Waiting))
+    }
+
+    /// What is left to people although what takes over serves: the commands for steps that a
+    /// silent cluster held up or that the run did not come to.
+    #[must_use]
+    pub fn left_to_do(&self) -> Vec<&Text> {
+        if self.recovery_time().is_none() || self.ended.is_none() {
+            return Vec::new();
+        }
+        let steps = self.plan.steps.iter().zip(&self.steps);
+        let left = steps.filter_map(|(step, became)| match (&step.tolerance, became.state) {
+            (_, StepState::Done | StepState::Undone) => None,
+            (super::Tolerance::Silence(later), _) => Some(later),
+            _ => None,
+        });
+        left.collect()
     }
 
     /// The measured recovery time: from the start to the end of the first probe step that was

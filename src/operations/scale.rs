@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::cordon::PATCH_DEADLINE;
 use super::words::{self, confirmation, count, kubectl};
-use super::{Action, Choice, Line, OperationDecl, Patch, PatchKind, Plan, PlanInput, ReadyTarget, Step, fit};
+use super::{
+    Action, Choice, Line, OperationDecl, Patch, PatchKind, Plan, PlanInput, ReadyTarget, Step, Tolerance, fit,
+};
 use crate::model::{
     Autoscaler, Cluster, Kind, ObjectKey, Record, Resources, Span, Text, Tone, Version, Workload,
 };
@@ -121,7 +123,7 @@ fn steps(c: &Chosen<'_>, follow: bool) -> Vec<Step> {
             way_back: Text::EMPTY,
             undo: Vec::new(),
             deadline: Some(READY_DEADLINE),
-            may_fail: true,
+            tolerance: Tolerance::Anything,
             action: Action::AwaitReady(vec![target]),
         });
     }
@@ -143,7 +145,7 @@ pub(super) fn replicas(target: &super::Target, from: u32, to: u32) -> Step {
         way_back: format!("{to} → {from}").into(),
         undo: vec![patch(from)],
         deadline: Some(PATCH_DEADLINE),
-        may_fail: false,
+        tolerance: Tolerance::Nothing,
         action: patch(to),
     }
 }
@@ -170,7 +172,7 @@ pub(super) fn bounds(cluster: &Cluster, autoscaler: &Autoscaler, to: u32) -> Opt
         way_back: format!("{new_min}–{new_max} → {min}–{max}").into(),
         undo: vec![patch(min, max)],
         deadline: Some(PATCH_DEADLINE),
-        may_fail: false,
+        tolerance: Tolerance::Nothing,
         action: patch(new_min, new_max),
     })
 }

@@ -1,7 +1,7 @@
 //! A cluster in memory for the runner's tests, with the rules of the eviction API that matter
 //! here. It is driven by tokio's clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) scripted: Vec<(String, ApiAnswer)>,
     /// No answer at all.
     pub(super) dead: bool,
+    /// Clusters that give no answer.
+    pub(super) silent: BTreeSet<u16>,
     /// Every request: when, what, and its body.
     pub(super) log: Vec<(Instant, String, Value)>,
     /// Requests in flight, and the most at once.
@@ -177,7 +179,7 @@ pub(super) fn busy(seconds: i64) -> ApiAnswer {
 }
 
 impl Api for Fake {
-    async fn call(&self, _: ClusterId, request: ApiRequest) -> Result<ApiAnswer, Fault> {
+    async fn call(&self, cluster: ClusterId, request: ApiRequest) -> Result<ApiAnswer, Fault> {
         let what = format!("{} {}", request.method, request.path);
         {
             let mut state = self.state();
@@ -189,7 +191,7 @@ impl Api for Fake {
         tokio::time::sleep(Duration::from_millis(10)).await;
         let mut state = self.state();
         state.flying -= 1;
-        if state.dead {
+        if state.dead || state.silent.contains(&cluster.0) {
             return Err(Fault::new(Cause::Timeout, "no answer in 10 s", ""));
         }
         Ok(state.reply(&request, &what))

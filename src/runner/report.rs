@@ -69,6 +69,7 @@ pub fn json(run: &Run, name: &dyn Fn(ClusterId) -> Text) -> Value {
         "outcome": outcome(run),
         "result": run.result,
         "recovery": recovery,
+        "left_to_do": run.left_to_do(),
         "steps": steps,
         "evidence": run.evidence.iter().map(|(at, line)| json!({ "at": at, "line": line })).collect::<Vec<_>>(),
         "pods": run.pods.iter().map(|(pod, since)| json!({
@@ -102,6 +103,13 @@ pub fn markdown(run: &Run, name: &dyn Fn(ClusterId) -> Text) -> String {
         run.plan.touches.iter().map(|id| escaped(&name(*id))).collect::<Vec<_>>().join(", "),
     );
     fact("Plan", format!("`{}`", run.plan.hash()));
+    let left = run.left_to_do();
+    if !left.is_empty() {
+        out.push_str("\n## Left to do, when the cluster answers again\n\n");
+        for command in left {
+            out.push_str(&format!("    {}\n", crate::model::text::sanitised(command)));
+        }
+    }
     out.push_str("\n## Steps\n\n| # | step | state | took | of | evidence |\n|---|---|---|---|---|---|\n");
     for (index, (step, became)) in run.plan.steps.iter().zip(&run.steps).enumerate() {
         let span = became.began.zip(became.ended).map_or("-".to_owned(), |(b, e)| took(b.age(e)));
@@ -159,6 +167,8 @@ const fn state(state: StepState) -> &'static str {
         StepState::Running => "running",
         StepState::Done => "done",
         StepState::Failed => "failed",
+        StepState::Undone => "put back",
+        StepState::NotUndone => "not put back",
     }
 }
 

@@ -1,5 +1,6 @@
 //! One run: the steps in order, and undoing them.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -10,11 +11,15 @@ use super::context::Context;
 use super::gate::{Gate, Halt, Wish};
 use super::scribe::Entry;
 use super::steps::{End, act};
-use crate::model::{Span, Text};
-use crate::operations::{Action, Outcome, Permit, Plan, Progress};
+use crate::model::{ClusterId, Span, Text};
+use crate::operations::{Action, Outcome, Permit, Plan, Progress, Step, Tolerance};
 
 /// How long undoing one action may take.
 const UNDO_LIMIT: Span = Span::from_seconds(60);
+
+/// How long a cluster that did not answer before is waited for, where nothing depends on it: long
+/// enough for one request.
+const SILENT_LIMIT: Span = Span::from_seconds(5);
 
 /// Why a plan must not run with this permit; nothing has been sent or recorded yet.
 pub(super) fn refusal(plan: &Plan, permit: &Permit) -> Option<Text> {
@@ -52,7 +57,7 @@ pub(super) async fn run<A: Api>(ctx: Arc<Context<A>>, mut gate: Gate) {
         return;
     }
     ctx.tell(Progress::Accepted(Box::new(ctx.plan.clone()))).await;
-    let mut run = Running { ctx: &ctx, touched: Vec::new() };
+    let mut run = Running { ctx: &ctx, touched: Vec::new(), silent: BTreeSet::new(), left: Vec::new() };
     let pauses = tell_pauses(&ctx, gate.wishes());
     let (outcome, why) = tokio::select! {
         ended = run.forward(&mut gate) => ended,
@@ -98,6 +103,10 @@ struct Running<'a, A> {
     ctx: &'a Arc<Context<A>>,
     /// Steps that changed something, or may have.
     touched: Vec<usize>,
+    /// Clusters that did not answer.
+    silent: BTreeSet<ClusterId>,
+    /// Steps that wait for such a cluster and are left to people.
+    left: Vec<usize>,
 }
 
 impl<A: Api> Running<'_, A> {
@@ -109,36 +118,79 @@ impl<A: Api> Running<'_, A> {
                 return halted(halt, &format!("before {}", step.title));
             }
             self.ctx.tell(Progress::StepBegan(index)).await;
-            gate.until(step.deadline);
+            gate.until(self.limit(step));
             let end = act(self.ctx, gate, &step.action).await;
             if !matches!((&step.action, &end), (Action::Patch(_), End::Failed(_) | End::NoRecord(_))) {
                 self.touched.push(index);
             }
-            if let Some(ended) = self.step_ended(index, end).await {
-                return ended;
+            if let (Some(cluster), End::Silent(_)) = (step.action.cluster(), &end) {
+                self.silent.insert(cluster);
+            }
+            if let Some((outcome, why)) = self.step_ended(index, end).await {
+                let serves =
+                    if self.serves(index) { "; what takes over serves, the probe was good" } else { "" };
+                return (outcome, format!("{why}{serves}").into());
             }
         }
-        (Outcome::Done, format!("{}: done", self.ctx.plan.title).into())
+        (Outcome::Done, self.done())
+    }
+
+    /// How long a step may take. A cluster that is known to be silent is not waited for again
+    /// where nothing depends on it: two dead workloads must not take twice the deadline.
+    fn limit(&self, step: &Step) -> Option<Span> {
+        let silent = step.action.cluster().is_some_and(|cluster| self.silent.contains(&cluster));
+        match step.tolerance {
+            Tolerance::Silence(_) if silent => Some(step.deadline.unwrap_or(SILENT_LIMIT).min(SILENT_LIMIT)),
+            _ => step.deadline,
+        }
+    }
+
+    /// Whether the probe before this step was good.
+    fn serves(&self, before: usize) -> bool {
+        self.ctx.plan.steps[..before].iter().any(|step| matches!(step.action, Action::Probe(_)))
+    }
+
+    /// The last word of a run that came to its end: what it could not reach is left to people.
+    fn done(&self) -> Text {
+        let title = &self.ctx.plan.title;
+        let steps = self.left.iter().map(|index| &self.ctx.plan.steps[*index]);
+        let names: BTreeSet<Text> =
+            steps.filter_map(|step| step.action.cluster()).map(|id| self.ctx.name(id)).collect();
+        let names: Vec<&str> = names.iter().map(Text::as_str).collect();
+        match self.left.len() {
+            0 => format!("{title}: done").into(),
+            left => format!(
+                "{title}: done, but {} does not answer: {left} of its steps are left to do when it does",
+                names.join(" and ")
+            )
+            .into(),
+        }
     }
 
     /// Tells how a step ended; what the run ends with, if it ends.
-    async fn step_ended(&self, index: usize, end: End) -> Option<(Outcome, Text)> {
+    async fn step_ended(&mut self, index: usize, end: End) -> Option<(Outcome, Text)> {
         let step = &self.ctx.plan.steps[index];
         let late = step.deadline.map_or(String::new(), |deadline| format!("not done in {deadline}: "));
-        let (evidence, ended) = match end {
-            End::Done(evidence) => {
+        let (evidence, ended) = match (end, &step.tolerance) {
+            (End::Done(evidence), _) => {
                 self.note_step(index, "done", &evidence).await;
                 self.ctx.tell(Progress::StepDone(index, evidence)).await;
                 return None;
             }
-            End::Failed(why) if step.may_fail => (why, None),
-            End::Halted(Halt::Deadline, left) if step.may_fail => (format!("{late}{left}").into(), None),
-            End::Halted(Halt::Deadline, left) => {
+            (End::Silent(why), Tolerance::Silence(later)) => {
+                self.left.push(index);
+                (format!("{why}; when it answers again: {later}").into(), None)
+            }
+            (End::Failed(why), Tolerance::Anything) => (why, None),
+            (End::Halted(Halt::Deadline, left) | End::Silent(left), Tolerance::Anything) => {
+                (format!("{late}{left}").into(), None)
+            }
+            (End::Halted(Halt::Deadline, left) | End::Silent(left), _) => {
                 let why = Text::from(format!("{late}{left}"));
                 (why.clone(), Some((Outcome::TimedOut, why)))
             }
-            End::Failed(why) | End::NoRecord(why) => (why.clone(), Some((Outcome::Failed, why))),
-            End::Halted(halt, left) => (left.clone(), Some(halted(halt, &left))),
+            (End::Failed(why) | End::NoRecord(why), _) => (why.clone(), Some((Outcome::Failed, why))),
+            (End::Halted(halt, left), _) => (left.clone(), Some(halted(halt, &left))),
         };
         self.note_step(index, "failed", &evidence).await;
         self.ctx.tell(Progress::StepFailed(index, evidence)).await;
@@ -160,24 +212,30 @@ impl<A: Api> Running<'_, A> {
 
     /// Undoes what was touched, last first; what cannot be undone is named and does not hold up
     /// the rest.
-    async fn undone(&self, why: &Text) -> Text {
+    async fn undone(&mut self, why: &Text) -> Text {
         if !self.can_undo() {
             return format!("{why}; there is nothing to undo").into();
         }
         self.ctx.tell(Progress::Undoing).await;
         let mut failed = Vec::new();
         let mut undone = 0;
+        self.silent.clear();
         let order: Vec<usize> = self.touched.iter().rev().copied().collect();
         for index in order {
             let step = &self.ctx.plan.steps[index];
             for action in &step.undo {
-                match act(self.ctx, &mut Gate::open(UNDO_LIMIT), action).await {
+                let silent = action.cluster().is_some_and(|cluster| self.silent.contains(&cluster));
+                let limit = if silent { SILENT_LIMIT } else { UNDO_LIMIT };
+                match act(self.ctx, &mut Gate::open(limit), action).await {
                     End::Done(_) => {
                         undone += 1;
-                        self.ctx.say(format!("undone: {}", step.title)).await;
+                        self.ctx.tell(Progress::StepUndone(index)).await;
                     }
-                    End::Failed(why) | End::Halted(_, why) | End::NoRecord(why) => {
-                        self.ctx.say(format!("not undone: {}: {why}", step.title)).await;
+                    end @ (End::Failed(_) | End::Halted(..) | End::Silent(_) | End::NoRecord(_)) => {
+                        if let End::Silent(_) = end {
+                            self.silent.extend(action.cluster());
+                        }
+                        self.ctx.tell(Progress::StepNotUndone(index, end.said())).await;
                         failed.push(step.title.as_str());
                     }
                 }

@@ -30,8 +30,23 @@ pub(super) enum End {
     Failed(Text),
     /// It must not go on; what is left, or what is not known.
     Halted(Halt, Text),
+    /// Its time is up and the cluster never answered: nobody knows whether it was done.
+    Silent(Text),
     /// The journal cannot be written, or the permit does not cover it: nothing more is sent.
     NoRecord(Text),
+}
+
+impl End {
+    /// What it says: evidence, or why not.
+    pub(super) fn said(self) -> Text {
+        match self {
+            End::Done(text)
+            | End::Failed(text)
+            | End::Halted(_, text)
+            | End::Silent(text)
+            | End::NoRecord(text) => text,
+        }
+    }
 }
 
 /// Carries out one action.
@@ -55,6 +70,11 @@ pub(super) fn act<'a, A: Api>(
 /// is busy, or our login has to be renewed.
 pub(super) fn passing(status: u16) -> bool {
     matches!(status, 401 | 429 | 502 | 503 | 504)
+}
+
+/// Whether an answer came from something before the server, as when a load balancer has lost it.
+pub(super) fn before_server(answer: &ApiAnswer) -> bool {
+    answer.status == 502 || (matches!(answer.status, 503 | 504) && answer.body.is_null())
 }
 
 /// How long the server asks to wait, or the usual time.
@@ -81,20 +101,20 @@ async fn patch<A: Api>(ctx: &Context<A>, gate: &mut Gate, patch: &Patch) -> End 
     loop {
         let mut request = ApiRequest::patch(patch, false);
         request.timeout = gate.left(request.timeout);
-        let (wait, why) = match ctx.send(&recorded, request).await {
+        let (wait, why, silent) = match ctx.send(&recorded, request).await {
             Ok(answer) if answer.good() => {
                 ctx.came(&recorded, entry("result"), Ok("done")).await;
                 return End::Done(
                     format!("{title}: {} answered {}", ctx.name(patch.target.cluster), answer.status).into(),
                 );
             }
-            Ok(answer) if passing(answer.status) => (pause(&answer), answer.says()),
+            Ok(answer) if passing(answer.status) => (pause(&answer), answer.says(), before_server(&answer)),
             Ok(answer) => {
                 let why = refused(&title, &answer);
                 ctx.came(&recorded, entry("result"), Err(&why)).await;
                 return End::Failed(why);
             }
-            Err(fault) => (AGAIN, Text::from(fault.to_string())),
+            Err(fault) => (AGAIN, Text::from(fault.to_string()), true),
         };
         if why != told {
             let line = format!("{title}: {why}; tried again in {} s", wait.as_secs().max(1));
@@ -104,7 +124,11 @@ async fn patch<A: Api>(ctx: &Context<A>, gate: &mut Gate, patch: &Patch) -> End 
         if let Err(halt) = gate.rest(wait).await {
             let left = Text::from(format!("{title}: it is not known whether it was done: {why}"));
             ctx.came(&recorded, entry("result"), Err(&left)).await;
-            return End::Halted(halt, left);
+            return if silent && halt == Halt::Deadline {
+                End::Silent(left)
+            } else {
+                End::Halted(halt, left)
+            };
         }
     }
 }
@@ -211,6 +235,6 @@ async fn assess<A: Api>(ctx: &Context<A>, gate: &mut Gate, cluster: ClusterId) -
         Ok(answer) => {
             End::Failed(format!("{name} answers and is not ready: {}; {nodes}", answer.says()).into())
         }
-        Err(Fault { what, .. }) => End::Failed(format!("{name} does not answer: {what}; {nodes}").into()),
+        Err(Fault { what, .. }) => End::Silent(format!("{name} does not answer: {what}; {nodes}").into()),
     }
 }

@@ -16,7 +16,7 @@ use crate::model::{ClusterId, Span, Tier};
 use crate::operations::fixture::{NOW, World, snapshot, uid};
 use crate::operations::{
     Action, Confirmation, EvictPod, Outcome, Patch, PatchKind, PodState, Progress, Run, RunState, Step,
-    Target,
+    Target, Tolerance,
 };
 
 struct Rig {
@@ -74,7 +74,7 @@ fn step(title: &str, action: Action) -> Step {
         way_back: Text::EMPTY,
         undo: Vec::new(),
         deadline: Some(Span::from_seconds(60)),
-        may_fail: false,
+        tolerance: Tolerance::Nothing,
         action,
     }
 }

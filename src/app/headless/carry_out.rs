@@ -48,11 +48,9 @@ pub(super) async fn plan(
     let (sender, events) = mpsc::channel(EVENTS);
     let runner = runner(opened, engine, sender);
     if confirmed == Some(true) && plan.refusals.is_empty() {
-        let mut following = Following { runner: runner?, events, json, undone: false };
+        let mut following = Following { runner: runner?, events, json };
         let run = following.run(plan).await?;
-        if !following.undone {
-            left(&run).for_each(print::err);
-        }
+        left(&run).for_each(print::err);
         let exit = exit_of(&run, engine);
         return Ok(Became { exit, run: Some(run), json });
     }
@@ -94,8 +92,6 @@ struct Following {
     runner: Runner<Sessions>,
     events: mpsc::Receiver<OpEvent>,
     json: bool,
-    /// Whether it was undone.
-    undone: bool,
 }
 
 impl Following {
@@ -147,7 +143,6 @@ impl Following {
     fn heard(&mut self, run: &mut Run, event: &OpEvent) -> Result<(), Stop> {
         let news = line(run, &event.progress);
         run.apply(event);
-        self.undone |= event.progress == Progress::Undoing;
         if self.json {
             let event = serde_json::to_string(event).unwrap_or_default();
             print::out(&format!("{event}\n"))?;
@@ -191,6 +186,8 @@ fn line(run: &Run, progress: &Progress) -> Option<String> {
         Progress::Paused => "paused".to_owned(),
         Progress::Resumed => "goes on".to_owned(),
         Progress::Undoing => "undoing".to_owned(),
+        Progress::StepUndone(index) => format!("    put back: {}", title(*index)),
+        Progress::StepNotUndone(index, why) => format!("    not put back: {}: {why}", title(*index)),
         Progress::Ended(..) => return None,
         Progress::Pod(pod) => {
             let before = run.pods.iter().find(|(p, _)| p.uid == pod.uid);
@@ -216,12 +213,23 @@ fn state(state: &PodState) -> Text {
     }
 }
 
-/// What a run that did not get to its end leaves changed, and the way back.
+/// What a run leaves to people: what could not be reached, and when it did not get to its end
+/// what it leaves changed, and the way back.
 fn left(run: &Run) -> impl Iterator<Item = String> {
+    let later = run.left_to_do().into_iter().map(|command| format!("left to do when it answers: {command}"));
     let ended_well = matches!(run.state, RunState::Ended(Outcome::Done | Outcome::Refused));
     let steps = run.plan.steps.iter().zip(&run.steps).filter(move |_| !ended_well);
-    let changed = steps.filter(|(step, became)| became.state == StepState::Done && !step.undo.is_empty());
-    changed.map(|(step, _)| format!("left as it is: {}; back: {}", step.title, step.way_back))
+    let changed = steps.filter_map(|(step, became)| {
+        let word = match became.state {
+            _ if step.undo.is_empty() => return None,
+            StepState::Done => "left as it is",
+            StepState::Failed | StepState::Running => "perhaps done, left as it is",
+            StepState::NotUndone => "not put back",
+            StepState::Waiting | StepState::Undone => return None,
+        };
+        Some(format!("{word}: {}; back: {}", step.title, step.way_back))
+    });
+    later.chain(changed)
 }
 
 fn exit_of(run: &Run, engine: &Engine) -> Exit {

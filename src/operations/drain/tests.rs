@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::model::{Phase, Taint, Tier, Tone, Truth, UnhealthyPolicy};
 use crate::operations::fixture::{NOW, World, key, owner, snapshot};
-use crate::operations::{PatchKind, RecoveryFile, by_id};
+use crate::operations::{PatchKind, RecoveryFile, Tolerance, by_id};
 
 /// Ten nodes of pool std in zone b, `n0` to be drained.
 fn ten() -> World {
@@ -243,7 +243,7 @@ fn nodes_are_cordoned_first_and_emptied_one_after_another() {
     );
     // The next node is not begun before the first one's pods are back.
     assert_eq!(
-        plan.steps.iter().map(|s| s.may_fail).collect::<Vec<_>>(),
+        plan.steps.iter().map(|s| s.tolerance == Tolerance::Anything).collect::<Vec<_>>(),
         [false, false, false, false, false, true]
     );
     let Action::Patch(patch) = &plan.steps[0].action else { panic!("not a patch") };

@@ -3,7 +3,8 @@
 use super::{Draft, Moved};
 use crate::model::{ClusterId, Text};
 use crate::operations::{
-    Action, Patch, PatchKind, Probe, ReadyTarget, RecoveryProbe, Step, Target, Traffic, Way, scale, words,
+    Action, Patch, PatchKind, Probe, ReadyTarget, RecoveryProbe, Step, Target, Tolerance, Traffic, Way,
+    scale, words,
 };
 
 impl Draft<'_> {
@@ -30,7 +31,7 @@ impl Draft<'_> {
             way_back: Text::EMPTY,
             undo: Vec::new(),
             deadline: Some(self.file.deadlines.assess),
-            may_fail: true,
+            tolerance: Tolerance::Anything,
             action: Action::Assess(self.from.id),
         }
     }
@@ -70,7 +71,7 @@ impl Draft<'_> {
             way_back: Text::EMPTY,
             undo: Vec::new(),
             deadline: Some(self.file.deadlines.ready),
-            may_fail: false,
+            tolerance: Tolerance::Nothing,
             action: Action::AwaitReady(self.ready_targets()),
         }
     }
@@ -88,7 +89,7 @@ impl Draft<'_> {
             way_back: Text::EMPTY,
             undo: Vec::new(),
             deadline: Some(self.file.deadlines.probe),
-            may_fail: false,
+            tolerance: Tolerance::Nothing,
             action: Action::Probe(probe),
         }
     }
@@ -118,10 +119,30 @@ impl Draft<'_> {
             way_back: Text::clean(if back.is_some() { "patch it back" } else { "none named" }),
             undo: back.map(patch).into_iter().collect(),
             deadline: Some(self.file.deadlines.traffic),
-            // What cannot be reached cannot be patched, and must not hold the rest up.
-            may_fail: self.gone(cluster),
+            tolerance: self.shift_tolerance(&target, there),
             action: patch(there),
         })
+    }
+
+    /// A side that is lost cannot be patched, and must not hold the rest up. Anywhere else a patch
+    /// that does not arrive moves nothing: what still serves must not be scaled down after it.
+    fn shift_tolerance(&self, target: &Target, patch: &serde_json::Value) -> Tolerance {
+        if target.cluster != self.from.id {
+            return Tolerance::Nothing;
+        }
+        Tolerance::Silence(self.patch_later(target, patch))
+    }
+
+    /// The command that patches an object on the side that served.
+    fn patch_later(&self, target: &Target, patch: &serde_json::Value) -> Text {
+        let resource = format!("{}/{}", target.plural, target.name);
+        let patch = patch.to_string();
+        let mut words = vec!["patch"];
+        if !target.namespace.is_empty() {
+            words.extend(["-n", &target.namespace]);
+        }
+        words.extend([resource.as_str(), "--type=merge", "-p", &patch]);
+        words::kubectl(self.from, &words).into()
     }
 
     fn traffic_cluster(&self, traffic: &Traffic) -> Option<ClusterId> {
@@ -143,28 +164,27 @@ impl Draft<'_> {
         .collect()
     }
 
-    fn gone(&self, cluster: ClusterId) -> bool {
-        self.input.snapshot.fleet.cluster(cluster).is_none_or(|c| !c.link.live())
-    }
-
     /// What served is scaled down last, when the other side is known to serve.
     fn scale_down(&self) -> Vec<Step> {
-        let unreachable = !self.from.link.live();
         let mut steps = Vec::new();
         for w in &self.workloads {
             let Some((here, to)) = w.here.zip(self.scaled_down(w)) else { continue };
             let key = self.key_here(w, here);
             let step = scale::replicas(&words::target(&key, "v1"), here.desired, to);
             let autoscaler = scale::autoscaler_of(self.from, &key).filter(|a| to > 0 && a.min > to);
-            steps.extend(autoscaler.and_then(|a| scale::bounds(self.from, a, to)));
-            let note = if unreachable { ", if it answers" } else { "" };
-            steps.push(Step {
-                title: format!("{} on {}{note}", step.title, self.from.info.name).into(),
-                ..step
-            });
+            let bounds = autoscaler.and_then(|a| scale::bounds(self.from, a, to));
+            steps.extend(bounds.map(|step| match &step.action {
+                Action::Patch(p) => {
+                    Step { tolerance: Tolerance::Silence(self.patch_later(&p.target, &p.body)), ..step }
+                }
+                _ => step,
+            }));
+            let note = if self.from.link.live() { "" } else { ", if it answers" };
+            let title = format!("{} on {}{note}", step.title, self.from.info.name).into();
+            steps.push(Step { title, tolerance: Tolerance::Silence(w.scaled(self.from, to).into()), ..step });
         }
         let deadline = Some(self.file.deadlines.primary);
-        steps.into_iter().map(|step| Step { deadline, may_fail: unreachable, ..step }).collect()
+        steps.into_iter().map(|step| Step { deadline, ..step }).collect()
     }
 }
 
@@ -177,7 +197,7 @@ fn put_back(up: &[Step]) -> Vec<Step> {
             way_back: Text::EMPTY,
             undo: Vec::new(),
             deadline: step.deadline,
-            may_fail: false,
+            tolerance: Tolerance::Nothing,
             action: undo.clone(),
         })
     };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{Cause, Fault, LinkState, Span};
 use crate::operations::fixture::{NOW, World, snapshot};
-use crate::operations::{Action, Options, Probe, RecoveryWish};
+use crate::operations::{Action, Options, Probe, RecoveryWish, Tolerance};
 use crate::views::Snapshot;
 
 const FILE: &str = r#"
@@ -85,7 +85,11 @@ fn a_run_starts_the_standby_shifts_traffic_probes_and_scales_the_primary_down() 
     assert_eq!(line(&plan, "fit").text, "7 of 7 pods fit on eks by requests");
     assert_eq!(plan.confirmation.word, "eks gke");
     assert_eq!(plan.touches, [ClusterId(0), ClusterId(1)]);
-    assert!(plan.steps[0].may_fail && !plan.steps[7].may_fail);
+    assert_eq!(plan.steps[0].tolerance, Tolerance::Anything);
+    assert_eq!(plan.steps[5].tolerance, Tolerance::Nothing, "traffic that does not move ends the run");
+    let later =
+        Tolerance::Silence("kubectl --context gke scale -n shop deployments/cart --replicas=0".into());
+    assert_eq!(plan.steps[7].tolerance, later);
     assert_eq!(plan.steps[5].undo.len(), 1);
     let recovery = plan.recovery.unwrap();
     assert_eq!(
@@ -104,7 +108,7 @@ fn an_unreachable_primary_is_said_and_does_not_hold_the_run_up() {
     );
     let down: Vec<_> = plan.steps.iter().filter(|s| s.title.ends_with("on gke, if it answers")).collect();
     assert_eq!(down.len(), 2);
-    assert!(down.iter().all(|s| s.may_fail));
+    assert!(down.iter().all(|s| matches!(s.tolerance, Tolerance::Silence(_))));
     assert!(plan.refusals.is_empty());
 }
 
@@ -185,4 +189,15 @@ fn room_is_a_warning_until_there_is_none() {
     let [gke, _] = worlds(2);
     let plan = of(&snapshot(vec![gke, eks(500)]), FILE, Way::Run).unwrap();
     assert_eq!(plan.refusals, ["none of 7 pods fits on eks: it has no room by requests"]);
+}
+
+#[test]
+fn traffic_on_the_side_that_is_lost_is_left_to_people() {
+    let text = FILE.replace("[[traffic]]", "[[traffic]]\ncluster = \"primary\"");
+    let plan = of(&snapshot(worlds(2).into()), &text, Way::Run).unwrap();
+    let Tolerance::Silence(later) = &plan.steps[5].tolerance else { panic!("{:?}", plan.steps[5]) };
+    assert_eq!(
+        later,
+        r#"kubectl --context gke patch -n shop gslbs/shop --type=merge -p '{"spec":{"tag":"eks"}}'"#
+    );
 }

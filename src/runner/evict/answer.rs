@@ -13,7 +13,7 @@ use crate::model::{Cause, Fault, Text};
 use crate::operations::PodState;
 use crate::runner::api::{Api, ApiAnswer};
 use crate::runner::context::Recorded;
-use crate::runner::steps::{AGAIN, pause};
+use crate::runner::steps::{AGAIN, before_server, pause};
 
 /// How often an error of the server (500) is asked again before it is final.
 const ERRORS: u32 = 3;
@@ -55,7 +55,7 @@ impl<A: Api> Eviction<'_, A> {
         if answer.status == 401 {
             return Err(Fault::new(Cause::Unauthorized, answer.says(), "log in again"));
         }
-        if answer.status == 502 || (answer.status == 504 && answer.body.is_null()) {
+        if before_server(&answer) {
             return Err(Fault::new(Cause::Server, answer.says(), ""));
         }
         self.found().await;

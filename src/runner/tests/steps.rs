@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::Kind;
-use crate::operations::{Probe, ReadyTarget, StepState};
+use crate::operations::{Probe, ReadyTarget, StepState, Tolerance};
 
 fn cart() -> ReadyTarget {
     let target = Target {
@@ -61,7 +61,7 @@ async fn a_step_that_may_fail_is_reported_and_the_run_goes_on() {
     fake.state().probes = vec![503, 503, 200];
     let probe =
         Probe::Http { url: "https://standby/healthz".into(), status: 200, every: Span::from_seconds(5) };
-    let assess = Step { may_fail: true, ..step("assess", Action::Assess(ClusterId(0))) };
+    let assess = Step { tolerance: Tolerance::Anything, ..step("assess", Action::Assess(ClusterId(0))) };
     let failover = plan(vec![assess, step("probe", Action::Probe(probe))]);
     let mut rig = rig(&fake);
     rig.submit(&failover);
@@ -123,4 +123,101 @@ async fn checking_asks_for_rights_and_runs_dry() {
         ("no pods/eviction create in shop on gke: no RBAC policy matched", Tone::Crit)
     );
     assert_eq!(rig.records()[0]["dry_run_result"][0], "nodes patch, pods/eviction create");
+}
+
+const SCALE: &str = "PATCH /apis/apps/v1/namespaces/shop/deployments/cart/scale";
+
+/// Scales cart on a cluster, and can go back.
+fn scale(cluster: u16, to: u32, tolerance: Tolerance) -> Step {
+    let scaled = |replicas: u32| {
+        let target = Target { cluster: ClusterId(cluster), ..cart().target };
+        let body = json!({ "spec": { "replicas": replicas } });
+        Action::Patch(Patch { target, subresource: "scale", kind: PatchKind::Merge, body })
+    };
+    Step { tolerance, undo: vec![scaled(1)], ..step(&format!("scale cart to {to} on {cluster}"), scaled(to)) }
+}
+
+/// The primary is cluster 0, the standby cluster 1.
+fn failover() -> Plan {
+    let later = |what: &str| Tolerance::Silence(Text::clean(what));
+    let probe = Probe::Http { url: "https://standby/".into(), status: 200, every: Span::from_seconds(1) };
+    Plan {
+        operation: "failover",
+        touches: vec![ClusterId(0), ClusterId(1)],
+        ..plan(vec![
+            Step { tolerance: Tolerance::Anything, ..step("assess", Action::Assess(ClusterId(0))) },
+            scale(1, 3, Tolerance::Nothing),
+            step("probe", Action::Probe(probe)),
+            scale(0, 0, later("first")),
+            scale(0, 0, later("second")),
+        ])
+    }
+}
+
+impl Rig {
+    fn run(&self, plan: &Plan) -> Run {
+        let mut run = Run::new(OpId(1), plan.clone(), NOW);
+        self.seen.iter().for_each(|event| run.apply(event));
+        run
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_primary_that_dies_on_the_way_is_left_to_people_and_the_run_ends_well() {
+    let fake = Fake::default();
+    fake.state().probes = vec![503, 200];
+    let (mut rig, plan) = (rig(&fake), failover());
+    rig.submit(&plan);
+    // It answers when it is looked at, and dies while the standby is probed.
+    rig.until(1).await;
+    fake.state().silent.insert(0);
+    let (outcome, why) = rig.end().await;
+    assert_eq!(outcome, Outcome::Done);
+    assert_eq!(
+        why,
+        "drain 1 node: done, but gke does not answer: 2 of its steps are left to do when it does"
+    );
+    let run = rig.run(&plan);
+    assert_eq!(run.left_to_do(), ["first", "second"]);
+    assert_eq!(run.steps[3].state, StepState::Failed);
+    assert!(run.steps[3].evidence.ends_with("when it answers again: first"), "{}", run.steps[3].evidence);
+    // The second is not waited for as long as the first.
+    let took = |index: usize| run.steps[index].began.unwrap().age(run.steps[index].ended.unwrap()).seconds();
+    assert_eq!((took(3), took(4)), (60, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_primary_that_refuses_ends_the_run_and_says_that_the_standby_serves() {
+    let fake = Fake::default();
+    fake.state().probes = vec![200];
+    let (mut rig, plan) = (rig(&fake), failover());
+    fake.script("PATCH", 1, &answer(200, json!({})));
+    fake.script(SCALE, 1, &answer(403, json!({ "message": "deployments is forbidden" })));
+    rig.submit(&plan);
+    let (outcome, why) = rig.end().await;
+    assert_eq!(outcome, Outcome::Failed);
+    assert!(why.contains("forbidden; what takes over serves"), "{why}");
+    assert_eq!(rig.run(&plan).left_to_do(), ["first", "second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standby_that_dies_on_the_way_ends_the_run_and_what_was_put_back_is_said() {
+    let fake = Fake::default();
+    fake.state().probes = vec![503];
+    let mut plan = failover();
+    plan.steps.insert(1, scale(0, 9, Tolerance::Nothing));
+    let mut rig = rig(&fake);
+    let op = rig.submit(&plan);
+    rig.until(2).await;
+    fake.state().silent.insert(1);
+    let (outcome, why) = rig.end().await;
+    assert_eq!(outcome, Outcome::TimedOut);
+    assert!(why.contains("answers 503, not 200") && !why.contains("serves"), "{why}");
+    rig.runner.control(op, Control::StopAndUndo);
+    let (_, why) = rig.end().await;
+    assert!(why.ends_with("1 undone, not undone: scale cart to 3 on 1"), "{why}");
+    let run = rig.run(&plan);
+    assert_eq!((run.steps[1].state, run.steps[2].state), (StepState::Undone, StepState::NotUndone));
+    assert!(run.steps[2].evidence.contains("; not put back: "), "{}", run.steps[2].evidence);
+    assert!(run.left_to_do().is_empty(), "nothing took over");
 }

@@ -243,6 +243,8 @@ fn step_line(run: &Run, index: usize, now: Time) -> Pieces {
         StepState::Running => ("◐", Role::Moving),
         StepState::Done => ("✓", Role::Ok),
         StepState::Failed => ("✖", Role::Crit),
+        StepState::Undone => ("⇄", Role::TextDim),
+        StepState::NotUndone => ("✖", Role::Crit),
     };
     let took = state.began.map(|began| began.age(state.ended.unwrap_or(now)));
     let said = |span: Option<Span>| span.map_or_else(|| "-".to_owned(), minutes);
