@@ -5,6 +5,7 @@
 
 mod column;
 mod delta;
+mod face;
 mod fleet;
 mod identity;
 mod ids;
@@ -21,6 +22,7 @@ mod time;
 
 pub use column::{Cell, Column};
 pub use delta::{Audit, Change, Delta, Usage, Used};
+pub use face::Face;
 pub use fleet::{
     Badge, Basis, Cluster, ClusterInfo, CostTotals, Fleet, Login, Price, Sample, Series, Served, Table, Tier,
     Totals,

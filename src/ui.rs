@@ -17,11 +17,13 @@ mod keys;
 mod overlays;
 mod pane;
 pub mod panes;
+mod past;
 mod rows;
 mod screen;
 mod summary;
 mod table;
 mod text_view;
+mod travel;
 mod tree;
 mod verbs;
 

@@ -19,7 +19,7 @@ use super::screen::{self, Canvas, News};
 use super::terminal::Screen;
 use super::{recovery, registry, reports};
 use crate::input;
-use crate::model::{ClusterId, Source, Text, Time};
+use crate::model::{ClusterId, Face, Source, Text, Time};
 use crate::operations::{self, Recoveries};
 use crate::runner::{Journal, Runner, Sessions, Who, system_clock};
 use crate::theme::{self, Depth};
@@ -92,9 +92,17 @@ fn make_ui(opened: &Opened, arguments: &ScreenArgs) -> Ui {
         }),
         problems,
         looked_at: looked_at(opened),
+        local: local_face(),
         themes: own_themes(&config.join("themes")),
     };
     Ui::new(registry::panes(), operations::ALL.to_vec(), keymap, theme, settings)
+}
+
+/// The clock on the wall; where that is UTC there is nothing to choose.
+fn local_face() -> Face {
+    let zone = jiff::tz::TimeZone::system();
+    let utc = zone.to_fixed_offset().is_ok_and(|offset| offset.seconds() == 0);
+    if utc || zone.is_unknown() { Face::Utc } else { Face::Local(zone) }
 }
 
 /// The operations as keymaps know them.

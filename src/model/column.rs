@@ -1,6 +1,6 @@
 //! Tables as data: what the objects table, the panes' headless output and completion share.
 
-use super::{Text, Tone};
+use super::{Text, Time, Tone};
 
 /// A column of a table.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,19 +38,27 @@ pub struct Cell {
     pub sort: Option<i64>,
     /// How worrying it is.
     pub tone: Option<Tone>,
+    /// The moment that it shows, if it shows one: the screen can show it another way.
+    pub at: Option<Time>,
 }
 
 impl Cell {
     /// A cell of text.
     #[must_use]
     pub fn text(text: impl Into<Text>) -> Cell {
-        Cell { text: text.into(), sort: None, tone: None }
+        Cell { text: text.into(), ..Cell::default() }
     }
 
     /// A cell that sorts as a number.
     #[must_use]
     pub fn number(text: impl Into<Text>, sort: i64) -> Cell {
-        Cell { text: text.into(), sort: Some(sort), tone: None }
+        Cell { text: text.into(), sort: Some(sort), ..Cell::default() }
+    }
+
+    /// A cell that shows when something was: `02:11` in UTC, or a date past a day.
+    #[must_use]
+    pub fn when(at: Time, now: Time) -> Cell {
+        Cell { at: Some(at), ..Cell::number(at.when(now), at.millis()) }
     }
 
     /// The same cell with a tone.

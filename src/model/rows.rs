@@ -45,6 +45,28 @@ impl Rows {
         self.chunks.get(index / CHUNK)?.get(index % CHUNK)?.as_ref()
     }
 
+    /// What of this is not shared with `other`: chunks, and records in them.
+    #[must_use]
+    pub fn beyond(&self, other: &Rows) -> (usize, usize) {
+        let (mut chunks, mut records) = (0, 0);
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            let theirs = other.chunks.get(at);
+            if theirs.is_some_and(|theirs| Arc::ptr_eq(chunk, theirs)) {
+                continue;
+            }
+            chunks += 1;
+            records += chunk
+                .iter()
+                .enumerate()
+                .filter(|(slot, record)| {
+                    let twin = theirs.and_then(|theirs| theirs.get(*slot)).and_then(Option::as_ref);
+                    record.as_ref().is_some_and(|mine| twin.is_none_or(|twin| !Arc::ptr_eq(mine, twin)))
+                })
+                .count();
+        }
+        (chunks, records)
+    }
+
     /// Adds a record and says where.
     pub fn insert(&mut self, record: Arc<Record>) -> Place {
         self.len += 1;
@@ -113,6 +135,8 @@ mod tests {
         assert!(rows.get(places[7]).is_none());
         assert_eq!(rows.insert(record("again")), places[7]);
         assert_eq!(rows.iter().count(), 200);
+        assert_eq!(before.beyond(&rows), (1, 2), "one was removed, one replaced");
+        assert_eq!(before.beyond(&before.clone()), (0, 0));
         // Only the touched chunk was copied.
         assert!(Arc::ptr_eq(&before.chunks[2], &rows.chunks[2]));
         assert!(!Arc::ptr_eq(&before.chunks[0], &rows.chunks[0]));

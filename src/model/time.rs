@@ -123,6 +123,28 @@ impl Span {
         Span(seconds.saturating_mul(1000))
     }
 
+    /// A length as it is shown or typed: `90s`, `1m22s`, `3h10m`, `2d`, `1w`; `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Span> {
+        let mut seconds: i64 = 0;
+        let mut rest = text;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+            let number: i64 = rest.get(..digits)?.parse().ok()?;
+            let unit = match rest.as_bytes().get(digits)? {
+                b's' => 1,
+                b'm' => 60,
+                b'h' => 3600,
+                b'd' => 86_400,
+                b'w' => 7 * 86_400,
+                _ => return None,
+            };
+            seconds = seconds.checked_add(number.checked_mul(unit)?)?;
+            rest = rest.get(digits + 1..)?;
+        }
+        (!text.is_empty()).then(|| Span::from_seconds(seconds))
+    }
+
     /// The length in milliseconds.
     #[must_use]
     pub const fn millis(self) -> i64 {
@@ -171,6 +193,18 @@ mod tests {
         assert_eq!(size_of::<Option<Time>>(), 8);
         assert_eq!(t.when(t + Span::from_seconds(60)), "02:14");
         assert_eq!(t.when(t + Span::from_seconds(90_000)), "11-21");
+    }
+
+    #[test]
+    fn spans_are_read_as_they_are_said() {
+        for (text, seconds) in
+            [("4s", 4), ("1m22s", 82), ("3h10m", 11_400), ("12d", 1_036_800), ("1w", 604_800)]
+        {
+            assert_eq!(Span::parse(text), Some(Span::from_seconds(seconds)), "{text}");
+        }
+        for bad in ["", "4", "h", "4 s", "1x", "99999999999999999999s", "9999999999999999w", "ö"] {
+            assert_eq!(Span::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

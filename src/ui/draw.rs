@@ -158,7 +158,7 @@ impl Ui {
             canvas.pieces(1, y + 1, &[(&text, Role::Text)]);
         } else {
             let focus = self.focus == Focus::Table;
-            let look = Look { focus, marks: &self.marks, now };
+            let look = Look { focus, marks: &self.marks, face: &self.face, now };
             let mut part = canvas.part(0, y, width, room);
             let mut rows_at = part.area;
             rows_at.y += 1;
@@ -179,7 +179,9 @@ impl Ui {
         let focus = self.focus == Focus::Lower;
         let rest = height.saturating_sub(y);
         self.lower_top = self.lower_top.min(evidence.lines.len().saturating_sub(1));
-        draw_evidence(&mut canvas.part(0, y, width, rest), &evidence, self.lower_top, focus);
+        let shown_at = self.shown_at(now);
+        let when = |at: Time| self.face.moment(at, shown_at);
+        draw_evidence(&mut canvas.part(0, y, width, rest), &evidence, self.lower_top, focus, &when);
     }
 
     /// What proves the row under the cursor; computed again when the sheet was, or for another row.
@@ -281,19 +283,22 @@ fn charts(canvas: &mut Canvas<'_>, charts: &[Chart]) -> u16 {
     if shown == 0 { 0 } else { cells(shown) + 1 }
 }
 
-fn draw_evidence(canvas: &mut Canvas<'_>, evidence: &Evidence, top: usize, focus: bool) {
+fn draw_evidence(
+    canvas: &mut Canvas<'_>,
+    evidence: &Evidence,
+    top: usize,
+    focus: bool,
+    when: &dyn Fn(Time) -> String,
+) {
     let role = if focus { Role::TitleFocus } else { Role::Title };
     canvas.pieces(1, 0, &[(&evidence.title, role)]);
     let label = evidence.lines.iter().map(|line| line.label.width()).max().unwrap_or(0);
     let room = usize::from(canvas.height().saturating_sub(1));
-    let timed = evidence.lines.iter().any(|line| line.at.is_some());
+    let times =
+        evidence.lines.iter().filter_map(|line| line.at).map(|at| when(at).width() + 2).max().unwrap_or(0);
     for (at, line) in evidence.lines.iter().skip(top).take(room).enumerate() {
         let y = cells(at) + 1;
-        let time = match line.at {
-            Some(at) => format!("{}Z  ", at.clock()),
-            None if timed => " ".repeat(11),
-            None => String::new(),
-        };
+        let time = format!("{:<times$}", line.at.map(when).unwrap_or_default());
         let x = canvas.pieces(
             1,
             y,

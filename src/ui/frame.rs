@@ -4,7 +4,7 @@ use super::canvas::{Canvas, cells};
 use super::keys::scope_name;
 use super::screen::{Focus, Ui};
 use crate::input::Command;
-use crate::model::{Text, Time, Tone, grouped};
+use crate::model::{Face, Text, Time, Tone, grouped};
 use crate::theme::{Role, tone_glyph};
 use unicode_width::UnicodeWidthStr;
 
@@ -58,16 +58,22 @@ fn left_pieces(ui: &Ui, wide: bool) -> Vec<Pieces> {
 }
 
 fn right_pieces(ui: &Ui, now: Time) -> Pieces {
-    let clock = now.clock();
     // Seconds only while something counts them: a fleet at rest sends nothing to the terminal.
-    let clock = if ui.counting(now) { clock.as_str() } else { clock.get(..5).unwrap_or(&clock) };
+    let clock = ui.face.clock(now, ui.counting(now));
     let mut pieces: Pieces = Vec::new();
     if let Some(frozen) = &ui.frozen {
-        let text = format!(" FROZEN {}Z, {} ago ", frozen.at.clock(), frozen.at.age(now));
+        let when = match &ui.face {
+            Face::Ago => format!("{}Z", frozen.at.clock()),
+            face => face.moment(frozen.at, now),
+        };
+        let text = format!(" FROZEN {when}, {} ago ", frozen.at.age(now));
         pieces.push((text, Role::Frozen));
         pieces.push((" ".to_owned(), Role::Text));
     }
-    pieces.push((format!("{clock}Z  "), Role::Text));
+    if !ui.face.word().is_empty() {
+        pieces.push((format!("{} ", ui.face.word()), Role::Moving));
+    }
+    pieces.push((format!("{clock}  "), Role::Text));
     let armed = ui.arming.armed(now);
     let left = armed.iter().map(|(_, left)| *left).min();
     match (armed.as_slice(), left) {

@@ -161,6 +161,9 @@ impl Ui {
             Command::Themes => self.overlays.push(Overlay::themes(self)),
             Command::Arm => self.arm(now),
             Command::Freeze => self.freeze(now),
+            Command::Earlier => self.earlier(now),
+            Command::Later => self.later(now),
+            Command::Times => self.turn_face(now),
             Command::Operation(id) => self.open_plan(id, now),
             Command::Actions => self.open_actions(now),
             Command::Retry => self.retry(now),
@@ -301,13 +304,6 @@ impl Ui {
             _ => return false,
         }
         true
-    }
-
-    fn freeze(&mut self, now: Time) {
-        match self.frozen.take() {
-            Some(_) => self.notice(now, "live again"),
-            None => self.frozen.clone_from(&self.newest),
-        }
     }
 
     fn retry(&mut self, now: Time) {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::overlays::Overlay;
 use super::pane::{PaneDecl, PaneInput};
+use super::past::Past;
 use super::summary::Summary;
 use super::table::{JobKey, SheetDone, SheetJob, TableState};
 use super::tree::TreePart;
 use super::{Effect, Inbound};
 use crate::input::{Key, Keymap};
-use crate::model::{Kind, ObjectKey, Problem, Source, Span, Text, Time, Tone};
+use crate::model::{Face, Kind, ObjectKey, Problem, Source, Span, Text, Time, Tone};
 use crate::operations::{
     Arming, LastDrill, OpEvent, OperationDecl, Outcome, Progress, Recoveries, Run, RunState,
 };
@@ -41,6 +42,8 @@ pub struct Settings {
     pub problems: Vec<Problem>,
     /// Where clusters were looked for, a line each, for the screen without any.
     pub looked_at: Vec<Text>,
+    /// The clock on the wall, for times that are shown by it.
+    pub local: Face,
     /// The themes of the user's own, by name, for the picker.
     pub themes: BTreeMap<String, Source>,
 }
@@ -63,6 +66,9 @@ pub struct Ui {
     pub(super) settings: Settings,
     pub(super) newest: Option<Arc<Snapshot>>,
     pub(super) frozen: Option<Arc<Snapshot>>,
+    pub(super) past: Past,
+    /// How times are shown.
+    pub(super) face: Face,
     pub(super) summary: Summary,
     pub(super) summary_of: Option<(u64, Scope)>,
     pub(super) scope: Scope,
@@ -115,6 +121,8 @@ impl Ui {
             settings,
             newest: None,
             frozen: None,
+            past: Past::default(),
+            face: Face::default(),
             summary: Summary::default(),
             summary_of: None,
             scope: Scope::All,
@@ -175,11 +183,6 @@ impl Ui {
         &self.runs
     }
 
-    /// The snapshot that is shown: the newest, or the frozen one.
-    pub(super) fn snapshot(&self) -> Option<&Arc<Snapshot>> {
-        self.frozen.as_ref().or(self.newest.as_ref())
-    }
-
     pub(super) fn table(&mut self) -> Option<&mut TableState> {
         self.tables.get_mut(self.active)
     }
@@ -200,7 +203,7 @@ impl Ui {
     pub fn inbound(&mut self, inbound: Inbound, now: Time) -> Vec<Effect> {
         match inbound {
             Inbound::Snapshot(snapshot) => {
-                self.newest = Some(snapshot);
+                self.newer(snapshot);
                 self.remake_plan(now);
             }
             Inbound::Op(event) => self.op(event, now),
@@ -266,7 +269,8 @@ impl Ui {
             unit: self.unit,
             sort: table.sort,
             runs: self.runs_version,
-            frozen: self.frozen.is_some(),
+            frozen: self.frozen.as_ref().map(|held| held.sequence),
+            face: self.face.clone(),
             held: table.held(now) || !self.marks.is_empty() || !self.overlays.is_empty(),
         })
     }
@@ -288,6 +292,9 @@ impl Ui {
             return Some(now);
         }
         let changed = had.sequence != wanted.sequence || had.runs != wanted.runs;
+        if !changed && wanted.frozen.is_some() && !self.shows_runs() {
+            return None;
+        }
         Some(computed.at + if changed { REFRESH } else { self.ages(now) })
     }
 
@@ -313,7 +320,8 @@ impl Ui {
         let hold = table.computed.as_ref().filter(|_| key.held && !table.release).filter(same).cloned();
         table.release = false;
         let recoveries = Arc::clone(&self.settings.recoveries);
-        Some(SheetJob { key, pane, snapshot, runs, recoveries, hold, now })
+        let shown_at = self.pane_time(now);
+        Some(SheetJob { key, pane, snapshot, runs, recoveries, hold, shown_at, now })
     }
 
     /// Takes a computed sheet.
@@ -338,8 +346,10 @@ impl Ui {
         let of = (snapshot.sequence, self.scope.clone());
         let old = self.summary.at.is_none_or(|at| at.age(now) >= REFRESH);
         let moved = self.summary_of.as_ref().is_none_or(|(_, scope)| *scope != self.scope);
-        if moved || (old && (self.summary_of.as_ref() != Some(&of) || self.counting(now))) {
-            self.summary = Summary::of(&snapshot, &Scope::All, now);
+        let other = self.summary_of.as_ref() != Some(&of);
+        if moved || (other && self.frozen.is_some()) || (old && (other || self.counting(now))) {
+            self.summary = Summary::of(&snapshot, &Scope::All, self.shown_at(now));
+            self.summary.at = Some(now);
             self.summary_of = Some(of);
         }
     }
@@ -370,6 +380,16 @@ impl Ui {
         ends.into_iter().flatten().filter(|at| *at > now).min()
     }
 
+    /// Whether the active pane shows runs, which no freeze holds.
+    fn shows_runs(&self) -> bool {
+        self.pane_name() == "operations"
+    }
+
+    /// The time that the active pane is computed for.
+    fn pane_time(&self, now: Time) -> Time {
+        if self.shows_runs() { now } else { self.shown_at(now) }
+    }
+
     /// What the active pane is computed from, for evidence and `enter`.
     pub(super) fn with_input<T>(
         &self,
@@ -386,7 +406,7 @@ impl Ui {
             unit: self.unit,
             runs: &self.runs,
             recoveries: &self.settings.recoveries,
-            now,
+            now: self.pane_time(now),
         };
         Some(f(pane, &input))
     }

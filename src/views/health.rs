@@ -292,7 +292,7 @@ fn row(finding: &Finding, now: Time) -> SheetRow {
         id: RowId::Finding(finding.cause.clone()),
         tone: finding.tone,
         cells: vec![
-            Cell::number(finding.since.when(now), finding.since.millis()),
+            Cell::when(finding.since, now),
             Cell::text(finding.what.clone()),
             Cell::text(finding.place.clone()),
             Cell::number(finding.blast.to_string(), i64::from(finding.blast.pods)),

@@ -81,7 +81,7 @@ fn sheet_row(row: &Row, now: Time) -> SheetRow {
         id: row.id(),
         tone: row.tone,
         cells: vec![
-            Cell::number(when, row.at.millis()),
+            Cell { text: when.into(), ..Cell::when(row.at, now) },
             Cell::text(arrow(row)),
             Cell::text(row.place.clone()),
             Cell::text(row.what.clone()),

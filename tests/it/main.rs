@@ -11,4 +11,6 @@ mod night;
 mod panes;
 mod runner;
 mod screen;
+mod travel;
+mod verbs;
 mod watch;

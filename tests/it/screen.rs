@@ -341,3 +341,29 @@ impl Screen {
         picture.lines().find(cursor).unwrap_or_default().to_owned()
     }
 }
+
+/// The screen on the nodes of all clusters.
+pub(crate) fn on_nodes() -> Screen {
+    let mut screen = Screen::new(120, 36);
+    screen.keys("0 :");
+    screen.text("nodes");
+    screen.keys("enter");
+    screen
+}
+
+/// Puts the cursor on the row that holds this text.
+pub(crate) fn to(screen: &mut Screen, text: &str) {
+    screen.keys("g");
+    for _ in 0..40 {
+        if screen.cursor_line().contains(text) {
+            return;
+        }
+        screen.keys("j");
+    }
+    panic!("no row with {text}:\n{}", screen.picture());
+}
+
+/// How often the clusters are asked what they say to a plan.
+pub(crate) fn checks(effects: &[Effect]) -> usize {
+    effects.iter().filter(|e| matches!(e, Effect::Check(_))).count()
+}

@@ -58,8 +58,9 @@ impl DetailView {
             text: TextView::default(),
             search: None,
         };
-        view.look(ui, now);
-        view.show(ui, shown, now);
+        let at = ui.shown_at(now);
+        view.look(ui, at);
+        view.show(ui, shown, at);
         view
     }
 
@@ -226,7 +227,7 @@ impl DetailView {
     }
 
     pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, ui: &Ui, now: Time) {
-        self.look(ui, now);
+        self.look(ui, ui.shown_at(now));
         let title = format!(" {}  ", self.key.kind.names().kind);
         let path = self.key.path();
         let x = canvas.pieces(

@@ -72,7 +72,7 @@ fn row(run: &Run, input: &PaneInput<'_>) -> SheetRow {
         id: RowId::Run(run.op.0),
         tone: tone(run),
         cells: vec![
-            Cell::number(run.began.clock(), run.began.millis()),
+            Cell { text: run.began.clock().into(), ..Cell::when(run.began, input.now) },
             Cell::text(format!("{}{subject}", run.plan.title)),
             Cell::text(clusters.join(", ")),
             Cell::number(format!("{done}/{all}"), i64::try_from(done).unwrap_or(i64::MAX)),
@@ -96,7 +96,7 @@ fn plan_rows(input: &PaneInput<'_>) -> impl Iterator<Item = SheetRow> {
                 let took =
                     drill.took.map_or_else(|| Cell::text("-"), |t| Cell::number(t.to_string(), t.millis()));
                 let word = if drill.done { "last drill done" } else { "last drill failed" };
-                let began = Cell::number(drill.at.when(input.now), drill.at.millis());
+                let began = Cell::when(drill.at, input.now);
                 (began, took, format!("{word} {} ago", drill.at.age(input.now)))
             }
         };

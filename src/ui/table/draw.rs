@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::{Filter, Slot, TableState, filter, fit};
-use crate::model::{ObjectKey, Text, Time};
+use crate::model::{Face, ObjectKey, Text, Time};
 use crate::theme::{Role, tone_glyph};
 use crate::ui::canvas::{Canvas, cells};
 use crate::views::{RowId, SheetRow};
@@ -15,6 +15,7 @@ use crate::views::{RowId, SheetRow};
 pub(in crate::ui) struct Look<'a> {
     pub(in crate::ui) focus: bool,
     pub(in crate::ui) marks: &'a BTreeMap<RowId, Vec<ObjectKey>>,
+    pub(in crate::ui) face: &'a Face,
     pub(in crate::ui) now: Time,
 }
 
@@ -108,7 +109,7 @@ fn draw_row(
         x += width + 1;
     }
     if let Some(since) = drawn.gone {
-        let text = format!(" gone {} ", since.when(look.now));
+        let text = format!(" gone {} ", look.face.column(since, look.now));
         let at = canvas.width().saturating_sub(cells(text.len()));
         let style = canvas.role(Role::Warn);
         canvas.put(at, y, &text, style);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::{Cell, Kind, Time};
+use crate::model::{Cell, Face, Kind, Time};
 use crate::operations::{Recoveries, Run};
 use crate::ui::pane::{PaneDecl, PaneInput};
 use crate::views::cost::Unit;
@@ -24,7 +24,9 @@ pub(in crate::ui) struct JobKey {
     pub(in crate::ui) sort: Option<(usize, bool)>,
     pub(in crate::ui) runs: u64,
     pub(in crate::ui) held: bool,
-    pub(in crate::ui) frozen: bool,
+    /// The state that is held, if one is.
+    pub(in crate::ui) frozen: Option<u64>,
+    pub(in crate::ui) face: Face,
 }
 
 impl JobKey {
@@ -36,6 +38,7 @@ impl JobKey {
             && self.kind == other.kind
             && self.unit == other.unit
             && self.frozen == other.frozen
+            && self.face == other.face
     }
 }
 
@@ -47,6 +50,8 @@ pub struct SheetJob {
     pub(in crate::ui) runs: Arc<Vec<Run>>,
     pub(in crate::ui) recoveries: Arc<Recoveries>,
     pub(in crate::ui) hold: Option<Arc<Computed>>,
+    /// The time that the sheet is for: that of the state, when one is held.
+    pub(in crate::ui) shown_at: Time,
     pub(in crate::ui) now: Time,
 }
 
@@ -80,14 +85,27 @@ impl SheetJob {
             unit: self.key.unit,
             runs: &self.runs,
             recoveries: &self.recoveries,
-            now: self.now,
+            now: self.shown_at,
         };
-        let sheet = (self.pane.sheet)(&input);
+        let mut sheet = (self.pane.sheet)(&input);
+        show_times(&mut sheet, &self.key.face, self.shown_at);
         let mut order = sorted(&sheet, self.key.sort);
         let withheld = self.hold.as_ref().map_or(0, |hold| keep_order(&sheet, &mut order, hold));
         let key = self.key.clone();
         let widest = widest(&sheet);
         SheetDone { key, computed: Computed { key: self.key, sheet, widest, order, withheld, at: self.now } }
+    }
+}
+
+/// Writes moments again as the face has them; a view writes them in UTC.
+fn show_times(sheet: &mut Sheet, face: &Face, now: Time) {
+    if *face == Face::Utc {
+        return;
+    }
+    for cell in sheet.rows.iter_mut().flat_map(|row| &mut row.cells) {
+        if let Some(at) = cell.at {
+            cell.text = face.column(at, now).into();
+        }
     }
 }
 

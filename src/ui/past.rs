@@ -1,0 +1,223 @@
+//! The past: states of the fleet that were on screen, for going back to.
+//!
+//! Snapshots share what did not change between them, so one that is kept costs only what changed
+//! since: the last state of every ten seconds for ten minutes, then of every minute for an hour.
+//! A restless fleet costs more; what is kept has a budget, and the oldest goes first.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::model::{Cluster, Record, Sample, Span, Text, Time, Used};
+use crate::views::Snapshot;
+
+/// How far apart states are at first.
+const FINE: Span = Span::from_seconds(10);
+
+/// For how long they are that close.
+const FINE_FOR: Span = Span::from_seconds(10 * 60);
+
+/// How far apart they are after that.
+const COARSE: Span = Span::from_seconds(60);
+
+/// For how long anything is kept.
+const KEPT_FOR: Span = Span::from_seconds(60 * 60);
+
+/// Bytes that states of the past may hold beside what the newest one holds anyway, by estimate.
+const BUDGET: usize = 192 << 20;
+
+/// What a record holds on the heap beside itself: names, labels, containers; measured as a mean
+/// over the embedded fleet's pods, most of whose texts are shared.
+const RECORD_HEAP: usize = 400;
+
+/// A chunk of rows: 64 pointers and its own head.
+const CHUNK: usize = 64 * size_of::<usize>() + 40;
+
+/// A state that is kept.
+struct Moment {
+    snapshot: Arc<Snapshot>,
+    /// What it alone holds, against the next newer one.
+    weight: usize,
+}
+
+/// States of the past, oldest first. The newest one is not among them.
+#[derive(Default)]
+pub(super) struct Past {
+    moments: VecDeque<Moment>,
+}
+
+impl Past {
+    /// Takes the state that `newer` follows, if it is the last of its ten seconds, and lets go of
+    /// what is too old or too much.
+    pub(super) fn keep(&mut self, state: &Arc<Snapshot>, newer: &Snapshot) {
+        self.keep_within(state, newer, BUDGET);
+    }
+
+    fn keep_within(&mut self, state: &Arc<Snapshot>, newer: &Snapshot, budget: usize) {
+        if bucket(state.at, FINE) == bucket(newer.at, FINE) {
+            return;
+        }
+        self.moments.push_back(Moment { snapshot: Arc::clone(state), weight: weight(state, newer) });
+        self.thin(newer.at);
+        let mut held: usize = self.moments.iter().map(|moment| moment.weight).sum();
+        while held > budget
+            && let Some(oldest) = self.moments.pop_front()
+        {
+            held -= oldest.weight;
+        }
+    }
+
+    /// Past ten minutes only the last state of every minute stays, past an hour none.
+    fn thin(&mut self, now: Time) {
+        while self.moments.front().is_some_and(|oldest| oldest.snapshot.at.age(now) > KEPT_FOR) {
+            self.moments.pop_front();
+        }
+        let mut at = 0;
+        while at + 1 < self.moments.len() {
+            let (this, next) = (&self.moments[at].snapshot, &self.moments[at + 1].snapshot);
+            if next.at.age(now) <= FINE_FOR {
+                break;
+            }
+            if bucket(this.at, COARSE) == bucket(next.at, COARSE) {
+                self.moments.remove(at);
+                // What the one before shared with the one that went may be its own now.
+                if let Some(before) = at.checked_sub(1) {
+                    let alone = weight(&self.moments[before].snapshot, &self.moments[at].snapshot);
+                    self.moments[before].weight = alone;
+                }
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// When the oldest state that is kept was published.
+    pub(super) fn begins(&self) -> Option<Time> {
+        self.moments.front().map(|moment| moment.snapshot.at)
+    }
+
+    /// The state before this one.
+    pub(super) fn before(&self, snapshot: &Snapshot) -> Option<&Arc<Snapshot>> {
+        let earlier = |moment: &&Moment| moment.snapshot.sequence < snapshot.sequence;
+        self.moments.iter().rev().find(earlier).map(|moment| &moment.snapshot)
+    }
+
+    /// The state after this one; `None` when only the newest is.
+    pub(super) fn after(&self, snapshot: &Snapshot) -> Option<&Arc<Snapshot>> {
+        let later = |moment: &&Moment| moment.snapshot.sequence > snapshot.sequence;
+        self.moments.iter().find(later).map(|moment| &moment.snapshot)
+    }
+
+    /// The state that was shown at a moment: the last one published by then.
+    pub(super) fn at(&self, moment: Time) -> Option<&Arc<Snapshot>> {
+        self.moments.iter().rev().map(|m| &m.snapshot).find(|snapshot| snapshot.at <= moment)
+    }
+}
+
+fn bucket(at: Time, length: Span) -> i64 {
+    at.millis().div_euclid(length.millis())
+}
+
+/// What a state holds that the next newer one does not, in bytes, by estimate.
+fn weight(state: &Snapshot, newer: &Snapshot) -> usize {
+    let pairs = state.fleet.clusters.iter().zip(&newer.fleet.clusters);
+    pairs.filter(|(old, new)| !Arc::ptr_eq(old, new)).map(|(old, new)| alone(old, new)).sum()
+}
+
+fn alone(old: &Cluster, new: &Cluster) -> usize {
+    let mut bytes = size_of::<Cluster>();
+    for (old, new) in old.tables.iter().zip(&new.tables) {
+        let (chunks, records) = old.rows.beyond(&new.rows);
+        bytes += size_of_val(old) + old.rows.len().div_ceil(64) * size_of::<usize>();
+        bytes += chunks * CHUNK + records * (size_of::<Record>() + RECORD_HEAP);
+    }
+    // A hash table holds an eighth to a half more than its entries.
+    let map = |entries: usize, entry: usize| entries * entry * 3 / 2;
+    if !Arc::ptr_eq(&old.usage, &new.usage) {
+        bytes += map(old.usage.pods.len(), size_of::<((Text, Text), Used)>());
+        bytes += map(old.usage.nodes.len(), size_of::<(Text, Used)>());
+    }
+    if !Arc::ptr_eq(&old.prices, &new.prices) {
+        bytes += map(old.prices.len(), 48);
+    }
+    if !Arc::ptr_eq(&old.symptoms, &new.symptoms) {
+        bytes += map(old.symptoms.len(), size_of::<crate::model::Symptom>() + 16);
+    }
+    if !Arc::ptr_eq(&old.signals, &new.signals) {
+        bytes += old.signals.len() * size_of::<usize>();
+    }
+    if !Arc::ptr_eq(&old.series, &new.series) {
+        bytes += old.series.samples.len() * size_of::<Sample>();
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ClusterId, ClusterInfo, Fleet, Kind, Namespace};
+
+    const BEGAN: Time = Time::from_seconds(1_795_227_000);
+
+    /// A state at a second, in which one record is new.
+    fn state(second: i64) -> Arc<Snapshot> {
+        let at = BEGAN + Span::from_seconds(second);
+        let mut cluster = Cluster::new(ClusterId(0), Arc::new(ClusterInfo::default()), at);
+        let record = Arc::new(Record::Namespace(Namespace::default()));
+        cluster.tables[Kind::Namespace.index()].rows.insert(record);
+        let sequence = u64::try_from(second).unwrap();
+        Arc::new(Snapshot::new(at, sequence, Fleet { clusters: vec![Arc::new(cluster)] }))
+    }
+
+    fn filled(until: i64, every: usize, budget: usize) -> Past {
+        let mut past = Past::default();
+        let mut last = state(0);
+        for second in (1..=until).step_by(every) {
+            let next = state(second);
+            past.keep_within(&last, &next, budget);
+            last = next;
+        }
+        past
+    }
+
+    fn seconds(past: &Past) -> Vec<u64> {
+        past.moments.iter().map(|m| m.snapshot.sequence).collect()
+    }
+
+    #[test]
+    fn the_last_state_of_ten_seconds_stays_and_later_that_of_a_minute() {
+        let past = filled(4000, 1, usize::MAX);
+        let kept = seconds(&past);
+        assert!(kept.iter().rev().take(60).eq((0..60).map(|n| 3999 - n * 10).collect::<Vec<_>>().iter()));
+        let coarse: Vec<u64> = kept.iter().copied().filter(|s| *s < 3380).collect();
+        assert!(coarse.windows(2).all(|pair| pair[1] - pair[0] == 60), "{coarse:?}");
+        assert!((55..=60).contains(&coarse.len()), "{coarse:?}");
+        assert!(kept[0] >= 400 && kept[0] < 460, "{kept:?}");
+        assert_eq!(past.begins(), Some(BEGAN + Span::from_seconds(i64::try_from(kept[0]).unwrap())));
+    }
+
+    #[test]
+    fn a_budget_lets_the_oldest_go() {
+        let one = weight(&state(0), &state(1));
+        let past = filled(300, 1, one * 5);
+        assert_eq!(seconds(&past), [259, 269, 279, 289, 299]);
+    }
+
+    #[test]
+    fn what_is_shared_weighs_nothing() {
+        let old = state(0);
+        let new = Snapshot::new(old.at, 1, old.fleet.clone());
+        assert_eq!(weight(&old, &new), 0);
+    }
+
+    #[test]
+    fn a_quiet_fleet_was_as_its_last_state_said() {
+        let past = filled(100, 49, usize::MAX);
+        assert_eq!(seconds(&past), [0, 1, 50]);
+        let at = |second| past.at(BEGAN + Span::from_seconds(second)).map(|s| s.sequence);
+        assert_eq!((at(49), at(50), at(98), at(-1)), (Some(1), Some(50), Some(50), None));
+        let middle = state(50);
+        assert_eq!(past.before(&middle).map(|s| s.sequence), Some(1));
+        assert!(past.after(&middle).is_none());
+        assert_eq!(past.after(&state(0)).map(|s| s.sequence), Some(1));
+    }
+}

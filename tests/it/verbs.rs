@@ -1,0 +1,237 @@
+//! Verbs by keys: plans, what confirms them, runs, arming. No terminal, no runtime.
+
+use std::sync::Arc;
+
+use quarterdeck::input::Key;
+use quarterdeck::model::*;
+use quarterdeck::operations::{Control, OpEvent, OpId, Outcome, Progress};
+use quarterdeck::ui::{Effect, Inbound};
+
+use crate::screen::{NOW, Screen, after, checks, cluster, fleet, insert, on_nodes, to};
+
+#[test]
+fn a_drain_is_read_confirmed_by_a_word_and_shown() {
+    let mut screen = on_nodes();
+    to(&mut screen, "eks-use1-node-1");
+    let effects = screen.keys("D");
+    assert_eq!(checks(&effects), 1);
+    assert!(screen.picture().contains("nothing has been changed yet"));
+    // Enter alone changes nothing, however often, nor does a wrong word.
+    assert_eq!(screen.keys("enter enter enter"), []);
+    screen.text("yes");
+    assert_eq!(screen.keys("enter"), []);
+    assert!(screen.picture().contains("That is not it. Type eks-use1"));
+    assert_eq!(screen.ui.paste("eks-use1", screen.now), []);
+    assert_eq!(screen.keys("enter"), [], "what is pasted was not read");
+    screen.keys("ctrl-u");
+    screen.text("eks-use1");
+    let effects = screen.keys("enter");
+    let [Effect::Run(plan, permit)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(permit.plan, plan.hash());
+    assert_eq!((permit.typed.as_str(), permit.clusters.as_slice()), ("eks-use1", &[ClusterId(0)][..]));
+    assert!(screen.picture().contains("ARMED eks-use1 15:00"), "{}", screen.picture());
+    screen.now = after(1);
+    assert!(screen.picture().contains("ARMED eks-use1 14:59"));
+    assert_eq!(screen.ui.next_change(screen.now), Some(after(2)), "seconds count now");
+
+    let op = OpId(7);
+    let tell = |screen: &mut Screen, progress| {
+        let at = screen.now;
+        screen.ui.inbound(Inbound::Op(OpEvent { op, at, progress }), at);
+    };
+    tell(&mut screen, Progress::Accepted(plan.clone()));
+    tell(&mut screen, Progress::StepBegan(0));
+    assert!(screen.picture().contains(" DRAIN  drain 1 node"), "{}", screen.picture());
+    assert_eq!(screen.keys("P"), [Effect::Control(op, Control::Pause)]);
+    tell(&mut screen, Progress::Paused);
+    assert_eq!(screen.keys("P"), [Effect::Control(op, Control::Resume)]);
+    // Leaving asks first while it runs; staying comes first.
+    assert_eq!(screen.keys("ctrl-c ctrl-c"), []);
+    assert_eq!(screen.keys("enter"), []);
+    // Stopping asks how; keeping it running comes first.
+    screen.keys("Q");
+    assert!(screen.picture().contains("stop and uncordon"), "{}", screen.picture());
+    assert_eq!(screen.keys("enter"), []);
+    assert_eq!(screen.keys("Q 3"), [Effect::Control(op, Control::StopAndUndo)]);
+    assert_eq!(screen.keys("Q 2"), [Effect::Control(op, Control::Stop)]);
+    tell(&mut screen, Progress::Ended(Outcome::Stopped, "stopped; the node stays cordoned".into()));
+    assert_eq!(screen.keys("Q P"), []);
+    screen.keys("esc @");
+    assert!(screen.picture().contains("0 running, 0 paused; 1 ended today, 1 of them not done."));
+    screen.keys("enter");
+    assert!(screen.picture().contains("▲ stopped"), "{}", screen.picture());
+}
+
+#[test]
+fn keys_from_before_a_plan_was_drawn_are_dropped() {
+    let mut screen = on_nodes();
+    to(&mut screen, "dev-1-node-1");
+    let now = screen.now;
+    let mut effects = Vec::new();
+    for key in Key::sequence("D enter y e s enter").unwrap() {
+        effects.extend(screen.ui.key(key, now));
+    }
+    assert_eq!(effects.len(), checks(&effects));
+    screen.draw();
+    screen.keys("enter");
+    screen.text("yes");
+    assert!(matches!(screen.keys("enter").as_slice(), [Effect::Run(..)]));
+}
+
+#[test]
+fn a_plan_is_made_again_when_the_world_changes() {
+    let mut screen = on_nodes();
+    to(&mut screen, "dev-1-node-1");
+    screen.keys("D enter");
+    screen.text("ye");
+    // Another snapshot in which nothing that the plan rests on changed leaves it alone.
+    assert_eq!(checks(&screen.fleet(fleet())), 0);
+    screen.text("s");
+    let mut changed = fleet();
+    let mut dev = (*changed.clusters[4]).clone();
+    let mut pod = Pod { phase: Phase::Running, ready: true, node: "dev-1-node-1".into(), ..Pod::default() };
+    pod.meta.name = "late".into();
+    pod.meta.namespace = "shop".into();
+    pod.meta.uid = Uid::parse("00000000-0000-4000-8000-00000000ffff");
+    insert(&mut dev, Record::Pod(pod));
+    let node = dev.records(Kind::Node).find(|r| r.meta().name == "dev-1-node-1").unwrap().clone();
+    let mut newer = (*node).clone();
+    if let Record::Node(node) = &mut newer {
+        node.meta.version = Version(9_999);
+    }
+    let mut rows = Rows::default();
+    for record in dev.records(Kind::Node) {
+        rows.insert(if record.meta().uid == newer.meta().uid {
+            Arc::new(newer.clone())
+        } else {
+            record.clone()
+        });
+    }
+    dev.tables[Kind::Node.index()].rows = rows;
+    changed.clusters[4] = Arc::new(dev);
+    let effects = screen.fleet(changed);
+    assert_eq!(checks(&effects), 1, "the clusters are asked again");
+    // The enter that was on its way is not for this plan.
+    assert_eq!(screen.ui.key(Key::parse("enter").unwrap(), screen.now), []);
+    assert!(screen.picture().contains("made again: 02:14:07"), "{}", screen.picture());
+    screen.keys("enter");
+    assert_eq!(screen.keys("enter"), [], "what was typed before does not count");
+}
+
+#[test]
+fn what_clusters_say_shows_and_a_no_blocks() {
+    let mut screen = on_nodes();
+    to(&mut screen, "dev-1-node-1");
+    let effects = screen.keys("C");
+    let [Effect::Check(plan)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(screen.picture().contains("asking the clusters"));
+    let denied =
+        quarterdeck::operations::Line::new("allowed", "nodes patch: no rule allows it").toned(Tone::Crit);
+    let hash = plan.hash();
+    screen.ui.inbound(Inbound::Checked("another".to_owned(), vec![]), NOW);
+    assert!(screen.picture().contains("asking the clusters"));
+    screen.ui.inbound(Inbound::Checked(hash, vec![denied]), NOW);
+    screen.keys("enter");
+    screen.text("yes");
+    assert_eq!(screen.keys("enter"), []);
+    assert!(screen.picture().contains("refused as it is"), "{}", screen.picture());
+}
+
+#[test]
+fn verbs_say_why_they_do_not_run() {
+    let mut screen = Screen::new(120, 36);
+    assert_eq!(screen.keys("D"), []);
+    assert!(screen.picture().contains("drain acts on nodes; here are none of them"));
+    let mut screen = on_nodes();
+    screen.keys("z");
+    assert!(screen.picture().contains("FROZEN 02:14:07Z"));
+    assert_eq!(screen.keys("D"), []);
+    assert!(screen.picture().contains("frozen: z first"));
+    screen.keys("z a");
+    assert!(
+        screen.picture().contains("uncordon the node  · dev-1-node-1: not cordoned"),
+        "{}",
+        screen.picture()
+    );
+    // What cannot run stays listed and does not run; what can is opened by its key.
+    assert_eq!(screen.keys("2"), []);
+    assert_eq!(checks(&screen.keys("C")), 1);
+    screen.keys("esc F");
+    assert!(screen.picture().contains("no recovery plan"));
+}
+
+#[test]
+fn marks_live_across_filters_and_panes_and_verbs_take_them() {
+    let mut screen = on_nodes();
+    screen.keys("/");
+    screen.text("node-1 !edge");
+    screen.keys("enter *");
+    assert!(screen.picture().contains("4 marked in 4 clusters"), "{}", screen.picture());
+    screen.keys("esc 2 0");
+    assert!(screen.picture().contains("4 marked in 4 clusters"));
+    let effects = screen.keys("C");
+    let [Effect::Check(plan)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(plan.subjects.len(), 4);
+    assert_eq!(plan.confirmation.word, "4 clusters");
+}
+
+#[test]
+fn arming_a_production_cluster_takes_its_name() {
+    let mut screen = on_nodes();
+    to(&mut screen, "eks-euw1-node-1");
+    screen.keys("A");
+    screen.text("yes");
+    screen.keys("enter");
+    assert!(screen.picture().contains("READ-ONLY"));
+    screen.keys("ctrl-u");
+    screen.text("eks-euw1");
+    screen.keys("enter");
+    assert!(screen.picture().contains("ARMED eks-euw1 15:00"), "{}", screen.picture());
+    screen.now = after(900);
+    screen.draw();
+    assert!(screen.picture().contains("READ-ONLY"), "it ends by itself");
+    screen.now = NOW;
+    screen.keys("A");
+    assert!(screen.picture().contains("eks-euw1 is read-only again"));
+}
+
+#[test]
+fn scaling_asks_for_a_number_first() {
+    let mut one = cluster(0, "dev-1", &["staging"], Tier::Dev);
+    let mut web = Workload { desired: 2, ..Workload::empty(Kind::Deployment) };
+    web.meta.name = "web".into();
+    web.meta.namespace = "shop".into();
+    web.meta.uid = Uid::parse("00000000-0000-4000-8000-00000000aaaa");
+    insert(&mut one, Record::Workload(web));
+    let mut screen = Screen::new(120, 36);
+    screen.fleet(Fleet { clusters: vec![Arc::new(one)] });
+    screen.keys(":");
+    screen.text("deploy");
+    screen.keys("enter S");
+    assert!(screen.picture().contains("scale shop/web to how many replicas?"), "{}", screen.picture());
+    screen.text("many");
+    assert_eq!(screen.keys("enter"), []);
+    screen.keys("ctrl-u");
+    screen.text("5");
+    let effects = screen.keys("enter");
+    let [Effect::Check(plan)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(plan.operation, "scale");
+    assert!(screen.picture().contains("like          kubectl"), "{}", screen.picture());
+}
+
+#[test]
+fn a_plan_that_cannot_be_read_cannot_be_confirmed() {
+    let mut screen = on_nodes();
+    to(&mut screen, "dev-1-node-1");
+    screen.keys("D");
+    screen.resize(40, 10);
+    screen.draw();
+    screen.keys("enter");
+    screen.text("yes");
+    assert_eq!(screen.keys("enter"), []);
+    screen.resize(120, 36);
+    screen.draw();
+    screen.keys("enter");
+    screen.text("yes");
+    assert!(matches!(screen.keys("enter").as_slice(), [Effect::Run(..)]));
+}
