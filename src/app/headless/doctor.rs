@@ -279,7 +279,10 @@ mod tests {
         cluster.link = Link { state: LinkState::Broken, fault: Some(fault), ..Link::waiting(now) };
         let mut findings = Findings::default();
         assert!(!connection(&cluster, &mut findings));
-        assert_eq!(findings.0, "bad   eu                    https://x: nothing listens there (is it up?)\n");
+        assert_eq!(
+            findings.text,
+            "bad   eu                    https://x: nothing listens there (is it up?)\n"
+        );
     }
 
     #[test]
@@ -300,7 +303,7 @@ mod tests {
         for text in
             ["may not be read: events", "not served: horizontal", "14 of 16", "not checked", "no metrics"]
         {
-            assert!(findings.0.contains(text), "{text}: {}", findings.0);
+            assert!(findings.text.contains(text), "{text}: {}", findings.text);
         }
     }
 }
