@@ -13,11 +13,13 @@
 //! | [`machine`] | what to do next, purely |
 //! | `exchange`, `answer`, `inflate` | one request; from bytes to what the machine is told |
 //! | `admission` | whose turn it is to list |
+//! | `audit` | compares what is known with what servers list, slowly |
 //! | `metrics` | what nodes and pods use, polled |
 //! | `clock` | time, and the notice of sleep |
 
 mod admission;
 mod answer;
+mod audit;
 mod clock;
 mod discover;
 mod exchange;

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::model::{ClusterId, Kind};
 use queue::Queue;
+pub(super) use queue::Rank;
 
 /// The desk where turns are asked for. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ pub(super) struct Turn {
 
 #[derive(Debug)]
 enum Call {
-    Ask(ClusterId, Kind, oneshot::Sender<Turn>),
+    Ask(Rank, ClusterId, Kind, oneshot::Sender<Turn>),
     Back(ClusterId),
     Focus(Vec<ClusterId>),
 }
@@ -41,10 +42,10 @@ impl Admission {
     }
 
     /// Asks for a turn. It comes by the receiver; dropping that leaves the queue.
-    pub(super) fn ask(&self, cluster: ClusterId, kind: Kind) -> oneshot::Receiver<Turn> {
+    pub(super) fn ask(&self, rank: Rank, cluster: ClusterId, kind: Kind) -> oneshot::Receiver<Turn> {
         let (turn, receiver) = oneshot::channel();
         // A desk that is closed drops the sender, and so the receiver learns of it.
-        let _ = self.calls.send(Call::Ask(cluster, kind, turn));
+        let _ = self.calls.send(Call::Ask(rank, cluster, kind, turn));
         receiver
     }
 
@@ -67,7 +68,7 @@ async fn serve(
 ) {
     while let Some(call) = inbox.recv().await {
         match call {
-            Call::Ask(cluster, kind, turn) => queue.ask(cluster, kind, turn),
+            Call::Ask(rank, cluster, kind, turn) => queue.ask(rank, cluster, kind, turn),
             Call::Back(cluster) => queue.back(cluster),
             Call::Focus(clusters) => queue.focus(clusters),
         }
@@ -86,15 +87,15 @@ mod tests {
     #[tokio::test]
     async fn turns_come_go_and_come_back() {
         let desk = Admission::open(2, 1);
-        let first = desk.ask(ClusterId(0), Kind::Pod).await.unwrap();
-        let mut waiting = desk.ask(ClusterId(0), Kind::Node);
-        let other = desk.ask(ClusterId(1), Kind::Pod).await.unwrap();
+        let first = desk.ask(Rank::List, ClusterId(0), Kind::Pod).await.unwrap();
+        let mut waiting = desk.ask(Rank::List, ClusterId(0), Kind::Node);
+        let other = desk.ask(Rank::List, ClusterId(1), Kind::Pod).await.unwrap();
         assert!(waiting.try_recv().is_err());
         drop(first);
         let turn = waiting.await.unwrap();
         // Somebody who leaves the queue does not hold it up.
-        drop(desk.ask(ClusterId(2), Kind::Pod));
-        let last = desk.ask(ClusterId(2), Kind::Node);
+        drop(desk.ask(Rank::List, ClusterId(2), Kind::Pod));
+        let last = desk.ask(Rank::List, ClusterId(2), Kind::Node);
         drop((turn, other));
         last.await.unwrap();
     }

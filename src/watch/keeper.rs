@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::admission::Admission;
+use super::audit::{self, Auditing};
 use super::clock::{Clock, duration};
 use super::discover;
 use super::machine::{Dice, delay};
@@ -52,6 +53,7 @@ enum Over {
 pub(super) struct Keeper {
     session: Session,
     desk: Admission,
+    auditing: Auditing,
     deltas: mpsc::Sender<Delta>,
     clock: Clock,
     dice: Dice,
@@ -72,6 +74,7 @@ impl Keeper {
     pub(super) fn new(
         session: Session,
         desk: Admission,
+        auditing: Auditing,
         deltas: mpsc::Sender<Delta>,
         clock: Clock,
         seed: u64,
@@ -82,6 +85,7 @@ impl Keeper {
             link: Link::waiting(clock.now()),
             session,
             desk,
+            auditing,
             deltas,
             clock,
             dice: Dice::new(seed),
@@ -144,6 +148,8 @@ impl Keeper {
             clock: self.clock.clone(),
             heard: Arc::clone(&self.heard),
             known: self.known,
+            live: Arc::default(),
+            auditing: self.auditing.clone(),
         };
         // Dropped with this call: then nothing of the old connection is told any more.
         let mut watches = Watches { running: JoinSet::new(), shared };
@@ -153,6 +159,8 @@ impl Keeper {
         if found.served.metrics {
             watches.running.spawn(metrics::run(watches.shared.clone(), self.dice.roll()));
         }
+        let audited = discover::chosen(&found.served).collect();
+        watches.running.spawn(audit::run(watches.shared.clone(), audited, self.dice.roll()));
         let over = self.keep(&found, &mut watches, orders, inbox).await;
         watches.running.shutdown().await;
         over

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::admission::Admission;
+use super::audit::Auditing;
 use super::clock::{Clock, Sleeper};
 use super::keeper::{Keeper, Signals};
 use super::machine::Dice;
@@ -20,6 +21,10 @@ pub struct Options {
     pub lists: usize,
     /// Lists that may run at the same time in one cluster.
     pub lists_per_cluster: usize,
+    /// How often each kind is compared, object by object, with what its server lists.
+    pub audit_every: Duration,
+    /// How long nothing is asked for between two pages of such audits, in the whole fleet.
+    pub audit_pause: Duration,
     /// The clock.
     pub clock: Clock,
     /// Where chance comes from: it spreads tries and the ends of watches.
@@ -27,12 +32,20 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// 16 lists, 2 per cluster, the machine's clock, a seed from the time.
+    /// 16 lists, 2 per cluster, audits every 20 minutes with a second between two pages, the
+    /// machine's clock, a seed from the time.
     fn default() -> Options {
         let clock = Clock::system();
         let seed =
             u64::from_ne_bytes(clock.now().millis().to_ne_bytes()) ^ u64::from(std::process::id()) << 40;
-        Options { lists: 16, lists_per_cluster: 2, clock, seed }
+        Options {
+            lists: 16,
+            lists_per_cluster: 2,
+            audit_every: Duration::from_secs(20 * 60),
+            audit_pause: Duration::from_secs(1),
+            clock,
+            seed,
+        }
     }
 }
 
@@ -54,9 +67,18 @@ impl Supervisor {
         let (woke, receiver) = watch::channel((0, Span::ZERO));
         tasks.spawn(notice_sleep(woke, options.clock.clone()));
         let desk = Admission::open(options.lists, options.lists_per_cluster);
+        let auditing = Auditing::new(options.audit_every, options.audit_pause);
         let dice = Dice::new(options.seed);
-        let mut handle =
-            Handle { tasks, desk, deltas, clock: options.clock, dice, woke: receiver, kicks: Vec::new() };
+        let mut handle = Handle {
+            tasks,
+            desk,
+            auditing,
+            deltas,
+            clock: options.clock,
+            dice,
+            woke: receiver,
+            kicks: Vec::new(),
+        };
         for session in sessions {
             handle.add(session);
         }
@@ -69,6 +91,7 @@ impl Supervisor {
 pub struct Handle {
     tasks: JoinSet<()>,
     desk: Admission,
+    auditing: Auditing,
     deltas: mpsc::Sender<Delta>,
     clock: Clock,
     dice: Dice,
@@ -85,6 +108,7 @@ impl Handle {
         let keeper = Keeper::new(
             session,
             self.desk.clone(),
+            self.auditing.clone(),
             self.deltas.clone(),
             self.clock.clone(),
             self.dice.roll(),

@@ -2,12 +2,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, Sleep};
 
-use super::admission::{Admission, Turn};
+use super::admission::{Admission, Rank, Turn};
+use super::audit::Auditing;
 use super::clock::{Clock, duration};
 use super::exchange::Exchange;
 use super::machine::{Input, Machine, Output};
@@ -56,6 +57,24 @@ pub(super) struct Shared {
     pub(super) heard: Arc<AtomicI64>,
     /// As of when what is on screen is, when it stems from earlier tasks.
     pub(super) known: Option<Time>,
+    /// Which kinds are live.
+    pub(super) live: Arc<LiveKinds>,
+    /// How the fleet is audited.
+    pub(super) auditing: Auditing,
+}
+
+/// Which kinds of a cluster are live, by [`Kind::index`].
+#[derive(Debug, Default)]
+pub(super) struct LiveKinds([AtomicBool; Kind::COUNT]);
+
+impl LiveKinds {
+    fn set(&self, kind: Kind, live: bool) {
+        self.0[kind.index()].store(live, Ordering::Relaxed);
+    }
+
+    pub(super) fn holds(&self, kind: Kind) -> bool {
+        self.0[kind.index()].load(Ordering::Relaxed)
+    }
 }
 
 /// Nobody takes what is sent any more: the task ends.
@@ -227,6 +246,7 @@ impl Task {
         let was_timer = input == Input::Timer;
         let mut outputs = Vec::new();
         self.machine.step(now, input, &mut outputs);
+        self.shared.live.set(self.version.kind, self.machine.link().live());
         let mut dropped = false;
         for output in outputs {
             match output {
@@ -240,7 +260,7 @@ impl Task {
                 }
                 Output::Queue => {
                     let id = self.shared.session.id();
-                    self.queued = Some(self.shared.desk.ask(id, self.version.kind));
+                    self.queued = Some(self.shared.desk.ask(Rank::List, id, self.version.kind));
                 }
                 Output::Release => {
                     self.queued = None;

@@ -218,6 +218,11 @@ fn kinds(cluster: &Cluster, findings: &mut Findings) {
         if table.unreadable > 0 {
             findings.say(How::Warn, name, format!("{} {plural} could not be read", table.unreadable));
         }
+        if table.repaired > 0 {
+            let text = format!("{} {plural} were not as the server has them and were put right", table.repaired);
+            let next = "something on the way loses changes: check proxies and load balancers";
+            findings.say(How::Warn, name, format!("{text} → {next}"));
+        }
         if table.link.stale(now()) {
             findings.say(How::Warn, name, format!("{plural} are old"));
         }

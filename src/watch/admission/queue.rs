@@ -16,8 +16,18 @@ pub(super) struct Queue<T> {
     asked: u64,
 }
 
+/// What a turn is for; the lesser comes first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(in crate::watch) enum Rank {
+    /// A list that somebody waits for.
+    List,
+    /// A page of an audit: only when nobody else wants a turn.
+    Audit,
+}
+
 #[derive(Debug)]
 struct Waiting<T> {
+    rank: Rank,
     cluster: ClusterId,
     kind: Kind,
     order: u64,
@@ -37,9 +47,9 @@ impl<T> Queue<T> {
         }
     }
 
-    pub(super) fn ask(&mut self, cluster: ClusterId, kind: Kind, tell: T) {
+    pub(super) fn ask(&mut self, rank: Rank, cluster: ClusterId, kind: Kind, tell: T) {
         self.asked += 1;
-        self.waiting.push(Waiting { cluster, kind, order: self.asked, tell });
+        self.waiting.push(Waiting { rank, cluster, kind, order: self.asked, tell });
     }
 
     pub(super) fn back(&mut self, cluster: ClusterId) {
@@ -53,7 +63,7 @@ impl<T> Queue<T> {
         self.focus = clusters;
     }
 
-    /// Gives the next turn: to clusters on screen first, then by kind (what the first screen
+    /// Gives the next turn: to lists before audits, to clusters on screen first, then by kind (what the first screen
     /// needs comes first, everywhere), then by who came first. Those who left are forgotten.
     pub(super) fn next(&mut self, still: impl Fn(&T) -> bool) -> Option<(ClusterId, T)> {
         self.waiting.retain(|w| still(&w.tell));
@@ -63,7 +73,7 @@ impl<T> Queue<T> {
         let free = |w: &Waiting<T>| self.of_cluster.get(&w.cluster).is_none_or(|n| *n < self.per_cluster);
         let rank = |w: &Waiting<T>| {
             let focus = self.focus.iter().position(|c| *c == w.cluster).unwrap_or(usize::MAX);
-            (focus, w.kind.index(), w.order)
+            (w.rank, focus, w.kind.index(), w.order)
         };
         let best = (0..self.waiting.len())
             .filter(|i| free(&self.waiting[*i]))
@@ -83,7 +93,7 @@ mod tests {
         let mut queue = Queue::new(16, 2);
         for cluster in 0..clusters {
             for kind in Kind::ALL {
-                queue.ask(ClusterId(cluster), kind, (cluster, kind));
+                queue.ask(Rank::List, ClusterId(cluster), kind, (cluster, kind));
             }
         }
         queue
@@ -113,6 +123,18 @@ mod tests {
         let firsts: Vec<_> = std::iter::from_fn(|| queue.next(|_| true).map(|(_, t)| t)).collect();
         let wanted = [2, 2, 1, 1, 0, 0].into_iter().zip([Kind::Node, Kind::Namespace].into_iter().cycle());
         assert!(firsts.into_iter().eq(wanted));
+    }
+
+    #[test]
+    fn audits_come_last_even_on_screen() {
+        let mut queue = Queue::new(1, 1);
+        queue.focus(vec![ClusterId(0)]);
+        queue.ask(Rank::Audit, ClusterId(0), Kind::Node, "audit");
+        queue.ask(Rank::List, ClusterId(1), Kind::Event, "list");
+        let first = queue.next(|_| true).map(|(_, tell)| tell);
+        assert_eq!(first, Some("list"));
+        queue.back(ClusterId(1));
+        assert_eq!(queue.next(|_| true).map(|(_, tell)| tell), Some("audit"));
     }
 
     #[test]

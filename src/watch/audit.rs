@@ -1,0 +1,153 @@
+//! The background audit: is what is shown what the server has?
+//!
+//! A watch that loses a change silently leaves a wrong row for ever, whoever lost it: a proxy, the
+//! server's cache, or a bug of ours. So every kind is listed again now and then, beside its watch,
+//! and the store compares. It costs little: one page at a time in the whole fleet, a pause after
+//! each, and lists that somebody waits for come first. Events are left out: of them only the
+//! newest are kept.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::admission::Rank;
+use super::exchange::Exchange;
+use super::machine::{Ask, Dice, Input, PageEnd};
+use super::task::{Closed, Health, Shared};
+use crate::kinds::VersionDecl;
+use crate::model::{Audit, Change, Kind, Record, Version};
+
+/// The longest that a page may take: a server that is slower than that is not to be bothered.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a fleet is audited. Cloning shares the budget.
+#[derive(Clone, Debug)]
+pub(super) struct Auditing {
+    every: Duration,
+    pause: Duration,
+    /// One page at a time in the whole fleet.
+    budget: Arc<Semaphore>,
+}
+
+impl Auditing {
+    pub(super) fn new(every: Duration, pause: Duration) -> Auditing {
+        Auditing { every, pause, budget: Arc::new(Semaphore::new(1)) }
+    }
+}
+
+/// Audits the kinds of a cluster in turn until there is nobody to tell.
+pub(super) async fn run(shared: Shared, versions: Vec<&'static VersionDecl>, seed: u64) {
+    let versions: Vec<_> = versions.into_iter().filter(|version| version.kind != Kind::Event).collect();
+    let step = shared.auditing.every / u32::try_from(versions.len().max(1)).unwrap_or(u32::MAX);
+    let mut auditor = Auditor { shared, dice: Dice::new(seed), json: false };
+    loop {
+        for version in &versions {
+            let wait = auditor.spread(step);
+            tokio::time::sleep(wait).await;
+            if auditor.kind(version).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+struct Auditor {
+    shared: Shared,
+    dice: Dice,
+    /// The server refused protobuf.
+    json: bool,
+}
+
+/// What a page brought: its objects and its end; nothing when it could not be had.
+type Page = Option<(Vec<Record>, PageEnd)>;
+
+impl Auditor {
+    /// About as long as this, so that the clusters of a fleet do not all ask together.
+    fn spread(&mut self, span: Duration) -> Duration {
+        span.mul_f64(0.75) + span.mul_f64(f64::from(self.dice.below(500)) / 1000.0)
+    }
+
+    /// Audits one kind, unless its watch is not live: then the next list puts all right anyway.
+    async fn kind(&mut self, version: &'static VersionDecl) -> Result<(), Closed> {
+        if !self.sound(version.kind) {
+            return Ok(());
+        }
+        self.tell(version.kind, Audit::Begin).await?;
+        let end = match self.pages(version).await? {
+            Some(end) if self.sound(version.kind) => Audit::End(end),
+            _ => Audit::Void,
+        };
+        self.tell(version.kind, end).await
+    }
+
+    fn sound(&self, kind: Kind) -> bool {
+        self.shared.live.holds(kind) && matches!(self.shared.orders.borrow().health, Health::Up { .. })
+    }
+
+    /// Sends every page on; gives the version of the list when it is complete.
+    async fn pages(&mut self, version: &'static VersionDecl) -> Result<Option<Version>, Closed> {
+        let (mut token, mut of, mut pages) = (None, None, 0_u32);
+        loop {
+            let Some((records, end)) = self.page(version, token.take()).await else { return Ok(None) };
+            // All pages of a list show the same version, or it cannot be compared.
+            if end.version.is_none() || of.is_some_and(|of| Some(of) != end.version) || pages > 20_000 {
+                return Ok(None);
+            }
+            (of, pages) = (end.version, pages + 1);
+            self.tell(version.kind, Audit::Page(records)).await?;
+            match end.token {
+                None => return Ok(of),
+                next => token = next,
+            }
+        }
+    }
+
+    /// One page, within the budget of the fleet.
+    async fn page(&mut self, version: &'static VersionDecl, token: Option<String>) -> Page {
+        let budget = Arc::clone(&self.shared.auditing.budget);
+        // It is never closed.
+        let _mine = budget.acquire().await.ok()?;
+        let page = {
+            let desk = &self.shared.desk;
+            let _turn = desk.ask(Rank::Audit, self.shared.session.id(), version.kind).await.ok()?;
+            tokio::time::timeout(PATIENCE, self.exchange(version, token)).await.ok().flatten()
+        };
+        tokio::time::sleep(self.shared.auditing.pause).await;
+        page
+    }
+
+    async fn exchange(&mut self, version: &'static VersionDecl, token: Option<String>) -> Page {
+        let ask = Ask::List { token };
+        let mut exchange = Exchange::start(&self.shared.session, version, ask, self.json);
+        let (mut inputs, mut records) = (Vec::new(), Vec::new());
+        loop {
+            exchange.next(&mut inputs).await;
+            for input in inputs.drain(..) {
+                if let ControlFlow::Break(end) = self.take(input, &mut records) {
+                    return end.map(|end| (records, end));
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, input: Input, records: &mut Vec<Record>) -> ControlFlow<Option<PageEnd>> {
+        match input {
+            Input::Records(more) => records.extend(more),
+            Input::PageEnd(end) => return ControlFlow::Break(Some(end)),
+            // What cannot be read is not here, and that is known.
+            Input::Opened | Input::Progress | Input::Unreadable(_) => {}
+            Input::Refused(refusal) => {
+                self.json |= matches!(refusal.status, 406 | 415);
+                return ControlFlow::Break(None);
+            }
+            _ => return ControlFlow::Break(None),
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn tell(&self, kind: Kind, step: Audit) -> Result<(), Closed> {
+        self.shared.tell(self.shared.clock.now(), Change::Audit(kind, step)).await
+    }
+}
