@@ -24,8 +24,8 @@ pub use column::{Cell, Column};
 pub use delta::{Audit, Change, Delta, Usage, Used};
 pub use face::Face;
 pub use fleet::{
-    Badge, Basis, Cluster, ClusterInfo, CostTotals, Fleet, Login, Price, Sample, Series, Served, Table, Tier,
-    Totals,
+    Badge, Basis, Cluster, ClusterInfo, CostTotals, Fleet, Login, PluginId, Price, Prompt, Sample, Series,
+    Served, Table, Tier, Totals,
 };
 pub use identity::{Capacity, Identity, Provider, identify};
 pub use ids::{ClusterId, Kind, KindNames, ObjectKey, Uid, Version};

@@ -30,13 +30,12 @@ pub(super) struct Engine {
 impl Engine {
     /// Starts watching these clusters. The first snapshot is there at once: every cluster, not
     /// connected yet.
-    pub(super) fn start(targets: &[ClusterTarget], prices: &Arc<Prices>) -> Engine {
-        let plugins = Plugins::default();
+    pub(super) fn start(targets: &[ClusterTarget], plugins: &Plugins, prices: &Arc<Prices>) -> Engine {
         let mut infos: Vec<Arc<ClusterInfo>> = Vec::with_capacity(targets.len());
         let mut sessions = Vec::with_capacity(targets.len());
         for target in targets {
             let mut info = target.info.clone();
-            let session = match (&info.broken, Session::new(target, &plugins)) {
+            let session = match (&info.broken, Session::new(target, plugins)) {
                 (Some(_), _) => None,
                 (None, Ok(session)) => Some(session),
                 (None, Err(fault)) => {
@@ -76,8 +75,11 @@ impl Engine {
         self.watches.focus(shown);
     }
 
-    /// Asks these clusters again now; all that wait when there are none.
+    /// Asks these clusters again now; all that wait when there are none. A credential plugin that
+    /// failed a moment ago is run again, too.
     pub(super) fn retry(&self, clusters: &[ClusterId]) {
+        let meant = |session: &&Session| clusters.is_empty() || clusters.contains(&session.id());
+        self.sessions.iter().flatten().filter(meant).for_each(Session::try_login_again);
         self.watches.retry(clusters);
     }
 

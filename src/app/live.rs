@@ -37,7 +37,7 @@ pub(super) async fn run(opened: Opened, arguments: &ScreenArgs) -> Result<()> {
     // The screen first: the first frame does not wait for any cluster.
     let mouse = arguments.mouse || opened.settings.mouse;
     let mut terminal = Screen::take(mouse)?;
-    let engine = Engine::start(&opened.targets, &opened.prices);
+    let engine = Engine::start(&opened.targets, &opened.plugins, &opened.prices);
     let mut ui = make_ui(&opened, arguments);
     ui.tell_problems(now());
 

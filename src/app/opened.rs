@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::cli::ClusterArgs;
-use crate::cluster::{ClusterTarget, Looked, Sources, find_clusters, tier_by_name};
+use crate::cluster::{ClusterTarget, Looked, Plugins, Sources, find_clusters, tier_by_name};
 use crate::config::{self, Dirs, Settings};
 use crate::model::{Cause, Fault, Problem};
 use crate::views::prices::Prices;
@@ -19,6 +19,8 @@ pub(super) struct Opened {
     pub(super) problems: Vec<Problem>,
     /// The clusters.
     pub(super) targets: Vec<ClusterTarget>,
+    /// The credential plugins, and which of them may run.
+    pub(super) plugins: Plugins,
     /// Where clusters were looked for.
     pub(super) looked_at: Vec<Looked>,
     /// What nodes cost.
@@ -38,6 +40,9 @@ pub(super) fn open(arguments: &ClusterArgs) -> Result<Opened, Fault> {
     })?;
     let loaded = config::load(arguments.settings.as_deref().unwrap_or(&dirs.settings()));
     let sources = Sources::of_process(arguments.kubeconfig.clone());
+    let plugins = Plugins::new(&sources, loaded.settings.trusted_plugins.clone());
+    let mut problems = loaded.problems;
+    problems.extend(plugins.problem());
     let mut found = find_clusters(&sources, &arguments.context);
     for target in &mut found.targets {
         let by_name = tier_by_name(&target.info.name);
@@ -47,8 +52,9 @@ pub(super) fn open(arguments: &ClusterArgs) -> Result<Opened, Fault> {
         dirs,
         prices: Arc::new(Prices::new(loaded.settings.cost.clone())),
         settings: loaded.settings,
-        problems: loaded.problems,
+        problems,
         targets: found.targets,
+        plugins,
         looked_at: found.looked_at,
     })
 }

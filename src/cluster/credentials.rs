@@ -1,13 +1,19 @@
 //! Credentials: who we are to a server, made when it is asked for and made again when it ends.
 //!
 //! Plugins are run once for the whole fleet per distinct command, arguments, environment and
-//! cluster information ([`Plugins`]). A plugin never touches the terminal, has 20 s, and what it
-//! prints is never shown but for the last, redacted words of its errors.
+//! cluster information ([`Plugins`]), if kuberc and the place where they are allow it. A plugin
+//! never touches the terminal and has 20 s, or 15 minutes once it asked a person to log in in a
+//! browser. What it prints is never shown but for the page and the code of that, and the last,
+//! redacted words of its errors.
 
 mod exec_api;
+pub(super) mod place;
 mod plugin;
+mod policy;
 mod process;
+mod prompt;
 mod redact;
+mod rules;
 mod token_file;
 
 use std::collections::HashMap;
@@ -16,12 +22,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use base64::Engine;
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use self::plugin::Plugin;
+use self::rules::Rules;
 use self::token_file::TokenFile;
+use super::kubeconfig::Sources;
 use super::target::{Auth, PluginSpec};
-use crate::model::{Cause, Fault, Login, Time};
+use crate::model::{Cause, Fault, Login, Problem, Prompt, Time};
 
 /// Plugins that run at the same time.
 const PLUGINS_AT_ONCE: usize = 4;
@@ -59,20 +67,43 @@ pub(super) struct Refusal {
 #[derive(Clone, Debug)]
 pub struct Plugins {
     known: Arc<Mutex<HashMap<PluginSpec, Arc<Plugin>>>>,
+    rules: Arc<Rules>,
     slots: Arc<Semaphore>,
 }
 
 impl Default for Plugins {
+    /// Plugins without a kuberc, found by the `PATH` of this process.
     fn default() -> Plugins {
-        Plugins { known: Arc::default(), slots: Arc::new(Semaphore::new(PLUGINS_AT_ONCE)) }
+        Plugins::by(Rules::default())
     }
 }
 
 impl Plugins {
+    /// Plugins that the kuberc of these sources lets run. `trusted` are names and paths of those
+    /// that may run although anybody could have put them where they are.
+    #[must_use]
+    pub fn new(sources: &Sources, trusted: Vec<String>) -> Plugins {
+        Plugins::by(Rules::of(sources, trusted))
+    }
+
+    fn by(rules: Rules) -> Plugins {
+        let slots = Arc::new(Semaphore::new(PLUGINS_AT_ONCE));
+        Plugins { known: Arc::default(), rules: Arc::new(rules), slots }
+    }
+
+    /// What is wrong with the user's kuberc, as it is now.
+    #[must_use]
+    pub fn problem(&self) -> Option<Problem> {
+        self.rules.problem()
+    }
+
     fn plugin(&self, spec: &PluginSpec) -> Arc<Plugin> {
         // Held for a look-up only.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || Arc::new(Plugin::new(spec.clone(), Arc::clone(&self.slots)));
+        let make = || {
+            let (rules, slots) = (Arc::clone(&self.rules), Arc::clone(&self.slots));
+            Arc::new(Plugin::new(spec.clone(), rules, slots))
+        };
         Arc::clone(known.entry(spec.clone()).or_insert_with(make))
     }
 }
@@ -106,6 +137,21 @@ impl Credentials {
             Credentials::Fixed(credential) => Ok(credential.clone()),
             Credentials::File(file) => file.get().await,
             Credentials::Plugin(plugin) => plugin.get().await,
+        }
+    }
+
+    /// What a plugin asks of a person, as that changes; `None` where no plugin is.
+    pub(super) fn prompts(&self) -> Option<watch::Receiver<Option<Prompt>>> {
+        match self {
+            Credentials::Fixed(_) | Credentials::File(_) => None,
+            Credentials::Plugin(plugin) => Some(plugin.prompts()),
+        }
+    }
+
+    /// Forgets failures: a person wants it tried again.
+    pub(super) fn try_again(&self) {
+        if let Credentials::Plugin(plugin) = self {
+            plugin.try_again();
         }
     }
 

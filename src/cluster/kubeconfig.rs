@@ -14,15 +14,16 @@ mod in_cluster;
 mod merge;
 mod user;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use glob::chosen;
 
 use self::merge::Merged;
-use super::target::{ClusterTarget, Connection};
+use super::target::{Auth, ClusterTarget, Connection, PluginSpec};
 use super::tier::tier_by_name;
-use crate::model::{ClusterId, ClusterInfo, Fault, Text, Tier};
+use crate::model::{ClusterId, ClusterInfo, Fault, PluginId, Text, Tier};
 
 /// Where to look, as values, so that tests look elsewhere.
 #[derive(Clone, Debug, Default)]
@@ -52,12 +53,12 @@ impl Sources {
         }
     }
 
-    fn var(&self, name: &str) -> Option<&str> {
+    pub(super) fn var(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str).filter(|v| !v.is_empty())
     }
 
     /// A path for people: the home directory as `~`.
-    fn shown(&self, path: &Path) -> String {
+    pub(super) fn shown(&self, path: &Path) -> String {
         match self.home.as_ref().and_then(|home| path.strip_prefix(home).ok()) {
             Some(rest) => format!("~/{}", rest.display()),
             None => path.display().to_string(),
@@ -170,17 +171,27 @@ fn contexts_of(merged: &Merged<'_>, patterns: &[String], sources: &Sources) -> V
             continue;
         }
         let target = match connect::connection(merged, context, sources) {
-            Ok(connection) => ClusterTarget {
-                id: ClusterId(0),
-                info,
-                connection: Some(std::sync::Arc::<Connection>::new(connection)),
-            },
+            Ok(connection) => {
+                ClusterTarget { id: ClusterId(0), info, connection: Some(Arc::<Connection>::new(connection)) }
+            }
             Err(fault) => ClusterTarget::broken(info, fault),
         };
         known.extend(identity.map(|identity| (identity, targets.len())));
         targets.push(target);
     }
+    number_plugins(&mut targets);
     targets
+}
+
+/// Says of each target which plugin logs in there; one that serves several has one number.
+fn number_plugins(targets: &mut [ClusterTarget]) {
+    let mut numbers: HashMap<Arc<PluginSpec>, u16> = HashMap::new();
+    for target in targets {
+        let Some(Auth::Plugin(spec)) = target.connection.as_deref().map(|c| &c.auth) else { continue };
+        let next = u16::try_from(numbers.len()).unwrap_or(u16::MAX);
+        let number = *numbers.entry(Arc::clone(spec)).or_insert(next);
+        target.info.plugin = Some(PluginId { number, name: Text::clean(spec.name()) });
+    }
 }
 
 #[cfg(test)]

@@ -104,6 +104,11 @@ impl Session {
         self.shared.login.subscribe()
     }
 
+    /// Forgets that a credential plugin failed a moment ago: a person wants it tried again.
+    pub fn try_login_again(&self) {
+        self.shared.credentials.try_again();
+    }
+
     /// Ends the connection and everything on it. The next request makes a new one. It is for a
     /// machine that woke from sleep, and for a server that is to be asked afresh.
     pub async fn disconnect(&self) {
@@ -127,10 +132,11 @@ impl Session {
             // The semaphore is never closed.
             Arc::clone(&shared.places).acquire_owned().await.ok()
         };
-        let mut credential = shared.credentials.get().await.map_err(|refusal| shared.refused(refusal))?;
+        let credential = shared.telling(shared.credentials.get()).await;
+        let mut credential = credential.map_err(|refusal| shared.refused(refusal))?;
         let mut answer = shared.send_as(&request, &credential).await?;
         if answer.head.status().as_u16() == 401 {
-            let newer = shared.credentials.renew(credential.serial).await;
+            let newer = shared.telling(shared.credentials.renew(credential.serial)).await;
             if let Some(newer) = newer.map_err(|refusal| shared.refused(refusal))? {
                 drop(answer);
                 credential = newer;
@@ -199,6 +205,24 @@ impl Shared {
             gzip: text(CONTENT_ENCODING).is_some_and(|encoding| encoding.trim() == "gzip"),
             retry_after: text(RETRY_AFTER).and_then(seconds),
             body: Body::new(body, Arc::clone(self.transport.server()), answer.ending, Some(held)),
+        }
+    }
+
+    /// Waits for a credential, and tells what its plugin asks of a person meanwhile.
+    async fn telling<T>(&self, credential: impl Future<Output = T>) -> T {
+        let Some(mut prompts) = self.credentials.prompts() else { return credential.await };
+        tokio::pin!(credential);
+        let mut told = None;
+        loop {
+            let prompt = tokio::select! {
+                biased;
+                done = &mut credential => return done,
+                Ok(prompt) = prompts.wait_for(|p| p.is_some() && *p != told) => prompt.clone(),
+            };
+            if let Some(prompt) = &prompt {
+                self.set_login(Login::Prompted(prompt.clone()));
+            }
+            told = prompt;
         }
     }
 

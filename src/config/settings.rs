@@ -16,6 +16,8 @@ use crate::views::prices::Overrides;
 /// keymap = "k9s"             # keymaps/k9s.toml
 /// ascii = true               # no glyphs beyond ASCII
 /// mouse = true
+/// trusted-plugins = ["/opt/all/login"]  # credential plugins that may run although everybody
+///                            # can write to them or their folder
 ///
 /// [[cluster]]                # the first rule that matches a context's name is used for each key
 /// match = "eks-*"
@@ -44,6 +46,9 @@ pub struct Settings {
     pub ascii: bool,
     /// Whether the mouse is used.
     pub mouse: bool,
+    /// Credential plugins, by path or file name, that may run although anybody on this machine
+    /// could have put them where they are.
+    pub trusted_plugins: Vec<String>,
     /// What is known of clusters by their names.
     pub clusters: Vec<ClusterRule>,
     /// Own prices.
@@ -108,11 +113,12 @@ pub fn parse(source: &Source) -> Loaded {
             "keymap" => take(value, &mut settings.keymap),
             "ascii" => take(value, &mut settings.ascii),
             "mouse" => take(value, &mut settings.mouse),
+            "trusted-plugins" => take(value, &mut settings.trusted_plugins),
             "cluster" => take(value, &mut settings.clusters),
             "cost" => take(value, &mut settings.cost),
-            other => {
-                Err(format!("unknown key `{other}`; expected theme, keymap, ascii, mouse, cluster or cost"))
-            }
+            other => Err(format!(
+                "unknown key `{other}`; expected theme, keymap, ascii, mouse, trusted-plugins, cluster or cost"
+            )),
         };
         if let Err(what) = result {
             let what = format!("`{}`: {what}", key.get_ref());

@@ -25,8 +25,19 @@ pub struct ClusterInfo {
     pub tags: BTreeMap<Text, Text>,
     /// The file that names it.
     pub source: Text,
+    /// The credential plugin that logs in there, if one does.
+    pub plugin: Option<PluginId>,
     /// Why this entry cannot be used at all.
     pub broken: Option<Fault>,
+}
+
+/// A credential plugin: equal for two clusters when one run of it serves both.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
+pub struct PluginId {
+    /// Its number among the plugins of the fleet.
+    pub number: u16,
+    /// Its command without the folder: `kubelogin`.
+    pub name: Text,
 }
 
 /// How careful to be with a cluster. What nothing says is production.
@@ -83,10 +94,23 @@ pub enum Login {
     Good(Option<Time>),
     /// A person has to log in.
     Wanted,
+    /// The plugin waits until a person has logged in, in a browser.
+    Prompted(Prompt),
     /// Refused or past its end.
     Expired,
     /// The plugin that makes it failed.
     Plugin,
+}
+
+/// What a credential plugin asks of a person.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Prompt {
+    /// The page to open.
+    pub url: Text,
+    /// The code to enter there; empty when the page asks for none.
+    pub code: Text,
+    /// When the plugin is ended if nobody has logged in.
+    pub until: Time,
 }
 
 /// What a server serves of what we declare.

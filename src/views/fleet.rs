@@ -287,7 +287,7 @@ fn login(login: &Login, now: Time) -> Cell {
             }
             _ => Cell::text("ok"),
         },
-        Login::Wanted => Cell::text("login").toned(Tone::Denied),
+        Login::Wanted | Login::Prompted(_) => Cell::text("login").toned(Tone::Denied),
         Login::Expired => Cell::text("expired").toned(Tone::Denied),
         Login::Plugin => Cell::text("plugin").toned(Tone::Denied),
     }

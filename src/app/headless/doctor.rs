@@ -55,7 +55,7 @@ pub(super) async fn run(arguments: &DoctorArgs, clusters: &ClusterArgs) -> Resul
     terminal(&mut findings);
     let mut all_answer = true;
     if !opened.targets.is_empty() {
-        let mut engine = Engine::start(&opened.targets, &opened.prices);
+        let mut engine = Engine::start(&opened.targets, &opened.plugins, &opened.prices);
         let snapshot = wait::settle(&mut engine, arguments.timeout, &[], &Kind::ALL).await;
         for cluster in &snapshot.fleet.clusters {
             all_answer &= connection(cluster, &mut findings);
@@ -164,11 +164,12 @@ fn connection(cluster: &Cluster, findings: &mut Findings) -> bool {
 }
 
 fn login(cluster: &Cluster, findings: &mut Findings) {
-    let (how, text) = match cluster.login {
+    let (how, text) = match &cluster.login {
         Login::Unknown => return,
         Login::Good(None) => (How::Ok, "login accepted".to_owned()),
         Login::Good(Some(until)) => (How::Ok, format!("login accepted, good until {}", until.rfc3339())),
         Login::Wanted => (How::Bad, "a login is wanted → log in with your provider's tool".to_owned()),
+        Login::Prompted(prompt) => (How::Bad, wait::asked(prompt)),
         Login::Expired => (How::Bad, "the login is refused or has expired → log in again".to_owned()),
         Login::Plugin => {
             (How::Bad, "the credential plugin failed → run kubectl once to see what it says".to_owned())

@@ -1,13 +1,14 @@
 //! Waiting until clusters have answered, but not for those that said no.
 
+use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::engine::Engine;
-use super::{Exit, Stop};
-use crate::model::{Cause, Cluster, ClusterId, Fault, Kind, LinkState};
+use super::{Exit, Stop, print};
+use crate::model::{Cause, Cluster, ClusterId, Fault, Kind, LinkState, Login, Prompt};
 use crate::views::Snapshot;
 use crate::views::health;
-use std::sync::Arc;
 
 /// How much of what is needed is known of a cluster.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +44,9 @@ pub(super) fn readiness(cluster: &Cluster, kinds: &[Kind]) -> Readiness {
         return Readiness::Failed(fault.to_string());
     }
     if !cluster.link.live() {
+        if let Login::Prompted(prompt) = &cluster.login {
+            return Readiness::Coming(asked(prompt));
+        }
         return match health::fault(cluster) {
             Some(fault) if definite(fault.cause) => Readiness::Failed(fault.to_string()),
             Some(fault) => Readiness::Coming(fault.to_string()),
@@ -91,14 +95,36 @@ pub(super) fn unknown(snapshot: &Snapshot, ids: &[ClusterId], kinds: &[Kind]) ->
         .collect()
 }
 
-/// Waits until these clusters have answered with these kinds, or will not, or time is up.
+/// `a login is wanted: open https://…/device and enter ABCD-1234`.
+pub(super) fn asked(prompt: &Prompt) -> String {
+    let code = if prompt.code.is_empty() { String::new() } else { format!(" and enter {}", prompt.code) };
+    format!("a login is wanted → open {}{code}", prompt.url)
+}
+
+/// Waits until these clusters have answered with these kinds, or will not, or time is up. What
+/// credential plugins ask of a person meanwhile is said once.
 pub(super) async fn settle(
     engine: &mut Engine,
     limit: Duration,
     ids: &[ClusterId],
     kinds: &[Kind],
 ) -> Arc<Snapshot> {
-    let waited = engine.wait_for(limit, |snapshot, _| settled(snapshot, ids, kinds)).await;
+    let told = RefCell::new(Vec::new());
+    let tell = |snapshot: &Snapshot| {
+        for cluster in among(snapshot, ids) {
+            if let Login::Prompted(prompt) = &cluster.login
+                && !told.borrow().contains(prompt)
+            {
+                print::err(format!("{}: {}", cluster.info.name, asked(prompt)));
+                told.borrow_mut().push(prompt.clone());
+            }
+        }
+    };
+    let condition = |snapshot: &Snapshot, _| {
+        tell(snapshot);
+        settled(snapshot, ids, kinds)
+    };
+    let waited = engine.wait_for(limit, condition).await;
     waited.unwrap_or_else(|newest| newest)
 }
 

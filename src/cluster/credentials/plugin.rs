@@ -1,18 +1,22 @@
 //! One credential plugin, shared by every user that names it in the same words.
+//!
+//! It runs apart from those who wait for it: while the old credential is good, nobody waits.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use super::exec_api::{self, Answer};
-use super::process::{self, Failure, LIMIT, Ran};
+use super::process::{self, Failure, PROMPT_LIMIT, Ran};
+use super::prompt::Asked;
 use super::redact::last_words;
+use super::rules::Rules;
 use super::{Credential, PluginIdentity, Refusal, bearer};
 use crate::cluster::target::PluginSpec;
-use crate::model::{Cause, Fault, Login, Time};
+use crate::model::{Cause, Fault, Login, Prompt, Span, Text, Time};
 
 /// How long before its end a credential is made anew.
 const EARLY: Duration = Duration::from_secs(60);
@@ -25,10 +29,16 @@ const PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(in crate::cluster) struct Plugin {
     spec: PluginSpec,
+    /// Which plugins may run.
+    rules: Arc<Rules>,
     /// Shared with all plugins: how many run at once.
     slots: Arc<Semaphore>,
-    /// Locked while the plugin runs, so that whoever wants a credential waits for the same one.
+    /// Held for a look only.
     state: Mutex<State>,
+    /// What it asks of a person, while it does.
+    prompt: watch::Sender<Option<Prompt>>,
+    /// How many runs have ended.
+    ended: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +47,7 @@ struct State {
     failed: Option<(Instant, Refusal)>,
     /// When it last ran because a server refused what it had made.
     forced: Option<Instant>,
+    running: bool,
     serial: u64,
 }
 
@@ -48,79 +59,155 @@ struct Held {
     ends_at: Option<Instant>,
 }
 
+impl State {
+    /// The last failure, while it is believed.
+    fn failure(&self, now: Instant) -> Option<Refusal> {
+        let (at, refusal) = self.failed.as_ref()?;
+        (now.duration_since(*at) < PAUSE).then(|| refusal.clone())
+    }
+}
+
 impl Plugin {
-    pub(super) fn new(spec: PluginSpec, slots: Arc<Semaphore>) -> Plugin {
-        Plugin { spec, slots, state: Mutex::default() }
+    pub(super) fn new(spec: PluginSpec, rules: Arc<Rules>, slots: Arc<Semaphore>) -> Plugin {
+        Plugin {
+            spec,
+            rules,
+            slots,
+            state: Mutex::default(),
+            prompt: watch::Sender::new(None),
+            ended: watch::Sender::new(0),
+        }
+    }
+
+    /// What it asks of a person, as that changes.
+    pub(super) fn prompts(&self) -> watch::Receiver<Option<Prompt>> {
+        self.prompt.subscribe()
+    }
+
+    /// Forgets that it failed: a person wants it tried again.
+    pub(super) fn try_again(&self) {
+        let mut state = self.state();
+        state.failed = None;
+        state.forced = None;
     }
 
     /// The credential to use now.
-    pub(super) async fn get(&self) -> Result<Credential, Refusal> {
-        let mut state = self.state.lock().await;
-        let now = Instant::now();
-        if let Some(held) = &state.held
-            && held.renew_at.is_none_or(|at| now < at)
-        {
-            return Ok(held.credential.clone());
-        }
-        let result = self.run(&mut state).await;
-        match (result, &state.held) {
-            // The old one is good for some moments more.
-            (Err(_), Some(held)) if held.ends_at.is_none_or(|at| Instant::now() < at) => {
-                Ok(held.credential.clone())
+    pub(super) async fn get(self: &Arc<Self>) -> Result<Credential, Refusal> {
+        let mut ended = self.ended.subscribe();
+        loop {
+            if let Some(done) = self.at_hand() {
+                return done;
             }
-            (result, _) => result,
+            // It ends only with this plugin.
+            let _ = ended.changed().await;
         }
+    }
+
+    /// The credential or the failure that holds now; when there is neither, it runs.
+    fn at_hand(self: &Arc<Self>) -> Option<Result<Credential, Refusal>> {
+        let mut state = self.state();
+        let now = Instant::now();
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let good = state.held.as_ref().filter(|held| !due(held.ends_at));
+        let fresh = good.is_some_and(|held| !due(held.renew_at));
+        let good = good.map(|held| held.credential.clone());
+        if fresh {
+            return good.map(Ok);
+        }
+        let failure = state.failure(now);
+        if failure.is_none() {
+            self.start(&mut state);
+        }
+        good.map(Ok).or(failure.map(Err))
     }
 
     /// A newer credential than the one that was refused; `None` when one was made for that
     /// reason a moment ago.
-    pub(super) async fn renew(&self, refused: u64) -> Result<Option<Credential>, Refusal> {
-        let mut state = self.state.lock().await;
-        if let Some(held) = &state.held
-            && held.credential.serial != refused
-        {
-            return Ok(Some(held.credential.clone()));
+    pub(super) async fn renew(self: &Arc<Self>, refused: u64) -> Result<Option<Credential>, Refusal> {
+        let mut ended = self.ended.subscribe();
+        let mut waited = false;
+        loop {
+            {
+                let mut state = self.state();
+                if let Some(held) = state.held.as_ref().filter(|held| held.credential.serial != refused) {
+                    return Ok(Some(held.credential.clone()));
+                }
+                if !state.running {
+                    if waited {
+                        return state.failure(Instant::now()).map_or(Ok(None), Err);
+                    }
+                    if state.forced.is_some_and(|at| at.elapsed() < PAUSE) {
+                        return Ok(None);
+                    }
+                    if let Some(refusal) = state.failure(Instant::now()) {
+                        return Err(refusal);
+                    }
+                    state.forced = Some(Instant::now());
+                    self.start(&mut state);
+                }
+            }
+            waited = true;
+            let _ = ended.changed().await;
         }
-        if state.forced.is_some_and(|at| at.elapsed() < PAUSE) {
-            return Ok(None);
-        }
-        state.forced = Some(Instant::now());
-        self.run(&mut state).await.map(Some)
     }
 
-    /// Runs the plugin, unless it failed a moment ago.
-    async fn run(&self, state: &mut State) -> Result<Credential, Refusal> {
-        if let Some((at, refusal)) = &state.failed
-            && at.elapsed() < PAUSE
-        {
-            return Err(refusal.clone());
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs it, unless it runs already.
+    fn start(self: &Arc<Self>, state: &mut State) {
+        if std::mem::replace(&mut state.running, true) {
+            return;
         }
-        let result = self.run_once().await.and_then(|answer| self.credential(answer, state.serial + 1));
+        let (plugin, serial) = (Arc::clone(self), state.serial + 1);
+        let making = tokio::spawn(async move { plugin.make(serial).await });
+        let plugin = Arc::clone(self);
+        tokio::spawn(async move {
+            let crashed = |_| Err(failed(format!("running {} crashed", plugin.spec.name()), "report this"));
+            plugin.finish(making.await.unwrap_or_else(crashed));
+        });
+    }
+
+    async fn make(&self, serial: u64) -> Result<Held, Refusal> {
+        self.run().await.and_then(|answer| self.credential(answer, serial))
+    }
+
+    fn finish(&self, result: Result<Held, Refusal>) {
+        let mut state = self.state();
+        state.running = false;
         match result {
             Ok(held) => {
                 state.serial += 1;
                 state.failed = None;
-                let credential = held.credential.clone();
                 state.held = Some(held);
-                Ok(credential)
             }
-            Err(refusal) => {
-                state.failed = Some((Instant::now(), refusal.clone()));
-                Err(refusal)
-            }
+            Err(refusal) => state.failed = Some((Instant::now(), refusal)),
         }
+        drop(state);
+        self.prompt.send_if_modified(|prompt| prompt.take().is_some());
+        self.ended.send_modify(|runs| *runs += 1);
     }
 
-    async fn run_once(&self) -> Result<Answer, Refusal> {
+    async fn run(&self) -> Result<Answer, Refusal> {
         let name = self.spec.name();
         if self.spec.needs_person {
             let what = format!("{name} wants a person at the terminal (interactiveMode: Always)");
             let next = "log in in a shell first, and use a plugin that keeps its login";
             return Err(wanted(what, next));
         }
-        // The semaphore is never closed.
-        let _slot = self.slots.acquire().await;
-        match process::run(&self.spec).await {
+        let program =
+            self.rules.program(&self.spec).map_err(|fault| Refusal { fault, login: Login::Plugin })?;
+        // The semaphore is never closed. Whoever waits for a person gives the place to others.
+        let slot = Mutex::new(self.slots.acquire().await.ok());
+        let began = wall_clock();
+        let asked = |asked: Asked| {
+            drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+            let until = began + Span::from_seconds(PROMPT_LIMIT.as_secs().cast_signed());
+            let prompt = Prompt { url: Text::clean(&asked.url), code: Text::clean(&asked.code), until };
+            self.prompt.send_replace(Some(prompt));
+        };
+        match process::run(&self.spec, &program, asked).await {
             Ok(ran) if ran.status.success() => exec_api::read(&ran.stdout, self.spec.api_version)
                 .map_err(|why| failed(format!("{name} {why}"), "run it in a shell to see what it prints")),
             Ok(ran) => Err(self.exited(&ran)),
@@ -151,19 +238,15 @@ impl Plugin {
     fn failed(&self, failure: &Failure) -> Refusal {
         let name = self.spec.name();
         match failure {
-            Failure::NotStarted(error) => {
-                let missing = error.kind() == std::io::ErrorKind::NotFound;
-                let hint = self.spec.install_hint.as_str();
-                let next = match (missing, hint.is_empty()) {
-                    (true, false) => hint,
-                    (true, true) => "install it, or add its folder to PATH",
-                    (false, _) => "check the command of the user in the kubeconfig",
-                };
-                let why = if missing { "it is not installed".to_owned() } else { error.to_string() };
-                failed(format!("the credential plugin {name} cannot be started: {why}"), next)
+            Failure::NotStarted(error) => failed(
+                format!("the credential plugin {name} cannot be started: {error}"),
+                "check the command of the user in the kubeconfig",
+            ),
+            Failure::TooSlow(limit) if *limit == PROMPT_LIMIT => {
+                wanted(format!("{name} waited 15 min for a login and was ended"), "r asks for a new code")
             }
-            Failure::TooSlow => failed(
-                format!("{name} gave no credential within {}s and was ended", LIMIT.as_secs()),
+            Failure::TooSlow(limit) => failed(
+                format!("{name} gave no credential within {}s and was ended", limit.as_secs()),
                 "it may wait for a login: run it in a shell",
             ),
             Failure::TooMuch => failed(

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use kube::config::Kubeconfig;
 use serde_saphyr::Spanned;
 
+use crate::cluster::credentials::place;
 use crate::model::{Cause, Fault};
 
 /// The largest file that is read. A thousand clusters with their CAs are 3 MiB.
@@ -21,6 +22,8 @@ pub(super) struct ConfigFile {
     pub(super) config: Kubeconfig,
     /// The line of each context.
     lines: BTreeMap<String, u64>,
+    /// The file or folder by which anybody on this machine could change what it says.
+    pub(super) open_to_all: Option<PathBuf>,
 }
 
 impl ConfigFile {
@@ -40,7 +43,10 @@ impl ConfigFile {
     /// A command written in this file: one with a slash belongs to the file's folder, a bare
     /// name to `PATH`.
     pub(super) fn command(&self, written: &str) -> String {
-        if written.contains('/') { self.path(written).display().to_string() } else { written.to_owned() }
+        if !written.contains('/') {
+            return written.to_owned();
+        }
+        place::clean(&self.path(written).display().to_string())
     }
 }
 
@@ -62,6 +68,7 @@ pub(super) fn read(path: &Path, shown: String) -> Result<Option<ConfigFile>, Fau
         folder: path.parent().map(Path::to_owned).unwrap_or_default(),
         config,
         lines: lines(&text),
+        open_to_all: place::open_to_all(&path),
     }))
 }
 

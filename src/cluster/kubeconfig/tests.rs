@@ -175,7 +175,7 @@ fn broken_entries_say_what_is_wrong() {
         ("server: 'https://a', tls-server-name: 'a b'", "", "tls-server-name a b is no host name"),
         (SERVER, "client-certificate-data: 'aGk='", "a client certificate and no key"),
         (SERVER, "token: t, username: u", "both a token and a password"),
-        (SERVER, "auth-provider: {name: gcp}", "auth-provider gcp, which is not supported"),
+        (SERVER, "auth-provider: {name: gcp}", "auth-provider gcp, which kubectl dropped"),
         (SERVER, "as-groups: [admins]", "without a user"),
         (SERVER, &exec("apiVersion: client.authentication.k8s.io/v1alpha1"), "v1alpha1, which is neither"),
         (SERVER, "exec: {apiVersion: client.authentication.k8s.io/v1}", "names no command"),
@@ -186,6 +186,74 @@ fn broken_entries_say_what_is_wrong() {
         assert!(what.contains(says), "{what} / {says}");
         assert!(what.starts_with("~/.kube/config:4: context a"), "{what}");
     }
+}
+
+#[test]
+fn an_auth_provider_is_told_what_takes_its_place() {
+    for (provider, next) in [
+        ("gcp", "gke-gcloud-auth-plugin"),
+        ("azure", "kubelogin convert-kubeconfig"),
+        ("oidc", "kubectl oidc-login setup"),
+        ("openstack", "client-keystone-auth"),
+        ("other", "fetch the kubeconfig again"),
+    ] {
+        let home = Home::new();
+        home.file(".kube/config", &config("a", SERVER, &format!("auth-provider: {{name: {provider}}}")));
+        let found = home.find();
+        let fault = found.targets[0].info.broken.as_ref().unwrap();
+        assert!(fault.what.contains(provider) && fault.next.contains(next), "{fault}");
+    }
+}
+
+#[test]
+fn a_plugin_of_a_file_that_anybody_can_write_is_not_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let exec = "exec: {command: login, apiVersion: client.authentication.k8s.io/v1}";
+    home.file(".kube/config", &config("a", SERVER, exec));
+    let mode = |mode| {
+        let path = home.folder.path().join(".kube/config");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(0o666);
+    let what = broken(&home.find());
+    assert!(what.contains("can write to") && what.contains(".kube/config, and so choose"), "{what}");
+    mode(0o600);
+    assert_eq!(home.find().targets[0].info.broken, None);
+    home.file(".kube/config", &config("a", SERVER, "token: t"));
+    mode(0o666);
+    assert_eq!(home.find().targets[0].info.broken, None, "it runs nothing");
+}
+
+#[test]
+fn clusters_of_one_plugin_say_so() {
+    let user = |name: &str, arg: &str| {
+        format!(
+            "{{name: {name}, user: {{exec: {{command: /opt/kubelogin, args: [{arg}], apiVersion: client.authentication.k8s.io/v1}}}}}}"
+        )
+    };
+    let cluster = |name: &str| format!("{{name: {name}, cluster: {{server: 'https://{name}'}}}}");
+    let context =
+        |name: &str, user: &str| format!("{{name: {name}, context: {{cluster: {name}, user: {user}}}}}");
+    let text = format!(
+        "clusters: [{}, {}, {}]\nusers: [{}, {}, {}]\ncontexts: [{}, {}, {}]\n",
+        cluster("a"),
+        cluster("b"),
+        cluster("c"),
+        user("one", "x"),
+        user("same", "x"),
+        user("other", "y"),
+        context("a", "one"),
+        context("b", "same"),
+        context("c", "other"),
+    );
+    let home = Home::new();
+    home.file(".kube/config", &text);
+    let found = home.find();
+    let plugins: Vec<_> = found.targets.iter().map(|t| t.info.plugin.clone().unwrap()).collect();
+    assert_eq!(plugins[0], PluginId { number: 0, name: "kubelogin".into() });
+    assert_eq!(plugins[1], plugins[0]);
+    assert_eq!(plugins[2].number, 1);
 }
 
 #[test]

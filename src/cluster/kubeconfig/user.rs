@@ -56,10 +56,26 @@ fn auth(user: &Entry<'_, AuthInfo>, cluster: &Entry<'_, Cluster>) -> Result<Auth
         return Ok(Auth::Plugin(Arc::new(plugin(exec, user, cluster)?)));
     }
     if let Some(provider) = &info.auth_provider {
-        let what = format!("its user logs in with auth-provider {}, which is not supported", provider.name);
-        return Err((what, "use the provider's exec plugin: kubelogin, gke-gcloud-auth-plugin, …"));
+        let what =
+            format!("its user logs in with auth-provider {}, which kubectl dropped in 1.26", provider.name);
+        return Err((what, in_place_of(&provider.name)));
     }
     Ok(Auth::Nothing)
+}
+
+/// What makes an entry with a plugin in place of one with an auth-provider.
+fn in_place_of(provider: &str) -> &'static str {
+    match provider {
+        "gcp" => {
+            "install gke-gcloud-auth-plugin, then: gcloud container clusters get-credentials CLUSTER --location LOCATION"
+        }
+        "azure" => "install kubelogin, then: kubelogin convert-kubeconfig -l azurecli",
+        "oidc" => {
+            "install kubectl oidc-login, then: kubectl oidc-login setup --oidc-issuer-url=… --oidc-client-id=…"
+        }
+        "openstack" => "install client-keystone-auth and name it as the user's exec command",
+        _ => "fetch the kubeconfig again with a newer tool, one that writes an exec plugin",
+    }
 }
 
 fn identity(user: &Entry<'_, AuthInfo>) -> Result<Option<Identity>, Wrong> {
@@ -118,6 +134,13 @@ fn plugin(
             return Err((what, "fetch the kubeconfig again with a newer tool"));
         }
     };
+    if let Some(open) = &user.file.open_to_all {
+        let what = format!(
+            "its credential plugin is not run: anybody on this machine can write to {}, and so choose what runs",
+            open.display()
+        );
+        return Err((what, "chmod o-w it, or move the kubeconfig to a folder of your own"));
+    }
     let variable = |entry: &std::collections::HashMap<String, String>| {
         Some((entry.get("name")?.clone(), entry.get("value").cloned().unwrap_or_default()))
     };

@@ -85,6 +85,33 @@ async fn a_plugin_that_fails_is_a_fault_and_a_state_of_the_login() {
 }
 
 #[tokio::test]
+async fn what_a_plugin_asks_of_a_person_is_told_while_requests_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let Auth::Plugin(spec) = counting(&folder) else { unreachable!() };
+    let script = std::fs::read_to_string(folder.path().join("plugin.sh")).unwrap();
+    let asks =
+        "echo 'open https://id.example/device and enter the code H7K2-PQ9D' >&2; mkfifo go; read x <go;";
+    std::fs::write(folder.path().join("plugin.sh"), script.replace("echo run", &format!("{asks} echo run")))
+        .unwrap();
+    let (server, requests) = guarded("Bearer t1").await;
+    let session =
+        session(Connection { auth: Auth::Plugin(spec), ..connection(&server.url(), Trust::System) });
+    let mut logins = session.login_changes();
+    let sent = tokio::spawn({
+        let session = session.clone();
+        async move { session.send(Request::get("/")).await.map(|answer| answer.status) }
+    });
+    let asked = logins.wait_for(|login| matches!(login, Login::Prompted(_))).await.unwrap().clone();
+    let Login::Prompted(prompt) = asked else { unreachable!() };
+    assert_eq!((prompt.url.as_str(), prompt.code.as_str()), ("https://id.example/device", "H7K2-PQ9D"));
+    assert_eq!(requests.load(Ordering::SeqCst), 0);
+    let go = folder.path().join("go");
+    tokio::task::spawn_blocking(move || std::fs::write(go, "\n").unwrap()).await.unwrap();
+    assert_eq!(sent.await.unwrap(), Ok(200));
+    assert_eq!(session.login(), Login::Good(None));
+}
+
+#[tokio::test]
 async fn requests_say_who_we_are_and_what_we_want() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let sink = Arc::clone(&seen);

@@ -47,7 +47,7 @@ pub fn standing(cluster: &Cluster, now: Time) -> Standing {
 /// Whether a person has to do something about our credentials.
 #[must_use]
 pub fn login_wanted(cluster: &Cluster) -> bool {
-    matches!(cluster.login, Login::Wanted | Login::Expired | Login::Plugin)
+    matches!(cluster.login, Login::Wanted | Login::Prompted(_) | Login::Expired | Login::Plugin)
 }
 
 /// The age of the oldest part of what is shown of a cluster; `None` while nothing ever was. Kinds

@@ -105,7 +105,11 @@ async fn credentials_are_made_anew_a_minute_before_their_end() {
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(12)).await;
     tokio::time::resume();
+    let mut ended = plugin.ended.subscribe();
+    assert_eq!(token(&plugin.get().await.unwrap()), "Bearer t1", "nobody waits while it is good");
+    ended.changed().await.unwrap();
     assert_eq!(token(&plugin.get().await.unwrap()), "Bearer t2");
+    assert_eq!(script.runs(), 2);
     assert_eq!(renew_after(Duration::from_secs(40)), Duration::from_secs(20));
 }
 
@@ -122,8 +126,11 @@ async fn an_old_credential_serves_until_its_end_when_the_plugin_fails() {
         tokio::time::resume();
     };
     advance(560).await;
+    let mut ended = plugin.ended.subscribe();
     assert_eq!(token(&plugin.get().await.unwrap()), "Bearer t1");
+    ended.changed().await.unwrap();
     assert_eq!(script.runs(), 2);
+    assert_eq!(token(&plugin.get().await.unwrap()), "Bearer t1");
     advance(60).await;
     assert_eq!(plugin.get().await.unwrap_err().login, Login::Plugin);
 }
@@ -141,6 +148,9 @@ async fn failures_are_believed_for_half_a_minute() {
     tokio::time::resume();
     assert!(plugin.get().await.is_err());
     assert_eq!(script.runs(), 2);
+    plugin.try_again();
+    assert!(plugin.get().await.is_err());
+    assert_eq!(script.runs(), 3, "a person need not wait");
 }
 
 #[tokio::test]
@@ -214,9 +224,13 @@ async fn missing_commands_and_persons_are_told() {
     let mut script = Script::new("");
     script.spec.command = "quarterdeck-no-such-plugin".to_owned();
     let refusal = script.plugin().get().await.unwrap_err();
-    assert!(refusal.fault.what.contains("it is not installed"), "{}", refusal.fault);
+    assert!(refusal.fault.what.contains("is not installed"), "{}", refusal.fault);
+    assert_eq!(refusal.login, Login::Plugin);
     script.spec.install_hint = "brew install it".to_owned();
     assert_eq!(script.plugin().get().await.unwrap_err().fault.next, "brew install it");
+    script.spec.command = "/nonexistent/login".to_owned();
+    let refusal = script.plugin().get().await.unwrap_err();
+    assert!(refusal.fault.what.contains("there is no program /nonexistent/login"), "{}", refusal.fault);
     script.spec.needs_person = true;
     assert_eq!(script.plugin().get().await.unwrap_err().login, Login::Wanted);
     assert_eq!(script.runs(), 0);
@@ -269,4 +283,145 @@ async fn no_more_than_four_run_at_once() {
 async fn script_may_end(script: &Script) {
     let go = script.path("go");
     tokio::task::spawn_blocking(move || std::fs::write(go, "\n").unwrap()).await.unwrap();
+}
+
+/// A script that asks for a login in a browser, and gives a token once `logged-in` is there.
+fn asking(rest: &str) -> Script {
+    let asks = "To sign in, use a web browser to open the page https://id.example/device and enter the code H7K2-PQ9D to authenticate.";
+    let answer = answer(r#""token":"t""#);
+    Script::new(&format!("mkfifo go; echo '{asks}' >&2; read x <go; {rest} printf '%s' '{answer}'"))
+}
+
+async fn prompted(plugin: &Plugin) -> Prompt {
+    let mut prompts = plugin.prompts();
+    prompts.wait_for(Option::is_some).await.unwrap().clone().unwrap()
+}
+
+#[tokio::test]
+async fn a_plugin_that_asks_a_person_has_time_and_takes_no_place() {
+    let script = asking("");
+    let plugins = Plugins::default();
+    let plugin = plugins.plugin(&script.spec);
+    let asked = tokio::spawn({
+        let plugin = Arc::clone(&plugin);
+        async move { plugin.get().await }
+    });
+    let prompt = prompted(&plugin).await;
+    assert_eq!((prompt.url.as_str(), prompt.code.as_str()), ("https://id.example/device", "H7K2-PQ9D"));
+    let left = prompt.until.millis() - wall_clock().millis();
+    assert!((840_000..=900_000).contains(&left), "{left}");
+    assert_eq!(plugins.slots.available_permits(), 4, "others run meanwhile");
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(800)).await;
+    tokio::time::resume();
+    assert!(!asked.is_finished());
+    script_may_end(&script).await;
+    assert_eq!(token(&asked.await.unwrap().unwrap()), "Bearer t");
+    assert_eq!(*plugin.prompts().borrow(), None);
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_makes_ends_and_can_be_asked_for_again() {
+    let script = asking("");
+    let plugin = script.plugin();
+    let asked = tokio::spawn({
+        let plugin = Arc::clone(&plugin);
+        async move { plugin.get().await }
+    });
+    prompted(&plugin).await;
+    tokio::time::pause();
+    let refusal = asked.await.unwrap().unwrap_err();
+    assert_eq!(refusal.login, Login::Wanted);
+    assert!(refusal.fault.what.contains("waited 15 min for a login"), "{}", refusal.fault);
+    assert_eq!(*plugin.prompts().borrow(), None);
+}
+
+#[tokio::test]
+async fn a_plugin_has_no_terminal() {
+    let body = "if (: </dev/tty) 2>/dev/null; then echo one >terminal; else echo none >terminal; fi";
+    let script = Script::new(&format!("{body}; printf '%s' '{}'", answer(r#""token":"t""#)));
+    script.plugin().get().await.unwrap();
+    assert_eq!(std::fs::read_to_string(script.path("terminal")).unwrap(), "none\n");
+}
+
+#[tokio::test]
+async fn a_browser_that_holds_the_output_open_keeps_nobody_waiting() {
+    let script = Script::new(&format!("sleep 1000 >/dev/null & printf '%s' '{}'", answer(r#""token":"t""#)));
+    assert_eq!(token(&script.plugin().get().await.unwrap()), "Bearer t");
+}
+
+/// Plugins with a kuberc of this text, and with these trusted.
+fn under(kuberc: &str, trusted: &[&str]) -> (tempfile::TempDir, Plugins) {
+    let home = tempfile::tempdir().unwrap();
+    let text = format!("apiVersion: kubectl.config.k8s.io/v1beta1\nkind: Preference\n{kuberc}\n");
+    std::fs::write(home.path().join("kuberc"), text).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let kuberc = home.path().join("kuberc").display().to_string();
+    let env = [("KUBERC".to_owned(), kuberc), ("PATH".to_owned(), path)].into();
+    let sources = crate::cluster::Sources { env, ..Default::default() };
+    let plugins = Plugins::new(&sources, trusted.iter().map(|t| (*t).to_owned()).collect());
+    (home, plugins)
+}
+
+#[tokio::test]
+async fn kuberc_decides_which_plugins_run() {
+    let script = counting("");
+    let list = |command: &str| {
+        format!("credentialPluginPolicy: Allowlist\ncredentialPluginAllowlist: [{{command: {command}}}]")
+    };
+    for (policy, says) in [
+        ("credentialPluginPolicy: DenyAll".to_owned(), "credentialPluginPolicy: DenyAll"),
+        (list("kubelogin"), "/bin/sh is not in the credentialPluginAllowlist"),
+        (list("/usr/local/bin/sh"), "is not in the credentialPluginAllowlist"),
+        ("credentialPluginPolicy: Some".to_owned(), "expected AllowAll, DenyAll or Allowlist"),
+    ] {
+        let (_home, plugins) = under(&policy, &[]);
+        let refusal = plugins.plugin(&script.spec).get().await.unwrap_err();
+        assert_eq!((refusal.fault.cause, &refusal.login), (Cause::Login, &Login::Plugin));
+        assert!(refusal.fault.what.contains(says), "{}", refusal.fault);
+        assert!(!refusal.fault.next.is_empty());
+        assert_eq!(plugins.problem().is_some(), policy.contains("Some"));
+    }
+    assert_eq!(script.runs(), 0);
+    let (home, plugins) = under(&list("/bin/sh"), &[]);
+    plugins.plugin(&script.spec).get().await.unwrap();
+    let by_name = PluginSpec { command: "sh".to_owned(), ..script.spec.clone() };
+    let (_home, by_name_too) = under(&list("sh"), &[]);
+    by_name_too.plugin(&by_name).get().await.unwrap();
+    assert_eq!(script.runs(), 2);
+    // What is changed there holds at the next run.
+    std::fs::write(
+        home.path().join("kuberc"),
+        "apiVersion: kubectl.config.k8s.io/v1beta1\nkind: Preference\ncredentialPluginPolicy: DenyAll\n",
+    )
+    .unwrap();
+    let other = PluginSpec { env: vec![("A".to_owned(), "1".to_owned())], ..script.spec.clone() };
+    assert!(plugins.plugin(&other).get().await.is_err());
+}
+
+#[tokio::test]
+async fn a_plugin_that_anybody_could_have_put_there_is_not_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let open = folder.path().join("open");
+    std::fs::create_dir(&open).unwrap();
+    let path = open.join("login");
+    std::fs::write(&path, format!("#!/bin/sh\nprintf '%s' '{}'\n", answer(r#""token":"t""#))).unwrap();
+    let mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(&path, 0o755);
+    mode(&open, 0o777);
+    let spec = PluginSpec { command: path.display().to_string(), args: Vec::new(), ..Script::new("").spec };
+    let (_home, plugins) = under("", &[]);
+    let refusal = plugins.plugin(&spec).get().await.unwrap_err();
+    assert!(refusal.fault.what.contains("anybody on this machine can write to"), "{}", refusal.fault);
+    assert!(refusal.fault.next.contains("trusted-plugins = [\""), "{}", refusal.fault);
+    for trusted in ["login", path.to_str().unwrap()] {
+        let (_home, plugins) = under("", &[trusted]);
+        plugins.plugin(&spec).get().await.unwrap();
+    }
+    mode(&open, 0o755);
+    plugins.plugin(&spec).try_again();
+    plugins.plugin(&spec).get().await.unwrap();
 }
