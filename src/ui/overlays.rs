@@ -5,6 +5,7 @@ mod command_line;
 mod detail;
 mod filter;
 mod help;
+mod login;
 mod menu;
 mod plan;
 mod run;
@@ -17,6 +18,7 @@ use command_line::CommandLine;
 use detail::DetailView;
 use filter::FilterLine;
 use help::HelpView;
+use login::LoginView;
 use menu::{Asked, Menu};
 use plan::PlanView;
 use run::RunView;
@@ -26,7 +28,7 @@ use super::canvas::Canvas;
 use super::screen::Ui;
 use super::table::Filter;
 use crate::input::{Command, Key, Mode};
-use crate::model::{ObjectKey, Text, Time};
+use crate::model::{ClusterId, ObjectKey, Text, Time};
 use crate::operations::{Control, OpId, OperationDecl, Options, Plan};
 use crate::views::SheetRow;
 
@@ -49,6 +51,7 @@ pub(super) enum Overlay {
     Menu(Menu),
     Asked(Asked),
     Themes(Box<ThemePicker>),
+    Login(LoginView),
 }
 
 impl Overlay {
@@ -83,6 +86,10 @@ impl Overlay {
 
     pub(super) fn arm(ui: &mut Ui, now: Time) -> Result<Overlay, Text> {
         ArmView::open(ui, now).map(Overlay::Arm)
+    }
+
+    pub(super) fn login(ui: &Ui, cluster: ClusterId) -> Overlay {
+        Overlay::Login(LoginView::new(ui, cluster))
     }
 
     pub(super) fn themes(ui: &Ui) -> Overlay {
@@ -154,7 +161,11 @@ impl Overlay {
             Overlay::Plan(view) => view.field.is_some(),
             Overlay::Detail(view) => view.search.is_some(),
             Overlay::Command(_) | Overlay::Filter(_) | Overlay::Arm(_) | Overlay::Asked(_) => true,
-            Overlay::Run(_) | Overlay::Help(_) | Overlay::Menu(_) | Overlay::Themes(_) => false,
+            Overlay::Run(_)
+            | Overlay::Help(_)
+            | Overlay::Menu(_)
+            | Overlay::Themes(_)
+            | Overlay::Login(_) => false,
         }
     }
 
@@ -169,6 +180,11 @@ impl Overlay {
         }
     }
 
+    /// Whether something in it counts down.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self, Overlay::Login(_))
+    }
+
     /// Whether it is the question whether to leave.
     pub(super) fn asks_to_leave(&self) -> bool {
         matches!(self, Overlay::Menu(menu) if menu.leaves())
@@ -176,7 +192,7 @@ impl Overlay {
 
     pub(super) fn mode(&self) -> Mode {
         match self {
-            Overlay::Detail(_) | Overlay::Help(_) => Mode::Text,
+            Overlay::Detail(_) | Overlay::Help(_) | Overlay::Login(_) => Mode::Text,
             _ => Mode::Menu,
         }
     }
@@ -227,6 +243,7 @@ impl Overlay {
             Overlay::Menu(menu) => menu.command(ui, command, now),
             Overlay::Asked(asked) => asked.command(ui, command, now),
             Overlay::Themes(picker) => picker.command(ui, command, now),
+            Overlay::Login(view) => view.command(ui, command, now),
         }
     }
 
@@ -243,12 +260,15 @@ impl Overlay {
             Overlay::Menu(menu) => menu.draw(canvas),
             Overlay::Asked(asked) => asked.draw(canvas),
             Overlay::Themes(picker) => picker.draw(canvas),
+            Overlay::Login(view) => view.draw(canvas, ui, now),
         }
     }
 
     /// The keys that work in it, for the last row.
     pub(super) fn hints(&self) -> &'static [(Command, &'static str)] {
-        use Command::{Accept, Back, Complete, Copy, Filter, Help, Lens, Mark, Open, PauseRun, StopRun, Up};
+        use Command::{
+            Accept, Back, Complete, Copy, Filter, Help, Lens, Mark, Open, PauseRun, Retry, StopRun, Up,
+        };
         match self {
             Overlay::Plan(view) if view.field.is_some() => &[(Accept, "run it"), (Back, "no")],
             Overlay::Plan(_) => &[
@@ -273,6 +293,7 @@ impl Overlay {
             Overlay::Asked(_) => &[(Accept, "plan"), (Back, "no")],
             Overlay::Menu(_) => &[(Open, "choose"), (Back, "no")],
             Overlay::Themes(_) => &[(Open, "keep"), (Back, "restore")],
+            Overlay::Login(_) => &[(Copy, "copy"), (Retry, "try again"), (Back, "close"), (Help, "keys")],
         }
     }
 }

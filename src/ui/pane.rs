@@ -1,9 +1,9 @@
 //! Panes: one question each, declared as data. The registry lists them.
 
-use crate::model::{Kind, ObjectKey, Time};
+use crate::model::{ClusterId, Kind, ObjectKey, Time};
 use crate::operations::{OpId, Recoveries, Run};
 use crate::views::cost::Unit;
-use crate::views::{Evidence, RowId, Scope, Sheet, SheetRow, Snapshot};
+use crate::views::{Evidence, RowId, Scope, Sheet, SheetRow, Snapshot, health};
 
 /// A pane, declared once: tab, help, command line and screens follow from it.
 #[derive(Clone, Copy, Debug)]
@@ -58,15 +58,20 @@ pub enum Enter {
     Scope(Scope, char),
     /// Shows a run.
     Run(OpId),
+    /// Shows how to log in to this cluster.
+    Login(ClusterId),
     /// Nothing.
     Nothing,
 }
 
-/// What `enter` does unless a pane knows better: the objects behind the row.
+/// What `enter` does unless a pane knows better: the objects behind the row, or the login that a
+/// cluster waits for.
 #[must_use]
-pub fn open_objects(_: &PaneInput<'_>, row: &SheetRow) -> Enter {
+pub fn open_objects(input: &PaneInput<'_>, row: &SheetRow) -> Enter {
+    let login = |id: &ClusterId| input.snapshot.fleet.cluster(*id).is_some_and(|c| health::login_wanted(c));
     match &row.id {
         RowId::Run(op) => Enter::Run(OpId(*op)),
+        RowId::Cluster(id) if login(id) => Enter::Login(*id),
         RowId::Cluster(id) => Enter::Scope(Scope::Clusters(vec![*id]), '2'),
         RowId::Object(key) => Enter::Detail(key.clone()),
         _ if row.objects.is_empty() => Enter::Nothing,

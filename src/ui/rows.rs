@@ -145,6 +145,7 @@ impl Ui {
                 self.last_view = Some(before);
             }
             Enter::Run(op) => self.overlays.push(Overlay::run(op)),
+            Enter::Login(cluster) => self.overlays.push(Overlay::login(self, cluster)),
             Enter::Detail(key) => self.open_detail(&key, Command::Describe, now),
             Enter::Objects => match row.objects.as_slice() {
                 [] => self.notice(now, "no object behind this row"),

@@ -360,6 +360,7 @@ impl Ui {
         self.running() > 0
             || !self.arming.armed(now).is_empty()
             || self.frozen.is_some()
+            || self.overlays.iter().any(Overlay::counts)
             || self.summary.clusters.iter().any(unseen)
     }
 

@@ -7,6 +7,7 @@ mod embedded;
 mod ground;
 mod headless;
 mod keys;
+mod login;
 mod night;
 mod panes;
 mod runner;
