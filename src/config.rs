@@ -4,6 +4,7 @@
 //! what the file says rightly beside it still holds, and the program starts.
 
 mod dirs;
+mod rules;
 mod settings;
 
 pub use dirs::Dirs;

@@ -11,6 +11,7 @@ mod failover;
 mod fit;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod fleet;
 mod hash;
 mod plan;
 mod recovery;
@@ -23,6 +24,7 @@ mod words;
 
 pub use arming::{ARMED_FOR, Arming, Permit};
 pub use declare::{ALL, OperationDecl, Options, PlanInput, by_id, for_kind};
+pub use fleet::conflict;
 pub use hash::{canonical, sha256};
 pub use plan::{
     Action, Choice, Confirmation, EvictPod, Line, Patch, PatchKind, Plan, Probe, ReadyTarget, Recovery, Step,
@@ -30,7 +32,7 @@ pub use plan::{
 };
 pub use recovery::{
     Deadlines, LastDrill, Recoveries, RecoveryError, RecoveryFile, RecoveryProbe, RecoveryWish,
-    RecoveryWorkload, Traffic, Way,
+    RecoveryWorkload, Traffic, Way, recovery_proposal,
 };
 pub use run::{
     Control, OpEvent, OpId, Outcome, PodProgress, PodState, Progress, Run, RunState, StepRun, StepState,

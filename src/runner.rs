@@ -23,11 +23,12 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, watch};
 
 use crate::model::{Text, Time, Tone};
-use crate::operations::{Control, Line, OpEvent, OpId, Permit, Plan};
+use crate::operations::{Control, Line, OpEvent, OpId, Permit, Plan, conflict};
 use crate::views::Snapshot;
 
 pub use api::{Api, ApiAnswer, ApiRequest};
@@ -51,8 +52,16 @@ pub struct Runner<A> {
     clock: Clock,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     events: mpsc::Sender<OpEvent>,
-    runs: BTreeMap<OpId, watch::Sender<Wish>>,
+    runs: BTreeMap<OpId, Going>,
     last: u32,
+}
+
+/// A run, as the runner holds it.
+struct Going {
+    plan: Plan,
+    wishes: watch::Sender<Wish>,
+    /// Whether it sends something; not any more when it has ended and only waits to be undone.
+    busy: Arc<AtomicBool>,
 }
 
 impl<A: Api> Runner<A> {
@@ -76,8 +85,13 @@ impl<A: Api> Runner<A> {
         self.last += 1;
         let op = OpId(self.last);
         let (wishes, receiver) = watch::channel(Wish::Go);
-        self.runs.retain(|_, wishes| !wishes.is_closed());
-        self.runs.insert(op, wishes);
+        self.runs.retain(|_, going| !going.wishes.is_closed());
+        // A plan was checked against what ran when it was made; what began since counts too.
+        let busy = self.runs.values().filter(|going| going.busy.load(Ordering::Acquire));
+        let busy: Vec<Plan> = busy.map(|going| going.plan.clone()).collect();
+        let crossed = conflict(&plan, &busy, &self.snapshots.borrow().fleet);
+        let busy = Arc::new(AtomicBool::new(true));
+        self.runs.insert(op, Going { plan: plan.clone(), wishes, busy: Arc::clone(&busy) });
         let head = Head {
             op: Some(op),
             operation: plan.operation,
@@ -94,6 +108,8 @@ impl<A: Api> Runner<A> {
             clock: Arc::clone(&self.clock),
             events: self.events.clone(),
             snapshots: self.snapshots.clone(),
+            crossed,
+            busy,
         };
         tokio::spawn(run::run(Arc::new(context), Gate::new(receiver)));
         op
@@ -102,8 +118,8 @@ impl<A: Api> Runner<A> {
     /// Asks something of a run. A run that failed, was stopped or ran out of time can still be
     /// undone ([`Control::StopAndUndo`]); for one that is over otherwise this does nothing.
     pub fn control(&mut self, op: OpId, control: Control) {
-        if let Some(wishes) = self.runs.get(&op) {
-            wishes.send_if_modified(|wish| {
+        if let Some(going) = self.runs.get(&op) {
+            going.wishes.send_if_modified(|wish| {
                 let next = wish.after(control);
                 std::mem::replace(wish, next) != next
             });
@@ -113,7 +129,7 @@ impl<A: Api> Runner<A> {
     /// How many runs are not over, those included that wait whether to be undone.
     #[must_use]
     pub fn running(&self) -> usize {
-        self.runs.values().filter(|wishes| !wishes.is_closed()).count()
+        self.runs.values().filter(|going| !going.wishes.is_closed()).count()
     }
 
     /// Asks the clusters whether this plan would be allowed: access reviews and dry runs, as

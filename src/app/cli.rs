@@ -147,6 +147,9 @@ pub struct RunArgs {
     /// Run the plan that has this hash; without it the plan is printed and nothing is changed
     #[arg(long, value_name = "HASH")]
     pub yes: Option<String>,
+    /// Go beyond the rules of the settings: more at once than they allow, or in a freeze window
+    #[arg(long)]
+    pub beyond_rules: bool,
     /// Form of the output
     #[arg(short, long, default_value = "table")]
     pub output: Option<Output>,
@@ -181,9 +184,6 @@ pub struct DrainArgs {
     /// Delete pods that two budgets guard, which the eviction API always refuses
     #[arg(long)]
     pub delete_doubly_guarded: bool,
-    /// Take out more of a pool at once, or nodes of more zones, than the rules allow
-    #[arg(long)]
-    pub beyond_rules: bool,
     /// Override every pod's grace period, in seconds
     #[arg(long, value_name = "SECONDS")]
     pub grace_period: Option<u32>,
@@ -204,6 +204,25 @@ pub enum FailoverCommand {
     Drill(RecoveryArgs),
     /// Carry it out
     Run(RecoveryArgs),
+    /// Return to the primary
+    Back(RecoveryArgs),
+    /// Propose a recovery plan file from what runs on both clusters now, and print it
+    Init(InitArgs),
+}
+
+/// `failover init`
+#[derive(Args, Clone, Debug)]
+pub struct InitArgs {
+    /// The context of the cluster that serves
+    pub primary: String,
+    /// The context of the cluster that is to take over
+    pub standby: String,
+    /// Only workloads of this namespace
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+    /// How long to wait for clusters to answer
+    #[arg(long, default_value = "30s", value_parser = duration)]
+    pub connect_timeout: Duration,
 }
 
 /// A recovery plan file and the leave to run it.

@@ -93,6 +93,7 @@ fn make_ui(opened: &Opened, arguments: &ScreenArgs) -> Ui {
         problems,
         looked_at: looked_at(opened),
         local: local_face(),
+        rules: Arc::new(opened.settings.rules.clone()),
         themes: own_themes(&config.join("themes")),
     };
     Ui::new(registry::panes(), operations::ALL.to_vec(), keymap, theme, settings)

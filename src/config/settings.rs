@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::model::{ClusterInfo, Problem, Source, Text, Tier, text};
+use super::rules::RawRules;
+use crate::model::{ClusterInfo, Freeze, Problem, Rules, Source, Text, Tier, Window, text};
 use crate::views::prices::Overrides;
 
 /// What a person settles once. Every key may be left out.
@@ -24,6 +25,22 @@ use crate::views::prices::Overrides;
 /// tier = "prod"              # prod, staging, dev; prod must be confirmed by the cluster's name
 /// group = ["prod", "aws"]    # its place in the tree, outermost first
 /// tags = { region = "use1" }
+///
+/// [rules]                    # of every plan; what is shown is what holds without them
+/// clusters_at_once = 3
+/// pods_at_once = 250
+/// pool_percent = 10          # of a node pool; one node always may
+/// one_zone = true
+/// [[rules.freeze]]           # when nothing is to be changed
+/// match = "prod-*"           # every cluster when left out
+/// why = "end of year"
+/// zone = "Europe/Berlin"     # UTC when left out
+/// from = "2026-12-20 00:00"
+/// until = "2027-01-04 06:00"
+/// [[rules.freeze]]
+/// days = "fri sat"           # every week; over midnight when it ends before it begins
+/// from = "16:00"
+/// until = "06:00"
 ///
 /// [[cost.node]]              # own prices, USD an hour
 /// match = { cluster = "edge-*", label = "node.kubernetes.io/instance-type=nuc13" }
@@ -53,6 +70,8 @@ pub struct Settings {
     pub clusters: Vec<ClusterRule>,
     /// Own prices.
     pub cost: Overrides,
+    /// The fleet's own rules for every change.
+    pub rules: Rules,
 }
 
 /// What is known of the clusters whose name matches.
@@ -116,8 +135,9 @@ pub fn parse(source: &Source) -> Loaded {
             "trusted-plugins" => take(value, &mut settings.trusted_plugins),
             "cluster" => take(value, &mut settings.clusters),
             "cost" => take(value, &mut settings.cost),
+            "rules" => rules(value, &mut settings.rules),
             other => Err(format!(
-                "unknown key `{other}`; expected theme, keymap, ascii, mouse, trusted-plugins, cluster or cost"
+                "unknown key `{other}`; expected theme, keymap, ascii, mouse, trusted-plugins, cluster, cost or rules"
             )),
         };
         if let Err(what) = result {
@@ -168,6 +188,24 @@ fn with_theme(text: &str, name: &str) -> String {
 fn take<T: serde::de::DeserializeOwned>(value: toml::Value, slot: &mut T) -> Result<(), String> {
     *slot = value.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
     Ok(())
+}
+
+fn rules(value: toml::Value, slot: &mut Rules) -> Result<(), String> {
+    let raw = value.try_into().map_err(|error: toml::de::Error| error.message().to_owned());
+    let rules = raw.and_then(RawRules::read);
+    *slot = rules.as_ref().map_or_else(|what| everything_frozen(what), Clone::clone);
+    rules.map(drop)
+}
+
+/// Rules that cannot be read protect nothing: until they are mended, every change is asked about.
+fn everything_frozen(what: &str) -> Rules {
+    let when = Window::Once(jiff::civil::DateTime::MIN, jiff::civil::DateTime::MAX);
+    let why = format!("the rules of the settings are wrong ({what})").into();
+    let (zone, zone_name) = (jiff::tz::TimeZone::UTC, Text::clean("UTC"));
+    Rules {
+        freezes: vec![Freeze { clusters: "*".to_owned(), why, zone, zone_name, when }],
+        ..Rules::default()
+    }
 }
 
 impl Settings {
@@ -236,6 +274,16 @@ mod tests {
         assert_eq!(said.len(), 2);
         assert!(said.iter().any(|s| s.starts_with("settings.toml:2: `mouse`: invalid type")), "{said:?}");
         assert!(said.iter().any(|s| s.starts_with("settings.toml:3: `colour`: unknown key")), "{said:?}");
+    }
+
+    #[test]
+    fn rules_that_are_wrong_freeze_everything() {
+        let loaded = parse(&source("theme = \"light\"\n[rules]\npods_at_once = \"many\"\n"));
+        assert_eq!(loaded.problems.len(), 1);
+        let now = crate::model::Time::from_seconds(1_795_000_000);
+        let said = loaded.settings.rules.freezes[0].holds("any", now).unwrap();
+        assert!(said.starts_with("the rules of the settings are wrong (invalid type"), "{said}");
+        assert_eq!(parse(&source("[rules]\npods_at_once = 9\n")).settings.rules.pods_at_once, 9);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) const CORDON: OperationDecl = OperationDecl {
     title: "cordon the node",
     key: 'C',
     applies_to: &[Kind::Node],
-    plan: |input| plan(input, true),
+    draft: |input| plan(input, true),
     doc: "No new pod is placed on the node; what runs there goes on.",
 };
 
@@ -24,7 +24,7 @@ pub(super) const UNCORDON: OperationDecl = OperationDecl {
     title: "uncordon the node",
     key: 'U',
     applies_to: &[Kind::Node],
-    plan: |input| plan(input, false),
+    draft: |input| plan(input, false),
     doc: "New pods may be placed on the node again.",
 };
 
@@ -97,7 +97,11 @@ fn preview(
         lines.push(Line::new("nothing to do", state).counted(done.len()));
     }
     if close {
-        lines.extend(rules::pool_share(chosen).into_iter().map(|share| share.line(Tone::Warn)));
+        lines.extend(
+            rules::pool_share(chosen, input.options.rules.pool_percent)
+                .into_iter()
+                .map(|share| share.line(Tone::Warn)),
+        );
     }
     lines.push(Line::new("owner", rules::node_owner(chosen, "nobody reverts a cordon")));
     let old = subjects::stale(chosen, &[Kind::Node], input.now);

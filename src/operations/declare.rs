@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Plan, cordon, drain, failover, scale};
-use crate::model::{Kind, ObjectKey, Span, Text, Time};
+use super::{Plan, cordon, drain, failover, fleet, scale};
+use crate::model::{Kind, ObjectKey, Rules, Span, Text, Time};
 use crate::views::Snapshot;
 
 /// An operation: how it is called, what it acts on, how its plan is made.
@@ -19,10 +19,21 @@ pub struct OperationDecl {
     /// The kinds of objects that it acts on. Empty: it acts on no object but on a recovery plan
     /// (see [`Options::recovery`]).
     pub applies_to: &'static [Kind],
-    /// Makes the plan, or says in a few words why there is none: the menu shows them.
-    pub plan: fn(&PlanInput<'_>) -> Result<Plan, Text>,
+    /// Makes the plan by its own lights, or says in a few words why there is none: the menu shows
+    /// them. [`OperationDecl::plan`] lays the fleet's rules over it.
+    pub draft: fn(&PlanInput<'_>) -> Result<Plan, Text>,
     /// What it does, in a sentence or two, for the help.
     pub doc: &'static str,
+}
+
+impl OperationDecl {
+    /// Makes the plan, checked against the fleet's rules and against what runs.
+    ///
+    /// # Errors
+    /// Why there is none, in a few words.
+    pub fn plan(&self, input: &PlanInput<'_>) -> Result<Plan, Text> {
+        (self.draft)(input).map(|plan| fleet::checked(plan, input))
+    }
 }
 
 /// What a plan is made from.
@@ -54,8 +65,12 @@ pub struct Options {
     pub pod_selector: Text,
     /// For a failover: which recovery plan, and which way.
     pub recovery: Option<super::RecoveryWish>,
-    /// Every recovery plan that is known: a drain must not touch both partners of one.
+    /// Every recovery plan that is known: nothing but itself may touch both partners of one.
     pub recovery_plans: Arc<Vec<Arc<super::RecoveryFile>>>,
+    /// The fleet's own rules.
+    pub rules: Arc<Rules>,
+    /// What runs: it counts for the rules, and a plan must not cross it.
+    pub under_way: Arc<Vec<Plan>>,
 }
 
 impl Options {

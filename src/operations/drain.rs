@@ -24,7 +24,7 @@ pub(super) const DRAIN: OperationDecl = OperationDecl {
     title: "drain the node",
     key: 'D',
     applies_to: &[Kind::Node],
-    plan,
+    draft: plan,
     doc: "Cordons the node and evicts its pods as fast as their budgets open. DaemonSet and static \
           pods stay. Several nodes are all cordoned first and then emptied one after another.",
 };
@@ -92,7 +92,7 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
         preview: draft.preview(&chosen, &touches),
         choices: draft.choices(&chosen),
         steps,
-        refusals: draft.refusals(&chosen, &touches),
+        refusals: draft.refusals(&chosen),
         kubectl: draft.kubectl(&touches),
         confirmation: confirmation(fleet, &touches),
         rests_on: draft.rests_on(),
@@ -258,11 +258,11 @@ impl<'a> Draft<'a> {
                 ));
             }
         }
-        for share in rules::pool_share(chosen).into_iter().filter(|share| !share.holds()) {
+        for share in self.shares(chosen).into_iter().filter(|share| !share.holds()) {
             choices.push(make(POOL_RULE, share.sentence(), ["keep to the rule", "go beyond it"]));
         }
         choices.dedup_by(|a, b| a.id == POOL_RULE && b.id == POOL_RULE);
-        let zones = rules::zones(chosen);
+        let zones = self.zones(chosen);
         if zones.len() > 1 {
             let text = format!("one zone at a time: these nodes are in {}", some(&zones, 4));
             choices.push(make(ZONE_RULE, text, ["keep to the rule", "go beyond it"]));
@@ -270,29 +270,15 @@ impl<'a> Draft<'a> {
         choices
     }
 
-    fn refusals(&self, chosen: &[Chosen<'a>], touches: &[ClusterId]) -> Vec<Text> {
+    fn refusals(&self, chosen: &[Chosen<'a>]) -> Vec<Text> {
         let mut refusals: Vec<Text> = Vec::new();
         if self.options().answer(POOL_RULE) == 0 {
-            let broken = rules::pool_share(chosen).into_iter().filter(|share| !share.holds());
+            let broken = self.shares(chosen).into_iter().filter(|share| !share.holds());
             refusals.extend(broken.map(|share| Text::from(format!("more than {}", share.sentence()))));
         }
-        let zones = rules::zones(chosen);
+        let zones = self.zones(chosen);
         if zones.len() > 1 && self.options().answer(ZONE_RULE) == 0 {
             refusals.push(Text::from(format!("one zone at a time: these nodes are in {}", some(&zones, 4))));
-        }
-        for file in self.options().recovery_plans.iter() {
-            if let [Some(primary), Some(standby)] =
-                self.partners(file).map(|id| id.filter(|i| touches.contains(i)))
-            {
-                let name = |id| words::name_of(&self.snapshot().fleet, id);
-                let text = format!(
-                    "{}: primary {} and standby {} would be drained at once",
-                    file.name,
-                    name(primary),
-                    name(standby)
-                );
-                refusals.push(text.into());
-            }
         }
         if self.steps().is_empty() {
             refusals.push(Text::clean("nothing would move: every pod that could go is left by choice"));
@@ -300,9 +286,14 @@ impl<'a> Draft<'a> {
         refusals
     }
 
-    /// The primary and the standby of a recovery plan, as far as they are in the fleet.
-    fn partners(&self, file: &super::RecoveryFile) -> [Option<ClusterId>; 2] {
-        [&file.primary, &file.standby].map(|name| self.snapshot().fleet.by_name(name).map(|c| c.id))
+    /// How much of each pool is taken out.
+    fn shares(&self, chosen: &[Chosen<'a>]) -> Vec<rules::Share> {
+        rules::pool_share(chosen, self.options().rules.pool_percent)
+    }
+
+    /// The zones that the nodes are in, where only one may be at a time; else none.
+    fn zones(&self, chosen: &[Chosen<'a>]) -> Vec<Text> {
+        if self.options().rules.one_zone { rules::zones(chosen) } else { Vec::new() }
     }
 
     /// One drain for each cluster, with the flags that the decisions amount to, and a delete for

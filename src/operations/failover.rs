@@ -25,7 +25,7 @@ pub(super) const FAILOVER: OperationDecl = OperationDecl {
     title: "fail over",
     key: 'F',
     applies_to: &[],
-    plan,
+    draft: plan,
     doc: "Carries out a recovery plan: starts the workloads on the standby, moves traffic, probes, \
           and measures how long it took. A drill rehearses it without moving traffic.",
 };

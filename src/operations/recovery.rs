@@ -3,6 +3,7 @@
 //! TOML, version 1. `assets/recovery-sample.toml` shows every key; [`RecoveryFile`] documents them.
 //! A file is read whole or not at all: a key that is not known is an error with its line.
 
+mod propose;
 mod read;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use crate::model::{Span, Text, Time};
 
+pub use propose::recovery_proposal;
 pub use read::RecoveryError;
 
 /// A recovery plan, as its file says it.

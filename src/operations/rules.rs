@@ -7,13 +7,11 @@ use super::subjects::Chosen;
 use super::words::{count, some};
 use crate::model::{Cluster, Text, Tone, Truth};
 
-/// Of a pool, at most this part may be taken out at once, in percent; one node always may.
-const POOL_PERCENT: usize = 10;
-
 /// How much of one pool a plan takes out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Share {
     pool: Text,
+    percent: usize,
     taken: usize,
     out: usize,
     of: usize,
@@ -21,9 +19,9 @@ pub(super) struct Share {
 
 impl Share {
     /// Whether it is within the rule: what is taken and what is out already is no more than
-    /// [`POOL_PERCENT`] of the pool, or is a single node.
+    /// its percentage of the pool, or is a single node.
     pub(super) fn holds(&self) -> bool {
-        self.taken <= 1 && self.out == 0 || (self.taken + self.out) * 100 <= self.of * POOL_PERCENT
+        self.taken <= 1 && self.out == 0 || (self.taken + self.out) * 100 <= self.of * self.percent
     }
 
     /// The rule as a line; broken, it has this tone.
@@ -42,27 +40,28 @@ impl Share {
             0 => String::new(),
             out => format!(", {out} out already"),
         };
-        format!("{POOL_PERCENT} % of {pool}: {} of {}{out}", self.taken, count(self.of, "node"))
+        format!("{} % of {pool}: {} of {}{out}", self.percent, self.taken, count(self.of, "node"))
     }
 }
 
-/// How much of each pool the chosen nodes are.
-pub(super) fn pool_share(chosen: &[Chosen<'_>]) -> Vec<Share> {
+/// How much of each pool the chosen nodes are, of which at most this percentage may be out at
+/// once; one node always may.
+pub(super) fn pool_share(chosen: &[Chosen<'_>], percent: usize) -> Vec<Share> {
     let mut pools = BTreeMap::new();
     for c in chosen {
         let key = (c.cluster.id, c.node.identity.pool.clone());
         let taken = pools.entry(key).or_insert((c.cluster, BTreeSet::new()));
         taken.1.insert(c.key.name.clone());
     }
-    pools.into_iter().map(|((_, pool), (cluster, taken))| share(cluster, pool, &taken)).collect()
+    pools.into_iter().map(|((_, pool), (cluster, taken))| share(cluster, pool, percent, &taken)).collect()
 }
 
-fn share(cluster: &Cluster, pool: Text, taken: &BTreeSet<Text>) -> Share {
+fn share(cluster: &Cluster, pool: Text, percent: usize, taken: &BTreeSet<Text>) -> Share {
     let all: Vec<_> = cluster.nodes().filter(|n| n.identity.pool == pool).collect();
     let out = |n: &&&crate::model::Node| {
         !taken.contains(&n.meta.name) && (n.unschedulable || n.ready != Truth::True)
     };
-    Share { taken: taken.len(), out: all.iter().filter(out).count(), of: all.len(), pool }
+    Share { percent, taken: taken.len(), out: all.iter().filter(out).count(), of: all.len(), pool }
 }
 
 /// The zones of the chosen nodes, by cluster and name, each once; without those that name none.

@@ -17,7 +17,7 @@ pub(super) const SCALE: OperationDecl = OperationDecl {
     title: "scale the workload",
     key: 'S',
     applies_to: &[Kind::Deployment, Kind::StatefulSet, Kind::ReplicaSet],
-    plan,
+    draft: plan,
     doc: "Sets how many replicas a workload wants, through its scale subresource, and waits until \
           they are ready.",
 };

@@ -2,6 +2,7 @@
 //! [`Context::send`].
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::{mpsc, watch};
 
@@ -23,6 +24,10 @@ pub(super) struct Context<A> {
     pub(super) clock: Clock,
     pub(super) events: mpsc::Sender<OpEvent>,
     pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Why it must not run beside what ran when it was submitted.
+    pub(super) crossed: Option<Text>,
+    /// Whether it sends something.
+    pub(super) busy: Arc<AtomicBool>,
 }
 
 /// The proof that a write is in the journal and permitted: without it nothing can be sent.

@@ -215,7 +215,7 @@ mod tests {
         let recovery = Some(RecoveryWish { file: file.unwrap().into(), way });
         let options = Options { recovery, ..Options::default() };
         let input = PlanInput { snapshot: &fleet, subjects: &[], options: &options, now: NOW };
-        let plan = (by_id("failover").unwrap().plan)(&input).unwrap();
+        let plan = by_id("failover").unwrap().plan(&input).unwrap();
         let count = plan.steps.len();
         let mut run = Run::new(OpId(1), plan, NOW);
         let mut at = NOW;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::watch;
 
@@ -44,7 +45,8 @@ pub(super) fn refusal(plan: &Plan, permit: &Permit) -> Option<Text> {
 /// Carries the plan out and tells what becomes of it, to its end. Afterwards, when something can
 /// be undone and the run did not end well, it waits to be asked for that.
 pub(super) async fn run<A: Api>(ctx: Arc<Context<A>>, mut gate: Gate) {
-    if let Some(why) = refusal(&ctx.plan, &ctx.permit) {
+    if let Some(why) = refusal(&ctx.plan, &ctx.permit).or_else(|| ctx.crossed.clone()) {
+        ctx.busy.store(false, Ordering::Release);
         ctx.tell(Progress::Ended(Outcome::Refused, why)).await;
         return;
     }
@@ -53,6 +55,7 @@ pub(super) async fn run<A: Api>(ctx: Arc<Context<A>>, mut gate: Gate) {
         .with("drill", ctx.plan.drill)
         .with("steps", ctx.plan.steps.iter().map(|s| s.title.to_string()).collect::<Vec<_>>());
     if let Err(fault) = ctx.note(accepted).await {
+        ctx.busy.store(false, Ordering::Release);
         ctx.tell(Progress::Ended(Outcome::Refused, fault.to_string().into())).await;
         return;
     }
@@ -216,6 +219,7 @@ impl<A: Api> Running<'_, A> {
         if !self.can_undo() {
             return format!("{why}; there is nothing to undo").into();
         }
+        self.ctx.busy.store(true, Ordering::Release);
         self.ctx.tell(Progress::Undoing).await;
         let mut failed = Vec::new();
         let mut undone = 0;
@@ -253,6 +257,7 @@ impl<A: Api> Running<'_, A> {
         if let Err(fault) = self.ctx.note(entry).await {
             self.ctx.say(fault.to_string()).await;
         }
+        self.ctx.busy.store(false, Ordering::Release);
         self.ctx.tell(Progress::Ended(outcome, why)).await;
     }
 }

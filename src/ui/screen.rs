@@ -11,7 +11,7 @@ use super::table::{JobKey, SheetDone, SheetJob, TableState};
 use super::tree::TreePart;
 use super::{Effect, Inbound};
 use crate::input::{Key, Keymap};
-use crate::model::{Face, Kind, ObjectKey, Problem, Source, Span, Text, Time, Tone};
+use crate::model::{Face, Kind, ObjectKey, Problem, Rules, Source, Span, Text, Time, Tone};
 use crate::operations::{
     Arming, LastDrill, OpEvent, OperationDecl, Outcome, Progress, Recoveries, Run, RunState,
 };
@@ -38,6 +38,8 @@ pub struct Settings {
     pub read_only: bool,
     /// Every recovery plan that is known, and its last drill.
     pub recoveries: Arc<Recoveries>,
+    /// The fleet's own rules, for every plan.
+    pub rules: Arc<Rules>,
     /// What is wrong in files that were read at the start; shown as notices.
     pub problems: Vec<Problem>,
     /// Where clusters were looked for, a line each, for the screen without any.

@@ -1,5 +1,7 @@
 //! Verbs: from a row or marks to a plan on screen, or to why there is none.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::Effect;
@@ -84,7 +86,11 @@ impl Ui {
     }
 
     pub(super) fn options(&self) -> Options {
-        Options { recovery_plans: self.settings.recoveries.plans.clone(), ..Options::default() }
+        Options {
+            recovery_plans: self.settings.recoveries.plans.clone(),
+            rules: self.settings.rules.clone(),
+            ..Options::default()
+        }
     }
 
     /// Opens the plan, or says why there is none.
@@ -113,7 +119,9 @@ impl Ui {
         now: Time,
     ) -> Result<Plan, Text> {
         let Some(snapshot) = &self.newest else { return Err("no cluster was seen yet".into()) };
-        (operation.plan)(&PlanInput { snapshot, subjects, options, now })
+        let running = self.runs.iter().filter(|run| run.ended.is_none()).map(|run| run.plan.clone());
+        let options = &Options { under_way: Arc::new(running.collect()), ..options.clone() };
+        operation.plan(&PlanInput { snapshot, subjects, options, now })
     }
 
     /// Recovery plans and ways, the harmless way first.

@@ -258,7 +258,7 @@ mod tests {
         let subjects = [key(&snapshot, 0, Kind::Node, "", "n0")];
         let options = Options::default();
         let input = PlanInput { snapshot: &snapshot, subjects: &subjects, options: &options, now: NOW };
-        Run::new(OpId(1), (by_id("cordon").unwrap().plan)(&input).unwrap(), NOW)
+        Run::new(OpId(1), by_id("cordon").unwrap().plan(&input).unwrap(), NOW)
     }
 
     #[test]

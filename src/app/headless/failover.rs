@@ -1,18 +1,20 @@
-//! `failover plan|drill|run FILE`.
+//! `failover plan|drill|run|back FILE`, `failover init PRIMARY STANDBY`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
 
-use super::super::cli::{ClusterArgs, Exit, FailoverCommand, RecoveryArgs};
+use super::super::cli::{ClusterArgs, Exit, FailoverCommand, InitArgs, RecoveryArgs};
 use super::super::clock::now;
 use super::super::opened::Opened;
 use super::super::{recovery, reports};
 use super::carry_out::{self, Became};
-use super::{Stop, nodes, print, proposal, wait};
+use super::{Stop, nodes, operate, print, proposal, wait};
 use crate::model::{ClusterId, Kind, Text};
-use crate::operations::{Options, PlanInput, RecoveryFile, RecoveryWish, RunState, Way, by_id};
+use crate::operations::{
+    Options, PlanInput, RecoveryFile, RecoveryWish, RunState, Way, by_id, recovery_proposal,
+};
 
 /// What the cluster that takes over must tell before there is a plan.
 const KINDS: [Kind; 5] = [Kind::Node, Kind::Pod, Kind::Deployment, Kind::StatefulSet, Kind::Autoscaler];
@@ -20,11 +22,13 @@ const KINDS: [Kind; 5] = [Kind::Node, Kind::Pod, Kind::Deployment, Kind::Statefu
 /// Shows, rehearses or carries out a recovery plan.
 pub(super) async fn run(command: &FailoverCommand, clusters: &ClusterArgs) -> Result<Exit, Stop> {
     let (arguments, way) = match command {
+        FailoverCommand::Init(arguments) => return init(arguments, clusters).await,
         FailoverCommand::Plan(arguments) if arguments.run.yes.is_some() => {
             return Err(Stop::usage("failover plan changes nothing; failover run --yes HASH runs it"));
         }
         FailoverCommand::Plan(arguments) | FailoverCommand::Run(arguments) => (arguments, Way::Run),
         FailoverCommand::Drill(arguments) => (arguments, Way::Drill),
+        FailoverCommand::Back(arguments) => (arguments, Way::Back),
     };
     proposal::form(arguments.run.output)?;
     let (opened, mut engine) = super::start(clusters)?;
@@ -32,20 +36,44 @@ pub(super) async fn run(command: &FailoverCommand, clusters: &ClusterArgs) -> Re
     let standby = member(&opened, "standby", &file.standby)?;
     let primary = member(&opened, "primary", &file.primary)?;
 
-    // A primary that does not answer may be why somebody fails over: it is waited for, not needed.
+    // A side that does not answer may be why somebody fails over: it is waited for, not needed.
+    let (primary, standby) = if way == Way::Back { (standby, primary) } else { (primary, standby) };
     let limit = arguments.run.connect_timeout.unwrap_or_default();
     let snapshot = wait::settle(&mut engine, limit, &[standby, primary], &KINDS).await;
     wait::need(&snapshot, &[standby], &KINDS)?;
     wait::unknown(&snapshot, &[primary], &KINDS).iter().for_each(print::err);
 
-    let options =
-        Options { recovery: Some(RecoveryWish { file: Arc::new(file), way }), ..Options::default() };
+    let (plans, problems) = recovery::load_all(&opened.dirs.recovery());
+    problems.iter().for_each(print::err);
+    let options = Options {
+        recovery: Some(RecoveryWish { file: Arc::new(file), way }),
+        recovery_plans: Arc::new(plans),
+        rules: Arc::new(opened.settings.rules.clone()),
+        answers: operate::answers(&[], &arguments.run),
+        ..Options::default()
+    };
     let declared = by_id("failover").ok_or_else(|| Stop::usage("there is no operation failover"))?;
     let input = PlanInput { snapshot: &snapshot, subjects: &[], options: &options, now: now() };
-    let plan = (declared.plan)(&input).map_err(|why| Stop { exit: Exit::Refused, why: why.to_string() })?;
-    let became = carry_out::plan(&opened, &engine, plan, &arguments.run, &[]).await?;
+    let plan = declared.plan(&input).map_err(|why| Stop { exit: Exit::Refused, why: why.to_string() })?;
+    let became = carry_out::plan(&opened, &engine, plan, &arguments.run, &operate::FLAGS).await?;
     report(&opened, arguments, &became)?;
     Ok(became.exit)
+}
+
+/// Prints a proposal: a file to be read, completed and kept.
+async fn init(arguments: &InitArgs, clusters: &ClusterArgs) -> Result<Exit, Stop> {
+    let (opened, mut engine) = super::start(clusters)?;
+    let primary = member(&opened, "primary", &arguments.primary)?;
+    let standby = member(&opened, "standby", &arguments.standby)?;
+    let both = [primary, standby];
+    let snapshot = wait::settle(&mut engine, arguments.connect_timeout, &both, &KINDS).await;
+    wait::need(&snapshot, &both, &KINDS)?;
+    let find = |id| snapshot.fleet.cluster(id).ok_or_else(|| Stop::usage("the cluster is not in the fleet"));
+    let text = recovery_proposal(find(primary)?, find(standby)?, arguments.namespace.as_deref())
+        .map_err(|why| Stop { exit: Exit::Refused, why: why.to_string() })?;
+    print::out(&text)?;
+    print::err(format!("Read it, complete it, and keep it in {}", opened.dirs.recovery().display()));
+    Ok(Exit::Done)
 }
 
 /// The recovery plan of this path, or of this name among the user's own.

@@ -1,9 +1,10 @@
 //! `cordon`, `uncordon`, `drain`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::cli::{ClusterArgs, DrainArgs, Exit, NodeArgs};
+use super::super::cli::{ClusterArgs, DrainArgs, Exit, NodeArgs, RunArgs};
 use super::super::clock::now;
 use super::super::recovery;
 use super::{Stop, carry_out, nodes, print, proposal, wait};
@@ -26,20 +27,24 @@ const KINDS: [Kind; 7] = [
     Kind::ReplicaSet,
 ];
 
-/// The choices of a drain and the flags for their other answer.
-const FLAGS: [(&str, &str); 6] = [
+/// The choices of plans and the flags for their other answer.
+pub(super) const FLAGS: [(&str, &str); 9] = [
     ("emptydir", "--delete-emptydir-data"),
     ("unreplicated", "--force"),
     ("orphan", "--force"),
     ("double-budget", "--delete-doubly-guarded"),
     ("pool-rule", "--beyond-rules"),
     ("zone-rule", "--beyond-rules"),
+    ("clusters-rule", "--beyond-rules"),
+    ("pods-rule", "--beyond-rules"),
+    ("freeze-rule", "--beyond-rules"),
 ];
 
 /// Cordons nodes, or uncordons them.
 pub(super) async fn cordon(arguments: &NodeArgs, close: bool, clusters: &ClusterArgs) -> Result<Exit, Stop> {
     let verb = if close { "cordon" } else { "uncordon" };
-    run(verb, arguments, Options::default(), clusters).await
+    run(verb, arguments, Options { answers: answers(&[], &arguments.run), ..Options::default() }, clusters)
+        .await
 }
 
 /// Drains nodes.
@@ -56,16 +61,21 @@ fn options(arguments: &DrainArgs) -> Options {
         ("--delete-emptydir-data", arguments.delete_emptydir_data),
         ("--force", arguments.force),
         ("--delete-doubly-guarded", arguments.delete_doubly_guarded),
-        ("--beyond-rules", arguments.beyond_rules),
     ];
-    let chosen = FLAGS.iter().filter(|(_, flag)| given.contains(&(*flag, true)));
     Options {
-        answers: chosen.map(|(id, _)| (Text::clean(id), 1)).collect(),
+        answers: answers(&given, &arguments.nodes.run),
         grace: arguments.grace_period,
         timeout: arguments.timeout.map(span),
         pod_selector: Text::clean(&arguments.pod_selector),
         ..Options::default()
     }
+}
+
+/// What flags decide: those of a command, and those of every run.
+pub(super) fn answers(own: &[(&str, bool)], run: &RunArgs) -> BTreeMap<Text, usize> {
+    let beyond = ("--beyond-rules", run.beyond_rules);
+    let given = |flag: &str| own.iter().chain([&beyond]).any(|(name, set)| *set && *name == flag);
+    FLAGS.iter().filter(|(_, flag)| given(flag)).map(|(id, _)| (Text::clean(id), 1)).collect()
 }
 
 fn span(duration: Duration) -> Span {
@@ -91,7 +101,8 @@ async fn run(
 
     let (plans, problems) = recovery::load_all(&opened.dirs.recovery());
     problems.iter().for_each(print::err);
-    let options = Options { recovery_plans: Arc::new(plans), ..options };
+    let rules = Arc::new(opened.settings.rules.clone());
+    let options = Options { recovery_plans: Arc::new(plans), rules, ..options };
     match make(operation, &snapshot, &subjects, &options)? {
         Ok(plan) => {
             let became = carry_out::plan(&opened, &engine, plan, &arguments.run, &FLAGS).await?;
@@ -114,7 +125,7 @@ fn make(
 ) -> Result<Result<Plan, Text>, Stop> {
     let declared =
         by_id(operation).ok_or_else(|| Stop::usage(format!("there is no operation {operation}")))?;
-    Ok((declared.plan)(&PlanInput { snapshot, subjects, options, now: now() }))
+    Ok(declared.plan(&PlanInput { snapshot, subjects, options, now: now() }))
 }
 
 /// The nodes that the words name. A node that is not found may be in a cluster that does not answer.

@@ -3,7 +3,7 @@
 use super::budgets::{self, Wait};
 use super::pods::{Concern, Fate, OnNode};
 use super::{Draft, goes};
-use crate::model::{ClusterId, Kind, Taint, Text, Tone};
+use crate::model::{ClusterId, Kind, Money, Taint, Text, Tone};
 use crate::operations::subjects::{self, Chosen};
 use crate::operations::words::{count, name_of, some};
 use crate::operations::{Line, fit, rules};
@@ -45,8 +45,9 @@ impl<'a> Draft<'a> {
         lines.extend(self.stays());
         lines.extend(self.notes());
         lines.push(self.touched(touches));
-        lines.extend(self.rules(chosen, touches));
+        lines.extend(self.rules(chosen));
         lines.push(Line::new("owner", rules::node_owner(chosen, "nobody reverts a cordon")));
+        lines.push(self.cost());
         let kinds = [Kind::Node, Kind::Pod, Kind::Budget];
         let old = subjects::stale(chosen, &kinds, self.input.now);
         lines.extend(old.into_iter().map(|text| Line::new("old", text).toned(Tone::Unseen)));
@@ -73,6 +74,27 @@ impl<'a> Draft<'a> {
             let text = format!("{prefix}{}", wait.sentence());
             lines.push(Line::new("will wait", text).counted(wait.waits).toned(wait.tone()));
         }
+    }
+
+    /// What the bill would lose if the empty nodes were removed; moving pods alone costs nothing.
+    fn cost(&self) -> Line {
+        let nodes = self.nodes.iter().map(|n| n.chosen.cluster.price(n.chosen.node));
+        let (mut sum, mut about, mut unknown) = (Money::ZERO, false, 0);
+        for price in nodes {
+            match price.rate {
+                Some(rate) => (sum, about) = (sum + rate, about || price.basis.approximate()),
+                None => unknown += 1,
+            }
+        }
+        let what = if self.nodes.len() == 1 { "the node" } else { "the nodes" };
+        let about = if about { "~" } else { "" };
+        let rest = match unknown {
+            0 => format!("{about}-${sum}/h if {what} is removed"),
+            n if n == self.nodes.len() => format!("no price is known for {what}"),
+            n => format!("{about}-${sum}/h +? if {what} are removed; {n} without a price"),
+        };
+        let rest = if self.nodes.len() > 1 { rest.replace(" is removed", " are removed") } else { rest };
+        Line::new("cost", format!("$0.00/h now; {rest}"))
     }
 
     /// Where the pods that move could start, by requests alone: the pools of their nodes first.
@@ -185,22 +207,12 @@ impl<'a> Draft<'a> {
         Line::new("touches", text.join(", "))
     }
 
-    fn rules(&self, chosen: &[Chosen<'a>], touches: &[ClusterId]) -> Vec<Line> {
-        let mut lines: Vec<Line> =
-            rules::pool_share(chosen).iter().map(|share| share.line(Tone::Crit)).collect();
-        if chosen.len() > 1 {
+    fn rules(&self, chosen: &[Chosen<'a>]) -> Vec<Line> {
+        let mut lines: Vec<Line> = self.shares(chosen).iter().map(|share| share.line(Tone::Crit)).collect();
+        if chosen.len() > 1 && self.options().rules.one_zone {
             let zones = rules::zones(chosen);
             let tone = if zones.len() > 1 { Tone::Crit } else { Tone::Ok };
             lines.push(Line::new("rules", "one zone at a time").toned(tone));
-        }
-        for file in self.options().recovery_plans.iter() {
-            let touched = self.partners(file).map(|id| id.is_some_and(|i| touches.contains(&i)));
-            let text = match touched {
-                [true, false] => format!("{}: standby {} untouched", file.name, file.standby),
-                [false, true] => format!("{}: primary {} untouched", file.name, file.primary),
-                _ => continue,
-            };
-            lines.push(Line::new("rules", text));
         }
         lines
     }

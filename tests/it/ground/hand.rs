@@ -110,7 +110,8 @@ impl Hand {
 pub fn plan(ground: &Ground, operation: &str, subjects: &[ObjectKey], options: &Options) -> Plan {
     let snapshot = ground.snapshot();
     let input = PlanInput { snapshot: &snapshot, subjects, options, now: now() };
-    (by_id(operation).unwrap().plan)(&input).unwrap_or_else(|why| panic!("no plan to {operation}: {why}"))
+    let made = by_id(operation).unwrap().plan(&input);
+    made.unwrap_or_else(|why| panic!("no plan to {operation}: {why}"))
 }
 
 /// The key of a node.
