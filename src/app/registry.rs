@@ -4,6 +4,7 @@ use crate::model::Time;
 use crate::ui::{Enter, PaneDecl, PaneInput, no_evidence, open_objects, panes};
 use crate::views::cost::CostLens;
 use crate::views::placement::PlacementLens;
+use crate::views::scaling::ScalingLens;
 use crate::views::{
     Observer, PriceOf, RowId, Rule, Scope, Sheet, SheetRow, Snapshot, cost, fleet, health, objects,
     placement, scaling,
@@ -22,6 +23,7 @@ pub(super) fn observers(price: &PriceOf) -> Vec<Box<dyn Observer>> {
 /// The names of a pane's lenses, in the order of `b`.
 pub(super) const FINDINGS_LENSES: &[&str] = &["cause", "cluster", "kind"];
 pub(super) const PLACEMENT_LENSES: &[&str] = &["app", "pool", "pending"];
+pub(super) const SCALING_LENSES: &[&str] = &["time", "story", "object", "cause"];
 pub(super) const COST_LENSES: &[&str] = &["cluster", "namespace", "workload", "pool"];
 
 /// The panes, in the order of their tabs.
@@ -67,9 +69,11 @@ pub(super) fn panes() -> Vec<PaneDecl> {
             name: "scaling",
             title: "Scaling",
             question: "What scaled, why, what did it cost, who is at the ceiling or flaps?",
-            lenses: &[],
-            sheet: |input| scaling::sheet(input.snapshot, input.scope, input.now),
-            evidence: |input, row| scaling::story(input.snapshot, &row.id, input.now),
+            lenses: SCALING_LENSES,
+            sheet: |input| scaling::sheet(input.snapshot, input.scope, scaling_lens(input), input.now),
+            evidence: |input, row| {
+                scaling::evidence(input.snapshot, input.scope, scaling_lens(input), &row.id, input.now)
+            },
             on_enter: open_objects,
         },
         PaneDecl {
@@ -103,6 +107,10 @@ pub(super) fn panes() -> Vec<PaneDecl> {
 /// The name of a lens; empty past the end, which every view takes for its first.
 fn named(lenses: &[&'static str], lens: usize) -> &'static str {
     lenses.get(lens).copied().unwrap_or_default()
+}
+
+fn scaling_lens(input: &PaneInput<'_>) -> ScalingLens {
+    ScalingLens::named(named(SCALING_LENSES, input.lens))
 }
 
 /// The health pane by the name of its lens.

@@ -22,6 +22,19 @@ impl Column {
         Column { title: Text::clean(title), width, right: false, worth }
     }
 
+    /// The column of the row's glyph, where that does not stand before everything else: one cell
+    /// wide, without a heading, in the colour of the row's tone.
+    #[must_use]
+    pub const fn state() -> Column {
+        Column { title: Text::EMPTY, width: 1, right: false, worth: u8::MAX }
+    }
+
+    /// Whether it is the column of the row's glyph.
+    #[must_use]
+    pub fn is_state(&self) -> bool {
+        self.width == 1 && self.title.is_empty()
+    }
+
     /// A column of numbers.
     #[must_use]
     pub fn right(title: &str, width: u16, worth: u8) -> Column {

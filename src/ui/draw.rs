@@ -7,7 +7,7 @@ use super::frame;
 use super::screen::{Focus, Ui};
 use super::summary::Summary;
 use super::table::{self, Look};
-use super::tree::glyph_line;
+use super::tree::{TreePart, glyph_line};
 use crate::model::Time;
 use crate::theme::{Borders, Role, spark, tone_glyph};
 use crate::views::{Chart, Evidence, Scope};
@@ -18,9 +18,6 @@ pub(super) const WITH_TREE: u16 = 100;
 
 /// From this width on a detail stands beside the table.
 const DETAIL_BESIDE: u16 = 140;
-
-/// The tree's width.
-const TREE: u16 = 32;
 
 /// Under this size only the answer and the worst rows are shown.
 const SMALL: (u16, u16) = (60, 15);
@@ -108,7 +105,7 @@ impl Ui {
         let (mut x, width) = (0, canvas.width());
         let tree = self.tree_shown();
         if tree {
-            let tree_width = if width >= WITH_TREE { TREE } else { width };
+            let tree_width = if width >= WITH_TREE { TreePart::width(&self.summary, width) } else { width };
             self.tree_part(&mut canvas.part(0, 4, tree_width, height));
             if width < WITH_TREE {
                 return;
@@ -122,9 +119,8 @@ impl Ui {
 
     fn tree_part(&mut self, canvas: &mut Canvas<'_>) {
         let Some(snapshot) = self.snapshot().cloned() else { return };
-        let width = canvas.width();
-        let summary = self.summary.clone();
-        self.tree.build(&snapshot, &summary, canvas.theme, width);
+        let size = (canvas.width(), canvas.height());
+        self.tree.build(&snapshot, &self.summary, canvas.theme, size);
         let focus = self.focus == Focus::Tree && self.overlays.is_empty();
         self.tree.draw(canvas, focus);
     }
@@ -263,10 +259,12 @@ fn charts(canvas: &mut Canvas<'_>, charts: &[Chart]) -> u16 {
     if canvas.height() < 12 {
         return 0;
     }
+    // The last says most: where there is room for one line, it is that.
     let shown = charts.len().min(if canvas.height() < 20 { 1 } else { 3 });
+    let charts = &charts[charts.len() - shown..];
     let label = charts.iter().map(|c| c.label.width()).max().unwrap_or(0);
     let before = charts.iter().map(|c| c.ends.0.width()).max().unwrap_or(0);
-    for (at, chart) in charts.iter().take(shown).enumerate() {
+    for (at, chart) in charts.iter().enumerate() {
         let y = cells(at);
         let after = chart.ends.1.width() + chart.note.width() + 4;
         let room = usize::from(canvas.width()).saturating_sub(label + before + after + 6).min(60);

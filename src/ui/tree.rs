@@ -1,10 +1,13 @@
 //! The tree: groups, clusters, namespaces. What is worst stands first; a closed group is one
 //! line of glyphs.
 
+use std::collections::HashSet;
+
 use ratatui::text::{Line, Span};
 use tui_tree_widget::{Tree, TreeItem, TreeState};
+use unicode_width::UnicodeWidthStr;
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, cells};
 use super::summary::{ClusterLine, Summary};
 use crate::input::Command;
 use crate::model::{ClusterId, Kind, Text, Tone};
@@ -14,7 +17,18 @@ use crate::views::{Scope, Snapshot};
 /// A group shows this many clusters that are hurt, then a count, unless it is opened by hand.
 const HURT: usize = 8;
 
-/// How many glyphs a closed group shows before it counts.
+/// Up to so many clusters need no groups.
+const FLAT: usize = 5;
+
+/// With more clusters than this an open group is still a line of glyphs, and under it stands only
+/// what is hurt.
+const MANY: usize = 30;
+
+/// The columns behind the names: how old the data is, and how many nodes.
+const AGE: usize = 6;
+const NODES: usize = 7;
+
+/// How many glyphs a group on the line of glyphs shows before it counts.
 const GLYPHS: usize = 8;
 
 /// A node of the tree.
@@ -37,42 +51,72 @@ pub(super) struct TreePart {
     pub(super) state: TreeState<Node>,
     /// What `items` were built from.
     built: Option<(u64, String)>,
-    opened_once: bool,
+    /// Groups that were opened once because something in them is hurt: folded by hand, they stay so.
+    offered: HashSet<Vec<Node>>,
     /// Groups that were opened by hand and list every cluster.
     whole: Vec<Vec<Text>>,
 }
 
 impl TreePart {
     /// Builds the items again if the snapshot or the look changed.
-    pub(super) fn build(&mut self, snapshot: &Snapshot, summary: &Summary, theme: &Theme, width: u16) {
-        let from = (snapshot.sequence, format!("{}{width}{}", theme.name, self.state.opened().len()));
+    pub(super) fn build(
+        &mut self,
+        snapshot: &Snapshot,
+        summary: &Summary,
+        theme: &Theme,
+        (width, height): (u16, u16),
+    ) {
+        let look = format!("{}{width}x{height}{}", theme.name, self.state.opened().len());
+        let from = (snapshot.sequence, look);
         if self.built.as_ref() == Some(&from) {
             return;
         }
-        if !self.opened_once && !summary.clusters.is_empty() {
-            self.opened_once = true;
-            self.open_what_hurts(summary);
-        }
-        let everything =
-            TreeItem::new_leaf(Node::Everything, format!("all {} clusters", summary.clusters.len()));
+        self.open_what_hurts(summary, height);
         let clusters: Vec<&ClusterLine> = summary.clusters.iter().collect();
-        let draft = Draft { snapshot, theme, width, tree: self };
-        let mut items = vec![everything];
+        let draft = Draft { snapshot, theme, width, tree: self, clusters: clusters.len() };
+        let mut items = vec![TreeItem::new_leaf(Node::Everything, draft.first_line())];
         items.extend(draft.level(&clusters, &mut Vec::new()));
         self.items = items;
         self.built = Some(from);
     }
 
-    /// At the start groups in trouble are open; with few clusters all are.
-    fn open_what_hurts(&mut self, summary: &Summary) {
-        let few = summary.clusters.len() <= 12;
-        for cluster in summary.clusters.iter().filter(|c| few || c.tone >= Tone::Unseen) {
+    /// Opens each group once when something in it is hurt, or when all of the fleet has room.
+    fn open_what_hurts(&mut self, summary: &Summary, height: u16) {
+        if summary.clusters.len() <= FLAT {
+            return;
+        }
+        let mut groups = HashSet::new();
+        for cluster in &summary.clusters {
+            (1..=cluster.groups.len()).for_each(|depth| {
+                groups.insert(&cluster.groups[..depth]);
+            });
+        }
+        let all =
+            summary.clusters.len() <= MANY && summary.clusters.len() + groups.len() < usize::from(height);
+        for cluster in summary.clusters.iter().filter(|c| all || c.tone >= Tone::Unseen) {
             let mut path = Vec::new();
             for group in &cluster.groups {
                 path.push(Node::Group(group.clone()));
-                self.state.open(path.clone());
+                if self.offered.insert(path.clone()) {
+                    self.state.open(path.clone());
+                }
             }
         }
+    }
+
+    /// How wide the tree must be to cut no name and to show its columns, a third of the screen at
+    /// most.
+    pub(super) fn width(summary: &Summary, screen: u16) -> u16 {
+        let flat = summary.clusters.len() <= FLAT;
+        let depth = |cluster: &ClusterLine| if flat { 0 } else { cluster.groups.len() };
+        let line = |cluster: &ClusterLine| depth(cluster) * 2 + MARGIN + cluster.name.as_str().width();
+        let names = summary.clusters.iter().map(line).max().unwrap_or(0);
+        let group = |cluster: &ClusterLine| {
+            cluster.groups.iter().map(|name| name.as_str().width() + 2 * GLYPHS + 4).max().unwrap_or(0)
+        };
+        let groups = summary.clusters.iter().filter(|_| !flat).map(group).max().unwrap_or(0);
+        let wanted = (names + AGE + NODES + 1).max(groups).max(24);
+        cells(wanted).min(screen / 3)
     }
 
     /// Puts the cursor somewhere when the tree gets the keys.
@@ -156,7 +200,12 @@ struct Draft<'a> {
     theme: &'a Theme,
     width: u16,
     tree: &'a TreePart,
+    /// How many clusters there are at all.
+    clusters: usize,
 }
+
+/// Cells before a name on the outermost level: the fold, the glyph, a space.
+const MARGIN: usize = 4;
 
 impl Draft<'_> {
     /// The items of one level: groups first, then clusters that are in no deeper group.
@@ -165,13 +214,19 @@ impl Draft<'_> {
         let mut groups: Vec<(Text, Vec<&ClusterLine>)> = Vec::new();
         let mut own: Vec<&ClusterLine> = Vec::new();
         for cluster in clusters {
-            match cluster.groups.get(depth) {
+            match cluster.groups.get(depth).filter(|_| self.clusters > FLAT) {
                 None => own.push(cluster),
                 Some(name) => match groups.iter_mut().find(|(group, _)| group == name) {
                     Some((_, members)) => members.push(cluster),
                     None => groups.push((name.clone(), vec![cluster])),
                 },
             }
+        }
+        // A group of one under a group says nothing that its cluster does not.
+        if depth > 0 {
+            let alone = groups.extract_if(.., |(_, members)| members.len() == 1);
+            own.extend(alone.flat_map(|(_, members)| members));
+            own.sort_by_key(|cluster| std::cmp::Reverse(cluster.tone));
         }
         let mut items: Vec<TreeItem<'static, Node>> = Vec::new();
         for (name, members) in groups {
@@ -182,7 +237,7 @@ impl Draft<'_> {
             path.pop();
             items.extend(TreeItem::new(Node::Group(name), line, children));
         }
-        let whole = self.tree.whole.contains(path) || own.len() <= HURT + 4;
+        let whole = self.tree.whole.contains(path) || self.clusters <= MANY;
         let listed = own.iter().enumerate().filter(|(at, c)| whole || (c.tone >= Tone::Unseen && *at < HURT));
         let listed: Vec<&ClusterLine> = listed.map(|(_, c)| *c).collect();
         items.extend(listed.iter().filter_map(|c| self.cluster(c, path)));
@@ -228,17 +283,36 @@ impl Draft<'_> {
         } else {
             format!("~{nodes}")
         };
-        let room = self.room(path.len());
-        let name = line.name.middle_cut(room.saturating_sub(16));
-        let text = format!(" {name:<width$} {age:>6} {nodes:>6}", width = room.saturating_sub(16));
+        let text = self.columns(line.name.as_str(), &age, &nodes, path.len() * 2 + MARGIN);
+        let old = matches!(line.tone, Tone::Unseen | Tone::Connecting) || !cluster.link.live();
+        let style = if old { self.theme.style(Role::Stale) } else { self.theme.style(Role::Text) };
         let glyph = Span::styled(tone_glyph(line.tone), self.theme.tone(line.tone));
-        TreeItem::new(Node::Cluster(line.id), Line::from(vec![glyph, Span::raw(text)]), children).ok()
+        let text = Span::styled(format!(" {text}"), style);
+        TreeItem::new(Node::Cluster(line.id), Line::from(vec![glyph, text]), children).ok()
     }
 
-    /// `prod  ✖2 ▲4 ●11`, and closed with a glyph for each cluster.
+    /// A name with its columns on the right, as far as both have room: names are never cut for them.
+    fn columns(&self, name: &str, age: &str, nodes: &str, before: usize) -> String {
+        let room = usize::from(self.width).saturating_sub(before);
+        let left = room.saturating_sub(name.width());
+        let (age, nodes) = match left {
+            left if left > AGE + NODES => (format!("{age:>AGE$}"), format!("{nodes:>NODES$}")),
+            left if left > AGE => (format!("{age:>AGE$}"), String::new()),
+            _ => return name.to_owned(),
+        };
+        let gap = " ".repeat(left.saturating_sub(age.width() + nodes.width()));
+        format!("{name}{gap}{age}{nodes}")
+    }
+
+    /// Everything, and what the columns say.
+    fn first_line(&self) -> String {
+        self.columns(&format!("all {} clusters", self.clusters), "data", "nodes", 2)
+    }
+
+    /// `prod  ✖2 ▲4 ●11`; closed, and in a large fleet, with a glyph for each cluster.
     fn group_line(&self, name: &Text, members: &[&ClusterLine], opened: bool, depth: usize) -> Line<'static> {
-        let mut spans = vec![Span::raw(format!("{} ", name.middle_cut(self.room(depth).saturating_sub(12))))];
-        if opened {
+        let mut spans = vec![Span::raw(format!("{name} "))];
+        if opened && self.clusters <= MANY {
             let mut counts = std::collections::BTreeMap::<Tone, usize>::new();
             for member in members {
                 *counts.entry(member.tone).or_default() += 1;
@@ -248,35 +322,49 @@ impl Draft<'_> {
             }
             return Line::from(spans);
         }
-        spans.extend(glyphs(members.iter().map(|m| m.tone), self.theme));
+        let room = usize::from(self.width).saturating_sub(depth * 2 + 3 + name.as_str().width());
+        spans.extend(glyphs(members.iter().map(|m| m.tone), self.theme, room));
         Line::from(spans)
-    }
-
-    fn room(&self, depth: usize) -> usize {
-        usize::from(self.width).saturating_sub(depth * 2 + 3)
     }
 }
 
-/// Glyphs of tones, worst first, the rest as a count: `✖✖▲●●●… 61`.
-fn glyphs(tones: impl ExactSizeIterator<Item = Tone>, theme: &Theme) -> Vec<Span<'static>> {
+/// Glyphs of tones, worst first, the rest as a count where they do not fit: `✖✖▲●●●… 61`.
+fn glyphs(tones: impl ExactSizeIterator<Item = Tone>, theme: &Theme, room: usize) -> Vec<Span<'static>> {
     let count = tones.len();
+    let shown = if count <= room { count } else { room.saturating_sub(6).max(3) };
     let mut spans: Vec<Span<'static>> =
-        tones.take(GLYPHS).map(|tone| Span::styled(tone_glyph(tone), theme.tone(tone))).collect();
-    if count > GLYPHS {
+        tones.take(shown).map(|tone| Span::styled(tone_glyph(tone), theme.tone(tone))).collect();
+    if count > shown {
         spans.push(Span::raw(format!("… {count}")));
     }
     spans
 }
 
-/// The innermost groups on one line: `aws ✖▲▲  gcp ✖▲`.
-pub(super) fn glyph_line(canvas: &mut Canvas<'_>, y: u16, summary: &Summary) {
+/// Clusters by one of their groups, worst first.
+fn grouped<'a>(
+    summary: &'a Summary,
+    of: impl Fn(&'a ClusterLine) -> Option<&'a Text>,
+) -> Vec<(&'a str, Vec<Tone>)> {
     let mut groups: Vec<(&str, Vec<Tone>)> = Vec::new();
     for cluster in &summary.clusters {
-        let name = cluster.groups.last().map_or("", |name| name.as_str());
+        let name = of(cluster).map_or("", |name| name.as_str());
         match groups.iter_mut().find(|(group, _)| *group == name) {
             Some((_, tones)) => tones.push(cluster.tone),
             None => groups.push((name, vec![cluster.tone])),
         }
+    }
+    groups
+}
+
+/// The groups on one line, the innermost if all of them have room: `aws ✖▲▲  gcp ✖▲`.
+pub(super) fn glyph_line(canvas: &mut Canvas<'_>, y: u16, summary: &Summary) {
+    let needs = |groups: &[(&str, Vec<Tone>)]| {
+        let one = |(name, tones): &(&str, Vec<Tone>)| name.width() + tones.len().min(GLYPHS + 6) + 3;
+        groups.iter().map(one).sum::<usize>()
+    };
+    let mut groups = grouped(summary, |cluster| cluster.groups.last());
+    if needs(&groups) > usize::from(canvas.width()) {
+        groups = grouped(summary, |cluster| cluster.groups.first());
     }
     let mut x = 1;
     for (name, tones) in groups {

@@ -10,6 +10,7 @@ mod cash;
 mod charts;
 mod events;
 mod flaps;
+mod lens;
 mod nodes;
 mod replicas;
 mod rows;
@@ -17,13 +18,15 @@ mod story;
 
 pub use charts::replicas_chart;
 pub use flaps::{Flap, flaps};
+pub use lens::ScalingLens;
 pub use story::story;
 
 use super::health::worst_metric;
-use super::{EvidenceLine, Observer, PriceOf, RowId, Scope, Sheet, SheetRow, Snapshot};
+use super::{Evidence, EvidenceLine, Observer, PriceOf, RowId, Scope, Sheet, SheetRow, Snapshot};
 use crate::model::{
     Autoscaler, Cell, Cluster, Column, Direction, Money, Signal, Span, Text, Time, Tone, condition,
 };
+use lens::Group;
 use rows::Row;
 
 /// How far back the pane looks.
@@ -41,17 +44,18 @@ pub fn observers(price: &PriceOf) -> Vec<Box<dyn Observer>> {
 
 /// The pane.
 #[must_use]
-pub fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
+pub fn sheet(snapshot: &Snapshot, scope: &Scope, lens: ScalingLens, now: Time) -> Sheet {
     let rows = rows::rows(snapshot, scope, now, WINDOW);
+    let answer = answer(snapshot, scope, &rows, now);
     let empty = match history_from(snapshot, scope) {
         Some(from) => format!("Nothing scaled in 60 min. History from {}.", from.when(now)),
         None => "Nothing scaled in 60 min.".to_owned(),
     };
     Sheet {
-        answer: answer(snapshot, scope, &rows, now),
+        answer,
         charts: charts::charts(snapshot, scope, now),
         columns: columns(),
-        rows: rows.iter().map(|row| sheet_row(row, now)).collect(),
+        rows: lens::groups(rows, lens).into_iter().map(|group| sheet_row(group, now)).collect(),
         empty: empty.into(),
         footer: footer(snapshot, scope, now),
     }
@@ -60,25 +64,26 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
 fn columns() -> Vec<Column> {
     vec![
         Column::right("when", 8, 100),
-        Column::left("", 1, 95),
-        Column::left("where", 10, 90),
+        Column::state(),
+        Column::left("where", 12, 90),
         Column::left("what", 24, 85),
         Column::right("to", 9, 80),
         Column::left("cause", 0, 70),
-        Column::right("$/h", 8, 75),
-        Column::right("lead", 6, 60),
+        Column::right("$/h", 9, 75),
+        Column::right("lead", 6, 72),
     ]
 }
 
-fn sheet_row(row: &Row, now: Time) -> SheetRow {
+fn sheet_row(group: Group, now: Time) -> SheetRow {
+    let row = &group.row;
     let to = match (row.from, row.to) {
         (Some(from), Some(to)) => format!("{from}→{to}"),
-        (None, Some(to)) => format!("→{to}"),
+        (None, Some(to)) => format!("?→{to}"),
         _ => "·".to_owned(),
     };
     let when = if row.at.age(now) < Span::from_seconds(86_400) { row.at.clock() } else { row.at.when(now) };
     SheetRow {
-        id: row.id(),
+        id: group.id,
         tone: row.tone,
         cells: vec![
             Cell { text: when.into(), ..Cell::when(row.at, now) },
@@ -138,16 +143,59 @@ fn answer(snapshot: &Snapshot, scope: &Scope, rows: &[Row], now: Time) -> Text {
     }
     let ceilings = ceilings(snapshot, scope, now);
     if let Some(longest) = ceilings.iter().map(|(_, held)| *held).max() {
-        let names: Vec<&str> = ceilings.iter().map(|(name, _)| name.as_str()).take(3).collect();
-        let more = if ceilings.len() > 3 { format!(" +{}", ceilings.len() - 3) } else { String::new() };
-        text.push_str(&format!(". At ceiling: {}{more}, {}", names.join(", "), minutes(longest)));
+        let names = each_once(ceilings.into_iter().map(|(name, _)| name));
+        text.push_str(&format!(". At ceiling: {names}, {}", minutes(longest)));
     }
     let clusters = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c));
     let flaps: Vec<Text> = clusters.flat_map(|c| flaps(c, scope, now)).map(|f| f.name).collect();
     if !flaps.is_empty() {
-        text.push_str(&format!(". Flaps: {}", flaps.join(", ")));
+        text.push_str(&format!(". Flaps: {}", each_once(flaps)));
     }
     text.into()
+}
+
+/// `imgproc in 2 clusters, checkout +1`: every name once, in its first place, three at most.
+fn each_once(names: impl IntoIterator<Item = Text>) -> String {
+    let mut counted: Vec<(Text, usize)> = Vec::new();
+    for name in names {
+        match counted.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((name, 1)),
+        }
+    }
+    let said = counted.iter().take(3).map(|(name, count)| match count {
+        1 => name.to_string(),
+        n => format!("{name} in {n} clusters"),
+    });
+    let said = said.collect::<Vec<_>>().join(", ");
+    if counted.len() > 3 { format!("{said} +{}", counted.len() - 3) } else { said }
+}
+
+/// What proves a row: its story, or the rows that were folded into it.
+#[must_use]
+pub fn evidence(snapshot: &Snapshot, scope: &Scope, lens: ScalingLens, id: &RowId, now: Time) -> Evidence {
+    if matches!(lens, ScalingLens::Time | ScalingLens::Story) {
+        return story(snapshot, id, now);
+    }
+    let groups = lens::groups(rows::rows(snapshot, scope, now, WINDOW), lens);
+    let Some(group) = groups.into_iter().find(|group| group.id == *id) else { return Evidence::default() };
+    if let [only] = group.members.as_slice() {
+        return story(snapshot, &only.id(), now);
+    }
+    let title =
+        format!("{}, {} · {} rows, newest first", group.row.what, group.row.place, group.members.len());
+    Evidence { title: title.into(), lines: group.members.iter().map(line).collect() }
+}
+
+/// A row as a line: `eks-use1  +$0.77/h  nodes general 86→88: checkout pending`.
+fn line(row: &Row) -> EvidenceLine {
+    let cash = if row.cash.moved { format!("{}/h  ", row.cash.dollars()) } else { String::new() };
+    let to = match (row.from, row.to) {
+        (Some(from), Some(to)) => format!(" {from}→{to}"),
+        _ => String::new(),
+    };
+    let text = format!("{}  {cash}{}{to}: {}", row.place, row.what, row.cause);
+    EvidenceLine { at: Some(row.at), label: arrow(row).into(), text: text.into(), tone: Tone::Ok }
 }
 
 /// `16 min`, `3h10m`.
@@ -210,15 +258,6 @@ fn history_from(snapshot: &Snapshot, scope: &Scope) -> Option<Time> {
 #[must_use]
 pub fn recent(snapshot: &Snapshot, scope: &Scope, now: Time) -> Vec<EvidenceLine> {
     let rows = rows::rows(snapshot, scope, now, Span::from_seconds(900));
-    let line = |row: &Row| {
-        let cash = if row.cash.moved { format!("{}/h  ", row.cash.dollars()) } else { String::new() };
-        let to = match (row.from, row.to) {
-            (Some(from), Some(to)) => format!(" {from}→{to}"),
-            _ => String::new(),
-        };
-        let text = format!("{}  {cash}{}{to}: {}", row.place, row.what, row.cause);
-        EvidenceLine { at: Some(row.at), label: arrow(row).into(), text: text.into(), tone: row.tone }
-    };
     rows.iter().map(line).collect()
 }
 

@@ -88,7 +88,10 @@ fn versions_there(control: &Control, kind: Kind) -> BTreeMap<String, u64> {
 
 fn draw_all(snapshot: &Snapshot, now: Time) {
     let scope = Scope::All;
-    let mut sheets = vec![fleet::sheet(snapshot, &scope, now), scaling::sheet(snapshot, &scope, now)];
+    let mut sheets = vec![
+        fleet::sheet(snapshot, &scope, now),
+        scaling::sheet(snapshot, &scope, scaling::ScalingLens::Time, now),
+    ];
     sheets.extend(health::LENSES.into_iter().map(|lens| health::sheet(snapshot, &scope, now, lens)));
     let lens = |name: &str| placement::sheet(snapshot, &scope, PlacementLens::named(name), now);
     sheets.extend(["app", "pool", "pending"].map(lens));

@@ -14,6 +14,7 @@ use super::{Stop, nearest, print, registry, wait};
 use crate::model::{Kind, Text, Time, Tone};
 use crate::views::cost::{CostLens, Unit};
 use crate::views::placement::PlacementLens;
+use crate::views::scaling::ScalingLens;
 use crate::views::{Scope, Sheet, Snapshot, cost, fleet, health, objects, placement, scaling};
 
 /// How long what nodes and pods use is waited for when all else is there. It comes or it does
@@ -81,7 +82,8 @@ fn wish(arguments: &GetArgs) -> Result<Wish, Stop> {
         View::Findings => registry::FINDINGS_LENSES,
         View::Placement => registry::PLACEMENT_LENSES,
         View::Cost => registry::COST_LENSES,
-        View::Fleet | View::Scaling | View::Objects => &[],
+        View::Scaling => registry::SCALING_LENSES,
+        View::Fleet | View::Objects => &[],
     };
     let lens = arguments.by.clone();
     if !lens.is_empty() && !lenses.contains(&lens.as_str()) {
@@ -147,7 +149,7 @@ impl Wish {
             View::Fleet => fleet::sheet(snapshot, scope, now),
             View::Findings => registry::findings(snapshot, scope, lens, now),
             View::Placement => placement::sheet(snapshot, scope, PlacementLens::named(lens), now),
-            View::Scaling => scaling::sheet(snapshot, scope, now),
+            View::Scaling => scaling::sheet(snapshot, scope, ScalingLens::named(lens), now),
             View::Cost => cost::sheet(snapshot, scope, CostLens::named(lens), Unit::Hour, now),
             View::Objects => objects::sheet(snapshot, scope, self.kind, now),
         }

@@ -6,33 +6,44 @@ use crate::model::Column;
 const LEAST: u16 = 12;
 
 /// The columns that are shown, left to right, with their widths. `widest` is the widest cell of
-/// each: no column gets more than it can use while another wants room. The least worth drops
-/// first; the first column and the one with the most worth stay.
+/// each: no column gets more than it can use while another wants room.
+///
+/// What takes the rest is why the table is read, so it stays whatever its worth. Columns of less
+/// worth drop to let it say up to half a line; before those of more worth do, it shrinks to its
+/// least. The first column stays too, unless it is of the least worth of all.
 pub(in crate::ui) fn fit(columns: &[Column], widest: &[u16], room: u16, shift: usize) -> Vec<(usize, u16)> {
-    let width = |index: usize| {
+    let takes_rest = |index: usize| columns.get(index).is_some_and(|column| column.width == 0);
+    let worth = |index: usize| columns.get(index).map_or(0, |column| column.worth);
+    let width = |index: usize, most: u16| {
         let widest = widest.get(index).copied().unwrap_or(u16::MAX);
         match columns.get(index).map_or(1, |column| column.width) {
-            // What takes the rest is why the table is read: up to half of the room is its own.
-            0 => widest.clamp(LEAST, LEAST.max(room / 2)),
+            0 => widest.clamp(LEAST, LEAST.max(most)),
             declared => declared.min(widest),
         }
     };
-    let mut shown: Vec<usize> =
-        (0..columns.len()).filter(|index| *index == 0 || *index > shift.min(columns.len() - 1)).collect();
-    let needed = |shown: &[usize]| {
-        let widths: u32 = shown.iter().map(|index| u32::from(width(*index)) + 1).sum();
+    let needed = |shown: &[usize], most: u16| {
+        let widths: u32 = shown.iter().map(|index| u32::from(width(*index, most)) + 1).sum();
         widths.saturating_sub(1)
     };
-    while shown.len() > 1 && needed(&shown) > u32::from(room) {
-        let worth = |place: &usize| columns.get(shown[*place]).map_or(0, |c| c.worth);
-        let Some(least) = (0..shown.len()).rev().min_by_key(worth) else { break };
-        shown.remove(least);
+    let mut shown: Vec<usize> =
+        (0..columns.len()).filter(|index| *index == 0 || *index > shift.min(columns.len() - 1)).collect();
+    let asks = shown.iter().copied().find(|index| takes_rest(*index)).map_or(u8::MAX, worth);
+    for (most, below) in [(room / 2, asks), (LEAST, u8::MAX)] {
+        while shown.len() > 1 && needed(&shown, most) > u32::from(room) {
+            let droppable = |place: &usize| {
+                let index = shown[*place];
+                !takes_rest(index) && (worth(index) < below || below == u8::MAX)
+            };
+            let least = (0..shown.len()).rev().filter(droppable).min_by_key(|place| worth(shown[*place]));
+            let Some(least) = least else { break };
+            shown.remove(least);
+        }
     }
-    let spare = room.saturating_sub(u16::try_from(needed(&shown)).unwrap_or(u16::MAX));
-    let takes_rest = |index: usize| columns.get(index).is_some_and(|column| column.width == 0);
+    let most = if needed(&shown, room / 2) > u32::from(room) { LEAST } else { room / 2 };
+    let spare = room.saturating_sub(u16::try_from(needed(&shown, most)).unwrap_or(u16::MAX));
     let wide = |index: usize| {
-        let own = if takes_rest(index) { width(index).saturating_add(spare) } else { width(index) };
-        own.min(room)
+        let own = width(index, most);
+        if takes_rest(index) { own.saturating_add(spare).min(room) } else { own.min(room) }
     };
     shown.into_iter().map(|index| (index, wide(index))).collect()
 }
@@ -58,6 +69,13 @@ mod tests {
         assert_eq!(widths(6, 0), vec![(1, 6)]);
         assert_eq!(widths(100, 2), vec![(0, 5), (3, 13), (4, 12)]);
         assert_eq!(fit(&[], &[], 10, 0), vec![]);
+        // What takes the rest is of little worth: it shrinks, and stays when others drop.
+        let cause = [Column::right("when", 8, 9), Column::left("cause", 0, 5), Column::right("lead", 6, 6)];
+        let widths_of = |room| fit(&cause, &[8, 60, 6], room, 0);
+        assert_eq!(widths_of(60), vec![(0, 8), (1, 44), (2, 6)]);
+        assert_eq!(widths_of(30), vec![(0, 8), (1, 14), (2, 6)]);
+        assert_eq!(widths_of(24), vec![(0, 8), (1, 15)]);
+        assert_eq!(widths_of(14), vec![(1, 14)]);
         // What needs little leaves room for others.
         assert_eq!(fit(&columns, &[5, 20, 9, 13, 4], 77, 0), vec![(0, 5), (1, 42), (2, 9), (3, 13), (4, 4)]);
         for room in 0..120 {

@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::{Filter, Slot, TableState, filter, fit};
-use crate::model::{Face, ObjectKey, Text, Time};
+use crate::model::{Column, Face, ObjectKey, Text, Time};
 use crate::theme::{Role, tone_glyph};
 use crate::ui::canvas::{Canvas, cells};
 use crate::views::{RowId, SheetRow};
@@ -19,13 +19,16 @@ pub(in crate::ui) struct Look<'a> {
     pub(in crate::ui) now: Time,
 }
 
-/// Cells before the first column: cursor or mark, glyph, a space.
-const MARGIN: u16 = 3;
+/// Cells before the first column: cursor or mark, glyph, a space. A sheet with a column for the
+/// glyph has none here.
+fn margin(columns: &[Column]) -> u16 {
+    if columns.iter().any(Column::is_state) { 2 } else { 3 }
+}
 
 /// Draws headings and rows.
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, table: &mut TableState, look: &Look<'_>) {
     let Some(computed) = table.computed.clone() else { return };
-    let room = canvas.width().saturating_sub(MARGIN);
+    let room = canvas.width().saturating_sub(margin(&computed.sheet.columns));
     let columns = fit(&computed.sheet.columns, &computed.widest, room, table.shift);
     headings(canvas, table, &columns);
     table.page = usize::from(canvas.height().saturating_sub(1));
@@ -49,7 +52,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, table: &mut TableState, look:
 
 fn headings(canvas: &mut Canvas<'_>, table: &TableState, columns: &[(usize, u16)]) {
     let Some(computed) = &table.computed else { return };
-    let mut x = MARGIN;
+    let mut x = margin(&computed.sheet.columns);
     for (index, width) in columns {
         let Some(column) = computed.sheet.columns.get(*index) else { continue };
         let title = match table.sort {
@@ -82,7 +85,7 @@ fn draw_row(
     y: u16,
     drawn: &Drawn<'_>,
     columns: &[(usize, u16)],
-    declared: &[crate::model::Column],
+    declared: &[Column],
     filter: &Filter,
     look: &Look<'_>,
 ) {
@@ -97,11 +100,15 @@ fn draw_row(
         canvas.put(0, y, "▸", base);
     }
     let tone = canvas.theme.tone(row.tone);
-    canvas.put(1, y, tone_glyph(row.tone), if faded { base } else { tone });
-    let mut x = MARGIN;
+    let state = if faded { base } else { tone };
+    let mut x = margin(declared);
+    if x > 2 {
+        canvas.put(1, y, tone_glyph(row.tone), state);
+    }
     for (index, width) in columns {
         if let Some(cell) = row.cells.get(*index) {
-            let style = cell.tone.filter(|_| !faded).map_or(base, |tone| canvas.theme.tone(tone));
+            let own = cell.tone.filter(|_| !faded).map_or(base, |tone| canvas.theme.tone(tone));
+            let style = if declared.get(*index).is_some_and(Column::is_state) { state } else { own };
             let right = declared.get(*index).is_some_and(|c| c.right);
             canvas.cell(x, y, &cell.text, *width, right, style);
             underline(canvas, x, y, *width, &cell.text, right, filter);

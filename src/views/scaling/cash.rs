@@ -93,6 +93,18 @@ impl Cash {
         self
     }
 
+    /// Both together, as one figure: what moves the bill, else what was set aside.
+    pub(super) fn joined(self, other: Cash) -> Cash {
+        let kind = match (self.kind, other.kind) {
+            (a, b) if a == b => a,
+            (Kind::None, one) | (one, Kind::None) => one,
+            (Kind::Cash, _) | (_, Kind::Cash) => Kind::Cash,
+            (Kind::Share, _) | (_, Kind::Share) => Kind::Share,
+            (one, _) => one,
+        };
+        Cash { kind, ..self.and(other) }
+    }
+
     pub(super) fn sort(&self) -> i64 {
         self.rate.nanos()
     }

@@ -7,7 +7,7 @@ use crate::views::{Chart, RowId, Scope, Snapshot};
 const MINUTES: i64 = 60;
 const MINUTE: Span = Span::from_seconds(60);
 
-/// Nodes and pending pods over the last hour. Samples are of whole clusters, so a scope inside one
+/// Nodes, pods that serve and pending pods over the last hour. Samples are of whole clusters, so a scope inside one
 /// shows its cluster's.
 pub(super) fn charts(snapshot: &Snapshot, scope: &Scope, now: Time) -> Vec<Chart> {
     let clusters: Vec<&Cluster> =
@@ -16,7 +16,8 @@ pub(super) fn charts(snapshot: &Snapshot, scope: &Scope, now: Time) -> Vec<Chart
     let pending = values(&clusters, now, |s| s.pending);
     let start = now - Span::from_seconds(MINUTES * 60);
     let note = format!("{} → {}", start.when(now), now.when(now));
-    [("nodes", nodes, note.as_str()), ("pending", pending, "")]
+    let pods = values(&clusters, now, |s| s.pods);
+    [("nodes", nodes, note.as_str()), ("pods ready", pods, ""), ("pending", pending, "")]
         .into_iter()
         .filter(|(_, values, _)| values.iter().any(Option::is_some))
         .map(|(label, values, note)| chart(label, values, note))

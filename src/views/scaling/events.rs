@@ -245,10 +245,24 @@ fn after<'a>(text: &'a str, word: &str) -> Option<&'a str> {
 fn rescale(message: &str) -> Parsed {
     Parsed {
         to: after(message, "New size: ").and_then(number),
-        cause: after(message, "reason: ").map(Text::clean),
+        cause: after(message, "reason: ").map(|why| metric(why).into()),
         less: message.contains("below target") || message.contains("above Spec.MaxReplicas"),
         ..Parsed::default()
     }
+}
+
+/// `cpu above target` of `cpu resource utilization (percentage of request) above target`: the words
+/// between are the same for every resource. Sentences of the autoscaler controller, `reason` in
+/// `pkg/controller/podautoscaler/horizontal.go`.
+fn metric(reason: &str) -> String {
+    let words = [
+        (" resource utilization (percentage of request)", ""),
+        (" resource utilization", ""),
+        ("Current number of replicas ", "was "),
+        ("Spec.MinReplicas", "minReplicas"),
+        ("Spec.MaxReplicas", "maxReplicas"),
+    ];
+    words.iter().fold(reason.to_owned(), |text, (long, short)| text.replace(long, short))
 }
 
 /// `Scale-up: group general size set to 86 instead of 83 (max: 90)`.
@@ -260,6 +274,9 @@ fn group(message: &str) -> Parsed {
             .map(|name| format!("nodes {name}").into()),
         to: after(message, " size set to ").and_then(number),
         from: after(message, " instead of ").and_then(number),
+        cause: after(message, "(max: ")
+            .and_then(number)
+            .map(|max| format!("cluster autoscaler, max {max}").into()),
         ..Parsed::default()
     }
 }

@@ -19,7 +19,7 @@ use crate::views::{RowId, Scope, Snapshot};
 const TOGETHER: Span = Span::from_seconds(120);
 
 /// Nodes that move within this time of replicas moved for them, and events of what was observed.
-const FOLLOWS: Span = Span::from_seconds(600);
+pub(super) const FOLLOWS: Span = Span::from_seconds(600);
 
 /// How long before nodes come the wish for them is looked for.
 const WISH: Span = Span::from_seconds(300);
@@ -176,6 +176,11 @@ impl<'a> Story<'a> {
             _ => Kind::Absorbed,
         };
         row.lead = self.serving_after(signal);
+        // The workload was seen to change before its autoscaler was: who did it is known all the same.
+        if let Some(rescale) = self.rescale_of(signal).filter(|rescale| rescale.what != signal.what) {
+            row.what = rescale.what.clone();
+            row.cause = rescale.cause.clone();
+        }
         if let Some(flap) =
             flaps.iter().find(|f| Some(&f.object) == signal.object.as_ref() && signal.at >= f.since)
         {
@@ -224,10 +229,9 @@ impl<'a> Story<'a> {
 
     fn event_row(&self, signal: &Signal) -> Row {
         let mut row = Row { cash: Cash::NONE, ..self.row(signal) };
-        // A rescale says its new size only; the one before says from where.
+        // A rescale says its new size only.
         if row.from.is_none() && row.to.is_some() {
-            let before = self.signals.iter().filter(|s| s.at < signal.at && s.what == signal.what);
-            row.from = before.filter_map(|s| s.to).next_back();
+            row.from = self.size_before(signal);
             if let (Some(from), Some(to)) = (row.from, row.to) {
                 row.direction = if to < from { Direction::Less } else { Direction::More };
             }
@@ -235,12 +239,44 @@ impl<'a> Story<'a> {
         row
     }
 
+    /// From how many replicas a rescale went: the deployment tells of the same change with both
+    /// sizes, else the one before says where it ended.
+    fn size_before(&self, rescale: &Signal) -> Option<u32> {
+        let twin = |s: &&&Signal| {
+            told(s) == Some("ScalingReplicaSet")
+                && s.namespace == rescale.namespace
+                && is_of(&rescale.what, &s.what)
+                && s.to == rescale.to
+                && within(s.at, rescale.at - TOGETHER, rescale.at + TOGETHER)
+        };
+        if let Some(from) = self.signals.iter().filter(twin).find_map(|s| s.from) {
+            return Some(from);
+        }
+        let same = |s: &&&Signal| s.namespace == rescale.namespace && s.what == rescale.what;
+        let before = self.signals.iter().filter(|s| s.at < rescale.at).filter(same);
+        before.filter_map(|s| s.to).next_back()
+    }
+
+    /// The autoscaler's own words for a change that was seen on its workload.
+    fn rescale_of(&self, change: &Signal) -> Option<&Signal> {
+        let told_of = |s: &&&Signal| {
+            told(s) == Some("SuccessfulRescale")
+                && s.namespace == change.namespace
+                && s.to == change.to
+                && is_of(&s.what, &change.what)
+                && within(s.at, change.at - TOGETHER, change.at + TOGETHER)
+        };
+        self.signals.iter().find(told_of).copied()
+    }
+
     /// Whether what an event tells of was observed itself.
     fn observed(&self, event: &Signal) -> bool {
         self.signals.iter().any(|s| {
             let near = within(s.at, event.at - TOGETHER, event.at + FOLLOWS);
             match (&s.happening, event.direction) {
-                (Happening::Replicas, _) => near && s.what == event.what && s.to == event.to,
+                (Happening::Replicas, _) => {
+                    near && s.namespace == event.namespace && is_of(&event.what, &s.what) && s.to == event.to
+                }
                 (Happening::Node { change: NodeChange::Added, .. }, Direction::More) => near,
                 (
                     Happening::Node { change: NodeChange::Removed, .. },

@@ -72,7 +72,7 @@ fn up(mut node: Node, at: &str) -> Node {
 }
 
 fn rows_of(snapshot: &Snapshot) -> Vec<String> {
-    sheet(snapshot, &Scope::All, now()).rows.iter().map(cells).collect()
+    sheet(snapshot, &Scope::All, ScalingLens::Time, now()).rows.iter().map(cells).collect()
 }
 
 const PENDING: &str = "0/86 nodes are available: 86 Insufficient cpu. preemption: 0/86 nodes are available.";
@@ -95,7 +95,7 @@ fn nodes_that_come_together_are_one_row_with_who_asked_and_how_long_it_took() {
         rows_of(&snapshot),
         ["02:12:00 | ↑ | eks-use1 | nodes general | 86→88 | cart, checkout pending 50s | +0.78 | 1m52s"]
     );
-    let sheet = sheet(&snapshot, &Scope::All, now());
+    let sheet = sheet(&snapshot, &Scope::All, ScalingLens::Time, now());
     assert_eq!(sheet.answer, "2 events in 60 min: 2 nodes added; +$0.78/h cash");
     assert_eq!(sheet.rows[0].objects.len(), 2);
     let story = story(&snapshot, &sheet.rows[0].id, now());
@@ -122,7 +122,10 @@ fn a_price_that_is_not_known_is_not_zero() {
     stage.say("02:12:00", None, Some(Record::Node(odd)));
     let snapshot = stage.end();
     assert_eq!(rows_of(&snapshot), ["02:12:00 | ↑ | eks-use1 | nodes general | 1→2 | node | ? | -"]);
-    assert_eq!(sheet(&snapshot, &Scope::All, now()).answer, "1 event in 60 min: 1 node added; $?/h cash");
+    assert_eq!(
+        sheet(&snapshot, &Scope::All, ScalingLens::Time, now()).answer,
+        "1 event in 60 min: 1 node added; $?/h cash"
+    );
 }
 
 #[test]
@@ -140,7 +143,10 @@ fn nodes_that_stop_being_ready_cost_on() {
         rows_of(&snapshot),
         ["02:12:20 | ✖ | eks-use1 | nodes general Ready | 8→5 | NotReady, zone us-east-1a | 0 (1.17) | -"]
     );
-    assert_eq!(sheet(&snapshot, &Scope::All, now()).answer, "3 events in 60 min: 3 nodes NotReady");
+    assert_eq!(
+        sheet(&snapshot, &Scope::All, ScalingLens::Time, now()).answer,
+        "3 events in 60 min: 3 nodes NotReady"
+    );
 }
 
 #[test]
@@ -160,7 +166,7 @@ fn a_node_that_is_taken_away_says_why() {
         ["02:10:05 | ↓ | eks-use1 | nodes general | 59→58 | Underutilized | -0.39 | -"]
     );
     assert_eq!(
-        sheet(&snapshot, &Scope::All, now()).answer,
+        sheet(&snapshot, &Scope::All, ScalingLens::Time, now()).answer,
         "1 event in 60 min: 1 node removed; -$0.39/h cash"
     );
 }
@@ -262,7 +268,7 @@ fn replicas_are_absorbed_unless_nodes_came_for_them() {
         ]
     );
     assert_eq!(
-        sheet(&snapshot, &Scope::All, now()).answer,
+        sheet(&snapshot, &Scope::All, ScalingLens::Time, now()).answer,
         "3 events in 60 min: 1 node added; +$0.39/h cash. At ceiling: checkout, 15 min"
     );
 }
@@ -270,7 +276,7 @@ fn replicas_are_absorbed_unless_nodes_came_for_them() {
 #[test]
 fn the_story_goes_from_the_wish_to_what_serves() {
     let snapshot = grows();
-    let sheet = sheet(&snapshot, &Scope::All, now());
+    let sheet = sheet(&snapshot, &Scope::All, ScalingLens::Time, now());
     let story = story(&snapshot, &sheet.rows[0].id, now());
     assert_eq!(story.title, "checkout, eks-use1 · story · at ceiling 15 min · HPA 6..40, target cpu 70 %");
     assert_eq!(
@@ -314,7 +320,10 @@ fn going_up_and_down_is_flapping() {
         rows[0],
         "01:54:00 | ▲ | eks-use1 | imgproc KEDA | 8→14 | cpu 96 %/70 %; flaps, 5 in 30 min | ? | -"
     );
-    assert_eq!(sheet(&snapshot, &Scope::All, now()).answer, "5 events in 60 min. Flaps: imgproc");
+    assert_eq!(
+        sheet(&snapshot, &Scope::All, ScalingLens::Time, now()).answer,
+        "5 events in 60 min. Flaps: imgproc"
+    );
     let findings = crate::views::health::findings(&snapshot, &Scope::All, now());
     assert_eq!(findings[0].what, "imgproc scales 8 ↔ 14, 5 times in 30 min");
     assert_eq!(findings[0].tone, Tone::Warn);
@@ -348,9 +357,9 @@ fn events_from_before_the_watch_stand_with_their_own_time() {
         rows_of(&snapshot),
         [
             "01:42:00 | ✖ | eks-use1 | nodeclaim general-x1 | · | no instance of c6i.large in us-east-1b | - | -",
-            "01:41:00 | ↑ | eks-use1 | nodes general | 3→5 | Scale-up: group general size set to 5 instead of 3 (max: 9) | - | -",
+            "01:41:00 | ↑ | eks-use1 | nodes general | 3→5 | cluster autoscaler, max 9 | - | -",
             "01:40:00 | ↑ | eks-use1 | checkout HPA | 8→12 | cpu above target | - | -",
-            "01:30:00 | ↓ | eks-use1 | checkout HPA | →8 | All metrics below target | - | -",
+            "01:30:00 | ↓ | eks-use1 | checkout HPA | ?→8 | All metrics below target | - | -",
         ]
     );
 }
@@ -371,7 +380,7 @@ fn what_people_scale_is_told_and_rollouts_are_not() {
     let snapshot = stage.end();
     assert_eq!(rows_of(&snapshot), ["02:00:00 | ↑ | eks-use1 | front | 3→5 | replicas set | absorbed | 40s"]);
     let elsewhere = Scope::Namespace(crate::model::ClusterId(0), "shop".into());
-    let sheet = sheet(&snapshot, &elsewhere, now());
+    let sheet = sheet(&snapshot, &elsewhere, ScalingLens::Time, now());
     assert_eq!(sheet.answer, "Nothing scaled in 60 min");
     assert_eq!(sheet.empty, "Nothing scaled in 60 min. History from 02:00.");
 }
@@ -408,10 +417,84 @@ fn charts_say_nothing_of_minutes_that_they_do_not_know() {
         })
     };
     let snapshot = snapshot(vec![sampled(0, 1000, false), sampled(1, 204, true), Scene::new(2, "new")]);
-    let charts = sheet(&snapshot, &Scope::All, now()).charts;
+    let charts = sheet(&snapshot, &Scope::All, ScalingLens::Time, now()).charts;
     assert_eq!((charts[0].label.as_str(), charts[0].note.as_str()), ("nodes", "01:14 → 02:14"));
     assert_eq!((charts[0].ends.0.as_str(), charts[0].ends.1.as_str()), ("1,204", "1,204"));
     let unknown = charts[0].values.iter().filter(|v| v.is_none()).count();
     assert_eq!((charts[0].values.len(), unknown), (61, 8));
-    assert_eq!((charts[1].ends.0.as_str(), charts[1].ends.1.as_str()), ("0", "4"));
+    assert_eq!((charts[2].ends.0.as_str(), charts[2].ends.1.as_str()), ("0", "4"));
+}
+
+#[test]
+fn a_rescale_takes_its_old_size_from_what_the_deployment_says() {
+    let mut stage = Stage::new(nodes(1));
+    let hpa = ("HorizontalPodAutoscaler", "shop", "checkout");
+    let reason = "New size: 9; reason: cpu resource utilization (percentage of request) above target";
+    stage.event("02:00:00", hpa, "horizontal-pod-autoscaler", "SuccessfulRescale", reason);
+    let scaled = "Scaled up replica set checkout-7d9f from 6 to 9";
+    let deployment = ("Deployment", "shop", "checkout");
+    stage.event("02:00:01", deployment, "deployment-controller", "ScalingReplicaSet", scaled);
+    assert_eq!(
+        rows_of(&stage.end()),
+        ["02:00:00 | ↑ | eks-use1 | checkout HPA | 6→9 | cpu above target | - | -"]
+    );
+}
+
+#[test]
+fn a_change_seen_on_the_workload_is_told_in_the_words_of_its_autoscaler() {
+    let before = deployment("shop", "checkout", "c:1", 2, 2);
+    let mut stage = Stage::new(vec![Record::Workload(before.clone())]);
+    let hpa = ("HorizontalPodAutoscaler", "shop", "checkout");
+    let reason = "New size: 6; reason: Current number of replicas below Spec.MinReplicas";
+    stage.event("02:00:00", hpa, "horizontal-pod-autoscaler", "SuccessfulRescale", reason);
+    let after = deployment("shop", "checkout", "c:1", 6, 2);
+    stage.say("02:00:01", Some(Record::Workload(before)), Some(Record::Workload(after)));
+    let rows = rows_of(&stage.end());
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert!(rows[0].contains("checkout HPA | 2→6 | was below minReplicas"), "{rows:?}");
+}
+
+#[test]
+fn lenses_fold_what_belongs_together() {
+    let mut stage = Stage::new(nodes(83));
+    let scale = |stage: &mut Stage, at: &str, from, to| {
+        let (old, new) = (checkout(from, from), checkout(to, from));
+        stage.say(at, Some(Record::Autoscaler(old)), Some(Record::Autoscaler(new)));
+    };
+    scale(&mut stage, "02:00:00", 10, 14);
+    stage.event(
+        "02:00:20",
+        ("Pod", "shop", "checkout-7d9f-a1"),
+        "default-scheduler",
+        "FailedScheduling",
+        PENDING,
+    );
+    let node = booting("m1", "02:01:00");
+    stage.say("02:01:00", None, Some(Record::Node(node)));
+    scale(&mut stage, "02:03:00", 14, 20);
+    let snapshot = stage.end();
+    let by =
+        |lens| -> Vec<String> { sheet(&snapshot, &Scope::All, lens, now()).rows.iter().map(cells).collect() };
+    assert_eq!(by(ScalingLens::Time).len(), 3);
+    let story = by(ScalingLens::Story);
+    assert_eq!(story.len(), 1, "{story:?}");
+    assert!(
+        story[0].contains("checkout HPA | 10→20 |") && story[0].contains("nodes general 83→84"),
+        "{story:?}"
+    );
+    assert!(story[0].contains("+0.39"), "only nodes are cash: {story:?}");
+    let object = by(ScalingLens::Object);
+    assert_eq!(object.len(), 2, "{object:?}");
+    assert!(object[0].contains("checkout HPA | 10→20 | 2×, last: "), "{object:?}");
+    let cause = sheet(&snapshot, &Scope::All, ScalingLens::Cause, now());
+    assert_eq!(cause.rows.len(), 2);
+    let proof = evidence(&snapshot, &Scope::All, ScalingLens::Cause, &cause.rows[0].id, now());
+    assert_eq!(proof.lines.len(), 2, "{proof:?}");
+}
+
+#[test]
+fn every_name_is_said_once() {
+    let names = |list: &[&str]| each_once(list.iter().map(|name| Text::from(*name)));
+    assert_eq!(names(&["imgproc", "imgproc"]), "imgproc in 2 clusters");
+    assert_eq!(names(&["a", "b", "a", "c", "d"]), "a in 2 clusters, b, c +1");
 }
