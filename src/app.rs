@@ -9,6 +9,7 @@ mod effects;
 mod engine;
 mod files;
 mod headless;
+mod journal;
 mod live;
 mod opened;
 mod output;

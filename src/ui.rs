@@ -8,6 +8,7 @@
 //! due, [`SheetJob::run`] computes it wherever there is time, [`Ui::sheet`] takes the result.
 //! [`Ui::next_change`] says when to draw again though nothing came in.
 
+mod alarm;
 mod canvas;
 mod draw;
 mod effect;
@@ -23,6 +24,7 @@ mod screen;
 mod summary;
 mod table;
 mod text_view;
+mod told;
 mod travel;
 mod tree;
 mod verbs;
@@ -31,3 +33,4 @@ pub use effect::{Detail, Effect, Inbound, Reading};
 pub use pane::{Enter, PaneDecl, PaneInput, no_evidence, open_objects};
 pub use screen::{Settings, Ui};
 pub use table::{SheetDone, SheetJob};
+pub use told::{JournalLine, JournalPage, Told};

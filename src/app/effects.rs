@@ -20,6 +20,8 @@ pub(super) struct Acts {
     /// What carries plans out; without a journal there is none, and why.
     pub(super) runner: Result<Runner<Sessions>, Fault>,
     pub(super) inbound: mpsc::Sender<Inbound>,
+    /// The journal file.
+    pub(super) journal: PathBuf,
     /// The settings file, for what is to be remembered.
     pub(super) settings: PathBuf,
 }
@@ -32,6 +34,7 @@ impl Effects for Acts {
             Effect::Read(detail) => self.read(detail),
             Effect::Check(plan) => self.check(*plan),
             Effect::Run(plan, permit) => self.carry_out(*plan, permit),
+            Effect::ReadJournal => self.read_journal(),
             Effect::Control(op, control) => self.control(op, control),
             Effect::KeepTheme(name) => self.keep_theme(&name),
             // The loop itself does these.
@@ -57,6 +60,13 @@ impl Acts {
                 _ => Err(Fault::new(Cause::Config, "there is no connection to that cluster", "")),
             };
             let _ = inbound.send(Inbound::Read(detail, result)).await;
+        });
+    }
+
+    fn read_journal(&self) {
+        let (path, inbound) = (self.journal.clone(), self.inbound.clone());
+        tokio::task::spawn_blocking(move || {
+            let _ = inbound.blocking_send(Inbound::Journal(super::journal::read(&path)));
         });
     }
 

@@ -22,7 +22,8 @@ const LOG: usize = 2 << 20;
 /// The cluster does not answer, refuses, or no longer has the object.
 pub(super) async fn read(session: &Session, served: &Served, detail: &Detail) -> Result<String, Fault> {
     match &detail.reading {
-        Reading::Yaml => yaml(session, served, &detail.object).await,
+        Reading::Yaml => yaml(session, served, &detail.object, hide).await,
+        Reading::Written => yaml(session, served, &detail.object, only_written).await,
         Reading::Logs { container, previous } => logs(session, &detail.object, container, *previous).await,
     }
 }
@@ -38,7 +39,12 @@ pub(super) fn path(key: &ObjectKey, served: &Served) -> String {
     format!("{root}/{version}{namespace}/{}/{}", names.plural, key.name)
 }
 
-async fn yaml(session: &Session, served: &Served, key: &ObjectKey) -> Result<String, Fault> {
+async fn yaml(
+    session: &Session,
+    served: &Served,
+    key: &ObjectKey,
+    clean: fn(&mut Value),
+) -> Result<String, Fault> {
     let response = session.send(Request::get(path(key, served)).accept("application/json")).await?;
     if response.status != 200 {
         return Err(response.into_fault(&format!("reading {} {}", key.kind.names().kind, key.path())).await);
@@ -47,7 +53,7 @@ async fn yaml(session: &Session, served: &Served, key: &ObjectKey) -> Result<Str
     let mut object: Value = serde_json::from_slice(&body).map_err(|error| {
         Fault::new(Cause::Garbled, format!("the object is no JSON: {error}"), "r reads it again")
     })?;
-    hide(&mut object);
+    clean(&mut object);
     let yaml = serde_saphyr::to_string(&object).map_err(|error| {
         Fault::new(Cause::Garbled, format!("the object cannot be written as YAML: {error}"), "")
     })?;
@@ -64,6 +70,33 @@ fn hide(object: &mut Value) {
         }
     }
     hide_variables(object);
+}
+
+/// Leaves what somebody wrote: takes out what servers and controllers make by themselves, so that
+/// two objects differ only where people made them differ.
+fn only_written(object: &mut Value) {
+    const MADE: [&str; 8] = [
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+        "ownerReferences",
+    ];
+    hide(object);
+    if let Some(fields) = object.as_object_mut() {
+        fields.shift_remove("status");
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        for field in MADE {
+            metadata.shift_remove(field);
+        }
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.shift_remove("deployment.kubernetes.io/revision");
+        }
+    }
 }
 
 fn hide_variables(value: &mut Value) {
@@ -138,6 +171,27 @@ mod tests {
         let text = object.to_string();
         assert!(!text.contains("hunter2") && !text.contains("AKIA") && !text.contains("managedFields"));
         assert!(!text.contains("last-applied") && text.contains("debug"));
+    }
+
+    #[test]
+    fn what_servers_make_is_left_out_of_comparisons() {
+        let mut object = json!({
+            "kind": "Deployment",
+            "metadata": {
+                "name": "web", "uid": "u", "resourceVersion": "7", "generation": 3,
+                "creationTimestamp": "2026-11-21T02:14:07Z",
+                "annotations": { "deployment.kubernetes.io/revision": "4", "team": "shop" }
+            },
+            "spec": { "replicas": 3 },
+            "status": { "replicas": 3 }
+        });
+        only_written(&mut object);
+        let left = json!({
+            "kind": "Deployment",
+            "metadata": { "name": "web", "annotations": { "team": "shop" } },
+            "spec": { "replicas": 3 }
+        });
+        assert_eq!(object, left);
     }
 
     #[test]

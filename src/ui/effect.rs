@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::told::JournalPage;
 use crate::model::{ClusterId, Fault, ObjectKey, Text};
 use crate::operations::{Control, Line, OpEvent, OpId, Permit, Plan};
 use crate::views::{Scope, Snapshot};
@@ -21,6 +22,8 @@ pub enum Effect {
     Check(Box<Plan>),
     /// Carry the plan out.
     Run(Box<Plan>, Permit),
+    /// Read the journal and check it.
+    ReadJournal,
     /// Ask something of a run.
     Control(OpId, Control),
     /// Put text on the terminal's clipboard.
@@ -47,6 +50,8 @@ pub struct Detail {
 pub enum Reading {
     /// The whole object as YAML, without managed fields. Secrets are never read.
     Yaml,
+    /// The object as somebody writes it, as YAML: without what the server makes by itself.
+    Written,
     /// The last lines of a pod's logs.
     Logs {
         /// The container; empty for the first.
@@ -67,6 +72,8 @@ pub enum Inbound {
     Read(Detail, Result<String, Fault>),
     /// What the clusters say to a plan, by the plan's hash.
     Checked(String, Vec<Line>),
+    /// The journal, or why it is not to be trusted.
+    Journal(Result<JournalPage, Text>),
     /// A word for the notices row.
     Notice(Text),
 }

@@ -48,8 +48,9 @@ fn left_pieces(ui: &Ui, wide: bool) -> Vec<Pieces> {
         pieces.push(vec![(sure(grouped(summary.nodes)), Role::Text), (" nodes".to_owned(), Role::TextDim)]);
         pieces.push(vec![(sure(grouped(summary.pods)), Role::Text), (" pods".to_owned(), Role::TextDim)]);
     }
-    pieces
-        .push(vec![(sure(format!("${}", summary.rate)), Role::Text), ("/h list".to_owned(), Role::TextDim)]);
+    let rate = (sure(format!("${}", ui.unit.of(summary.rate))), Role::Text);
+    let per = ui.unit.heading().trim_start_matches('$');
+    pieces.push(vec![rate, (format!("{per} list"), Role::TextDim)]);
     if let Some((age, name)) = summary.oldest.as_ref().filter(|(age, _)| age.seconds() > 0) {
         let whose = if wide { format!(" {name}") } else { String::new() };
         pieces.push(vec![("oldest ".to_owned(), Role::TextDim), (format!("{age}{whose}"), Role::Text)]);
@@ -153,6 +154,9 @@ pub(super) fn state_line(ui: &Ui, canvas: &mut Canvas<'_>, y: u16) {
             ),
             Role::Title,
         );
+        if let Some(problem) = &table.filter_problem {
+            say(problem.to_string(), Role::Warn);
+        }
     }
     if table.only_bad {
         say("only what is not ok".to_owned(), Role::Warn);
@@ -175,6 +179,15 @@ pub(super) fn notices(ui: &Ui, canvas: &mut Canvas<'_>, y: u16, now: Time) {
         canvas.pieces(1, y, &[(notice, Role::Text)]);
         return;
     }
+    let mut x = 1;
+    if let Some((alarm, more)) = ui.alarms.newest() {
+        let key = ui.keymap.key_of(Command::Previous, &ui.modes()).unwrap_or_else(|| "N".to_owned());
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let text = format!(" {} {}{more}, {key} shows", ui.face.column(alarm.at, now), alarm.text);
+        let glyph = tone_glyph(Tone::Crit);
+        canvas.pieces(x, y, &[("new ", Role::TextStrong), (glyph, Role::Crit), (&text, Role::TextStrong)]);
+        return;
+    }
     if ui.summary.connecting > 0 {
         let live = ui.summary.clusters.iter().filter(|c| c.tone != Tone::Connecting).count();
         let logins = ui.summary.clusters.iter().filter(|c| c.login).count();
@@ -187,7 +200,6 @@ pub(super) fn notices(ui: &Ui, canvas: &mut Canvas<'_>, y: u16, now: Time) {
         canvas.pieces(1, y, &[(&text, Role::Moving)]);
         return;
     }
-    let mut x = 1;
     // What a narrow column cuts can be read here.
     if let Some(cut) = ui.tables.get(ui.active).and_then(|table| table.cut.as_ref()) {
         x = canvas.pieces(x, y, &[("▸ ", Role::TextDim), (cut, Role::Text)]);

@@ -6,10 +6,12 @@ use super::screen::{Focus, TWICE, Ui};
 use crate::input::{Command, Key, Mode, Resolved};
 use crate::model::{Text, Time};
 use crate::views::Scope;
+use crate::views::cost::Unit;
 
 impl Ui {
     /// Takes a key and says what is to be done.
     pub fn key(&mut self, key: Key, now: Time) -> Vec<Effect> {
+        self.saw_alarms();
         let typing = self.overlays.last().is_some_and(Overlay::typing);
         // What was typed before such an overlay was on screen was not meant for it.
         if self.overlays.last().is_some_and(Overlay::too_early) && !self.interrupts(key) {
@@ -167,6 +169,8 @@ impl Ui {
             Command::Operation(id) => self.open_plan(id, now),
             Command::Actions => self.open_actions(now),
             Command::Retry => self.retry(now),
+            Command::Previous if self.alarms.newest().is_some() => self.show_alarm(),
+            Command::Unit => self.turn_unit(now),
             _ if self.focus == Focus::Tree => self.run_on_tree(command),
             _ if self.focus == Focus::Lower && self.scroll_lower(command) => {}
             _ => self.run_on_table(command, now),
@@ -306,7 +310,20 @@ impl Ui {
         true
     }
 
+    fn turn_unit(&mut self, now: Time) {
+        let (unit, word) = match self.unit {
+            Unit::Hour => (Unit::Day, "a day"),
+            Unit::Day => (Unit::Month, "a month of 730 hours"),
+            Unit::Month => (Unit::Hour, "an hour"),
+        };
+        self.unit = unit;
+        self.notice(now, format!("money for {word}"));
+    }
+
     fn retry(&mut self, now: Time) {
+        if self.pane_name() == "operations" {
+            return self.want_journal();
+        }
         let Some(snapshot) = self.newest.clone() else { return };
         let waiting = snapshot.fleet.clusters.iter().filter(|c| self.scope.holds(c) && !c.link.live());
         let ids: Vec<_> = waiting.map(|c| c.id).collect();

@@ -1,7 +1,9 @@
 //! Overlays: what lies over the panes and takes every key while it is there.
 
 mod arm;
+mod choices;
 mod command_line;
+mod compare;
 mod detail;
 mod filter;
 mod help;
@@ -15,6 +17,7 @@ pub(super) use menu::{Item, Pick};
 
 use arm::ArmView;
 use command_line::CommandLine;
+use compare::CompareView;
 use detail::DetailView;
 use filter::FilterLine;
 use help::HelpView;
@@ -44,6 +47,7 @@ pub(super) enum Overlay {
     Plan(Box<PlanView>),
     Run(RunView),
     Detail(Box<DetailView>),
+    Compare(Box<CompareView>),
     Help(HelpView),
     Command(CommandLine),
     Filter(FilterLine),
@@ -160,6 +164,7 @@ impl Overlay {
         match self {
             Overlay::Plan(view) => view.field.is_some(),
             Overlay::Detail(view) => view.search.is_some(),
+            Overlay::Compare(view) => view.search.is_some(),
             Overlay::Command(_) | Overlay::Filter(_) | Overlay::Arm(_) | Overlay::Asked(_) => true,
             Overlay::Run(_)
             | Overlay::Help(_)
@@ -192,7 +197,7 @@ impl Overlay {
 
     pub(super) fn mode(&self) -> Mode {
         match self {
-            Overlay::Detail(_) | Overlay::Help(_) | Overlay::Login(_) => Mode::Text,
+            Overlay::Detail(_) | Overlay::Compare(_) | Overlay::Help(_) | Overlay::Login(_) => Mode::Text,
             _ => Mode::Menu,
         }
     }
@@ -206,6 +211,7 @@ impl Overlay {
         match self {
             Overlay::Plan(view) => view.typed(key),
             Overlay::Detail(view) => view.typed(key),
+            Overlay::Compare(view) => view.typed(key),
             Overlay::Command(line) => line.typed(key),
             Overlay::Filter(line) => line.typed(ui, key),
             Overlay::Arm(view) => view.typed(key),
@@ -236,6 +242,7 @@ impl Overlay {
             Overlay::Plan(view) => view.command(ui, command, now),
             Overlay::Run(view) => view.command(ui, command, now),
             Overlay::Detail(view) => view.command(ui, command, now),
+            Overlay::Compare(view) => view.command(ui, command, now),
             Overlay::Help(view) => view.command(command),
             Overlay::Command(line) => line.command(ui, command, now),
             Overlay::Filter(line) => line.command(ui, command),
@@ -253,9 +260,10 @@ impl Overlay {
             Overlay::Plan(view) => view.draw(canvas, ui, now),
             Overlay::Run(view) => view.draw(canvas, ui, now),
             Overlay::Detail(view) => view.draw(canvas, ui, now),
+            Overlay::Compare(view) => view.draw(canvas),
             Overlay::Help(view) => view.draw(canvas),
             Overlay::Command(line) => line.draw(canvas, ui),
-            Overlay::Filter(line) => line.draw(canvas),
+            Overlay::Filter(line) => line.draw(canvas, ui),
             Overlay::Arm(view) => view.draw(canvas),
             Overlay::Menu(menu) => menu.draw(canvas),
             Overlay::Asked(asked) => asked.draw(canvas),
@@ -284,11 +292,18 @@ impl Overlay {
             Overlay::Detail(_) => {
                 &[(Back, "close"), (Lens, "next reading"), (Filter, "search"), (Copy, "copy"), (Help, "keys")]
             }
+            Overlay::Compare(_) => &[
+                (Back, "close"),
+                (Command::Next, "next change"),
+                (Lens, "all lines"),
+                (Filter, "search"),
+                (Copy, "copy"),
+            ],
             Overlay::Help(_) => &[(Back, "close")],
             Overlay::Command(_) => {
                 &[(Accept, "do it"), (Complete, "complete"), (Up, "earlier"), (Back, "no")]
             }
-            Overlay::Filter(_) => &[(Accept, "keep"), (Back, "clear")],
+            Overlay::Filter(_) => &[(Accept, "keep"), (Complete, "complete"), (Back, "clear")],
             Overlay::Arm(_) => &[(Accept, "arm"), (Back, "no")],
             Overlay::Asked(_) => &[(Accept, "plan"), (Back, "no")],
             Overlay::Menu(_) => &[(Open, "choose"), (Back, "no")],

@@ -1,5 +1,6 @@
 //! Panes: one question each, declared as data. The registry lists them.
 
+use super::told::Told;
 use crate::model::{ClusterId, Kind, ObjectKey, Time};
 use crate::operations::{OpId, Recoveries, Run};
 use crate::views::cost::Unit;
@@ -43,6 +44,8 @@ pub struct PaneInput<'a> {
     pub runs: &'a [Run],
     /// Recovery plans and their last drills.
     pub recoveries: &'a Recoveries,
+    /// What was told: notices and the journal.
+    pub told: &'a Told,
     /// The time.
     pub now: Time,
 }

@@ -37,9 +37,8 @@ impl Ui {
                 table.release = true;
             }
             Command::Sort => {
-                let columns = table.computed.as_ref().map_or(0, |c| c.sheet.columns.len());
-                let next = table.sort.map_or(0, |(column, _)| column + 1);
-                table.sort = (next < columns).then_some((next, false));
+                let menu = Overlay::sort(self);
+                self.overlays.extend(menu);
             }
             Command::SortBack => {
                 table.sort = Some(table.sort.map_or((0, true), |(column, back)| (column, !back)));
@@ -51,13 +50,18 @@ impl Ui {
                     table.touched = false;
                     table.shift = 0;
                 }
+                self.want_journal();
             }
             Command::Wide => table.wide = !table.wide,
             Command::Mute => self.mute(now),
-            Command::Copy => self.copy(now),
+            Command::Copy => {
+                let menu = Overlay::copy(self);
+                self.overlays.extend(menu);
+            }
             Command::Describe | Command::Yaml | Command::Logs | Command::PreviousLogs => {
                 self.open_detail_of_row(command, now);
             }
+            Command::Compare => self.compare(now),
             Command::PauseRun | Command::StopRun => match self.run_under_cursor() {
                 Some(op) => self.control(op, command, now),
                 None => self.notice(now, "no run here; @ lists them"),
@@ -120,14 +124,19 @@ impl Ui {
         self.notice(now, "muted for 1 h; it still counts");
     }
 
-    fn copy(&mut self, now: Time) {
-        let Some(row) = self.tables.get(self.active).and_then(|t| t.current()) else { return };
-        let text = match row.objects.as_slice() {
-            [one] => one.path(),
-            _ => row.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join("\t"),
-        };
+    /// Asks for the journal when its lens is on.
+    pub(super) fn want_journal(&mut self) {
+        let lens = self.tables.get(self.active).map_or(0, |table| table.lens);
+        let lenses = self.panes.get(self.active).map_or(&[][..], |pane| pane.lenses);
+        if self.pane_name() == "operations" && lenses.get(lens) == Some(&"journal") {
+            self.effects.push(Effect::ReadJournal);
+        }
+    }
+
+    /// Puts text on the clipboard, by way of the terminal, which does not say whether it took it.
+    pub(super) fn copy_text(&mut self, text: String, now: Time) {
+        self.notice(now, format!("sent {} to the terminal's clipboard", lines(&text)));
         self.effects.push(Effect::Copy(text));
-        self.notice(now, "sent to the terminal's clipboard");
     }
 
     fn open_row(&mut self, now: Time) {
@@ -197,5 +206,13 @@ impl Ui {
                 self.overlays.push(overlay);
             }
         }
+    }
+}
+
+/// `1 line`, `31 lines`.
+fn lines(text: &str) -> String {
+    match text.lines().count() {
+        1 => "1 line".to_owned(),
+        n => format!("{n} lines"),
     }
 }

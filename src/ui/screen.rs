@@ -1,13 +1,15 @@
 //! The screen's state, what comes to it from outside, and when it must be drawn again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::alarm::Alarms;
 use super::overlays::Overlay;
 use super::pane::{PaneDecl, PaneInput};
 use super::past::Past;
 use super::summary::Summary;
 use super::table::{JobKey, SheetDone, SheetJob, TableState};
+use super::told::Told;
 use super::tree::TreePart;
 use super::{Effect, Inbound};
 use crate::input::{Key, Keymap};
@@ -69,6 +71,7 @@ pub struct Ui {
     pub(super) newest: Option<Arc<Snapshot>>,
     pub(super) frozen: Option<Arc<Snapshot>>,
     pub(super) past: Past,
+    pub(super) alarms: Alarms,
     /// How times are shown.
     pub(super) face: Face,
     pub(super) summary: Summary,
@@ -88,7 +91,7 @@ pub struct Ui {
     pub(super) lower_top: usize,
     pub(super) overlays: Vec<Overlay>,
     pub(super) pending: Vec<Key>,
-    pub(super) notices: VecDeque<(Time, Text)>,
+    pub(super) told: Arc<Told>,
     pub(super) runs: Arc<Vec<Run>>,
     pub(super) runs_version: u64,
     pub(super) awaited: Option<String>,
@@ -124,6 +127,7 @@ impl Ui {
             newest: None,
             frozen: None,
             past: Past::default(),
+            alarms: Alarms::default(),
             face: Face::default(),
             summary: Summary::default(),
             summary_of: None,
@@ -141,7 +145,7 @@ impl Ui {
             lower_top: 0,
             overlays: Vec::new(),
             pending: Vec::new(),
-            notices: VecDeque::new(),
+            told: Arc::default(),
             runs: Arc::default(),
             runs_version: 0,
             awaited: None,
@@ -190,15 +194,14 @@ impl Ui {
     }
 
     pub(super) fn notice(&mut self, now: Time, text: impl Into<Text>) {
-        self.notices.push_back((now, text.into()));
-        if self.notices.len() > 200 {
-            self.notices.pop_front();
-        }
+        Arc::make_mut(&mut self.told).notice(now, text.into());
+        // The operations pane lists them.
+        self.runs_version += 1;
     }
 
     /// The notice that is on its row now.
     pub(super) fn shown_notice(&self, now: Time) -> Option<&Text> {
-        self.notices.back().filter(|(at, _)| at.age(now) < NOTICE).map(|(_, text)| text)
+        self.told.notices.last().filter(|(at, _)| at.age(now) < NOTICE).map(|(_, text)| text)
     }
 
     /// Takes what comes from outside.
@@ -211,8 +214,10 @@ impl Ui {
             Inbound::Op(event) => self.op(event, now),
             Inbound::Read(detail, result) => {
                 for overlay in &mut self.overlays {
-                    if let Overlay::Detail(view) = overlay {
-                        view.read(&detail, &result);
+                    match overlay {
+                        Overlay::Detail(view) => view.read(&detail, &result),
+                        Overlay::Compare(view) => view.read(&detail, &result),
+                        _ => {}
                     }
                 }
             }
@@ -222,6 +227,10 @@ impl Ui {
                         view.checked(&hash, lines.clone());
                     }
                 }
+            }
+            Inbound::Journal(page) => {
+                Arc::make_mut(&mut self.told).journal = Some(page);
+                self.runs_version += 1;
             }
             Inbound::Notice(text) => self.notice(now, text),
         }
@@ -270,6 +279,7 @@ impl Ui {
             kind: self.kind,
             unit: self.unit,
             sort: table.sort,
+            labels: table.filter.labels.clone(),
             runs: self.runs_version,
             frozen: self.frozen.as_ref().map(|held| held.sequence),
             face: self.face.clone(),
@@ -322,8 +332,9 @@ impl Ui {
         let hold = table.computed.as_ref().filter(|_| key.held && !table.release).filter(same).cloned();
         table.release = false;
         let recoveries = Arc::clone(&self.settings.recoveries);
+        let told = Arc::clone(&self.told);
         let shown_at = self.pane_time(now);
-        Some(SheetJob { key, pane, snapshot, runs, recoveries, hold, shown_at, now })
+        Some(SheetJob { key, pane, snapshot, runs, recoveries, told, hold, shown_at, now })
     }
 
     /// Takes a computed sheet.
@@ -353,6 +364,7 @@ impl Ui {
             self.summary = Summary::of(&snapshot, &Scope::All, self.shown_at(now));
             self.summary.at = Some(now);
             self.summary_of = Some(of);
+            self.look_for_alarms(now);
         }
     }
 
@@ -375,7 +387,7 @@ impl Ui {
         let ends = [
             self.counting(now).then_some(second),
             self.snapshot().map(|_| minute),
-            self.notices.back().map(|(at, _)| *at + NOTICE),
+            self.told.notices.last().map(|(at, _)| *at + NOTICE),
             table.and_then(|t| t.held_until).filter(|_| table.is_some_and(|t| t.withheld() > 0)),
             self.interrupted.map(|at| at + TWICE),
             self.job_due(now).map(|due| if due <= now { now + Span::from_millis(1) } else { due }),
@@ -409,6 +421,7 @@ impl Ui {
             unit: self.unit,
             runs: &self.runs,
             recoveries: &self.settings.recoveries,
+            told: &self.told,
             now: self.pane_time(now),
         };
         Some(f(pane, &input))

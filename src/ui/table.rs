@@ -8,7 +8,7 @@ mod motion;
 
 pub(super) use columns::fit;
 pub(super) use draw::{Look, draw};
-pub(super) use filter::{Filter, contains, find};
+pub(super) use filter::{Filter, completions, contains, find};
 pub(super) use job::{Computed, JobKey};
 pub use job::{SheetDone, SheetJob};
 
@@ -55,6 +55,8 @@ pub(super) struct TableState {
     pub(super) ghost: Option<Ghost>,
     pub(super) anchor: Option<RowId>,
     pub(super) filter: Filter,
+    /// What is wrong with the filter here.
+    pub(super) filter_problem: Option<Text>,
     pub(super) only_bad: bool,
     pub(super) sort: Option<(usize, bool)>,
     pub(super) lens: usize,
@@ -98,7 +100,7 @@ impl TableState {
 
     /// How many rows there are before the filter.
     pub(super) fn total(&self) -> usize {
-        self.computed.as_ref().map_or(0, |c| c.order.len())
+        self.computed.as_ref().map_or(0, |c| c.total)
     }
 
     /// How many rows wait because the order is held.
@@ -142,6 +144,8 @@ impl TableState {
     fn list(&mut self) {
         self.slots.clear();
         let Some(computed) = &self.computed else { return };
+        let filter = self.filter.bind(&computed.sheet, &computed.places, computed.shown_at);
+        self.filter_problem.clone_from(&filter.problem);
         let bad = |row: &SheetRow| !self.only_bad || row.tone > Tone::Moving;
         let heard = |row: &SheetRow| self.muted.is_empty() || !self.muted.contains_key(&row.id);
         let passes = |index: &u32| {
@@ -149,7 +153,7 @@ impl TableState {
                 .sheet
                 .rows
                 .get(*index as usize)
-                .is_some_and(|row| bad(row) && heard(row) && self.filter.passes(row))
+                .is_some_and(|row| bad(row) && heard(row) && filter.passes(row))
         };
         self.slots.extend(computed.order.iter().filter(|i| passes(i)).map(|i| Slot::Row(*i)));
     }
@@ -162,6 +166,20 @@ impl TableState {
         self.at = id.and_then(|id| self.find(&id)).unwrap_or(0);
         self.cursor = self.current().map(|row| row.id.clone());
         self.top = self.top.min(self.at);
+    }
+
+    /// Puts the cursor on this row, now or when it comes.
+    pub(super) fn seek(&mut self, id: RowId) {
+        self.cursor = Some(id);
+        self.touched = true;
+        self.relist_to_cursor();
+    }
+
+    /// Lists again; the cursor stays on what it wants even when that is not there yet.
+    fn relist_to_cursor(&mut self) {
+        let wanted = self.cursor.clone();
+        self.relist();
+        self.cursor = wanted;
     }
 
     fn find(&self, id: &RowId) -> Option<usize> {

@@ -70,6 +70,25 @@ impl TextView {
         }
     }
 
+    /// Whether something is looked for.
+    pub(super) fn searching(&self) -> bool {
+        !self.search.is_empty()
+    }
+
+    /// Goes to the next or the previous run of lines of this kind.
+    pub(super) fn step(&mut self, forward: bool, is: impl Fn(Role) -> bool) {
+        let starts = |at: &usize| {
+            let line = |at: usize| self.lines.get(at).is_some_and(|(_, role)| is(*role));
+            line(*at) && !at.checked_sub(1).is_some_and(line)
+        };
+        let found = if forward {
+            (self.top + 1..self.lines.len()).find(starts)
+        } else {
+            (0..self.top).rev().find(starts)
+        };
+        self.top = found.unwrap_or(self.top).min(self.lines.len().saturating_sub(self.page.max(1)));
+    }
+
     /// How many lines hold what was looked for.
     pub(super) fn matches(&self) -> usize {
         self.matching_lines().count()

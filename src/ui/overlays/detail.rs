@@ -202,8 +202,7 @@ impl DetailView {
                 self.show(ui, again, now);
             }
             Command::Copy => {
-                ui.effects.push(Effect::Copy(self.text.text()));
-                ui.notice(now, "sent to the terminal's clipboard");
+                ui.copy_text(self.text.text(), now);
             }
             Command::Help => {
                 let help = super::Overlay::help(ui);

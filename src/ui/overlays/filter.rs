@@ -2,10 +2,12 @@
 
 use super::Flow;
 use crate::input::{Command, Key};
+use crate::model::grouped;
+use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::field::Field;
 use crate::ui::screen::Ui;
-use crate::ui::table::Filter;
+use crate::ui::table::{Filter, completions};
 
 /// The filter while it is typed.
 pub(in crate::ui) struct FilterLine {
@@ -44,6 +46,11 @@ impl FilterLine {
                 self.apply(ui);
                 return Flow::Close;
             }
+            Command::Complete => {
+                if let Some(whole) = self.completion(ui) {
+                    self.field = Field::with(&whole);
+                }
+            }
             Command::EraseWord => self.field.erase_word(),
             Command::EraseLine => self.field.erase_line(),
             _ => return Flow::Keep,
@@ -52,8 +59,28 @@ impl FilterLine {
         Flow::Keep
     }
 
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
+    /// The likeliest whole of what was typed.
+    fn completion(&self, ui: &Ui) -> Option<String> {
+        let computed = ui.tables.get(ui.active)?.computed.as_ref()?;
+        completions(self.field.text(), &computed.sheet, ui.snapshot()?).into_iter().next()
+    }
+
+    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, ui: &Ui) {
         let last = canvas.height().saturating_sub(1);
-        self.field.draw(canvas, last, " /");
+        let end = self.field.draw(canvas, last, " /");
+        let whole = self.completion(ui);
+        let rest = whole.as_deref().and_then(|whole| whole.strip_prefix(self.field.text())).unwrap_or("");
+        let x = canvas.pieces(end + u16::from(rest.is_empty()), last, &[(rest, Role::TextDim)]) + 2;
+        let Some(table) = ui.tables.get(ui.active) else { return };
+        if let Some(problem) = &table.filter_problem {
+            canvas.pieces(x, last, &[(problem, Role::Warn)]);
+        } else if self.field.text().is_empty() {
+            let forms = "words  !not  cluster: ns: sev:  cpu>500m age<2h  -l app=web  -f fuzzy";
+            canvas.pieces(x, last, &[(forms, Role::TextDim)]);
+        } else {
+            let shown = table.slots.len() - usize::from(table.ghost.is_some());
+            let count = format!("{} of {}", grouped(shown as u64), grouped(table.total() as u64));
+            canvas.pieces(x, last, &[(&count, Role::TextDim)]);
+        }
     }
 }

@@ -19,6 +19,10 @@ pub(in crate::ui) enum Pick {
     Plan(OperationDecl, Box<Options>),
     Object(ObjectKey),
     Control(OpId, Control),
+    /// Sort by this column, and whether backwards; by the pane's own order when there is none.
+    Sort(Option<(usize, bool)>),
+    Copy(String),
+    Compare(Box<[ObjectKey; 2]>),
 }
 
 /// A line of a menu.
@@ -96,6 +100,13 @@ impl Menu {
                 ui.open_detail(&key, Command::Describe, now);
                 return Flow::Keep;
             }
+            Pick::Sort(by) => {
+                if let Some(table) = ui.table() {
+                    table.sort = by;
+                }
+            }
+            Pick::Compare(pair) => ui.compare_objects(&pair[0], &pair[1]),
+            Pick::Copy(text) => ui.copy_text(text, now),
             Pick::Control(op, control) => ui.effects.push(Effect::Control(op, control)),
         }
         Flow::Close

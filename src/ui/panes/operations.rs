@@ -5,13 +5,18 @@ use crate::operations::{Outcome, PodState, Run, RunState, StepState};
 use crate::ui::pane::{Enter, PaneDecl, PaneInput};
 use crate::views::{Evidence, EvidenceLine, RowId, Sheet, SheetRow};
 
+mod told;
+
+/// What is shown, in the order of `b`. The journal is read when its lens is chosen.
+pub(in crate::ui) const LENSES: &[&str] = &["runs", "commands", "notices", "journal"];
+
 /// The pane.
 pub const PANE: PaneDecl = PaneDecl {
     digit: '@',
     name: "operations",
     title: "Ops",
     question: "What runs, waits, ran?",
-    lenses: &[],
+    lenses: LENSES,
     sheet,
     evidence,
     on_enter: |_, row| match row.id {
@@ -20,9 +25,19 @@ pub const PANE: PaneDecl = PaneDecl {
     },
 };
 
-/// Runs: those that go on first, then the newest.
+/// What its lens shows.
 #[must_use]
 pub fn sheet(input: &PaneInput<'_>) -> Sheet {
+    match LENSES.get(input.lens) {
+        Some(&"commands") => told::commands(input),
+        Some(&"notices") => told::notices(input),
+        Some(&"journal") => told::journal(input),
+        _ => runs(input),
+    }
+}
+
+/// Runs: those that go on first, then the newest.
+fn runs(input: &PaneInput<'_>) -> Sheet {
     let mut runs: Vec<&Run> = input.runs.iter().collect();
     runs.sort_by_key(|run| (run.ended.is_some(), std::cmp::Reverse(run.began)));
     Sheet {

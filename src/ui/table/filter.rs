@@ -1,77 +1,157 @@
-//! Filters: words that must be there, `!words` that must not, and words for one column.
+//! Filters: words that must be there, `!words` that must not, prefixes for one place,
+//! comparisons by column, `-l` label selectors and `-f` fuzzy words.
+//!
+//! A term that cannot be understood filters nothing and is named; the others go on working.
 
-use crate::model::ObjectKey;
-use crate::views::SheetRow;
+mod bound;
+mod complete;
+mod figure;
 
-/// A filter as typed, and its words.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(in crate::ui) use complete::completions;
+
+use crate::model::{Selector, Text, Tone};
+use crate::operations::parse_selector;
+use figure::Operator;
+
+/// A filter as typed, and its terms.
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(in crate::ui) struct Filter {
     /// As typed.
     pub(in crate::ui) text: String,
-    words: Vec<Word>,
+    /// The labels that objects must have.
+    pub(in crate::ui) labels: Option<Selector>,
+    terms: Vec<Term>,
+    /// What is wrong with what was typed.
+    problem: Option<Text>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Word {
+#[derive(Clone, PartialEq, Debug)]
+struct Term {
     not: bool,
-    place: Place,
-    text: String,
+    test: Test,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Place {
-    Anywhere,
-    Cluster,
-    Namespace,
-    Tone,
+#[derive(Clone, PartialEq, Debug)]
+enum Test {
+    /// Anywhere in the row.
+    Word(String),
+    /// Its letters in this order, anywhere in the row.
+    Fuzzy(String),
+    /// The cluster's name begins so.
+    Cluster(String),
+    /// The namespace begins so.
+    Namespace(String),
+    /// How bad it is.
+    Tone(Tone),
+    /// A column compared.
+    Column(String, Operator, String),
 }
+
+/// The words of `sev:`.
+const TONES: [(&str, Tone); 8] = [
+    ("crit", Tone::Crit),
+    ("warn", Tone::Warn),
+    ("unseen", Tone::Unseen),
+    ("denied", Tone::Denied),
+    ("moving", Tone::Moving),
+    ("connecting", Tone::Connecting),
+    ("paused", Tone::Paused),
+    ("ok", Tone::Ok),
+];
 
 impl Filter {
-    /// A filter from what was typed. Words of one place that exclude nothing must all be there.
+    /// A filter from what was typed. All terms must hold.
     pub(in crate::ui) fn parse(text: &str) -> Filter {
-        let words = text.split_whitespace().filter_map(Word::parse).collect();
-        Filter { text: text.to_owned(), words }
+        let mut filter = Filter { text: text.trim().to_owned(), ..Filter::default() };
+        let mut words = text.split_whitespace().peekable();
+        while let Some(word) = words.next() {
+            let taken = match word {
+                "-l" => {
+                    let mut selector = words.next().unwrap_or_default().to_owned();
+                    while selector.matches('(').count() > selector.matches(')').count()
+                        && let Some(more) = words.next()
+                    {
+                        selector.push_str(more);
+                    }
+                    // `tier in (a, b)` comes in three words.
+                    if matches!(words.peek(), Some(&("in" | "notin")))
+                        && let (Some(operator), Some(values)) = (words.next(), words.next())
+                    {
+                        selector = format!("{selector} {operator} {values}");
+                        while !selector.contains(')')
+                            && let Some(more) = words.next()
+                        {
+                            selector.push_str(more);
+                        }
+                    }
+                    filter.select(&selector)
+                }
+                "-f" => words.next().map_or(Ok(()), |word| {
+                    filter.terms.push(Term { not: false, test: Test::Fuzzy(word.to_lowercase()) });
+                    Ok(())
+                }),
+                _ => Term::parse(word).map(|term| filter.terms.extend(term)),
+            };
+            if let Err(why) = taken {
+                filter.problem.get_or_insert(why);
+            }
+        }
+        filter
     }
 
+    fn select(&mut self, selector: &str) -> Result<(), Text> {
+        if selector.is_empty() {
+            return Err("-l wants a label selector such as app=pay".into());
+        }
+        self.labels = Some(parse_selector(selector)?);
+        Ok(())
+    }
+
+    /// Whether nothing was typed.
     pub(in crate::ui) fn is_empty(&self) -> bool {
-        self.words.is_empty()
-    }
-
-    pub(in crate::ui) fn passes(&self, row: &SheetRow) -> bool {
-        self.words.iter().all(|word| word.found(row) != word.not)
+        self.text.is_empty()
     }
 
     /// The words that rows were found by, for marking them.
     pub(in crate::ui) fn found_words(&self) -> impl Iterator<Item = &str> {
-        self.words.iter().filter(|w| !w.not && w.place == Place::Anywhere).map(|w| w.text.as_str())
+        self.terms.iter().filter(|term| !term.not).filter_map(|term| match &term.test {
+            Test::Word(word) | Test::Cluster(word) | Test::Namespace(word) => Some(word.as_str()),
+            _ => None,
+        })
     }
 }
 
-impl Word {
-    fn parse(raw: &str) -> Option<Word> {
+impl Term {
+    fn parse(raw: &str) -> Result<Option<Term>, Text> {
         let (not, rest) = raw.strip_prefix('!').map_or((false, raw), |rest| (true, rest));
-        let (place, text) = match rest.split_once(':') {
-            Some(("cluster" | "ctx", text)) => (Place::Cluster, text),
-            Some(("ns" | "namespace", text)) => (Place::Namespace, text),
-            Some(("sev" | "state", text)) => (Place::Tone, text),
-            _ => (Place::Anywhere, rest),
+        let test = match rest.split_once(':') {
+            Some(("cluster" | "ctx", text)) => Test::Cluster(text.to_lowercase()),
+            Some(("ns" | "namespace", text)) => Test::Namespace(text.to_lowercase()),
+            Some(("sev" | "state", "")) => return Ok(None),
+            Some(("sev" | "state", text)) => Test::Tone(tone(text)?),
+            _ => match figure::split(rest) {
+                Some((column, operator, operand)) if !operand.is_empty() => {
+                    Test::Column(column.to_lowercase(), operator, operand.to_owned())
+                }
+                Some(_) => return Ok(None),
+                None => Test::Word(rest.to_lowercase()),
+            },
         };
-        (!text.is_empty()).then(|| Word { not, place, text: text.to_lowercase() })
+        let empty = match &test {
+            Test::Word(text) | Test::Cluster(text) | Test::Namespace(text) => text.is_empty(),
+            _ => false,
+        };
+        Ok((!empty).then_some(Term { not, test }))
     }
+}
 
-    fn found(&self, row: &SheetRow) -> bool {
-        let in_cells = |row: &SheetRow| row.cells.iter().any(|cell| contains(&cell.text, &self.text));
-        match self.place {
-            Place::Anywhere => in_cells(row),
-            // Names of clusters are in cells; only their ids are in keys.
-            Place::Cluster => in_cells(row),
-            Place::Namespace => {
-                let namespace = |key: &ObjectKey| contains(&key.namespace, &self.text);
-                if row.objects.is_empty() { in_cells(row) } else { row.objects.iter().any(namespace) }
-            }
-            Place::Tone => format!("{:?}", row.tone).to_lowercase().starts_with(&self.text),
-        }
-    }
+fn tone(text: &str) -> Result<Tone, Text> {
+    let text = text.to_lowercase();
+    let named = TONES.iter().find(|(name, _)| name.starts_with(&text)).map(|(_, tone)| *tone);
+    named.ok_or_else(|| {
+        let names: Vec<&str> = TONES.iter().map(|(name, _)| *name).collect();
+        Text::from(format!("sev:{text} is none of {}", names.join(" ")))
+    })
 }
 
 /// Whether a text contains a lower-case word, whatever its case.
@@ -94,38 +174,4 @@ pub(in crate::ui) fn find(text: &str, word: &str) -> Option<std::ops::Range<usiz
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Cell, ClusterId, Kind, Text, Tone, Uid};
-    use crate::views::RowId;
-
-    fn row(cells: &[&str], namespace: &str) -> SheetRow {
-        let key = ObjectKey {
-            cluster: ClusterId(0),
-            kind: Kind::Pod,
-            namespace: namespace.into(),
-            name: "x".into(),
-            uid: Uid::parse("x"),
-        };
-        SheetRow {
-            id: RowId::Part(Text::EMPTY),
-            tone: Tone::Crit,
-            cells: cells.iter().map(|c| Cell::text(*c)).collect(),
-            objects: vec![key],
-            stale: false,
-        }
-    }
-
-    #[test]
-    fn words_are_found_or_not() {
-        let row = row(&["Pay-API", "eks-use1"], "billing");
-        for yes in ["", "pay", "PAY eks", "!web", "ns:bill", "cluster:use1", "sev:crit", "!sev:warn", "!"] {
-            assert!(Filter::parse(yes).passes(&row), "{yes}");
-        }
-        for no in ["web", "pay web", "!pay", "ns:pay", "!ns:billing", "cluster:gke", "sev:ok"] {
-            assert!(!Filter::parse(no).passes(&row), "{no}");
-        }
-        assert_eq!(find("größe ÖL", "öl"), None);
-        assert_eq!(find("größe", "öß"), Some(2..6));
-    }
-}
+mod tests;

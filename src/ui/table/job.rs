@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use unicode_width::UnicodeWidthStr;
 
-use crate::model::{Cell, Face, Kind, Time};
+use crate::model::{Cell, ClusterId, Face, Kind, Selector, Text, Time, Uid};
 use crate::operations::{Recoveries, Run};
 use crate::ui::pane::{PaneDecl, PaneInput};
+use crate::ui::told::Told;
 use crate::views::cost::Unit;
 use crate::views::{RowId, Scope, Sheet, Snapshot};
 
@@ -22,6 +23,8 @@ pub(in crate::ui) struct JobKey {
     pub(in crate::ui) kind: Kind,
     pub(in crate::ui) unit: Unit,
     pub(in crate::ui) sort: Option<(usize, bool)>,
+    /// The labels that the filter asks for.
+    pub(in crate::ui) labels: Option<Selector>,
     pub(in crate::ui) runs: u64,
     pub(in crate::ui) held: bool,
     /// The state that is held, if one is.
@@ -39,6 +42,7 @@ impl JobKey {
             && self.unit == other.unit
             && self.frozen == other.frozen
             && self.face == other.face
+            && self.labels == other.labels
     }
 }
 
@@ -49,6 +53,7 @@ pub struct SheetJob {
     pub(in crate::ui) snapshot: Arc<Snapshot>,
     pub(in crate::ui) runs: Arc<Vec<Run>>,
     pub(in crate::ui) recoveries: Arc<Recoveries>,
+    pub(in crate::ui) told: Arc<Told>,
     pub(in crate::ui) hold: Option<Arc<Computed>>,
     /// The time that the sheet is for: that of the state, when one is held.
     pub(in crate::ui) shown_at: Time,
@@ -70,6 +75,12 @@ pub(in crate::ui) struct Computed {
     pub(in crate::ui) order: Vec<u32>,
     /// Rows that are left out of the order because it is held.
     pub(in crate::ui) withheld: usize,
+    /// How many rows there are, filtered or not.
+    pub(in crate::ui) total: usize,
+    /// The names of clusters, by id.
+    pub(in crate::ui) places: Vec<Text>,
+    /// The time that the sheet is for.
+    pub(in crate::ui) shown_at: Time,
     pub(in crate::ui) at: Time,
 }
 
@@ -85,15 +96,28 @@ impl SheetJob {
             unit: self.key.unit,
             runs: &self.runs,
             recoveries: &self.recoveries,
+            told: &self.told,
             now: self.shown_at,
         };
         let mut sheet = (self.pane.sheet)(&input);
         show_times(&mut sheet, &self.key.face, self.shown_at);
         let mut order = sorted(&sheet, self.key.sort);
         let withheld = self.hold.as_ref().map_or(0, |hold| keep_order(&sheet, &mut order, hold));
-        let key = self.key.clone();
+        let total = order.len();
+        if let Some(selector) = &self.key.labels {
+            let fitting = labelled(&self.snapshot, &sheet, selector);
+            order.retain(|index| {
+                let row = sheet.rows.get(*index as usize);
+                row.is_some_and(|row| row.objects.iter().any(|key| fitting.contains(&key.uid)))
+            });
+        }
         let widest = widest(&sheet);
-        SheetDone { key, computed: Computed { key: self.key, sheet, widest, order, withheld, at: self.now } }
+        let places = self.snapshot.fleet.clusters.iter().map(|c| c.info.name.clone()).collect();
+        let (shown_at, at) = (self.shown_at, self.now);
+        let key = self.key.clone();
+        let computed =
+            Computed { key: self.key, sheet, widest, order, withheld, total, places, shown_at, at };
+        SheetDone { key, computed }
     }
 }
 
@@ -107,6 +131,18 @@ fn show_times(sheet: &mut Sheet, face: &Face, now: Time) {
             cell.text = face.column(at, now).into();
         }
     }
+}
+
+/// The objects behind a sheet that have these labels. Only tables that rows come from are read.
+fn labelled(snapshot: &Snapshot, sheet: &Sheet, selector: &Selector) -> FxHashSet<Uid> {
+    let keys = sheet.rows.iter().flat_map(|row| &row.objects);
+    let tables: FxHashSet<(ClusterId, Kind)> = keys.map(|key| (key.cluster, key.kind)).collect();
+    let clusters = tables.into_iter().filter_map(|(id, kind)| Some((snapshot.fleet.cluster(id)?, kind)));
+    clusters
+        .flat_map(|(cluster, kind)| cluster.records(kind))
+        .filter(|record| selector.matches(&record.meta().labels))
+        .map(|record| record.meta().uid)
+        .collect()
 }
 
 /// The widest cell of each column, heading included, as far as a screen could show it.
