@@ -2,14 +2,16 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use color_eyre::eyre::{Result, WrapErr, eyre};
 
 use super::cli::{ClusterArgs, DemoArgs};
 use super::opened::{self, Opened};
-use super::{files, live};
+use super::{files, live, recovery};
 use crate::cluster::{ClusterTarget, Sources, find_clusters};
 use crate::model::{ClusterId, Text};
+use crate::operations::RecoveryFile;
 use crate::sim::{Fleet, Options, Pace, Role, Scenario};
 
 /// Plays a scenario until somebody leaves.
@@ -38,7 +40,27 @@ pub(super) async fn run(arguments: &DemoArgs, clusters: &ClusterArgs) -> Result<
         opened.looked_at.clear();
     }
     add_fleet(&mut opened, &fleet, &kubeconfig)?;
+    opened.recoveries.extend(recovery_of(&arguments.scenario)?.map(Arc::new));
     live::run(opened, &arguments.screen).await
+}
+
+/// Recovery plans of the shipped scenarios. One of a file lies beside it: `NAME.recovery.toml`.
+const RECOVERIES: [(&str, &str); 2] = [
+    ("night-shift", include_str!("../../assets/scenarios/night-shift.recovery.toml")),
+    ("drill", include_str!("../../assets/scenarios/drill.recovery.toml")),
+];
+
+/// The recovery plan that comes with a scenario.
+fn recovery_of(scenario: &str) -> Result<Option<RecoveryFile>> {
+    if let Some((name, text)) = RECOVERIES.iter().find(|(name, _)| *name == scenario) {
+        return RecoveryFile::read(text).map(Some).map_err(|error| eyre!("{name}.recovery.toml: {error}"));
+    }
+    let path = Path::new(scenario).with_extension("recovery.toml");
+    if path.exists() {
+        Ok(Some(recovery::load(&path).map_err(|problem| eyre!("{problem}"))?))
+    } else {
+        Ok(None)
+    }
 }
 
 /// The scenario by its shipped name, its size, or its file.
@@ -121,5 +143,39 @@ struct Temporary(PathBuf);
 impl Drop for Temporary {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_recovery_plans_are_about_their_scenarios() {
+        for (name, _) in RECOVERIES {
+            let (_, text) = Scenario::SHIPPED.iter().find(|(shipped, _)| *shipped == name).unwrap();
+            let scenario = Scenario::parse(name, text).unwrap();
+            let plan = recovery_of(name).unwrap().unwrap();
+            for cluster in [&plan.primary, &plan.standby] {
+                assert!(scenario.clusters().iter().any(|c| *c == cluster.as_str()), "{name}: {cluster}");
+            }
+            for workload in &plan.workloads {
+                assert!(text.contains(&format!("name = \"{}\"", workload.name)), "{name}: {}", workload.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_brings_the_recovery_plan_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mine.toml");
+        let name = file.to_str().unwrap();
+        assert!(recovery_of(name).unwrap().is_none());
+        std::fs::write(folder.path().join("mine.recovery.toml"), "version = 1\nname = 3\n").unwrap();
+        let wrong = recovery_of(name).unwrap_err().to_string();
+        assert!(wrong.contains("mine.recovery.toml:2"), "{wrong}");
+        let plan = include_str!("../../assets/scenarios/drill.recovery.toml");
+        std::fs::write(folder.path().join("mine.recovery.toml"), plan).unwrap();
+        assert_eq!(recovery_of(name).unwrap().unwrap().name, "orders");
     }
 }

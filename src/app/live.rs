@@ -83,8 +83,9 @@ fn make_ui(opened: &Opened, arguments: &ScreenArgs) -> Ui {
     let ascii = arguments.ascii || settings.ascii;
     let (theme, wrong) = theme::load(theme_name, &|name| own_file(config, "themes", name), depth(), ascii);
     problems.extend(wrong);
-    let (plans, wrong) = recovery::load_all(&opened.dirs.recovery());
+    let (mut plans, wrong) = recovery::load_all(&opened.dirs.recovery());
     problems.extend(wrong);
+    plans.extend(opened.recoveries.iter().cloned());
     let settings = ui::Settings {
         read_only: false,
         recoveries: Arc::new(Recoveries {

@@ -7,6 +7,7 @@ use super::cli::ClusterArgs;
 use crate::cluster::{ClusterTarget, Looked, Plugins, Sources, find_clusters, tier_by_name};
 use crate::config::{self, Dirs, Settings};
 use crate::model::{Cause, Fault, Problem};
+use crate::operations::RecoveryFile;
 use crate::views::prices::Prices;
 
 /// Everything that is known before anything is connected.
@@ -25,6 +26,8 @@ pub(super) struct Opened {
     pub(super) looked_at: Vec<Looked>,
     /// What nodes cost.
     pub(super) prices: Arc<Prices>,
+    /// Recovery plans that come with what was opened, beside the user's own.
+    pub(super) recoveries: Vec<Arc<RecoveryFile>>,
 }
 
 /// Reads settings and kubeconfigs. Only a missing home directory is an error; everything else is
@@ -56,5 +59,6 @@ pub(super) fn open(arguments: &ClusterArgs) -> Result<Opened, Fault> {
         targets: found.targets,
         plugins,
         looked_at: found.looked_at,
+        recoveries: Vec::new(),
     })
 }

@@ -18,6 +18,9 @@ use crate::model::{Provider, Span, Tier};
 /// The demo of the first screen: a dozen clusters, one night, one incident after the other.
 const NIGHT_SHIFT: &str = include_str!("../../assets/scenarios/night-shift.toml");
 
+/// A region is lost, on a clock: for rehearsing a failover.
+const DRILL: &str = include_str!("../../assets/scenarios/drill.toml");
+
 /// Three quiet clusters.
 const SMALL: &str = include_str!("../../assets/scenarios/small.toml");
 
@@ -51,7 +54,7 @@ impl std::error::Error for ScenarioError {}
 
 impl Scenario {
     /// The scenarios that come with the program, by name; the first is the default demo.
-    pub const SHIPPED: [(&str, &str); 2] = [("night-shift", NIGHT_SHIFT), ("small", SMALL)];
+    pub const SHIPPED: [(&str, &str); 3] = [("night-shift", NIGHT_SHIFT), ("drill", DRILL), ("small", SMALL)];
 
     /// Reads a scenario. `file` is how it is called in errors.
     ///

@@ -220,7 +220,8 @@ fn kinds(cluster: &Cluster, findings: &mut Findings) {
             findings.say(How::Warn, name, format!("{} {plural} could not be read", table.unreadable));
         }
         if table.repaired > 0 {
-            let text = format!("{} {plural} were not as the server has them and were put right", table.repaired);
+            let text =
+                format!("{} {plural} were not as the server has them and were put right", table.repaired);
             let next = "something on the way loses changes: check proxies and load balancers";
             findings.say(How::Warn, name, format!("{text} → {next}"));
         }
