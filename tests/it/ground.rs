@@ -12,6 +12,8 @@ pub mod drain;
 pub mod failover;
 #[path = "ground/hand.rs"]
 pub mod hand;
+#[path = "ground/versions.rs"]
+pub mod versions;
 #[path = "ground/watch.rs"]
 pub mod watch;
 
@@ -92,6 +94,16 @@ impl Ground {
 
     /// The same with another clock than the system's.
     pub fn open_with(kubeconfig: &str, now: impl Fn() -> Time + Clone + Send + Sync + 'static) -> Ground {
+        let options = Options { clock: Clock::new(now.clone(), || Span::ZERO), ..Options::default() };
+        Ground::open_as(kubeconfig, now, options)
+    }
+
+    /// The same, watched in a way of the case's own.
+    pub fn open_as(
+        kubeconfig: &str,
+        now: impl Fn() -> Time + Clone + Send + Sync + 'static,
+        options: Options,
+    ) -> Ground {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config");
         std::fs::write(&file, kubeconfig).unwrap();
@@ -109,7 +121,6 @@ impl Ground {
         let mut store = Store::new(infos, now(), derive);
         let (publish, snapshots) = tokio::sync::watch::channel(Arc::new(store.snapshot(now())));
         tokio::spawn(store::run(store, inbox, publish, now.clone()));
-        let options = Options { clock: Clock::new(now, || Span::ZERO), ..Options::default() };
         let handle = Supervisor::start(sessions.iter().cloned(), deltas, options);
         Ground { handle, sessions, snapshots }
     }

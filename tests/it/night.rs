@@ -1,7 +1,6 @@
 //! Ten minutes of the night shift: everything that goes wrong there, through the real watches into
 //! the real store with every rule and observer, and every pane on what comes of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use quarterdeck::views::cost::{CostLens, Unit};
 use quarterdeck::views::placement::PlacementLens;
 use quarterdeck::views::{Scope, Snapshot, cost, fleet, health, objects, placement, scaling};
 
+use super::ground::versions::{here, there};
 use super::ground::{Ground, PATIENCE};
 
 /// How far time moves at once, and how often.
@@ -51,12 +51,11 @@ async fn the_night_shift_is_followed_to_the_letter_and_breaks_no_pane() {
 async fn caught_up(ground: &Ground, name: &str, control: &Control) -> u32 {
     let mut compared = 0;
     for kind in Kind::ALL {
-        let wanted = versions_there(control, kind);
+        let wanted = there(control, kind);
         let away = |c: &Cluster| c.link.fault.is_some() || c.table(kind).link.fault.is_some();
         let mut snapshots = ground.snapshots();
-        let holds = |s: &Arc<Snapshot>| {
-            s.fleet.by_name(name).is_some_and(|c| away(c) || versions_here(c, kind) == wanted)
-        };
+        let holds =
+            |s: &Arc<Snapshot>| s.fleet.by_name(name).is_some_and(|c| away(c) || here(c, kind) == wanted);
         match tokio::time::timeout(PATIENCE, snapshots.wait_for(holds)).await {
             Ok(snapshot) => {
                 let snapshot = snapshot.expect("the store is there");
@@ -64,26 +63,13 @@ async fn caught_up(ground: &Ground, name: &str, control: &Control) -> u32 {
             }
             Err(_) => {
                 let cluster = ground.cluster(name);
-                let here = versions_here(&cluster, kind);
+                let here = here(&cluster, kind);
                 let differ: Vec<_> = wanted.iter().filter(|(name, v)| here.get(*name) != Some(v)).collect();
                 panic!("{name} never caught up with {kind:?}: {differ:?}\n{:?}", cluster.table(kind).link);
             }
         }
     }
     compared
-}
-
-fn versions_here(cluster: &Cluster, kind: Kind) -> BTreeMap<String, u64> {
-    let entry = |m: &quarterdeck::model::Meta| (format!("{}/{}", m.namespace, m.name), m.version.0);
-    cluster.records(kind).map(|record| entry(record.meta())).collect()
-}
-
-fn versions_there(control: &Control, kind: Kind) -> BTreeMap<String, u64> {
-    let entry = |object: &Arc<serde_json::Value>| {
-        let meta = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
-        (format!("{}/{}", meta("namespace"), meta("name")), meta("resourceVersion").parse().unwrap())
-    };
-    control.objects(kind.names().plural).iter().map(entry).collect()
 }
 
 fn draw_all(snapshot: &Snapshot, now: Time) {

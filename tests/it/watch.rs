@@ -1,7 +1,9 @@
 //! Watches over a real connection: the real client and store against a server on loopback that
 //! does what the test says.
 
+mod faults;
 mod fleet;
+mod load;
 mod server;
 mod view;
 
@@ -19,10 +21,7 @@ async fn with_pods() -> Server {
 }
 
 fn view_of(server: &Server) -> View {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("config");
-    std::fs::write(&file, server.kubeconfig()).unwrap();
-    View::of_kubeconfig(&file)
+    View::open(&server.kubeconfig())
 }
 
 async fn watched(server: &Server) -> View {
@@ -52,7 +51,7 @@ async fn what_is_there_is_listed_and_what_changes_is_seen() {
     let missing = |c: &Cluster| link(c, Kind::Deployment).state == LinkState::Missing;
     let cluster = view.until("what is not served is missing", missing).await;
     assert_eq!(link(&cluster, Kind::Deployment).fault.as_ref().unwrap().cause, Cause::NotFound);
-    view.handle.shutdown().await;
+    view.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,25 +68,6 @@ async fn a_410_anywhere_leads_to_a_new_list() {
     let firsts = server.count("/pods?limit=500") - server.count("/pods?limit=500&continue=");
     assert_eq!(firsts, 3);
     assert_eq!(server.count("/nodes?limit=500"), 2);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn garbled_events_lead_to_a_new_list() {
-    let lines = [
-        r#"{"type":"MODIFIED","object":{"metadata":{"name":"a""#,
-        r#"{"type":"RENAMED","object":{"metadata":{"name":"a"}}}"#,
-        r#"{"type":"MODIFIED","object":{"metadata":{"name":"a","uid":"pods-a"}}}"#,
-        r#"{"type":"MODIFIED","object":{"metadata":{"name":"a","uid":"pods-a","resourceVersion":"1"}}}"#,
-        "what is this",
-    ];
-    for line in lines {
-        let server = with_pods().await;
-        server.once("/pods?watch=true", Misdeed::Line(line.to_owned()));
-        let mut view = watched(&server).await;
-        server.put("pods", "d");
-        view.until("everything", has(&["a", "b", "c", "d"])).await;
-        assert_eq!(server.count("/pods?limit=500"), 2, "{line}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,7 +97,7 @@ async fn a_kind_that_is_denied_says_so_and_the_others_go_on() {
     assert!(pods.retry_at.unwrap() > pods.since);
     assert_eq!(cluster.link.state, LinkState::Live);
     server.forgive();
-    view.handle.retry(&[]);
+    view.handle().retry(&[]);
     view.until("pods after asking again", has(&SOME)).await;
 }
 
@@ -158,7 +138,7 @@ async fn a_cluster_that_goes_away_is_marked_and_comes_back_without_a_list() {
     let asked = server.count("/pods");
     server.put("pods", "d");
     server.come_back();
-    view.handle.retry(&[]);
+    view.handle().retry(&[]);
     view.until("d after coming back", has(&["a", "b", "c", "d"])).await;
     assert_eq!(server.count("/pods?limit=500"), 1, "nothing was listed again");
     assert!(server.count("/pods") <= asked + 2, "a comparison and a watch, no more");
@@ -173,7 +153,7 @@ async fn versions_that_expired_during_an_outage_lead_to_a_new_list() {
     server.remove("pods", "b");
     server.compact();
     server.come_back();
-    view.handle.retry(&[]);
+    view.handle().retry(&[]);
     view.until("b is gone", has(&["a", "c"])).await;
 }
 
@@ -198,7 +178,7 @@ async fn a_refused_login_is_the_clusters_state() {
     let cluster = view.until("it is denied", |c| c.link.state == LinkState::Denied).await;
     assert_eq!(cluster.link.fault.as_ref().unwrap().cause, Cause::Unauthorized);
     server.forgive();
-    view.handle.retry(&[]);
+    view.handle().retry(&[]);
     view.until("all pods", has(&SOME)).await;
     // It is lost in the middle of the day.
     server.always("/", 401);
@@ -230,7 +210,7 @@ async fn after_sleep_everything_is_old_until_it_is_asked_again() {
         view.until("all is marked", |c| !c.link.live() && c.tables.iter().all(|t| !t.link.live())).await;
     assert_eq!(cluster.link.state, LinkState::Broken);
     server.come_back();
-    view.handle.retry(&[]);
+    view.handle().retry(&[]);
     view.until("all pods", has(&SOME)).await;
     assert_eq!(server.count("/pods?limit=500"), 1);
 }

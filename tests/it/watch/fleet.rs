@@ -1,27 +1,10 @@
 //! Watches of a whole fleet over HTTPS: what is shown in the end is what the servers have.
 
-use std::collections::BTreeMap;
-
-use quarterdeck::model::{Cluster, Fleet, Kind, LinkState, Span, Uid};
+use quarterdeck::model::{ClusterId, Fleet, Kind, LinkState, Span};
 use quarterdeck::sim::{self, Control, Options, Pace, Role, Scenario};
 
+use super::super::ground::versions::{here, there};
 use super::view::{View, link};
-
-/// Objects by uid, with their versions.
-type State = BTreeMap<Uid, u64>;
-
-fn shown(cluster: &Cluster, kind: Kind) -> State {
-    cluster.records(kind).map(|r| (r.meta().uid, r.meta().version.0)).collect()
-}
-
-fn served(control: &Control, kind: Kind) -> State {
-    let objects = control.objects(kind.names().plural);
-    let text = |object: &serde_json::Value, name: &str| object["metadata"][name].as_str().unwrap().to_owned();
-    objects
-        .iter()
-        .map(|o| (Uid::parse(&text(o, "uid")), text(o, "resourceVersion").parse().unwrap()))
-        .collect()
-}
 
 /// Every kind but events, of which only the newest are kept.
 fn kinds() -> impl Iterator<Item = Kind> {
@@ -33,9 +16,8 @@ fn same(fleet: &sim::Fleet, seen: &Fleet) -> bool {
     seen.clusters.len() == fleet.clusters().count()
         && seen.clusters.iter().all(|cluster| {
             let control = fleet.cluster(&cluster.info.name).unwrap();
-            cluster.link.live()
-                && kinds()
-                    .all(|kind| link(cluster, kind).live() && shown(cluster, kind) == served(&control, kind))
+            let same = |kind| link(cluster, kind).live() && here(cluster, kind) == there(&control, kind);
+            cluster.link.live() && kinds().all(same)
         })
 }
 
@@ -44,10 +26,7 @@ async fn a_fleet_converges_through_outages_expired_versions_and_denials() {
     let scenario = Scenario::sized(12, 60, 1800);
     let fleet =
         sim::Fleet::start(scenario, Options { pace: Pace::Manual, ..Options::default() }).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("config");
-    std::fs::write(&file, fleet.kubeconfig(Role::Admin)).unwrap();
-    let mut view = View::of_kubeconfig(&file);
+    let mut view = View::open(&fleet.kubeconfig(Role::Admin));
     view.until_fleet("all clusters are shown as they are", |seen| same(&fleet, seen)).await;
 
     let controls: Vec<Control> = fleet.clusters().map(|about| fleet.cluster(&about.name).unwrap()).collect();
@@ -67,8 +46,26 @@ async fn a_fleet_converges_through_outages_expired_versions_and_denials() {
     controls[..3].iter().for_each(Control::compact);
     controls[..6].iter().for_each(|c| c.start().unwrap());
     controls[9].allow("pods", None);
-    view.handle.focus(vec![quarterdeck::model::ClusterId(2)]);
-    view.handle.retry(&[]);
+    view.handle().focus(vec![ClusterId(2)]);
+    view.handle().retry(&[]);
     view.until_fleet("all clusters are shown as they are again", |seen| same(&fleet, seen)).await;
-    view.handle.shutdown().await;
+    view.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn audits_of_a_fleet_that_goes_on_find_nothing_wrong() {
+    let scenario = Scenario::sized(3, 12, 120);
+    let options = Options {
+        pace: Pace::Running(30.0),
+        bookmarks: std::time::Duration::from_millis(300),
+        ..Options::default()
+    };
+    let fleet = sim::Fleet::start(scenario, options).await.unwrap();
+    let every = std::time::Duration::from_millis(1500);
+    let mut view = View::with(&fleet.kubeconfig(Role::Admin), every);
+    let audited =
+        |seen: &Fleet| seen.clusters.iter().all(|c| kinds().all(|kind| c.table(kind).audited.is_some()));
+    view.until_fleet("every kind of every cluster was audited", audited).await;
+    let repaired: u64 = view.fleet().clusters.iter().flat_map(|c| &c.tables).map(|t| t.repaired).sum();
+    assert_eq!(repaired, 0);
 }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
@@ -40,12 +42,69 @@ mod tokio_stream_of {
 pub(crate) enum Misdeed {
     /// Answer with this status.
     Status(u16),
+    /// Refuse with this status and `Retry-After`.
+    Later(u16, &'static str),
     /// Answer a watch with 200 and one line, then end.
     Line(String),
     /// Answer a watch with half a line, then break the connection.
     Cut,
     /// Answer with this content type and text.
     Page(&'static str, &'static str),
+    /// Answer with 200 and these bytes.
+    Body(Body),
+    /// Never answer.
+    Silence,
+}
+
+/// The body of an answer that is written by hand.
+#[derive(Clone, Debug)]
+pub(crate) struct Body {
+    pub(crate) gzip: bool,
+    pub(crate) chunks: Vec<Vec<u8>>,
+    /// Before each chunk but the first.
+    pub(crate) pause: Duration,
+    /// Whether it stays open behind the last chunk.
+    pub(crate) open: bool,
+}
+
+impl Body {
+    /// A whole body at once.
+    pub(crate) fn of(bytes: impl Into<Vec<u8>>) -> Body {
+        Body { gzip: false, chunks: vec![bytes.into()], pause: Duration::ZERO, open: false }
+    }
+
+    /// Lines of a watch that stays open behind them.
+    pub(crate) fn lines(lines: &[String]) -> Body {
+        Body { open: true, ..Body::of(lines.join("\n") + "\n") }
+    }
+}
+
+/// How many lists are being answered, and how many were at the same time at most.
+#[derive(Debug, Default)]
+pub(crate) struct Gauge {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Gauge {
+    fn enter(self: &Arc<Gauge>) -> Under {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(now, Ordering::Relaxed);
+        Under(self.clone())
+    }
+
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Ordering::Relaxed)
+    }
+}
+
+/// A list that is being answered, or whose asker left.
+struct Under(Arc<Gauge>);
+
+impl Drop for Under {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Discovery of the groups: metrics are served.
@@ -72,6 +131,11 @@ struct World {
     page: usize,
     dark: bool,
     identity: u32,
+    /// Before every answer.
+    latency: Duration,
+    /// Lists of this server, and of the fleet that it belongs to.
+    gauges: Vec<Arc<Gauge>>,
+    upgraded: bool,
 }
 
 /// The server.
@@ -81,6 +145,8 @@ pub(crate) struct Server {
     changed: watch::Sender<()>,
     /// Ends every open connection.
     cut: Arc<Mutex<CancellationToken>>,
+    /// Whether ended connections are reset rather than closed.
+    reset: Arc<AtomicBool>,
 }
 
 impl Server {
@@ -93,7 +159,9 @@ impl Server {
             world: Arc::new(Mutex::new(world)),
             changed: watch::Sender::new(()),
             cut: Arc::default(),
+            reset: Arc::default(),
         };
+        let reset = server.reset.clone();
         let (world, changed, cut) = (server.world.clone(), server.changed.clone(), server.cut.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -102,13 +170,17 @@ impl Server {
                 }
                 let (world, changed) = (world.clone(), changed.clone());
                 let token = cut.lock().unwrap().clone();
+                let (reset, twin) = (reset.clone(), socket2::SockRef::from(&stream).try_clone().unwrap());
                 tokio::spawn(async move {
                     let service = service_fn(move |request| answer(request, world.clone(), changed.clone()));
                     let connection = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
                     let serving = connection.serve_connection(TokioIo::new(stream), service);
                     tokio::select! {
                         _ = serving => {}
-                        () = token.cancelled() => {}
+                        () = token.cancelled() => {
+                            let linger = reset.load(Ordering::Relaxed).then_some(Duration::ZERO);
+                            twin.set_linger(linger).unwrap();
+                        }
                     }
                 });
             }
@@ -118,13 +190,70 @@ impl Server {
 
     /// A kubeconfig that names it.
     pub(crate) fn kubeconfig(&self) -> String {
-        format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
-             contexts: [{{name: test, context: {{cluster: test, user: test}}}}]\n\
-             clusters: [{{name: test, cluster: {{server: 'http://{}'}}}}]\n\
-             users: [{{name: test, user: {{token: test}}}}]\n",
-            self.address
-        )
+        Server::kubeconfig_of(std::slice::from_ref(self))
+    }
+
+    /// A kubeconfig that names them all.
+    pub(crate) fn kubeconfig_of(servers: &[Server]) -> String {
+        let mut text =
+            "apiVersion: v1\nkind: Config\nusers: [{name: test, user: {token: test}}]\n".to_owned();
+        let lines = |each: &dyn Fn(usize, &Server) -> String| -> String {
+            servers.iter().enumerate().map(|(i, server)| each(i, server)).collect()
+        };
+        text += "contexts:\n";
+        text += &lines(&|i, _| format!("- {{name: c{i:03}, context: {{cluster: c{i:03}, user: test}}}}\n"));
+        text += "clusters:\n";
+        text += &lines(&|i, s| format!("- {{name: c{i:03}, cluster: {{server: 'http://{}'}}}}\n", s.address));
+        text
+    }
+
+    /// Every answer takes this long; lists are counted here while they do.
+    pub(crate) fn slow(&self, latency: Duration, gauges: Vec<Arc<Gauge>>) {
+        let mut world = self.world.lock().unwrap();
+        (world.latency, world.gauges) = (latency, gauges);
+    }
+
+    /// An object changes, or is new, and no watch ever tells.
+    pub(crate) fn put_unsaid(&self, plural: &'static str, name: &str) {
+        self.change(|world| {
+            let version = world.version;
+            world.kinds.get_mut(plural).unwrap().insert(name.to_owned(), version);
+        });
+    }
+
+    /// An object goes, and no watch ever tells.
+    pub(crate) fn remove_unsaid(&self, plural: &'static str, name: &str) {
+        self.change(|world| {
+            world.kinds.get_mut(plural).unwrap().remove(name);
+        });
+    }
+
+    /// The server is of another version from now on, and serves another kind.
+    pub(crate) fn upgrade(&self) {
+        let mut world = self.world.lock().unwrap();
+        world.upgraded = true;
+        world.kinds.insert("services", Objects::new());
+    }
+
+    /// The server stops serving a kind.
+    pub(crate) fn retire(&self, plural: &'static str) {
+        self.world.lock().unwrap().kinds.remove(plural);
+    }
+
+    /// The version that it is at.
+    pub(crate) fn version(&self) -> u64 {
+        self.world.lock().unwrap().version
+    }
+
+    /// Resets every connection.
+    pub(crate) fn reset_connections(&self) {
+        self.reset.store(true, Ordering::Relaxed);
+        self.break_connections();
+    }
+
+    /// Counts requests from here on.
+    pub(crate) fn forget_requests(&self) {
+        self.world.lock().unwrap().requests.clear();
     }
 
     pub(crate) fn put(&self, plural: &'static str, name: &str) {
@@ -198,12 +327,16 @@ impl Server {
 
     /// Goes back to an empty state at an early version.
     pub(crate) fn restore(&self) {
+        self.restore_quietly();
+        self.break_connections();
+    }
+
+    /// The same, while connections and watches stay open.
+    pub(crate) fn restore_quietly(&self) {
         let mut world = self.world.lock().unwrap();
         world.version = 100;
         world.history.clear();
         world.kinds.values_mut().for_each(Objects::clear);
-        drop(world);
-        self.break_connections();
     }
 
     /// Becomes another cluster at a later version.
@@ -230,17 +363,36 @@ async fn answer(
     let query = request.uri().path_and_query().map_or("", |p| p.as_str()).to_owned();
     let path = request.uri().path().to_owned();
     let gzip = request.headers().get(ACCEPT_ENCODING).is_some_and(|v| v == "gzip");
-    let mut locked = world.lock().unwrap();
-    locked.requests.push(query.clone());
-    if let Some(at) = locked.misdeeds.iter().position(|(text, _)| query.contains(text)) {
-        let misdeed = locked.misdeeds.remove(at).unwrap().1;
-        return Ok(misdo(misdeed));
+    let (latency, gauges) = {
+        let world = world.lock().unwrap();
+        (world.latency, world.gauges.clone())
+    };
+    let lists = query.contains("limit=500");
+    let under: Vec<Under> = gauges.iter().filter(|_| lists).map(Gauge::enter).collect();
+    if latency > Duration::ZERO {
+        tokio::time::sleep(latency).await;
     }
+    drop(under);
+    let taken = {
+        let mut world = world.lock().unwrap();
+        world.requests.push(query.clone());
+        let at = world.misdeeds.iter().position(|(text, _)| query.contains(text));
+        at.and_then(|at| world.misdeeds.remove(at)).map(|(_, misdeed)| misdeed)
+    };
+    match taken {
+        Some(Misdeed::Silence) => std::future::pending().await,
+        Some(misdeed) => return Ok(misdo(misdeed)),
+        None => {}
+    }
+    let locked = world.lock().unwrap();
     if let Some((_, status)) = locked.rules.iter().find(|(text, _)| query.contains(text)) {
         return Ok(status_answer(*status));
     }
     Ok(match path.as_str() {
-        "/version" => json(r#"{"major":"1","minor":"36","gitVersion":"v1.36.3-test"}"#.to_owned(), gzip),
+        "/version" => {
+            let minor = if locked.upgraded { 37 } else { 36 };
+            json(format!(r#"{{"major":"1","minor":"{minor}","gitVersion":"v1.{minor}.3-test"}}"#), gzip)
+        }
         "/api" => discovery(&locked),
         "/apis" => whole(
             "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
@@ -270,7 +422,7 @@ fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split(['?', '&']).find_map(|p| p.strip_prefix(name)?.strip_prefix('='))
 }
 
-fn object(plural: &str, name: &str, version: u64) -> String {
+pub(crate) fn object(plural: &str, name: &str, version: u64) -> String {
     format!(
         r#"{{"metadata":{{"name":"{name}","namespace":"ns","uid":"{plural}-{name}","resourceVersion":"{version}"}}}}"#
     )
@@ -359,7 +511,14 @@ fn misdo(misdeed: Misdeed) -> Answer {
     let (sender, receiver) = mpsc::unbounded_channel();
     match misdeed {
         Misdeed::Status(status) => return status_answer(status),
+        Misdeed::Later(status, after) => {
+            let mut answer = status_answer(status);
+            answer.headers_mut().insert("retry-after", after.parse().unwrap());
+            return answer;
+        }
         Misdeed::Page(kind, text) => return whole(kind, text.to_owned(), false),
+        Misdeed::Body(body) => return by_hand(body),
+        Misdeed::Silence => {}
         Misdeed::Line(line) => sender.send(Ok(Frame::data(Bytes::from(line + "\n")))).unwrap(),
         Misdeed::Cut => {
             sender.send(Ok(Frame::data(Bytes::from_static(b"{\"type\":\"MODIFIED\",\"obj")))).unwrap();
@@ -367,6 +526,28 @@ fn misdo(misdeed: Misdeed) -> Answer {
         }
     }
     streaming(receiver)
+}
+
+fn by_hand(body: Body) -> Answer {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let mut answer = streaming(receiver);
+    if body.gzip {
+        answer.headers_mut().insert(CONTENT_ENCODING, "gzip".parse().unwrap());
+    }
+    tokio::spawn(async move {
+        for (index, chunk) in body.chunks.into_iter().enumerate() {
+            if index > 0 && body.pause > Duration::ZERO {
+                tokio::time::sleep(body.pause).await;
+            }
+            if sender.send(Ok(Frame::data(Bytes::from(chunk)))).is_err() {
+                return;
+            }
+        }
+        if body.open {
+            sender.closed().await;
+        }
+    });
+    answer
 }
 
 fn status_answer(status: u16) -> Answer {
@@ -402,7 +583,7 @@ fn streaming(receiver: Chunks) -> Answer {
     answer
 }
 
-fn zipped(data: &[u8]) -> Vec<u8> {
+pub(crate) fn zipped(data: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(data).unwrap();
     encoder.finish().unwrap()

@@ -1,88 +1,142 @@
-//! What a person would see: the real watches into the real store, and conditions on its snapshots.
+//! What a person would see of the clusters of a test's own servers, with a clock that a test can
+//! move on.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use quarterdeck::cluster::{Plugins, Session, Sources, find_clusters};
-use quarterdeck::model::{Cluster, ClusterId, Fleet, Kind, Link, Price, Span};
-use quarterdeck::store::{self, Derive, Store};
-use quarterdeck::views::Snapshot;
-use quarterdeck::watch::{Clock, Handle, Options, Supervisor};
-use tokio::sync::{mpsc, watch};
+use quarterdeck::model::{Cluster, Fleet, Kind, Link, LinkState, Span, Time};
+use quarterdeck::watch::{Clock, Handle, Options};
+use tokio::time::Instant;
 
-/// How long a condition may take before the test has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::super::ground::{Ground, PATIENCE, known};
 
 pub(crate) struct View {
-    pub(crate) handle: Handle,
-    snapshots: watch::Receiver<Arc<Snapshot>>,
+    ground: Ground,
+    first: String,
     slept: Arc<AtomicI64>,
 }
 
+/// Audits are what their own tests are about.
+const NO_AUDITS: Duration = Duration::from_secs(1_000_000);
+
 impl View {
     /// Watches the clusters of a kubeconfig. It must be called within a runtime.
-    pub(crate) fn of_kubeconfig(file: &Path) -> View {
-        let found = find_clusters(&Sources { file: Some(file.to_owned()), ..Sources::default() }, &[]);
-        let plugins = Plugins::default();
-        let now = Clock::system().now();
-        let derive =
-            Derive { rules: Vec::new(), observers: Vec::new(), price: Arc::new(|_, _| Price::default()) };
-        let infos = found.targets.iter().map(|target| Arc::new(target.info.clone()));
-        let store = Store::new(infos, now, derive);
-        let sessions = found.targets.iter().map(|target| Session::new(target, &plugins).unwrap());
-        let (deltas, inbox) = mpsc::channel(64);
-        let (publish, snapshots) = watch::channel(Arc::new(Snapshot::new(now, 0, Default::default())));
+    pub(crate) fn open(kubeconfig: &str) -> View {
+        View::with(kubeconfig, NO_AUDITS)
+    }
+
+    /// The same with audits this often, without pauses.
+    pub(crate) fn with(kubeconfig: &str, audit_every: Duration) -> View {
         let slept = Arc::new(AtomicI64::new(0));
         let asleep = Arc::clone(&slept);
-        let clock =
-            Clock::new(|| Clock::system().now(), move || Span::from_seconds(asleep.load(Ordering::Relaxed)));
-        let options = Options { seed: 7, clock, ..Options::default() };
-        let handle = Supervisor::start(sessions, deltas, options);
-        tokio::spawn(store::run(store, inbox, publish, || Clock::system().now()));
-        View { handle, snapshots, slept }
+        let start = Instant::now();
+        // By the runtime's clock, so that a test can move it on.
+        let now = move || {
+            let millis = i64::try_from(start.elapsed().as_millis()).unwrap();
+            Time::from_millis(1_790_000_000_000 + millis)
+        };
+        let clock = Clock::new(now, move || Span::from_seconds(asleep.load(Ordering::Relaxed)));
+        let options =
+            Options { seed: 7, clock, audit_every, audit_pause: Duration::ZERO, ..Options::default() };
+        let ground = Ground::open_as(kubeconfig, now, options);
+        let first = ground.names()[0].clone();
+        View { ground, first, slept }
+    }
+
+    /// The watches.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.ground.handle
+    }
+
+    /// Ends the watches.
+    pub(crate) async fn shutdown(self) {
+        self.ground.handle.shutdown().await;
     }
 
     /// The machine sleeps for so many seconds.
-    #[allow(dead_code, reason = "the machine sleeps in one of the two binaries only")]
     pub(crate) fn sleep(&self, seconds: i64) {
         self.slept.fetch_add(seconds, Ordering::Relaxed);
     }
 
+    /// The first cluster now.
+    pub(crate) fn cluster(&self) -> Arc<Cluster> {
+        self.ground.cluster(&self.first)
+    }
+
+    /// The whole fleet now.
+    pub(crate) fn fleet(&self) -> Fleet {
+        self.ground.snapshot().fleet.clone()
+    }
+
     /// Waits until the fleet is so; says which clusters are how when it never is.
-    #[allow(dead_code, reason = "there is a fleet in one of the two binaries only")]
     pub(crate) async fn until_fleet(&mut self, what: &str, holds: impl Fn(&Fleet) -> bool) {
-        let reached = self.snapshots.wait_for(|s| holds(&s.fleet));
-        if tokio::time::timeout(PATIENCE, reached).await.is_err() {
-            let fleet = self.snapshots.borrow().fleet.clone();
-            let links: Vec<_> =
-                fleet.clusters.iter().map(|c| (c.info.name.clone(), c.link.clone())).collect();
-            panic!("never so: {what}\n{links:#?}");
+        let mut snapshots = self.ground.snapshots();
+        if tokio::time::timeout(PATIENCE, snapshots.wait_for(|s| holds(&s.fleet))).await.is_err() {
+            panic!("never so: {what}\n{}", links(&self.fleet()));
         }
     }
 
-    /// Waits until a cluster is so; says what it is like when it never is.
+    /// Waits until the first cluster is so.
     pub(crate) async fn until(&mut self, what: &str, holds: impl Fn(&Cluster) -> bool) -> Arc<Cluster> {
-        let first = |s: &Arc<Snapshot>| s.fleet.cluster(ClusterId(0)).cloned();
-        let reached = self.snapshots.wait_for(|s| first(s).is_some_and(|c| holds(&c)));
-        let reached = tokio::time::timeout(PATIENCE, reached).await.map(|s| first(&s.unwrap()).unwrap());
-        match reached {
-            Ok(cluster) => cluster,
-            Err(_) => {
-                let cluster = first(&self.snapshots.borrow());
-                let links: Vec<_> =
-                    cluster.iter().flat_map(|c| &c.tables).map(|t| (t.kind, t.link.clone())).collect();
-                panic!("never so: {what}\n{:?}\n{links:#?}", cluster.map(|c| c.link.clone()));
+        self.ground.until(&self.first.clone(), what, holds).await
+    }
+
+    /// Lets so many seconds pass, one by one, until the fleet is so; says how many did. For tests on
+    /// a runtime of one thread.
+    pub(crate) async fn within(&mut self, seconds: u32, what: &str, holds: impl Fn(&Fleet) -> bool) -> u32 {
+        let mut snapshots = self.ground.snapshots();
+        // What needs no time but the machine's own gets that first, however busy the machine is.
+        let mut patience = Duration::from_secs(2);
+        let clusters = u32::try_from(self.fleet().clusters.len()).unwrap();
+        for passed in 0..=seconds {
+            let now = snapshots.wait_for(|s| holds(&s.fleet));
+            if tokio::time::timeout(patience, now).await.is_ok() {
+                return passed;
             }
+            patience = (Duration::from_millis(20) * clusters).min(Duration::from_millis(500));
+            jump(Duration::from_secs(1) - patience).await;
         }
+        panic!("not so within {seconds} s: {what}\n{}", links(&self.fleet()));
     }
 }
 
+/// What is wrong where, a line each.
+fn links(fleet: &Fleet) -> String {
+    let mut text = String::new();
+    for cluster in &fleet.clusters {
+        text += &format!("{}: {:?}\n", cluster.info.name, cluster.link);
+        for table in cluster.tables.iter().filter(|t| t.link.state != LinkState::Missing) {
+            let rows = table.rows.len();
+            text += &format!("  {:?} at {:?}, {rows} rows: {:?}\n", table.kind, table.version, table.link);
+        }
+    }
+    text
+}
+
+/// Lets so many seconds pass, one by one, with some time of the machine's own in each for what is
+/// due then.
+pub(crate) async fn pass(seconds: u32) {
+    for _ in 0..seconds {
+        jump(Duration::from_millis(990)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Moves the runtime's clock on. (A clock that stood still would run wild: while bytes are on their
+/// way nothing is due, and then it jumps by itself.)
+async fn jump(span: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(span).await;
+    tokio::time::resume();
+}
+
+/// The names of all objects of a kind.
 pub(crate) fn names(cluster: &Cluster, kind: Kind) -> Vec<String> {
-    let mut names: Vec<String> = cluster.records(kind).map(|r| r.meta().name.to_string()).collect();
-    names.sort();
-    names
+    known(cluster, kind)
+        .into_iter()
+        .map(|name| name.rsplit('/').next().unwrap_or_default().to_owned())
+        .collect()
 }
 
 pub(crate) fn link(cluster: &Cluster, kind: Kind) -> &Link {

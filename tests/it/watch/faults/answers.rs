@@ -1,0 +1,150 @@
+//! Faults of HTTP: refusals, and answers that are no answers.
+
+use quarterdeck::model::{Cause, Fleet, Kind, LinkState};
+
+use super::super::server::{Body, Misdeed, object, zipped};
+use super::super::view::{View, link, names, pass};
+use super::{lists, shows, three, with};
+
+const LIST: &str = "/pods?limit=500";
+const WATCH: &str = "/pods?watch=true";
+
+#[tokio::test]
+async fn busy_servers_are_asked_when_they_say() {
+    // What was asked for, and the shortest and longest wait that follows.
+    let rows: [(Misdeed, u32, u32); 6] = [
+        (Misdeed::Status(429), 0, 15),
+        (Misdeed::Later(429, "0"), 0, 15),
+        (Misdeed::Later(429, "9"), 7, 25),
+        (Misdeed::Later(429, "3600"), 100, 195),
+        (Misdeed::Later(429, "18446744073709551615"), 0, 195),
+        (Misdeed::Later(429, "Fri, 31 Dec 1999 23:59:59 GMT"), 0, 15),
+    ];
+    for (misdeed, shortest, longest) in rows {
+        for containing in [LIST, WATCH] {
+            let (_server, mut view) = with(containing, misdeed.clone()).await;
+            let busy = |f: &Fleet| {
+                link(&f.clusters[0], Kind::Pod).fault.as_ref().is_some_and(|f| f.cause == Cause::Busy)
+            };
+            view.within(15, "it says so", busy).await;
+            let took = view.within(200, "all pods", shows(&["a", "b", "c"])).await;
+            assert!((shortest..=longest).contains(&took), "{misdeed:?} {containing}: {took} s");
+        }
+    }
+}
+
+#[tokio::test]
+async fn refusals_heal() {
+    for (status, longest) in [(401, 40), (500, 15), (503, 15), (504, 15), (400, 15), (302, 15)] {
+        for containing in [LIST, WATCH, "/pods?limit=1&", "/version"] {
+            let (_server, mut view) = with(containing, Misdeed::Status(status)).await;
+            view.within(
+                longest,
+                &format!("all pods after {status} of {containing}"),
+                shows(&["a", "b", "c"]),
+            )
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_away_is_noticed_when_asked() {
+    let server = three().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    pass(3).await;
+    // A server looks at what we may see only when a request begins.
+    server.always("/pods", 403);
+    pass(3).await;
+    assert!(link(&view.cluster(), Kind::Pod).live());
+    view.handle().retry(&[]);
+    view.within(20, "pods are denied", |f| link(&f.clusters[0], Kind::Pod).state == LinkState::Denied).await;
+    assert_eq!(names(&view.cluster(), Kind::Pod).len(), 3, "what was last seen stays");
+    server.forgive();
+    view.handle().retry(&[]);
+    view.within(20, "all pods again", shows(&["a", "b", "c"])).await;
+}
+
+#[tokio::test]
+async fn a_kind_that_is_no_longer_served() {
+    let server = three().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    server.retire("pods");
+    server.break_connections();
+    view.within(20, "pods are missing", |f| link(&f.clusters[0], Kind::Pod).state == LinkState::Missing)
+        .await;
+    server.forget_requests();
+    pass(240).await;
+    assert!(server.count("/api/v1/pods") <= 2, "it is left in peace");
+}
+
+#[tokio::test]
+async fn answers_that_make_no_sense_are_asked_for_again() {
+    let bomb = Body { gzip: true, ..Body::of(zipped(&vec![b' '; 100 << 20])) };
+    let not_gzip = Body { gzip: true, ..Body::of("this is no gzip") };
+    let cut_gzip = Body { gzip: true, ..Body::of(&zipped(b"{\"kind\":\"List\"")[..9]) };
+    for containing in [LIST, WATCH] {
+        let odd = [
+            Misdeed::Body(Body::of("")),
+            Misdeed::Body(Body::of("null")),
+            Misdeed::Body(Body::of(r#"{"kind":"Status","code":500}"#)),
+            Misdeed::Body(Body::of("[")),
+            Misdeed::Page("text/plain", "what?"),
+            Misdeed::Page("", ""),
+            Misdeed::Body(bomb.clone()),
+            Misdeed::Body(not_gzip.clone()),
+            Misdeed::Body(cut_gzip.clone()),
+        ];
+        for misdeed in odd {
+            let what = format!("{misdeed:?}");
+            let (_server, mut view) = with(containing, misdeed).await;
+            view.within(20, &what[..what.len().min(80)], shows(&["a", "b", "c"])).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_the_limit() {
+    let names: Vec<String> = (0..20_000).map(|i| format!("p{i:05}")).collect();
+    let items: Vec<String> = names.iter().map(|name| object("pods", name, 9)).collect();
+    let page =
+        format!(r#"{{"kind":"List","items":[{}],"metadata":{{"resourceVersion":"1009"}}}}"#, items.join(","));
+    let (server, mut view) = with(LIST, Misdeed::Body(Body::of(page))).await;
+    let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
+    view.within(30, "all of them", shows(&wanted)).await;
+    assert_eq!(lists(&server), 1);
+}
+
+#[tokio::test]
+async fn an_object_on_two_pages_is_one() {
+    let page = |next: &str, name: &str| {
+        let meta = format!(r#""resourceVersion":"1009","continue":"{next}""#);
+        Body::of(format!(
+            r#"{{"kind":"List","metadata":{{{meta}}},"items":[{},{}]}}"#,
+            object("pods", "a", 9),
+            object("pods", name, 9)
+        ))
+    };
+    let (server, mut view) = with(LIST, Misdeed::Body(page("more", "b"))).await;
+    server.once("/pods?limit=500&continue=more", Misdeed::Body(page("", "c")));
+    view.within(20, "each once", shows(&["a", "b", "c"])).await;
+    assert_eq!(lists(&server), 1);
+}
+
+#[tokio::test]
+async fn an_upgrade_is_noticed() {
+    let server = three().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    server.go_dark();
+    view.within(30, "it is gone", |f| !f.clusters[0].link.live()).await;
+    server.upgrade();
+    server.come_back();
+    view.within(30, "the new version and what it serves", |f| {
+        f.clusters[0].version == "v1.37.3-test" && link(&f.clusters[0], Kind::Service).live()
+    })
+    .await;
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+}

@@ -1,0 +1,176 @@
+//! Faults of the open watch: events that are garbled, odd, lost, too many or none.
+
+use std::time::Duration;
+
+use quarterdeck::model::{Kind, LinkState};
+
+use super::super::server::{Body, Misdeed, object};
+use super::super::view::{View, link, live, names, pass};
+use super::{lists, shows, three, with};
+
+const WATCH: &str = "/pods?watch=true";
+
+fn event(kind: &str, name: &str, version: u64) -> String {
+    format!(r#"{{"type":"{kind}","object":{}}}"#, object("pods", name, version))
+}
+
+#[tokio::test]
+async fn events_that_cannot_be_believed_lead_to_one_list() {
+    let versioned = |version: &str| {
+        format!(
+            r#"{{"type":"MODIFIED","object":{{"metadata":{{"name":"a","uid":"pods-a","resourceVersion":{version}}}}}}}"#
+        )
+    };
+    let lines: Vec<Vec<u8>> = vec![
+        br#"{"type":"MODIFIED","object":{"metadata":{"name":"a""#.to_vec(),
+        b"what is this".to_vec(),
+        b"{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"\xff\xfe\",\"uid\":\xff}}}".to_vec(),
+        event("RENAMED", "a", 5000).into_bytes(),
+        br#"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}"#.to_vec(),
+        br#"{"type":"ERROR","object":{"kind":"Status","reason":"Gone"}}"#.to_vec(),
+        event("MODIFIED", "a", 1).into_bytes(),
+        event("DELETED", "a", 999).into_bytes(),
+        br#"{"type":"MODIFIED","object":{"metadata":{"name":"a","uid":"pods-a"}}}"#.to_vec(),
+        versioned(r#""ten""#).into_bytes(),
+        versioned(r#""99999999999999999999999999""#).into_bytes(),
+        versioned(r#""-3""#).into_bytes(),
+        versioned("null").into_bytes(),
+        br#"{"type":"MODIFIED","object":null}"#.to_vec(),
+        br#"{"type":"MODIFIED"}"#.to_vec(),
+    ];
+    for line in lines {
+        let body = Body { open: true, ..Body::of([&line[..], b"\n"].concat()) };
+        let (server, mut view) = with(WATCH, Misdeed::Body(body)).await;
+        let what = String::from_utf8_lossy(&line).into_owned();
+        view.within(20, &what, |f| shows(&["a", "b", "c"])(f) && lists(&server) == 2).await;
+        server.put("pods", "d");
+        view.within(20, &what, shows(&["a", "b", "c", "d"])).await;
+        assert_eq!(lists(&server), 2, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_event_resumes() {
+    for status in [r#"{"kind":"Status","code":500}"#, r#"{"kind":"Status"}"#, "{}", "17"] {
+        let line = format!(r#"{{"type":"ERROR","object":{status}}}"#);
+        let (server, mut view) = with(WATCH, Misdeed::Body(Body::lines(&[line]))).await;
+        server.put("pods", "d");
+        view.within(20, status, shows(&["a", "b", "c", "d"])).await;
+        assert!(lists(&server) <= 2, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_line_without_end_is_given_up() {
+    let chunks = std::iter::repeat_n(vec![b'x'; 1 << 20], 64).collect();
+    let body = Body { chunks, open: true, ..Body::of("") };
+    let (server, mut view) = with(WATCH, Misdeed::Body(body)).await;
+    view.within(20, "a new list", |f| lists(&server) == 2 && shows(&["a", "b", "c"])(f)).await;
+}
+
+#[tokio::test]
+async fn odd_events_do_no_harm() {
+    let server = three().await;
+    let at = server.version();
+    let lines = [
+        event("ADDED", "a", at + 1),
+        event("ADDED", "a", at + 1),
+        event("MODIFIED", "x", at + 2),
+        event("DELETED", "y", at + 3),
+        event("DELETED", "y", at + 3),
+        String::new(),
+    ];
+    server.once(WATCH, Misdeed::Body(Body::lines(&lines)));
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "x is there", shows(&["a", "b", "c", "x"])).await;
+    assert_eq!(lists(&server), 1);
+}
+
+#[tokio::test]
+async fn what_was_lost_is_found_by_an_audit() {
+    let server = three().await;
+    let mut view = View::with(&server.kubeconfig(), Duration::from_secs(300));
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    // One is new, one changed, one gone, and nobody was told.
+    server.put_unsaid("pods", "new");
+    server.put_unsaid("pods", "a");
+    server.remove_unsaid("pods", "b");
+    server.put("pods", "c");
+    view.within(700, "what the server has", shows(&["a", "c", "new"])).await;
+    let table = view.cluster();
+    let table = table.table(Kind::Pod);
+    assert_eq!((table.repaired, table.audited.is_some()), (3, true));
+    // What is right is left alone.
+    pass(700).await;
+    assert_eq!(view.cluster().table(Kind::Pod).repaired, 3);
+}
+
+#[tokio::test]
+async fn ten_minutes_of_silence() {
+    let server = three().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    server.forget_requests();
+    for _ in 0..60 {
+        pass(10).await;
+        assert!(live(&view.cluster(), Kind::Pod) && view.cluster().link.live());
+    }
+    // A comparison and a watch every 75 s.
+    let asked = server.count("/pods?");
+    assert!((12..=20).contains(&asked), "{asked} requests");
+    assert_eq!(lists(&server), 0);
+    server.put("pods", "d");
+    view.within(20, "d", shows(&["a", "b", "c", "d"])).await;
+}
+
+#[tokio::test]
+async fn a_restore_behind_a_silent_stream() {
+    let server = three().await;
+    let held = Body { open: true, ..Body::of("\n") };
+    server.once(WATCH, Misdeed::Body(held));
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    server.restore_quietly();
+    server.put("pods", "new");
+    let took = view.within(120, "only what the server has now", shows(&["new"])).await;
+    assert!(took <= 100, "75 s of silence, and a list: {took} s");
+    assert_eq!(link(&view.cluster(), Kind::Pod).state, LinkState::Live);
+}
+
+#[tokio::test]
+async fn a_storm_is_weathered() {
+    let server = three().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    for round in 0..20 {
+        for pod in 0..200 {
+            server.put("pods", &format!("s{}", (pod * 7 + round) % 150));
+        }
+    }
+    let mut wanted: Vec<String> =
+        (0..150).map(|i| format!("s{i}")).chain(["a", "b", "c"].map(str::to_owned)).collect();
+    wanted.sort();
+    let newest = server.version();
+    view.within(30, "all of them at their newest", |f| {
+        let pods = f.clusters[0].table(Kind::Pod);
+        pods.version.0 == newest && names(&f.clusters[0], Kind::Pod) == wanted
+    })
+    .await;
+    assert_eq!(lists(&server), 1);
+}
+
+#[tokio::test]
+async fn a_huge_object_is_read() {
+    let server = three().await;
+    let huge = format!(
+        r#"{{"type":"ADDED","object":{{"metadata":{{"name":"z","namespace":"ns","uid":"pods-z","resourceVersion":"{}","annotations":{{"k":"{}"}}}}}}}}"#,
+        server.version() + 1,
+        "x".repeat(19 << 20)
+    );
+    let chunks = [huge.into_bytes(), b"\n".to_vec()].concat().chunks(1 << 16).map(<[u8]>::to_vec).collect();
+    server.once(WATCH, Misdeed::Body(Body { chunks, open: true, ..Body::of("") }));
+    let mut view = View::open(&server.kubeconfig());
+    view.within(60, "it is there", shows(&["a", "b", "c", "z"])).await;
+    assert_eq!(lists(&server), 1);
+    assert_eq!(view.cluster().table(Kind::Pod).rows.len(), 4);
+}
