@@ -90,6 +90,10 @@ pub fn sanitised(raw: &str) -> Cow<'_, str> {
             out.push('…');
             break;
         }
+        // What is dropped must not begin a new count: marks would pile up around it.
+        if is_deceptive(c) {
+            continue;
+        }
         marks = if is_combining(c) { marks + 1 } else { 0 };
         match c {
             '\n' | '\t' | '\r' | '\u{2028}' | '\u{2029}' => {
@@ -98,7 +102,7 @@ pub fn sanitised(raw: &str) -> Cow<'_, str> {
                 }
             }
             c if c.is_control() => out.push('␛'),
-            c if is_deceptive(c) || marks > 2 => {}
+            _ if marks > 2 => {}
             c => out.push(c),
         }
     }
@@ -219,6 +223,8 @@ mod tests {
     fn combining_marks_and_length_are_bounded() {
         let zalgo = format!("a{}", "\u{0301}".repeat(50));
         assert_eq!(Text::clean(&zalgo).chars().count(), 3);
+        let around = format!("a{}", "\u{0301}\u{200b}".repeat(50));
+        assert_eq!(Text::clean(&around).chars().count(), 3, "what is dropped begins no new count");
         assert!(Text::clean(&"x".repeat(10_000)).len() <= LONGEST + '…'.len_utf8());
     }
 

@@ -4,6 +4,8 @@ use crate::kinds::wire::{ListMeta, write_event};
 use crate::model::Kind;
 use std::io::Write as _;
 
+mod fuzz;
+
 const LIST: Ask = Ask::List { token: None };
 const WATCH: Ask = Ask::Watch { from: Version(1), timeout_seconds: 240 };
 
