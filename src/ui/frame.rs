@@ -4,7 +4,7 @@ use super::canvas::{Canvas, cells};
 use super::keys::scope_name;
 use super::screen::{Focus, Ui};
 use crate::input::Command;
-use crate::model::{Face, Text, Time, Tone, grouped};
+use crate::model::{Cause, Face, Text, Time, Tone, grouped};
 use crate::theme::{Role, tone_glyph};
 use unicode_width::UnicodeWidthStr;
 
@@ -219,12 +219,18 @@ fn troubles(ui: &Ui, now: Time) -> Vec<(&'static str, Text, Role)> {
     hurt.take(4)
         .filter_map(|line| {
             let cluster = snapshot.fleet.cluster(line.id)?;
-            let why = cluster.link.fault.as_ref().map_or("no answer", |fault| fault.cause.word());
+            let fault = cluster.link.fault.as_ref().map(|fault| fault.cause);
+            let why = match fault {
+                None if line.login => "login",
+                None => "no answer",
+                Some(cause) => cause.word(),
+            };
             let again = cluster
                 .link
                 .retry_at
                 .map_or_else(String::new, |at| format!(", retry in {} s", now.age(at).seconds().max(0)));
-            let login = if line.login { ", wants a login" } else { "" };
+            let named = matches!(fault, None | Some(Cause::Login));
+            let login = if line.login && !named { ", wants a login" } else { "" };
             let text = format!("{}: {why}{login}{again}", line.name);
             Some((tone_glyph(line.tone), text.into(), crate::theme::tone_role(line.tone)))
         })

@@ -83,7 +83,7 @@ impl ClusterLine {
             age: health::age(cluster, now),
             nodes: cluster.totals.nodes,
             ready: cluster.totals.nodes_ready,
-            login: matches!(cluster.login, crate::model::Login::Wanted | crate::model::Login::Expired),
+            login: health::login_wanted(cluster),
         }
     }
 }

@@ -7,7 +7,7 @@ mod load;
 mod server;
 mod view;
 
-use quarterdeck::model::{Badge, Cause, Cluster, Kind, LinkState};
+use quarterdeck::model::{Badge, Cause, Cluster, Kind, LinkState, Login};
 use server::{Misdeed, Server};
 use view::{View, link, live, names};
 
@@ -177,6 +177,7 @@ async fn a_refused_login_is_the_clusters_state() {
     let mut view = view_of(&server);
     let cluster = view.until("it is denied", |c| c.link.state == LinkState::Denied).await;
     assert_eq!(cluster.link.fault.as_ref().unwrap().cause, Cause::Unauthorized);
+    assert_eq!(cluster.login, Login::Expired, "said before the link is");
     server.forgive();
     view.handle().retry(&[]);
     view.until("all pods", has(&SOME)).await;

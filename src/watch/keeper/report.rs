@@ -30,6 +30,10 @@ impl Keeper {
         self.link.heard = self.link.heard.max(heard);
         self.link.fault = Some(fault);
         self.link.retry_at = retry_at;
+        // While it rests nobody looks at the login, which may be why.
+        if self.login.has_changed().unwrap_or(false) {
+            self.tell_login().await?;
+        }
         self.tell_link().await
     }
 
