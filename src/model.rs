@@ -5,6 +5,7 @@
 
 mod column;
 mod delta;
+mod extras;
 mod face;
 mod fleet;
 mod identity;
@@ -23,6 +24,7 @@ mod time;
 
 pub use column::{Cell, Column};
 pub use delta::{Audit, Change, Delta, Usage, Used};
+pub use extras::Extras;
 pub use face::Face;
 pub use fleet::{
     Badge, Basis, Cluster, ClusterInfo, CostTotals, Fleet, Login, PluginId, Price, Prompt, Sample, Series,

@@ -20,7 +20,7 @@ pub use task::{PUBLISH_EVERY, run};
 use std::sync::Arc;
 
 use crate::model::{Change, ClusterId, ClusterInfo, Delta, Fleet, LinkState, Span, Time};
-use crate::views::{Observer, PriceOf, Rule, Snapshot};
+use crate::views::{ExtrasOf, Observer, PriceOf, Rule, Snapshot};
 use state::State;
 
 /// How far apart the samples of a cluster's series are.
@@ -43,6 +43,8 @@ pub struct Derive {
     pub observers: Vec<Box<dyn Observer>>,
     /// What a node costs.
     pub price: PriceOf,
+    /// What a cluster pays for beside its nodes.
+    pub extras: ExtrasOf,
 }
 
 /// Everything known of the fleet, and its only owner.
@@ -110,6 +112,7 @@ impl Store {
         self.sequence += 1;
         self.changed = false;
         self.urgent = false;
+        self.clusters.iter_mut().for_each(|state| state.settle(&self.derive));
         let clusters = self.clusters.iter().map(|state| state.cluster().clone()).collect();
         Snapshot::new(now, self.sequence, Fleet { clusters })
     }

@@ -20,4 +20,4 @@ mod snapshot;
 
 pub use scope::{Scope, grouping};
 pub use sheet::{Chart, Evidence, EvidenceLine, RowId, Sheet, SheetRow};
-pub use snapshot::{Observer, PriceOf, Rule, Snapshot};
+pub use snapshot::{ExtrasOf, Observer, PriceOf, Rule, Snapshot};

@@ -12,7 +12,7 @@ use crate::model::{ClusterId, ClusterInfo, Time};
 use crate::runner::SessionMap;
 use crate::store::{self, Derive, Store};
 use crate::views::prices::Prices;
-use crate::views::{PriceOf, Scope, Snapshot};
+use crate::views::{ExtrasOf, PriceOf, Scope, Snapshot};
 use crate::watch::{self as watching, Supervisor};
 
 /// Deltas on their way to the store. A full channel slows the watches, not the screen.
@@ -48,7 +48,10 @@ impl Engine {
         }
         let list = Arc::clone(prices);
         let price: PriceOf = Arc::new(move |info, node| list.price(info, node));
-        let derive = Derive { rules: registry::rules(), observers: registry::observers(&price), price };
+        let list = Arc::clone(prices);
+        let extras: ExtrasOf = Arc::new(move |cluster| list.extras(cluster));
+        let derive =
+            Derive { rules: registry::rules(), observers: registry::observers(&price), price, extras };
         let mut store = Store::new(infos, now(), derive);
         let (deltas, inbox) = mpsc::channel(DELTAS);
         let (outbox, snapshots) = watch::channel(Arc::new(store.snapshot(now())));

@@ -24,7 +24,7 @@ pub(super) fn observers(price: &PriceOf) -> Vec<Box<dyn Observer>> {
 pub(super) const FINDINGS_LENSES: &[&str] = &["cause", "cluster", "kind"];
 pub(super) const PLACEMENT_LENSES: &[&str] = &["app", "pool", "pending"];
 pub(super) const SCALING_LENSES: &[&str] = &["time", "story", "object", "cause"];
-pub(super) const COST_LENSES: &[&str] = &["cluster", "namespace", "workload", "pool"];
+pub(super) const COST_LENSES: &[&str] = &["cluster", "namespace", "workload", "pool", "waste"];
 
 /// The panes, in the order of their tabs.
 pub(super) fn panes() -> Vec<PaneDecl> {

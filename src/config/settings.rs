@@ -49,6 +49,17 @@ use crate::views::prices::Overrides;
 /// cluster = "dc1-*"
 /// vcpu = 0.012
 /// gib = 0.0016
+/// storage_gib_month = 0.03   # persistent volumes, USD for a GiB and month
+/// [[cost.disk]]
+/// class = "fast"
+/// gib_month = 0.12
+/// [[cost.balancer]]          # each service of type LoadBalancer, USD an hour
+/// cluster = "dc1-*"
+/// price = 0.01
+/// [[cost.fixed]]             # what no object tells of; "control plane" stands for the provider's fee
+/// cluster = "dc1-*"
+/// name = "rack and power"
+/// per_month = 4200
 /// [[cost.discount]]
 /// provider = "aws"
 /// percent = 28

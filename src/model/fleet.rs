@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    Capacity, ClusterId, Fault, Kind, Link, Money, Provider, Record, Resources, Rows, Signal, Symptom, Text,
-    Time, Uid, Usage, Version,
+    Capacity, ClusterId, Extras, Fault, Kind, Link, Money, Provider, Record, Resources, Rows, Signal,
+    Symptom, Text, Time, Uid, Usage, Version,
 };
 
 /// What is known of a cluster before it answers: from kubeconfig and settings.
@@ -173,6 +173,8 @@ pub struct Cluster {
     pub totals: Totals,
     /// What each node costs, by uid; it sums to the totals.
     pub prices: Arc<rustc_hash::FxHashMap<Uid, Price>>,
+    /// What is paid for beside its nodes.
+    pub extras: Arc<Extras>,
     /// What is wrong with single objects, by uid.
     pub symptoms: Arc<rustc_hash::FxHashMap<Uid, Symptom>>,
     /// What its nodes and pods use.
@@ -241,6 +243,7 @@ impl Cluster {
             tables: Kind::ALL.into_iter().map(table).collect(),
             totals: Totals::default(),
             prices: Arc::default(),
+            extras: Arc::default(),
             symptoms: Arc::default(),
             usage: Arc::default(),
             usage_at: None,
@@ -288,6 +291,14 @@ impl Cluster {
     #[must_use]
     pub fn price(&self, node: &super::Node) -> Price {
         self.prices.get(&node.meta.uid).copied().unwrap_or_default()
+    }
+
+    /// What it costs: its nodes and all that is paid for beside them.
+    #[must_use]
+    pub fn cost(&self) -> CostTotals {
+        let mut cost = self.totals.cost.clone();
+        cost.merge(&self.extras.total);
+        cost
     }
 
     /// One object by kind, namespace and name. It looks at every record of the kind.

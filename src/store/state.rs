@@ -29,6 +29,8 @@ pub(super) struct State {
     events: BTreeSet<(Time, Uid)>,
     counts: Counts,
     pool: Interner,
+    /// Whether something changed that the extras are made from.
+    extras_due: bool,
 }
 
 impl State {
@@ -41,6 +43,7 @@ impl State {
             events: BTreeSet::new(),
             counts: Counts::default(),
             pool: Interner::default(),
+            extras_due: true,
         }
     }
 
@@ -86,6 +89,20 @@ impl State {
         self.pool.sweep();
     }
 
+    /// Makes what is not worth folding into every change: what is paid for beside nodes needs a
+    /// pass over volumes and services, and they seldom change.
+    pub(super) fn settle(&mut self, derive: &Derive) {
+        if !std::mem::take(&mut self.extras_due) {
+            return;
+        }
+        let extras = (derive.extras)(&self.cluster);
+        if extras != *self.cluster.extras {
+            let cluster = self.cluster_mut();
+            cluster.extras = Arc::new(extras);
+            cluster.generation += 1;
+        }
+    }
+
     /// Applies one change; says whether a reader could see a difference.
     pub(super) fn apply(&mut self, derive: &Derive, change: Change, at: Time) -> bool {
         let generation = self.cluster.generation;
@@ -120,6 +137,7 @@ impl State {
 
     /// What is not about objects. Saying the same again changes nothing.
     fn tell(&mut self, change: Change, at: Time) {
+        self.extras_due |= matches!(change, Change::Server { .. });
         let cluster = self.cluster_mut();
         let changed = match change {
             Change::Link(link) => set_link(&mut cluster.link, link),
@@ -290,7 +308,10 @@ impl State {
         for signal in signals {
             ring::add(&mut cluster.signals, signal);
         }
+        let place = (cluster.provider, cluster.region.clone());
         self.counts.fold(cluster, before, after, &derive.price);
+        self.extras_due |= matches!(kind, Some(Kind::Volume | Kind::Service | Kind::StorageClass))
+            || place != (cluster.provider, cluster.region.clone());
     }
 
     /// A symptom that stays keeps its beginning: a container in a crash loop starts anew every few

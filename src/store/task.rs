@@ -62,7 +62,7 @@ pub async fn run(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Change, ClusterId, ClusterInfo, Kind, Link, LinkState, Price, Version};
+    use crate::model::{Change, ClusterId, ClusterInfo, Extras, Kind, Link, LinkState, Price, Version};
     use crate::store::{Derive, load};
 
     fn now() -> Time {
@@ -70,8 +70,12 @@ mod tests {
     }
 
     fn start() -> (mpsc::Sender<Delta>, watch::Receiver<Arc<Snapshot>>, tokio::task::JoinHandle<()>) {
-        let derive =
-            Derive { rules: Vec::new(), observers: Vec::new(), price: Arc::new(|_, _| Price::default()) };
+        let derive = Derive {
+            rules: Vec::new(),
+            observers: Vec::new(),
+            price: Arc::new(|_, _| Price::default()),
+            extras: Arc::new(|_| Extras::default()),
+        };
         let mut store = Store::new([Arc::new(ClusterInfo::default())], now(), derive);
         let (deltas, inbox) = mpsc::channel(16);
         let (outbox, snapshots) = watch::channel(Arc::new(store.snapshot(now())));

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::totals::recount;
 use super::*;
 use crate::model::{
-    Basis, Capacity, Cluster, Event, Identity, Kind, Link, Meta, Money, Node, Phase, Pod, Price, Provider,
-    Record, Resources, Signal, Symptom, SymptomCause, Text, Tone, Truth, Uid, Version,
+    Basis, Capacity, Cluster, Event, Extras, Identity, Kind, Link, Meta, Money, Node, Phase, Pod, Price,
+    Provider, Record, Resources, Signal, Symptom, SymptomCause, Text, Tone, Truth, Uid, Version,
 };
 
 fn at(second: i64) -> Time {
@@ -110,8 +110,12 @@ impl Observer for Told {
 
 fn store() -> (Store, Told) {
     let told = Told::default();
-    let derive =
-        Derive { rules: vec![Box::new(NotReady)], observers: vec![Box::new(told.clone())], price: price() };
+    let derive = Derive {
+        rules: vec![Box::new(NotReady)],
+        observers: vec![Box::new(told.clone())],
+        price: price(),
+        extras: Arc::new(|_| Extras::default()),
+    };
     (Store::new([Arc::default(), Arc::default()], at(0), derive), told)
 }
 
@@ -444,6 +448,7 @@ fn replayed_events_are_told_once_and_with_their_own_time() {
         rules: crate::views::health::rules(),
         observers: crate::views::scaling::observers(&price),
         price,
+        extras: Arc::new(|_| Extras::default()),
     };
     let mut store = Store::new([Arc::default()], at(0), derive);
     let rescale = |n: u32, version: u64, count: u32, second: i64, size: u32| {

@@ -51,9 +51,10 @@ impl Summary {
         let totals = &cluster.totals;
         self.nodes += u64::from(totals.nodes);
         self.pods += u64::from(totals.pods);
-        self.rate += totals.cost.rate;
-        self.approximate |= totals.cost.estimated != Money::ZERO || (!cluster.link.live() && cluster.seen());
-        self.partial |= totals.cost.unknown > 0 || !cluster.seen();
+        let cost = cluster.cost();
+        self.rate += cost.rate;
+        self.approximate |= cost.estimated != Money::ZERO || (!cluster.link.live() && cluster.seen());
+        self.partial |= cost.unknown > 0 || !cluster.seen();
         self.connecting += usize::from(line.tone == Tone::Connecting);
         if let Some(age) = line.age
             && self.oldest.as_ref().is_none_or(|(oldest, _)| age > *oldest)

@@ -115,7 +115,8 @@ impl TreePart {
             cluster.groups.iter().map(|name| name.as_str().width() + 2 * GLYPHS + 4).max().unwrap_or(0)
         };
         let groups = summary.clusters.iter().filter(|_| !flat).map(group).max().unwrap_or(0);
-        let wanted = (names + AGE + NODES + 1).max(groups).max(24);
+        let first = 2 + all(summary.clusters.len()).width();
+        let wanted = (names.max(first) + AGE + NODES + 1).max(groups);
         cells(wanted).min(screen / 3)
     }
 
@@ -306,7 +307,7 @@ impl Draft<'_> {
 
     /// Everything, and what the columns say.
     fn first_line(&self) -> String {
-        self.columns(&format!("all {} clusters", self.clusters), "data", "nodes", 2)
+        self.columns(&all(self.clusters), "data", "nodes", 2)
     }
 
     /// `prod  ✖2 ▲4 ●11`; closed, and in a large fleet, with a glyph for each cluster.
@@ -338,6 +339,10 @@ fn glyphs(tones: impl ExactSizeIterator<Item = Tone>, theme: &Theme, room: usize
         spans.push(Span::raw(format!("… {count}")));
     }
     spans
+}
+
+fn all(clusters: usize) -> String {
+    format!("all {clusters} clusters")
 }
 
 /// Clusters by one of their groups, worst first.

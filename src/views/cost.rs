@@ -6,6 +6,7 @@
 
 mod breakdown;
 mod sheet;
+mod waste;
 
 pub use breakdown::{Breakdown, Share, breakdown};
 pub use sheet::{CostLens, Unit, evidence, sheet};

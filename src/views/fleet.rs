@@ -21,7 +21,7 @@ pub struct Header {
     pub nodes: Count,
     /// Pods that have not ended.
     pub pods: Count,
-    /// What the nodes cost.
+    /// What nodes and all beside them cost.
     pub cost: CostTotals,
     /// Whether a part of the cost is as last seen or estimated: `~`.
     pub cost_approximate: bool,
@@ -92,8 +92,8 @@ pub fn header(snapshot: &Snapshot, now: Time) -> Header {
         let totals = &cluster.totals;
         header.nodes.add(cluster, Kind::Node, totals.nodes, stale);
         header.pods.add(cluster, Kind::Pod, totals.pods, stale);
-        let cost = &totals.cost;
-        header.cost.merge(cost);
+        let cost = cluster.cost();
+        header.cost.merge(&cost);
         header.cost_approximate |= cost.guessed > 0 || (stale && counted(cluster, Kind::Node));
         header.cost_unknown |= cost.unknown > 0 || !counted(cluster, Kind::Node);
     }
@@ -300,7 +300,7 @@ fn version(version: &str) -> Text {
 }
 
 fn rate(cluster: &Cluster, stale: bool) -> Cell {
-    let cost = &cluster.totals.cost;
+    let cost = cluster.cost();
     if !counted(cluster, Kind::Node) || (cost.unknown > 0 && cost.priced + cost.guessed == 0) {
         return Cell::text("?");
     }

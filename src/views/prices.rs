@@ -2,12 +2,14 @@
 //!
 //! Every figure is FOCUS `ListCost`, quantity × list unit price, unless a setting overrides it.
 
+mod extras;
 mod overrides;
 mod table;
 
-pub use overrides::{Discount, NodeMatch, NodePrice, Overrides, Rate};
+pub use overrides::{BalancerPrice, Discount, DiskPrice, FixedCost, NodeMatch, NodePrice, Overrides, Rate};
 
 use crate::model::{Basis, Capacity, ClusterInfo, Money, Node, Price, Provider};
+use overrides::dollars;
 use table::Table;
 
 /// Rates of a provider for nodes whose type has no price: micro-dollars per vCPU and per GiB an
@@ -182,8 +184,9 @@ mod tests {
                 },
                 price: 0.031,
             }],
-            rate: vec![Rate { cluster: "dc1-*".into(), vcpu: 0.012, gib: 0.0016 }],
+            rate: vec![Rate { cluster: "dc1-*".into(), vcpu: 0.012, gib: 0.0016, storage_gib_month: None }],
             discount: vec![Discount { provider: "aws".into(), capacity: None, percent: 25.0 }],
+            ..Overrides::default()
         };
         let prices = Prices::new(overrides);
         let cluster = |name: &str| ClusterInfo { name: name.into(), ..ClusterInfo::default() };

@@ -52,6 +52,8 @@ pub enum RowId {
     Part(Text),
     /// A run of an operation.
     Run(u32),
+    /// The sum of the other rows: it stays last however they are sorted.
+    Total,
 }
 
 /// A small chart: a label, a line of values, and what stands at its ends.

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::model::{Cluster, ClusterInfo, Fleet, Node, Price, Record, Signal, Symptom, Time};
+use crate::model::{Cluster, ClusterInfo, Extras, Fleet, Node, Price, Record, Signal, Symptom, Time};
 
 /// What a node of a cluster costs. The store folds by it and observers price events with it, so
 /// both always agree.
 pub type PriceOf = Arc<dyn Fn(&ClusterInfo, &Node) -> Price + Send + Sync>;
+
+/// What a cluster pays for beside its nodes.
+pub type ExtrasOf = Arc<dyn Fn(&Cluster) -> Extras + Send + Sync>;
 
 /// The fleet at one moment, immutable and cheap to clone behind an `Arc`.
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use quarterdeck::cluster::{Plugins, Request, Session, Sources, find_clusters};
 use quarterdeck::kinds;
-use quarterdeck::model::{Cluster, ClusterInfo, Kind, Pod, Span, Time};
+use quarterdeck::model::{Cluster, ClusterInfo, Extras, Kind, Pod, Span, Time};
 use quarterdeck::runner::{SessionMap, system_clock};
 use quarterdeck::store::{self, Derive, Store};
 use quarterdeck::views::prices::Prices;
@@ -117,7 +117,12 @@ impl Ground {
         // As the program does it: with every rule and every observer.
         let prices = Prices::new(quarterdeck::views::prices::Overrides::default());
         let price: PriceOf = Arc::new(move |info, node| prices.price(info, node));
-        let derive = Derive { rules: health::rules(), observers: scaling::observers(&price), price };
+        let derive = Derive {
+            rules: health::rules(),
+            observers: scaling::observers(&price),
+            price,
+            extras: Arc::new(|_| Extras::default()),
+        };
         let mut store = Store::new(infos, now(), derive);
         let (publish, snapshots) = tokio::sync::watch::channel(Arc::new(store.snapshot(now())));
         tokio::spawn(store::run(store, inbox, publish, now.clone()));

@@ -178,6 +178,10 @@ fn details_ask_for_what_the_store_does_not_keep() {
 #[test]
 fn the_tree_narrows_the_scope() {
     let mut screen = Screen::new(80, 24);
+    // Six clusters: fewer have no groups.
+    let mut grown = fleet();
+    grown.clusters.push(Arc::new(cluster(5, "stg-1", &["staging"], Tier::Staging)));
+    screen.fleet(grown);
     assert!(!screen.picture().contains("▾ prod"));
     screen.keys("f");
     assert!(screen.picture().contains("▾ prod"), "{}", screen.picture());

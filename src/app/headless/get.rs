@@ -106,14 +106,18 @@ fn wish(arguments: &GetArgs) -> Result<Wish, Stop> {
 /// The kinds that a view is made from.
 fn kinds(view: View, kind: Kind) -> Vec<Kind> {
     use Kind::{
-        Autoscaler, Budget, Claim, DaemonSet, Deployment, Event, Job, Node, Pod, ReplicaSet, StatefulSet,
+        Autoscaler, Budget, Claim, DaemonSet, Deployment, Event, Job, Node, Pod, ReplicaSet, Service,
+        StatefulSet, StorageClass, Volume,
     };
     match view {
         // Both tell what is wrong, and rules look at everything.
         View::Fleet | View::Findings => Kind::ALL.to_vec(),
         View::Placement => vec![Node, Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Budget, Claim],
         View::Scaling => vec![Node, Pod, Deployment, StatefulSet, ReplicaSet, Autoscaler, Event],
-        View::Cost => vec![Node, Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job],
+        View::Cost => {
+            let nodes = [Node, Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job];
+            [nodes.as_slice(), &[Claim, Volume, Service, StorageClass]].concat()
+        }
         View::Objects => vec![kind],
     }
 }

@@ -169,6 +169,12 @@ fn sorted(sheet: &Sheet, sort: Option<(usize, bool)>) -> Vec<u32> {
             let ordering = compare(cell(*a), cell(*b));
             if back { ordering.reverse() } else { ordering }
         });
+        // The sum of all stays under them.
+        let sums = |index: &u32| sheet.rows.get(*index as usize).is_some_and(|row| row.id == RowId::Total);
+        if let Some(place) = order.iter().position(sums) {
+            let sum = order.remove(place);
+            order.push(sum);
+        }
     }
     order
 }

@@ -2,7 +2,10 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::model::{Basis, Capacity, Cluster, CostTotals, Kind, Money, Node, Pod, Resources, Text, Used};
+use crate::model::{
+    Basis, Capacity, Cluster, CostTotals, Kind, Money, Node, Pod, Price, Record, Resources, Service, Text,
+    Used, Volume,
+};
 use crate::views::Scope;
 use crate::views::prices::gpu_weight;
 
@@ -10,17 +13,31 @@ use crate::views::prices::gpu_weight;
 const CPU_WEIGHT: i64 = 31_611;
 const GIB_WEIGHT: i64 = 4_237;
 
-/// The cost of one cluster, or of the part of it in scope.
+/// The cost of one cluster, or of the part of it in scope. Namespaces, what belongs to none, idle
+/// and the reserve sum to [`Breakdown::whole`] exactly.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Breakdown {
     /// What its nodes cost.
     pub nodes: CostTotals,
+    /// All of it, as far as it is in scope.
+    pub whole: CostTotals,
     /// By namespace.
     pub namespaces: FxHashMap<Text, Share>,
-    /// By workload: namespace, kind, name. Pods of their own are under their own names.
+    /// By workload: namespace, kind, name. Pods of their own are under their own names, and so are
+    /// load balancers and the claims that no pod mounts.
     pub workloads: FxHashMap<(Text, Kind, Text), Share>,
     /// By node pool.
     pub pools: FxHashMap<Text, Share>,
+    /// The control plane, and costs that the settings name.
+    pub control_plane: Share,
+    /// Persistent volumes.
+    pub volumes: Share,
+    /// Load balancers.
+    pub balancers: Share,
+    /// Volumes of no claim: they belong to no namespace.
+    pub unclaimed: Share,
+    /// Volumes that no pod mounts, those of no claim among them.
+    pub unused: Share,
     /// What no pod asks for or uses, the system's reserve left out.
     pub idle: Money,
     /// What the kubelet and the system keep for themselves: it cannot be won back.
@@ -42,12 +59,16 @@ pub struct Share {
     pub idle: Money,
     /// Asked for and not used.
     pub waste: Money,
-    /// Nodes of a pool, pods of anything else.
+    /// Nodes of a pool, pods of a workload or namespace, else things.
     pub count: u32,
     /// The weakest basis of any price in it.
     pub basis: Basis,
-    /// Nodes in it without a price.
+    /// Things in it without a price.
     pub unknown: u32,
+    /// What pods ask for whose use is known.
+    pub asked: Resources,
+    /// What these use.
+    pub used: Used,
 }
 
 /// A node's price, split.
@@ -60,11 +81,20 @@ struct SplitNode {
     memory: Money,
     gpus: Money,
     pool: Text,
-    /// What pods took.
-    taken: Money,
+    /// The part of it that the system keeps.
+    reserve: Money,
+    /// Its pods with what they take; of those that are not in scope only the amount counts.
+    guests: Vec<Guest>,
 }
 
-/// Splits the cost of a cluster's nodes in scope over the pods in scope.
+/// What a pod takes of its node.
+struct Guest {
+    rate: Money,
+    /// Namespace and workload, and all but the rate.
+    owner: Option<((Text, Kind, Text), Share)>,
+}
+
+/// Splits the cost of what is in scope of a cluster.
 #[must_use]
 pub fn breakdown(cluster: &Cluster, scope: &Scope) -> Breakdown {
     let mut out = Breakdown { measured: cluster.usage_at.is_some(), ..Breakdown::default() };
@@ -76,26 +106,60 @@ pub fn breakdown(cluster: &Cluster, scope: &Scope) -> Breakdown {
     for pod in cluster.pods().filter(|pod| !pod.finished() && !pod.node.is_empty()) {
         let Some(node) = nodes.get_mut(&pod.node) else { continue };
         let used = usage.get(&(pod.meta.namespace.clone(), pod.meta.name.clone()));
-        add_pod(&mut out, node, pod, used, scope.holds_namespace(&pod.meta.namespace));
+        let guest = guest(node, pod, used, scope.holds_namespace(&pod.meta.namespace));
+        node.guests.push(guest);
     }
-    for node in nodes.values() {
-        let whole = node.cpu + node.memory + node.gpus;
-        let idle = Money::from_nanos((whole - node.taken).nanos().max(0));
-        out.idle += idle;
-        if let Some(pool) = out.pools.get_mut(&node.pool) {
-            pool.idle += idle;
-        }
+    for node in nodes.into_values() {
+        settle(&mut out, node);
     }
-    out.idle -= out.reserved.min(out.idle);
+    if !matches!(scope, Scope::Pool(..)) {
+        add_volumes(&mut out, cluster, scope);
+        add_balancers(&mut out, cluster, scope);
+    }
+    sum(&mut out, cluster, scope);
     out
 }
 
-fn add_node(
-    out: &mut Breakdown,
-    nodes: &mut FxHashMap<Text, SplitNode>,
-    node: &Node,
-    price: crate::model::Price,
-) {
+/// The whole of what is in scope. Of a namespace that is its share; nodes, idle and the control
+/// plane are the cluster's.
+fn sum(out: &mut Breakdown, cluster: &Cluster, scope: &Scope) {
+    match scope {
+        Scope::Namespace(..) | Scope::NamespaceEverywhere(_) => {
+            let parts: Vec<Share> = out.namespaces.values().cloned().collect();
+            (out.idle, out.reserved) = (Money::ZERO, Money::ZERO);
+            for part in parts {
+                out.whole.rate += part.rate;
+                out.whole.spot += part.spot;
+                out.whole.unknown += part.unknown;
+                if part.basis.approximate() {
+                    out.whole.estimated += part.rate;
+                    out.whole.guessed += 1;
+                } else {
+                    out.whole.priced += 1;
+                }
+            }
+        }
+        Scope::Pool(..) => out.whole = out.nodes.clone(),
+        Scope::All | Scope::Group(_) | Scope::Clusters(_) => {
+            let extras = &cluster.extras;
+            if let Some(fee) = extras.control_plane {
+                out.control_plane.add(&Share::of(fee));
+            }
+            for (_, rate) in &extras.fixed {
+                out.control_plane.add(&Share {
+                    rate: *rate,
+                    count: 1,
+                    basis: Basis::User,
+                    ..Share::default()
+                });
+            }
+            out.whole = out.nodes.clone();
+            out.whole.merge(&extras.total);
+        }
+    }
+}
+
+fn add_node(out: &mut Breakdown, nodes: &mut FxHashMap<Text, SplitNode>, node: &Node, price: Price) {
     out.nodes.add(price);
     let pool = out.pools.entry(node.identity.pool.clone()).or_default();
     pool.count += 1;
@@ -119,8 +183,6 @@ fn add_node(
     ]);
     let [cpu, memory, gpus] = parts[..] else { return };
     let reserve = capacity - node.allocatable;
-    out.reserved +=
-        cpu.scaled(reserve.cpu.max(0), capacity.cpu) + memory.scaled(reserve.memory.max(0), capacity.memory);
     let split = SplitNode {
         spot,
         basis: price.basis,
@@ -129,21 +191,22 @@ fn add_node(
         memory,
         gpus,
         pool: node.identity.pool.clone(),
-        taken: Money::ZERO,
+        reserve: cpu.scaled(reserve.cpu.max(0), capacity.cpu)
+            + memory.scaled(reserve.memory.max(0), capacity.memory),
+        guests: Vec::new(),
     };
     nodes.insert(node.meta.name.clone(), split);
 }
 
-fn add_pod(out: &mut Breakdown, node: &mut SplitNode, pod: &Pod, used: Option<&Used>, in_scope: bool) {
+fn guest(node: &SplitNode, pod: &Pod, used: Option<&Used>, in_scope: bool) -> Guest {
     let asked = pod.requests;
     let (cpu_used, memory_used) = used.map_or((0, 0), |used| (used.cpu, used.memory));
     let capacity = node.capacity;
     let rate = node.cpu.scaled(asked.cpu.max(cpu_used), capacity.cpu)
         + node.memory.scaled(asked.memory.max(memory_used), capacity.memory)
         + node.gpus.scaled(asked.gpus, capacity.gpus);
-    node.taken += rate;
     if !in_scope {
-        return;
+        return Guest { rate, owner: None };
     }
     let waste = if used.is_some() {
         node.cpu.scaled((asked.cpu - cpu_used).max(0), capacity.cpu)
@@ -151,30 +214,159 @@ fn add_pod(out: &mut Breakdown, node: &mut SplitNode, pod: &Pod, used: Option<&U
     } else {
         Money::ZERO
     };
-    out.waste += waste;
-    let spot = if node.spot { rate } else { Money::ZERO };
     let (kind, name) = pod.workload().unwrap_or_else(|| (Kind::Pod, pod.meta.name.clone()));
-    let namespace = pod.meta.namespace.clone();
-    let share = Share { rate, spot, waste, count: 1, basis: node.basis, ..Share::default() };
-    out.namespaces.entry(namespace.clone()).or_insert_with(Share::nothing).add(&share);
-    out.workloads.entry((namespace, kind, name)).or_insert_with(Share::nothing).add(&share);
+    let share = Share {
+        waste,
+        count: 1,
+        basis: node.basis,
+        asked: if used.is_some() { asked } else { Resources::default() },
+        used: used.copied().unwrap_or_default(),
+        ..Share::default()
+    };
+    Guest { rate, owner: Some(((pod.meta.namespace.clone(), kind, name), share)) }
+}
+
+/// Hands a node's price out: its pods, the system, idle. Pods that use more than there is share
+/// what there is, so that the parts always sum to the price.
+fn settle(out: &mut Breakdown, node: SplitNode) {
+    let whole = node.cpu + node.memory + node.gpus;
+    let asked: Money = node.guests.iter().map(|guest| guest.rate).sum();
+    let rates: Vec<Money> = if asked > whole {
+        let weights: Vec<u64> =
+            node.guests.iter().map(|guest| u64::try_from(guest.rate.nanos()).unwrap_or(0)).collect();
+        whole.split(&weights)
+    } else {
+        node.guests.iter().map(|guest| guest.rate).collect()
+    };
+    let left = whole - rates.iter().copied().sum();
+    let reserved = node.reserve.min(left);
+    out.reserved += reserved;
+    out.idle += left - reserved;
+    if let Some(pool) = out.pools.get_mut(&node.pool) {
+        pool.idle += left - reserved;
+    }
+    for (guest, rate) in node.guests.into_iter().zip(rates) {
+        let Some((key, share)) = guest.owner else { continue };
+        let spot = if node.spot { rate } else { Money::ZERO };
+        let share = Share { rate, spot, waste: share.waste.min(rate), ..share };
+        out.waste += share.waste;
+        out.give(key, &share);
+    }
+}
+
+/// Volumes go to the namespace of their claim, and to the workloads whose pods mount it, by their
+/// pods.
+fn add_volumes(out: &mut Breakdown, cluster: &Cluster, scope: &Scope) {
+    if cluster.extras.volumes.is_empty() {
+        return;
+    }
+    let mut mounts: FxHashMap<(&Text, &Text), Vec<((Kind, Text), u64)>> = FxHashMap::default();
+    for pod in cluster.pods().filter(|pod| !pod.finished()) {
+        for claim in &pod.claims {
+            let owner = pod.workload().unwrap_or_else(|| (Kind::Pod, pod.meta.name.clone()));
+            let owners = mounts.entry((&pod.meta.namespace, claim)).or_default();
+            match owners.iter_mut().find(|(known, _)| *known == owner) {
+                Some((_, pods)) => *pods += 1,
+                None => owners.push((owner, 1)),
+            }
+        }
+    }
+    for volume in volumes(cluster) {
+        let Some(price) = cluster.extras.volumes.get(&volume.meta.uid) else { continue };
+        if !scope.holds_namespace(&volume.claim_namespace) {
+            continue;
+        }
+        let share = Share::of(*price);
+        out.volumes.add(&share);
+        let owners = mounts.get(&(&volume.claim_namespace, &volume.claim));
+        if owners.is_none() {
+            out.unused.add(&share);
+        }
+        if volume.claim.is_empty() {
+            out.unclaimed.add(&share);
+            continue;
+        }
+        let namespace = volume.claim_namespace.clone();
+        let Some(owners) = owners else {
+            out.give((namespace, Kind::Claim, volume.claim.clone()), &share.uncounted());
+            continue;
+        };
+        let weights: Vec<u64> = owners.iter().map(|(_, pods)| *pods).collect();
+        for (((kind, name), _), rate) in owners.iter().zip(share.rate.split(&weights)) {
+            let part = Share { rate, ..share.uncounted() };
+            out.give((namespace.clone(), *kind, name.clone()), &part);
+        }
+    }
+}
+
+fn add_balancers(out: &mut Breakdown, cluster: &Cluster, scope: &Scope) {
+    for service in services(cluster).filter(|service| scope.holds_namespace(&service.meta.namespace)) {
+        let Some(price) = cluster.extras.balancers.get(&service.meta.uid) else { continue };
+        let share = Share::of(*price);
+        out.balancers.add(&share);
+        let key = (service.meta.namespace.clone(), Kind::Service, service.meta.name.clone());
+        out.give(key, &share.uncounted());
+    }
+}
+
+fn volumes(cluster: &Cluster) -> impl Iterator<Item = &Volume> {
+    cluster.records(Kind::Volume).filter_map(|record| match &**record {
+        Record::Volume(volume) => Some(volume),
+        _ => None,
+    })
+}
+
+fn services(cluster: &Cluster) -> impl Iterator<Item = &Service> {
+    cluster.records(Kind::Service).filter_map(|record| match &**record {
+        Record::Service(service) => Some(service),
+        _ => None,
+    })
+}
+
+impl Breakdown {
+    /// Gives a share to a workload and its namespace.
+    fn give(&mut self, key: (Text, Kind, Text), share: &Share) {
+        self.namespaces.entry(key.0.clone()).or_default().add(share);
+        self.workloads.entry(key).or_default().add(share);
+    }
 }
 
 impl Share {
-    /// Nothing yet: the basis of what is added first becomes its own.
-    pub(super) fn nothing() -> Share {
-        Share { basis: Basis::List, ..Share::default() }
+    /// What one thing costs.
+    fn of(price: Price) -> Share {
+        let unknown = u32::from(price.rate.is_none());
+        Share {
+            rate: price.rate.unwrap_or_default(),
+            count: 1,
+            basis: price.basis,
+            unknown,
+            ..Share::default()
+        }
+    }
+
+    /// The same as a part of something that counts pods.
+    fn uncounted(&self) -> Share {
+        Share { count: 0, ..self.clone() }
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Share::default()
     }
 
     /// Adds what another costs.
     pub(super) fn add(&mut self, other: &Share) {
+        self.basis = if self.is_empty() { other.basis } else { self.basis.max(other.basis) };
         self.rate += other.rate;
         self.spot += other.spot;
         self.idle += other.idle;
         self.waste += other.waste;
         self.count += other.count;
         self.unknown += other.unknown;
-        self.basis = self.basis.max(other.basis);
+        self.asked += other.asked;
+        self.used.cpu += other.used.cpu;
+        self.used.memory += other.used.memory;
     }
 }
 
@@ -269,5 +461,79 @@ mod tests {
         let cost = breakdown(&cluster(), &scope);
         assert!(cost.namespaces.is_empty());
         assert!(cost.idle < cost.nodes.rate);
+    }
+
+    #[test]
+    fn what_is_used_beyond_the_node_still_sums_to_its_price() {
+        let mut cluster = cluster();
+        let mut usage = Usage::default();
+        usage.pods.insert(("shop".into(), "web-5d9-a".into()), Used { cpu: 9000, memory: 30 * GIB });
+        usage.pods.insert(("shop".into(), "web-5d9-b".into()), Used { cpu: 7000, memory: 31 * GIB });
+        cluster.usage = Arc::new(usage);
+        let cost = breakdown(&cluster, &Scope::All);
+        assert_eq!(cost.namespaces["shop"].rate, cost.nodes.rate);
+        assert_eq!((cost.idle, cost.reserved), (Money::ZERO, Money::ZERO));
+    }
+
+    #[test]
+    fn what_is_beside_nodes_goes_to_whom_it_belongs() {
+        let mut cluster = cluster();
+        let volume = |name: &str, namespace: &str, claim: &str| Volume {
+            meta: Meta { name: name.into(), uid: Uid::parse(name), ..Meta::default() },
+            claim_namespace: namespace.into(),
+            claim: claim.into(),
+            ..Volume::default()
+        };
+        for volume in [volume("v1", "shop", "data"), volume("v2", "shop", "old"), volume("v3", "", "")] {
+            cluster.tables[Kind::Volume.index()].rows.insert(Arc::new(Record::Volume(volume)));
+        }
+        let service = Service {
+            meta: Meta {
+                name: "front".into(),
+                namespace: "web".into(),
+                uid: Uid::parse("s"),
+                ..Meta::default()
+            },
+            ..Service::default()
+        };
+        cluster.tables[Kind::Service.index()].rows.insert(Arc::new(Record::Service(service)));
+        let pod = Pod {
+            meta: Meta {
+                name: "p".into(),
+                namespace: "shop".into(),
+                uid: Uid::parse("p"),
+                ..Meta::default()
+            },
+            claims: Box::new(["data".into()]),
+            ..Pod::default()
+        };
+        cluster.tables[Kind::Pod.index()].rows.insert(Arc::new(Record::Pod(pod)));
+        let price =
+            |micros| Price { rate: Some(Money::from_micros(micros)), basis: Basis::List, ..Price::default() };
+        let extras = crate::model::Extras {
+            control_plane: Some(price(100_000)),
+            volumes: ["v1", "v2", "v3"].into_iter().map(|v| (Uid::parse(v), price(10_000))).collect(),
+            balancers: [(Uid::parse("s"), price(25_000))].into_iter().collect(),
+            ..Default::default()
+        };
+        cluster.extras = Arc::new(extras.summed());
+        let cost = breakdown(&cluster, &Scope::All);
+        let micros = Money::from_micros;
+        assert_eq!(cost.workloads[&("shop".into(), Kind::Pod, "p".into())].rate, micros(10_000));
+        assert_eq!(cost.workloads[&("shop".into(), Kind::Claim, "old".into())].rate, micros(10_000));
+        assert_eq!(cost.namespaces["web"].rate, micros(25_000));
+        assert_eq!((cost.unclaimed.rate, cost.unused.rate), (micros(10_000), micros(20_000)));
+        let namespaces: Money = cost.namespaces.values().map(|share| share.rate).sum();
+        let rest = cost.control_plane.rate + cost.unclaimed.rate + cost.idle + cost.reserved;
+        assert_eq!(namespaces + rest, cost.whole.rate);
+        assert_eq!(cost.whole, cluster_cost(&cluster));
+        let web = breakdown(&cluster, &Scope::Namespace(ClusterId(0), "web".into()));
+        assert_eq!(web.whole.rate, micros(25_000), "a namespace pays for what is its own");
+    }
+
+    fn cluster_cost(cluster: &Cluster) -> CostTotals {
+        let mut cost = breakdown(cluster, &Scope::All).nodes;
+        cost.merge(&cluster.extras.total);
+        cost
     }
 }

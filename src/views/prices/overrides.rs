@@ -1,6 +1,6 @@
 //! A user's own prices, from the settings. The first that matches wins.
 
-use crate::model::{Capacity, ClusterInfo, Money, Node, text};
+use crate::model::{Capacity, ClusterInfo, MONTH_HOURS, Money, Node, Text, text};
 
 /// The `[cost]` section of the settings. Prices are USD an hour.
 #[derive(Clone, PartialEq, Debug, Default, serde::Deserialize)]
@@ -12,6 +12,49 @@ pub struct Overrides {
     pub rate: Vec<Rate>,
     /// Discounts from list prices.
     pub discount: Vec<Discount>,
+    /// Costs of a cluster that no object tells of.
+    pub fixed: Vec<FixedCost>,
+    /// Prices of persistent volumes.
+    pub disk: Vec<DiskPrice>,
+    /// Prices of load balancers.
+    pub balancer: Vec<BalancerPrice>,
+}
+
+/// A cost of a cluster that no object tells of: racks, power, support. One named `control plane`
+/// stands for the provider's fee.
+#[derive(Clone, PartialEq, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FixedCost {
+    /// Clusters whose name matches this glob.
+    pub cluster: String,
+    /// What it is for.
+    pub name: String,
+    /// USD a month of 730 hours.
+    pub per_month: f64,
+}
+
+/// The price of persistent volumes; what is not given matches all.
+#[derive(Clone, PartialEq, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiskPrice {
+    /// Clusters whose name matches this glob.
+    #[serde(default)]
+    pub cluster: Option<String>,
+    /// Volumes of the storage class of this name.
+    #[serde(default)]
+    pub class: Option<String>,
+    /// USD for a GiB for a month of 730 hours.
+    pub gib_month: f64,
+}
+
+/// The price of services of type `LoadBalancer`.
+#[derive(Clone, PartialEq, Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BalancerPrice {
+    /// Clusters whose name matches this glob.
+    pub cluster: String,
+    /// USD an hour for each.
+    pub price: f64,
 }
 
 /// The price of matching nodes.
@@ -44,6 +87,9 @@ pub struct Rate {
     pub vcpu: f64,
     /// USD per GiB of memory an hour.
     pub gib: f64,
+    /// USD for a GiB of a persistent volume for a month of 730 hours.
+    #[serde(default)]
+    pub storage_gib_month: Option<f64>,
 }
 
 /// A discount from list prices.
@@ -73,6 +119,29 @@ impl Overrides {
         )
     }
 
+    /// The user's own costs of a cluster, an hour.
+    pub(super) fn fixed(&self, cluster: &ClusterInfo) -> impl Iterator<Item = (Text, Money)> {
+        let own = self.fixed.iter().filter(|fixed| text::glob(&fixed.cluster, &cluster.name));
+        own.map(|fixed| (Text::clean(&fixed.name), dollars(fixed.per_month).scaled(1, MONTH_HOURS)))
+    }
+
+    /// The user's own price of a GiB of a volume of this class for a month.
+    pub(super) fn gib_month(&self, cluster: &ClusterInfo, class: &str) -> Option<Money> {
+        let disk = self.disk.iter().find(|disk| {
+            disk.cluster.as_deref().is_none_or(|glob| text::glob(glob, &cluster.name))
+                && disk.class.as_deref().is_none_or(|name| name == class)
+        });
+        let rate = self.rate.iter().find(|rate| text::glob(&rate.cluster, &cluster.name));
+        let price = disk.map(|disk| disk.gib_month).or(rate.and_then(|rate| rate.storage_gib_month));
+        price.map(dollars)
+    }
+
+    /// The user's own price of a load balancer, an hour.
+    pub(super) fn balancer(&self, cluster: &ClusterInfo) -> Option<Money> {
+        let own = self.balancer.iter().find(|own| text::glob(&own.cluster, &cluster.name));
+        own.map(|own| dollars(own.price))
+    }
+
     /// A list price after the user's discount.
     pub(super) fn discounted(&self, node: &Node, rate: Money) -> Money {
         let spot = node.identity.capacity == Capacity::Spot;
@@ -97,7 +166,7 @@ impl NodeMatch {
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "saturates, and no price is near the limit")]
-fn dollars(price: f64) -> Money {
+pub(super) fn dollars(price: f64) -> Money {
     Money::from_nanos((price * 1e9).round() as i64)
 }
 
