@@ -19,6 +19,8 @@ mod registry;
 mod reports;
 mod screen;
 mod terminal;
+#[cfg(test)]
+mod tests;
 
 use color_eyre::eyre::Result;
 
@@ -32,7 +34,9 @@ pub async fn run(cli: Cli) -> Result<Exit> {
     // With only one provider compiled in, rustls would find it too; this says which.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match &cli.command {
-        None => live::run(opened::open(&cli.clusters)?, &cli.screen).await.map(|()| Exit::Done),
+        None => live::run(opened::open(&cli.clusters)?, None, &cli.clusters, &cli.screen)
+            .await
+            .map(|()| Exit::Done),
         Some(Command::Demo(arguments)) => demo::run(arguments, &cli.clusters).await.map(|()| Exit::Done),
         Some(command) => Ok(headless::run(command, &cli.clusters).await),
     }

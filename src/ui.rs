@@ -13,6 +13,7 @@ mod canvas;
 mod draw;
 mod effect;
 mod field;
+mod first_run;
 mod frame;
 mod keys;
 mod overlays;
@@ -29,7 +30,7 @@ mod travel;
 mod tree;
 mod verbs;
 
-pub use effect::{Detail, Effect, Inbound, Reading};
+pub use effect::{Detail, Effect, Inbound, Opening, Reading};
 pub use pane::{Enter, PaneDecl, PaneInput, no_evidence, open_objects};
 pub use screen::{Settings, Ui};
 pub use table::{SheetDone, SheetJob};

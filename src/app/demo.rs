@@ -41,7 +41,36 @@ pub(super) async fn run(arguments: &DemoArgs, clusters: &ClusterArgs) -> Result<
     }
     add_fleet(&mut opened, &fleet, &kubeconfig)?;
     opened.recoveries.extend(recovery_of(&arguments.scenario)?.map(Arc::new));
-    live::run(opened, &arguments.screen).await
+    live::run(opened, Some(fleet), clusters, &arguments.screen).await
+}
+
+/// The embedded fleet as it is without any argument, and nothing beside it.
+///
+/// # Errors
+/// It cannot be started.
+pub(super) async fn embedded(clusters: &ClusterArgs) -> Result<(Fleet, Opened)> {
+    let (name, text) = Scenario::SHIPPED.first().ok_or_else(|| eyre!("no scenario is shipped"))?;
+    let scenario = Scenario::parse(&format!("{name}.toml"), text)?;
+    let (fleet, mut opened) = start(scenario, opened::open(clusters)?, Options::default()).await?;
+    opened.recoveries.extend(recovery_of(name)?.map(Arc::new));
+    Ok((fleet, opened))
+}
+
+/// A fleet, and it alone of what is opened.
+///
+/// # Errors
+/// It cannot be started, or its kubeconfig cannot be written.
+pub(super) async fn start(
+    scenario: Scenario,
+    mut opened: Opened,
+    options: Options,
+) -> Result<(Fleet, Opened)> {
+    let fleet = Fleet::start(scenario, options).await?;
+    let kubeconfig = fleet.kubeconfig(Role::Admin);
+    opened.targets.clear();
+    opened.looked_at.clear();
+    add_fleet(&mut opened, &fleet, &kubeconfig)?;
+    Ok((fleet, opened))
 }
 
 /// Recovery plans of the shipped scenarios. One of a file lies beside it: `NAME.recovery.toml`.

@@ -38,7 +38,7 @@ impl Effects for Acts {
             Effect::Control(op, control) => self.control(op, control),
             Effect::KeepTheme(name) => self.keep_theme(&name),
             // The loop itself does these.
-            Effect::Quit | Effect::Copy(_) | Effect::Suspend | Effect::Redraw => {}
+            Effect::Quit | Effect::Open(_) | Effect::Copy(_) | Effect::Suspend | Effect::Redraw => {}
         }
     }
 }

@@ -2,7 +2,15 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// A path as people type it: `~` is the home directory.
+pub(super) fn from_home(path: &str) -> PathBuf {
+    match (path.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(path),
+    }
+}
 
 /// Writes a file of mode 0600 in a directory of mode 0700: beside its place first, then moved
 /// there, so that nobody ever reads half of it.

@@ -6,40 +6,81 @@ use std::path::Path;
 use std::sync::Arc;
 
 use color_eyre::eyre::Result;
-use crossterm::event::EventStream;
+use crossterm::event::{Event, EventStream};
+use futures::Stream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use super::cli::ScreenArgs;
+use super::cli::{ClusterArgs, ScreenArgs};
 use super::clock::now;
 use super::effects::{Acts, report_runs};
 use super::engine::Engine;
 use super::opened::Opened;
 use super::screen::{self, Canvas, News};
 use super::terminal::Screen;
-use super::{recovery, registry, reports};
+use super::{demo, files, opened, recovery, registry, reports};
 use crate::input;
 use crate::model::{ClusterId, Face, Source, Text, Time};
 use crate::operations::{self, Recoveries};
 use crate::runner::{Journal, Runner, Sessions, Who, system_clock};
+use crate::sim::Fleet;
 use crate::theme::{self, Depth};
-use crate::ui::{self, Ui};
+use crate::ui::{self, Opening, Ui};
 
 /// Events and readings on their way to the screen.
 const NEWS: usize = 256;
 
-/// Opens the screen and stays until somebody leaves.
+/// Opens the screen and stays until somebody leaves. `embedded` is the fleet that is played, if one
+/// is; it ends with the screen.
 ///
 /// # Errors
-/// There is no terminal, or it goes away.
-pub(super) async fn run(opened: Opened, arguments: &ScreenArgs) -> Result<()> {
-    let asked_to_end = asked_to_end();
+/// There is no terminal, it goes away, or what was asked for on it cannot be opened.
+pub(super) async fn run(
+    mut opened: Opened,
+    mut embedded: Option<Fleet>,
+    clusters: &ClusterArgs,
+    arguments: &ScreenArgs,
+) -> Result<()> {
+    let mut end = std::pin::pin!(asked_to_end());
     // The screen first: the first frame does not wait for any cluster.
-    let mouse = arguments.mouse || opened.settings.mouse;
-    let mut terminal = Screen::take(mouse)?;
+    let mut terminal = Screen::take(arguments.mouse || opened.settings.mouse)?;
+    let mut arguments = arguments.clone();
+    let mut clusters = clusters.clone();
+    loop {
+        let wanted = on(&opened, &arguments, &mut terminal, EventStream::new(), now, &mut end).await?;
+        // A command given at the start was for what was open then.
+        arguments.command_line = None;
+        match wanted {
+            None => {
+                drop(embedded);
+                return Ok(());
+            }
+            Some(Opening::Demo) => {
+                let (fleet, demo) = demo::embedded(&clusters).await?;
+                (opened, embedded) = (demo, Some(fleet));
+            }
+            Some(Opening::Again) => (opened, embedded) = (opened::open(&clusters)?, None),
+            Some(Opening::File(path)) => {
+                clusters.kubeconfig = Some(files::from_home(&path));
+                (opened, embedded) = (opened::open(&clusters)?, None);
+            }
+        }
+    }
+}
+
+/// The screen on what is opened, on any canvas and with any input: until somebody leaves, or
+/// something else is to be opened.
+pub(super) async fn on(
+    opened: &Opened,
+    arguments: &ScreenArgs,
+    canvas: &mut impl Canvas,
+    input: impl Stream<Item = io::Result<Event>> + Unpin,
+    clock: impl Fn() -> Time,
+    end: impl Future<Output = ()>,
+) -> io::Result<Option<Opening>> {
     let engine = Engine::start(&opened.targets, &opened.plugins, &opened.prices);
-    let mut ui = make_ui(&opened, arguments);
-    ui.tell_problems(now());
+    let mut ui = make_ui(opened, arguments);
+    ui.tell_problems(clock());
 
     let (inbound, news_inbound) = mpsc::channel(NEWS);
     let (runner_events, from_runner) = mpsc::channel(NEWS);
@@ -62,13 +103,12 @@ pub(super) async fn run(opened: Opened, arguments: &ScreenArgs) -> Result<()> {
     if let Some(line) = &arguments.command_line {
         // A command may name clusters: they are known before any of them answers.
         let known = Arc::clone(&news.snapshots.borrow());
-        ui.inbound(ui::Inbound::Snapshot(known), now());
-        for effect in ui.command(line, now()) {
+        ui.inbound(ui::Inbound::Snapshot(known), clock());
+        for effect in ui.command(line, clock()) {
             screen::Effects::run(&mut acts, effect);
         }
     }
-    screen::run(&mut ui, &mut terminal, EventStream::new(), news, &mut acts, now, asked_to_end).await?;
-    Ok(())
+    screen::run(&mut ui, canvas, input, news, &mut acts, clock, end).await
 }
 
 fn make_ui(opened: &Opened, arguments: &ScreenArgs) -> Ui {

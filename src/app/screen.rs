@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::input::Key;
 use crate::model::Time;
 use crate::operations::OpEvent;
-use crate::ui::{Effect, Inbound, SheetDone, Ui};
+use crate::ui::{Effect, Inbound, Opening, SheetDone, Ui};
 use crate::views::Snapshot;
 
 /// Frames that nobody's key asked for are at least this far apart.
@@ -59,7 +59,8 @@ enum Wake {
     End,
 }
 
-/// Runs until somebody leaves, or `end` resolves.
+/// Runs until somebody leaves, or `end` resolves; or until something else is to be opened, and says
+/// what.
 ///
 /// # Errors
 /// The terminal is gone.
@@ -71,7 +72,7 @@ pub(super) async fn run(
     effects: &mut impl Effects,
     clock: impl Fn() -> Time,
     end: impl Future<Output = ()>,
-) -> io::Result<()> {
+) -> io::Result<Option<Opening>> {
     let mut end = std::pin::pin!(end);
     let mut sheet: Option<JoinHandle<SheetDone>> = None;
     let mut last_frame = Instant::now() - PACE;
@@ -81,7 +82,8 @@ pub(super) async fn run(
     loop {
         for effect in wanted.drain(..) {
             match effect {
-                Effect::Quit => return Ok(()),
+                Effect::Quit => return Ok(None),
+                Effect::Open(opening) => return Ok(Some(opening)),
                 Effect::Copy(text) => canvas.copy(&text)?,
                 Effect::Suspend => canvas.suspend()?,
                 Effect::Redraw => canvas.clear()?,
@@ -112,7 +114,7 @@ pub(super) async fn run(
         };
         let now = clock();
         match wake {
-            Wake::End | Wake::Input(None) => return Ok(()),
+            Wake::End | Wake::Input(None) => return Ok(None),
             Wake::Input(Some(event)) => {
                 wanted = feed(ui, event?, now);
                 draw_at = Some(Instant::now());

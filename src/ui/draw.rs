@@ -89,7 +89,7 @@ impl Ui {
 
     fn panes_screen(&mut self, canvas: &mut Canvas<'_>, now: Time) {
         frame::header(self, canvas, now);
-        if self.newest.as_ref().is_some_and(|s| s.fleet.clusters.is_empty()) {
+        if self.without_clusters() {
             return self.first_run(canvas);
         }
         if canvas.width() < SMALL.0 || canvas.height() < SMALL.1 {
@@ -193,25 +193,6 @@ impl Ui {
         let evidence = self.with_input(now, |pane, input| (pane.evidence)(input, row)).unwrap_or_default();
         self.proof = Some((self.active, row.id.clone(), at, evidence.clone()));
         evidence
-    }
-
-    /// Nothing to show yet: what was looked at, and what makes a cluster appear.
-    fn first_run(&self, canvas: &mut Canvas<'_>) {
-        canvas.pieces(1, 2, &[("No clusters yet.", Role::TextStrong)]);
-        let mut y = 3;
-        for line in &self.settings.looked_at {
-            canvas.pieces(1, y, &[(line, Role::Text)]);
-            y += 1;
-        }
-        let ways = [
-            "aws eks update-kubeconfig --name NAME",
-            "gcloud container clusters get-credentials NAME",
-            "az aks get-credentials --name NAME --resource-group GROUP",
-            "quarterdeck demo plays an embedded fleet",
-        ];
-        for (at, way) in ways.iter().enumerate() {
-            canvas.pieces(3, y + 1 + cells(at), &[(way, Role::Key)]);
-        }
     }
 
     /// The answer and the worst three.

@@ -12,6 +12,8 @@ use crate::views::{Scope, Snapshot};
 pub enum Effect {
     /// Leave the program.
     Quit,
+    /// Close what is open and open this instead.
+    Open(Opening),
     /// Watches of these clusters first: they are on screen.
     Focus(Scope),
     /// Ask these clusters again now instead of at their next try; all that wait when empty.
@@ -34,6 +36,17 @@ pub enum Effect {
     Suspend,
     /// Draw everything again.
     Redraw,
+}
+
+/// What can be opened in place of the clusters that are open.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Opening {
+    /// The embedded fleet.
+    Demo,
+    /// The kubeconfig again, wherever it was looked for.
+    Again,
+    /// This kubeconfig file.
+    File(String),
 }
 
 /// What a detail shows, read on demand and never kept in the store.

@@ -282,6 +282,13 @@ fn hints(ui: &Ui) -> Vec<(Command, String)> {
     if let Some(overlay) = ui.overlays.last() {
         return own(overlay.hints());
     }
+    if ui.without_clusters() {
+        return own(&[
+            (Open, "play the demo fleet"),
+            (Command::Retry, "look again"),
+            (CommandLine, "command"),
+        ]);
+    }
     if ui.focus == Focus::Tree {
         return own(&[
             (Open, "scope"),

@@ -150,6 +150,9 @@ impl Ui {
     }
 
     fn run_on_panes(&mut self, command: Command, now: Time) {
+        if self.without_clusters() && self.run_first(command) {
+            return;
+        }
         match command {
             Command::Back => self.back(now),
             Command::Pane(digit) => self.show_digit(char::from(b'0' + digit.min(9)), now),

@@ -143,6 +143,7 @@ fn run(ui: &mut Ui, line: &str, now: Time) -> Result<(), Text> {
         "ns" | "namespace" if !rest.is_empty() => return namespace(ui, rest),
         "at" if rest.is_empty() => return Err(ui.history_begins(now)),
         "at" => return ui.go_to(rest, now),
+        "kubeconfig" => return ui.open_file(rest),
         "theme" => ui.run(Command::Themes, now),
         _ => return pane_kind_or_operation(ui, word, rest, now),
     }
@@ -262,6 +263,7 @@ fn all(ui: &Ui) -> Vec<Proposal> {
     all.push(say("ctx", "narrow the scope to a cluster; * stands for anything".to_owned()));
     all.push(say("ns", "narrow the scope to a namespace".to_owned()));
     all.push(say("at", "the fleet as it was: :at 02:10, :at 5m, :at now".to_owned()));
+    all.push(say("kubeconfig", "open the clusters of this file instead".to_owned()));
     all.push(say("q", "leave; asks if something runs".to_owned()));
     all.extend(Command::TABLE.iter().map(|row| say(row.name, doc(ui, row.command))));
     all

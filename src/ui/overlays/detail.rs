@@ -154,7 +154,16 @@ impl DetailView {
             "age",
             meta.created.map_or_else(|| "?".to_owned(), |at| format!("{} ({})", at.age(now), at.rfc3339())),
         );
-        say("deleting since", meta.deleting.map_or_else(String::new, Time::rfc3339));
+        // The API server writes when it is to be gone: the moment of deletion and its grace period.
+        say(
+            "deleting",
+            meta.deleting.map_or_else(String::new, |by| match now.age(by).seconds() {
+                left @ 0.. => {
+                    format!("to be gone by {}, {} left", by.rfc3339(), crate::model::Span::from_seconds(left))
+                }
+                _ => format!("was to be gone by {}, {} ago", by.rfc3339(), by.age(now)),
+            }),
+        );
         say("owner", meta.owner.as_ref().map_or_else(String::new, |o| format!("{} {}", o.kind, o.name)));
         let manager = meta.manager.as_ref();
         say(
