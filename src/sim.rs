@@ -13,6 +13,8 @@
 //! | `server`, `gate`, `tls` | a listener per cluster, that can be stopped or made silent |
 //! | `api` | the protocol, one file per concern |
 //! | `objects`, `patch`, `selector`, `refusal` | what a server keeps and how it refuses |
+//! | `layout`, `managed`, `validation`, `admission` | what clients' writes are merged, owned, checked and filled in by |
+//! | `resources`, `schema`, `custom`, `json_path` | what is served: built-in kinds, their fields, and what clients define |
 //! | `world`, `queue`, `cache`, `load` | a cluster's state, and what is due when |
 //! | `controllers` | what moves it, one file each |
 //!
@@ -25,13 +27,17 @@ mod cache;
 mod clock;
 mod cluster;
 mod control;
+mod custom;
 mod controllers;
 mod eviction;
 mod fields;
 mod fleet;
 mod gate;
+mod json_path;
+mod layout;
 mod load;
 mod machines;
+mod managed;
 mod objects;
 mod patch;
 mod queue;
@@ -39,10 +45,12 @@ mod random;
 mod refusal;
 mod resources;
 mod scenario;
+mod schema;
 mod selector;
 mod server;
 mod timing;
 mod tls;
+mod validation;
 mod world;
 
 pub use api::Role;

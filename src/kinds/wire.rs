@@ -60,7 +60,7 @@ pub use reader::{Reader, Tag, Wire};
 pub use status::{Status, StatusCause, StatusDetails};
 pub use text::Str;
 pub use time::{MicroTime, Time};
-pub(crate) use writer::nested;
+pub(crate) use writer::{bytes as put_bytes, integer as put_integer, nested};
 
 /// The largest list item or watch frame that is held in memory. etcd refuses objects above
 /// 1.5 MiB by default; this leaves room for aggregated servers and still bounds a hostile one.

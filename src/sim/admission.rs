@@ -1,17 +1,46 @@
-//! What a server adds to objects as they are made, and how namespaces close.
+//! What the server adds to objects before it keeps them: defaults, and the beginning of a status
+//! (`kubernetes/kubernetes:pkg/apis/*/v1/defaults.go`, `pkg/registry/*/strategy.go`).
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::custom;
 use super::fields::{at, int, list, list_mut, map, name, object_mut, place, set, text};
 use super::resources::Res;
 use super::world::World;
 
-/// Fills in what a real server would.
+/// Fills in what a real server would in a new object.
 pub(crate) fn admit(world: &World, res: Res, object: &mut Value) {
+    complete(world, res, object);
     match res {
-        Res::Pods => pod(world, object),
+        Res::Pods => {
+            tolerate(world, object);
+            let class = quality(object);
+            set(object, "status", json!({ "phase": "Pending", "qosClass": class }));
+        }
+        Res::Deployments
+        | Res::StatefulSets
+        | Res::ReplicaSets
+        | Res::ReplicationControllers
+        | Res::DaemonSets
+        | Res::Jobs
+        | Res::Autoscalers
+        | Res::CronJobs
+        | Res::Budgets
+        | Res::NodePools
+        | Res::NodeClaims => set(object, "status", json!({})),
+        Res::Namespaces => set(object, "status", json!({ "phase": "Active" })),
+        Res::Services => default(object, "status", json!({ "loadBalancer": {} })),
+        Res::Definitions => custom::admit(object, world.now),
+        _ => {}
+    }
+}
+
+/// Fills in the defaults of an object, new or changed.
+pub(crate) fn complete(world: &World, res: Res, object: &mut Value) {
+    match res {
+        Res::Pods => pod_spec(place(object, "spec")),
         Res::Deployments => {
             default(object, "spec.replicas", json!(1));
             default(object, "spec.revisionHistoryLimit", json!(10));
@@ -21,56 +50,55 @@ pub(crate) fn admit(world: &World, res: Res, object: &mut Value) {
                 default(object, "spec.strategy.rollingUpdate.maxSurge", json!("25%"));
                 default(object, "spec.strategy.rollingUpdate.maxUnavailable", json!("25%"));
             }
-            empty_status(object);
         }
         Res::StatefulSets => {
             default(object, "spec.replicas", json!(1));
+            default(object, "spec.revisionHistoryLimit", json!(10));
             default(object, "spec.podManagementPolicy", json!("OrderedReady"));
             default(object, "spec.updateStrategy.type", json!("RollingUpdate"));
-            empty_status(object);
+            if text(object, "spec.updateStrategy.type") == "RollingUpdate" {
+                default(object, "spec.updateStrategy.rollingUpdate.partition", json!(0));
+            }
         }
-        Res::ReplicaSets | Res::ReplicationControllers => {
-            default(object, "spec.replicas", json!(1));
-            empty_status(object);
-        }
+        Res::ReplicaSets | Res::ReplicationControllers => default(object, "spec.replicas", json!(1)),
         Res::DaemonSets => {
+            default(object, "spec.revisionHistoryLimit", json!(10));
             default(object, "spec.updateStrategy.type", json!("RollingUpdate"));
             default(object, "spec.updateStrategy.rollingUpdate.maxUnavailable", json!(1));
-            empty_status(object);
+            default(object, "spec.updateStrategy.rollingUpdate.maxSurge", json!(0));
         }
         Res::Jobs => {
             default(object, "spec.completions", json!(1));
             default(object, "spec.parallelism", json!(1));
             default(object, "spec.backoffLimit", json!(6));
-            empty_status(object);
+            default(object, "spec.completionMode", json!("NonIndexed"));
+            default(object, "spec.suspend", json!(false));
         }
-        Res::Autoscalers => {
-            default(object, "spec.minReplicas", json!(1));
-            empty_status(object);
-        }
+        Res::Autoscalers => default(object, "spec.minReplicas", json!(1)),
         Res::CronJobs => {
             default(object, "spec.suspend", json!(false));
-            empty_status(object);
+            default(object, "spec.concurrencyPolicy", json!("Allow"));
+            default(object, "spec.successfulJobsHistoryLimit", json!(3));
+            default(object, "spec.failedJobsHistoryLimit", json!(1));
         }
-        Res::Budgets | Res::NodePools | Res::NodeClaims => empty_status(object),
         Res::Namespaces => {
             let own = name(object).to_owned();
             object_mut(place(object, "metadata.labels"))
                 .insert("kubernetes.io/metadata.name".into(), own.into());
-            set(object, "spec.finalizers", json!(["kubernetes"]));
-            set(object, "status", json!({ "phase": "Active" }));
+            default(object, "spec.finalizers", json!(["kubernetes"]));
         }
-        Res::Services => {
-            default(object, "spec.type", json!("ClusterIP"));
-            default(object, "spec.clusterIP", json!("10.96.0.1"));
-            default(object, "status", json!({ "loadBalancer": {} }));
-        }
+        Res::Services => service(world, object),
+        Res::Secrets => secret(object),
         _ => {}
     }
-}
-
-fn empty_status(object: &mut Value) {
-    set(object, "status", json!({}));
+    let template = match res {
+        Res::CronJobs => "spec.jobTemplate.spec.template.spec",
+        Res::Deployments | Res::StatefulSets | Res::ReplicaSets | Res::DaemonSets | Res::Jobs => "spec.template.spec",
+        _ => return,
+    };
+    if at(object, template).is_object() {
+        pod_spec(place(object, template));
+    }
 }
 
 fn default(object: &mut Value, path: &str, value: Value) {
@@ -79,13 +107,72 @@ fn default(object: &mut Value, path: &str, value: Value) {
     }
 }
 
-/// Defaults of a pod; the tolerations are those of the admission plugin
-/// `DefaultTolerationSeconds`.
-fn pod(world: &World, pod: &mut Value) {
-    default(pod, "spec.restartPolicy", json!("Always"));
-    default(pod, "spec.terminationGracePeriodSeconds", json!(30));
-    default(pod, "spec.schedulerName", json!("default-scheduler"));
+/// Defaults of a pod's spec, in a pod or in a template.
+fn pod_spec(spec: &mut Value) {
+    default(spec, "restartPolicy", json!("Always"));
+    default(spec, "terminationGracePeriodSeconds", json!(30));
+    default(spec, "dnsPolicy", json!("ClusterFirst"));
+    default(spec, "securityContext", json!({}));
+    default(spec, "schedulerName", json!("default-scheduler"));
+    for kind in ["containers", "initContainers"] {
+        for container in spec.get_mut(kind).and_then(Value::as_array_mut).into_iter().flatten() {
+            default(container, "resources", json!({}));
+            default(container, "terminationMessagePath", json!("/dev/termination-log"));
+            default(container, "terminationMessagePolicy", json!("File"));
+            let image = text(container, "image");
+            // the newest image is looked for each time
+            let moving = image.ends_with(":latest") || !image.rsplit('/').next().unwrap_or_default().contains([':', '@']);
+            let policy = if moving { "Always" } else { "IfNotPresent" };
+            default(container, "imagePullPolicy", json!(policy));
+            for port in container.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+                default(port, "protocol", json!("TCP"));
+            }
+        }
+    }
+}
+
+fn service(world: &World, object: &mut Value) {
+    default(object, "spec.type", json!("ClusterIP"));
+    default(object, "spec.sessionAffinity", json!("None"));
+    if text(object, "spec.type") != "ExternalName" {
+        // one of the 65,534 of the range, by its name; a taken one is passed over
+        let taken = |ip: &str| world.store.list(Res::Services, None).any(|s| text(s, "spec.clusterIP") == ip);
+        let start = super::random::hash(&format!("{}/{}", super::fields::namespace(object), name(object)));
+        let ip = |n: u64| format!("10.96.{}.{}", (start + n) / 254 % 256, 1 + (start + n) % 254);
+        if at(object, "spec.clusterIP").is_null() {
+            let free = (0..65_024).map(ip).find(|ip| !taken(ip)).unwrap_or_default();
+            set(object, "spec.clusterIP", free);
+        }
+        let own = at(object, "spec.clusterIP").clone();
+        default(object, "spec.clusterIPs", json!([own]));
+        default(object, "spec.ipFamilies", json!(["IPv4"]));
+        default(object, "spec.ipFamilyPolicy", json!("SingleStack"));
+        default(object, "spec.internalTrafficPolicy", json!("Cluster"));
+    }
+    for port in list_mut(place(object, "spec.ports")) {
+        default(port, "protocol", json!("TCP"));
+        let own = port["port"].clone();
+        default(port, "targetPort", own);
+    }
+}
+
+/// Plain text of a secret is kept encoded.
+fn secret(object: &mut Value) {
+    default(object, "type", json!("Opaque"));
+    let plain = map(object, "stringData").clone();
+    super::fields::unset(object, "stringData");
+    for (key, value) in plain {
+        let encoded = super::tls::base64(value.as_str().unwrap_or_default().as_bytes());
+        object_mut(place(object, "data")).insert(key, encoded.into());
+    }
+}
+
+/// What the plugins `ServiceAccount` and `DefaultTolerationSeconds` add to a new pod.
+fn tolerate(world: &World, pod: &mut Value) {
     default(pod, "spec.serviceAccountName", json!("default"));
+    default(pod, "spec.enableServiceLinks", json!(true));
+    default(pod, "spec.preemptionPolicy", json!("PreemptLowerPriority"));
+    default(pod, "spec.priority", json!(0));
     let seconds = world.timing.toleration.seconds();
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
         let tolerates = |t: &Value| {
@@ -98,8 +185,6 @@ fn pod(world: &World, pod: &mut Value) {
             }));
         }
     }
-    let class = quality(pod);
-    set(pod, "status", json!({ "phase": "Pending", "qosClass": class }));
 }
 
 fn quality(pod: &Value) -> &'static str {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::fields::{self, at, controller, flag, holds, list, name, text, uid};
 use super::objects::Touched;
 use super::queue::Id;
-use super::resources::Res;
+use super::resources::{Res, Slot};
 use crate::model::Resources;
 
 /// A node as the scheduler sees it.
@@ -40,7 +40,7 @@ impl NodeView {
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     /// Dependents by the uid of their owner.
-    children: HashMap<String, BTreeSet<(Res, Id)>>,
+    children: HashMap<String, BTreeSet<(Slot, Id)>>,
     pub(crate) nodes: BTreeMap<String, NodeView>,
     /// Pods on nodes that are gone.
     stray: HashMap<String, NodeView>,
@@ -61,7 +61,7 @@ impl Cache {
     }
 
     /// All dependents of an owner.
-    pub(crate) fn dependents(&self, owner_uid: &str) -> Vec<(Res, Id)> {
+    pub(crate) fn dependents(&self, owner_uid: &str) -> Vec<(Slot, Id)> {
         self.children.get(owner_uid).into_iter().flatten().cloned().collect()
     }
 
@@ -74,10 +74,10 @@ impl Cache {
     /// Takes note of a change.
     pub(crate) fn see(&mut self, touched: &Touched) {
         let (before, after) = (touched.before.as_deref(), touched.after.as_deref());
-        self.see_owners(touched.res, before, after);
-        match touched.res {
-            Res::Nodes => self.see_node(before, after),
-            Res::Pods => {
+        self.see_owners(touched.slot, before, after);
+        match touched.slot.built_in() {
+            Some(Res::Nodes) => self.see_node(before, after),
+            Some(Res::Pods) => {
                 let place =
                     |p: Option<&Value>| p.map(|p| (text(p, "spec.nodeName").to_owned(), takes_room(p)));
                 if before.is_some() && place(before) == place(after) {
@@ -94,7 +94,7 @@ impl Cache {
         }
     }
 
-    fn see_owners(&mut self, res: Res, before: Option<&Value>, after: Option<&Value>) {
+    fn see_owners(&mut self, slot: Slot, before: Option<&Value>, after: Option<&Value>) {
         let owner = |o: Option<&Value>| o.and_then(controller).map(|c| text(c, "uid").to_owned());
         let (old, new) = (owner(before), owner(after));
         if old == new {
@@ -103,13 +103,13 @@ impl Cache {
         if let (Some(old), Some(object)) = (&old, before)
             && let Some(set) = self.children.get_mut(old)
         {
-            set.remove(&(res, Id::of(object)));
+            set.remove(&(slot, Id::of(object)));
             if set.is_empty() {
                 self.children.remove(old);
             }
         }
         if let (Some(new), Some(object)) = (new, after) {
-            self.children.entry(new).or_default().insert((res, Id::of(object)));
+            self.children.entry(new).or_default().insert((slot, Id::of(object)));
         }
     }
 

@@ -7,8 +7,8 @@ use tokio::sync::watch;
 
 use super::api::Role;
 use super::clock::Clock;
-use super::resources::Res;
-use super::world::{Reach, World};
+use super::resources::Slot;
+use super::world::{Reach, World, bit};
 use crate::model::Time;
 
 /// What a server is allowed to do and how it behaves.
@@ -24,6 +24,7 @@ pub(crate) struct ServerOptions {
 #[derive(Debug)]
 pub(crate) struct Shared {
     world: Mutex<World>,
+    /// By the bits of [`World::stale`].
     changed: Vec<watch::Sender<u64>>,
     clock: Arc<Clock>,
     tokens: Arc<Vec<(Role, String)>>,
@@ -40,13 +41,18 @@ impl Shared {
         tokens: Arc<Vec<(Role, String)>>,
         options: ServerOptions,
     ) -> Shared {
-        let changed = Res::ALL.iter().map(|_| watch::Sender::new(world.store.version())).collect();
+        let changed = (0..64).map(|_| watch::Sender::new(world.store.version())).collect();
         Shared { world: Mutex::new(world), changed, clock, tokens, options }
     }
 
     /// The role of a token.
     pub(crate) fn role(&self, token: &str) -> Option<Role> {
         self.tokens.iter().find(|(_, t)| t == token).map(|(role, _)| *role)
+    }
+
+    /// Now: a quiet world may not have looked at the clock for a while.
+    pub(crate) fn now(&self) -> Time {
+        self.clock.now()
     }
 
     /// Reads the world.
@@ -89,7 +95,7 @@ impl Shared {
     }
 
     /// Hears of changes of a resource.
-    pub(crate) fn subscribe(&self, res: Res) -> watch::Receiver<u64> {
-        self.changed[res.index()].subscribe()
+    pub(crate) fn subscribe(&self, slot: Slot) -> watch::Receiver<u64> {
+        self.changed[bit(slot)].subscribe()
     }
 }

@@ -23,6 +23,7 @@ mod scheduler;
 mod shrink;
 mod stateful_set;
 
+pub(crate) use garbage::FOREGROUND;
 pub(crate) use incidents::{Undo, allow, begin_all, deny, revive, silence};
 pub(crate) use kubelet::RUNS;
 pub(crate) use pools::{Manner, Order, Pool, order, pool_usable};
@@ -87,6 +88,7 @@ pub(crate) fn work(world: &mut World, work: Work) {
         Work::Autoscaler(id) => autoscaler::reconcile(world, &id),
         Work::Budget(id) => budget::reconcile(world, &id),
         Work::Namespace(name) => garbage::namespace(world, &name),
+        Work::Foreground(slot, id) => garbage::foreground(world, slot, &id),
         Work::Orphans(owner) => garbage::orphans(world, &owner),
         Work::Pools => pools::reconcile(world),
         Work::Machine(order) => pools::arrive(world, order),
@@ -104,28 +106,31 @@ pub(crate) fn route(world: &mut World, touched: &Touched) {
     };
     let soon = world.now + NOTICE;
     let id = Id::of(&object);
-    match touched.res {
-        Res::Deployments => world.queue.add(Work::Deployment(id), soon),
-        Res::ReplicaSets => world.queue.add(Work::ReplicaSet(id), soon),
-        Res::StatefulSets => world.queue.add(Work::StatefulSet(id), soon),
-        Res::DaemonSets => world.queue.add(Work::DaemonSet(id), soon),
-        Res::Jobs => world.queue.add(Work::Job(id), soon),
-        Res::CronJobs => world.queue.add(Work::CronJob(id), soon),
-        Res::Budgets => world.queue.add(Work::Budget(id), soon),
-        Res::Autoscalers => {
+    match touched.slot.built_in() {
+        Some(Res::Deployments) => world.queue.add(Work::Deployment(id), soon),
+        Some(Res::ReplicaSets) => world.queue.add(Work::ReplicaSet(id), soon),
+        Some(Res::StatefulSets) => world.queue.add(Work::StatefulSet(id), soon),
+        Some(Res::DaemonSets) => world.queue.add(Work::DaemonSet(id), soon),
+        Some(Res::Jobs) => world.queue.add(Work::Job(id), soon),
+        Some(Res::CronJobs) => world.queue.add(Work::CronJob(id), soon),
+        Some(Res::Budgets) => world.queue.add(Work::Budget(id), soon),
+        Some(Res::Autoscalers) => {
             let spec = |o: &Option<std::sync::Arc<Value>>| o.as_ref().map(|o| at(o, "spec").clone());
             if spec(&touched.before) != spec(&touched.after) {
                 world.queue.add(Work::Autoscaler(id), soon);
             }
         }
-        Res::Namespaces if deleting(&object) => world.queue.add(Work::Namespace(id.name), soon),
-        Res::Pods => pods::changed(world, touched, &object),
-        Res::Nodes => nodes::changed(world, touched, &object),
-        Res::NodeClaims => karpenter::changed(world, touched, &object),
+        Some(Res::Namespaces) if deleting(&object) => world.queue.add(Work::Namespace(id.name), soon),
+        Some(Res::Pods) => pods::changed(world, touched, &object),
+        Some(Res::Nodes) => nodes::changed(world, touched, &object),
+        Some(Res::NodeClaims) => karpenter::changed(world, touched, &object),
         _ => {}
     }
-    if touched.res != Res::Pods {
+    if touched.slot != Res::Pods {
         tell_owner(world, &object);
+    }
+    if garbage::waits(&object) && touched.after.is_some() {
+        world.queue.add(Work::Foreground(touched.slot, Id::of(&object)), soon);
     }
     if touched.after.is_none() && world.cache.owns(&object) {
         world.queue.add(Work::Orphans(uid(&object).to_owned()), soon);

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::fields::{self, deleting, list, name, namespace, set, text};
 use super::random::Random;
-use super::refusal::Refusal;
-use super::resources::Res;
+use super::refusal::{Cause, Refusal};
+use super::custom::Custom;
+use super::resources::{Res, Slot, Spec};
 use crate::model::{Span, Time};
 
 /// Changes kept for each resource: those of the last 75 s, and 100 at least, as in a real watch
@@ -41,7 +42,7 @@ pub(crate) struct Change {
 /// One change, as controllers see it.
 #[derive(Clone, Debug)]
 pub(crate) struct Touched {
-    pub(crate) res: Res,
+    pub(crate) slot: Slot,
     pub(crate) before: Option<Arc<Value>>,
     pub(crate) after: Option<Arc<Value>>,
 }
@@ -61,7 +62,7 @@ struct Table {
 #[derive(Debug)]
 struct OpenList {
     version: u64,
-    res: Res,
+    slot: Slot,
     items: Arc<Vec<Arc<Value>>>,
 }
 
@@ -72,6 +73,8 @@ pub(crate) struct Store {
     pub(crate) now: Time,
     version: u64,
     tables: Vec<Table>,
+    /// The resources that clients defined.
+    pub(crate) custom: Custom,
     open: VecDeque<OpenList>,
     /// What changed since somebody last took it.
     touched: Vec<Touched>,
@@ -97,6 +100,7 @@ impl Store {
             // versions of a server that was not born today
             version: 1_000,
             tables: Res::ALL.iter().map(|_| Table { floor: 1_000, ..Table::default() }).collect(),
+            custom: Custom::default(),
             open: VecDeque::new(),
             touched: Vec::new(),
             random,
@@ -108,41 +112,73 @@ impl Store {
         self.version
     }
 
+    /// The names of what is kept in a slot.
+    pub(crate) fn spec(&self, slot: Slot) -> &Arc<Spec> {
+        // a slot is given out with its names; nothing asks for another
+        let res = slot.built_in();
+        self.custom.spec(slot).unwrap_or_else(|| res.unwrap_or(Res::ConfigMaps).spec())
+    }
+
+    /// Makes room for a resource that was defined.
+    pub(crate) fn open_slot(&mut self, slot: Slot) {
+        while self.tables.len() <= slot.index() {
+            self.tables.push(Table { floor: self.version, ..Table::default() });
+        }
+    }
+
     /// The cluster's chance.
     pub(crate) fn random(&mut self) -> &mut Random {
         &mut self.random
     }
 
     /// One object.
-    pub(crate) fn get(&self, res: Res, namespace: &str, name: &str) -> Option<&Arc<Value>> {
-        self.tables[res.index()].objects.get(&key(namespace, name))
+    pub(crate) fn get(&self, of: impl Into<Slot>, namespace: &str, name: &str) -> Option<&Arc<Value>> {
+        self.tables.get(of.into().index())?.objects.get(&key(namespace, name))
     }
 
     /// One object, or the refusal to answer.
-    pub(crate) fn need(&self, res: Res, namespace: &str, name: &str) -> Result<Arc<Value>, Refusal> {
-        self.get(res, namespace, name).cloned().ok_or_else(|| Refusal::not_found(res.spec(), name))
+    pub(crate) fn need(&self, of: impl Into<Slot>, namespace: &str, name: &str) -> Result<Arc<Value>, Refusal> {
+        let slot = of.into();
+        self.get(slot, namespace, name).cloned().ok_or_else(|| Refusal::not_found(self.spec(slot), name))
     }
 
     /// The objects of a resource by namespace and name; of one namespace, if given.
-    pub(crate) fn list(&self, res: Res, namespace: Option<&str>) -> impl Iterator<Item = &Arc<Value>> {
+    pub(crate) fn list<S: Into<Slot>>(&self, of: S, namespace: Option<&str>) -> impl Iterator<Item = &Arc<Value>> + use<'_, S> {
         let from = namespace.map_or(String::new(), |n| key(n, ""));
         let prefix = from.clone();
-        self.tables[res.index()]
+        self.tables[of.into().index()]
             .objects
             .range(from..)
             .take_while(move |(k, _)| k.starts_with(&prefix))
             .map(|(_, object)| object)
     }
 
+    /// The objects of a resource as they were at a version that is not forgotten.
+    pub(crate) fn list_at(&self, slot: Slot, version: u64) -> Result<Vec<Arc<Value>>, Refusal> {
+        let table = &self.tables[slot.index()];
+        if version < table.forgotten {
+            return Err(Refusal::expired(version, table.forgotten));
+        }
+        let mut then = table.objects.clone();
+        for change in table.log.iter().rev().take_while(|c| c.version > version) {
+            let key = key(namespace(&change.object), name(&change.object));
+            match &change.before {
+                Some(before) => then.insert(key, before.clone()),
+                None => then.remove(&key),
+            };
+        }
+        Ok(then.into_values().collect())
+    }
+
     /// Whether a watch can begin at a version.
-    pub(crate) fn can_begin(&self, res: Res, version: u64) -> Result<(), Refusal> {
-        let floor = self.tables[res.index()].floor;
+    pub(crate) fn can_begin(&self, of: impl Into<Slot>, version: u64) -> Result<(), Refusal> {
+        let floor = self.tables[of.into().index()].floor;
         if version < floor { Err(Refusal::expired(version, floor)) } else { Ok(()) }
     }
 
     /// Changes of a resource after a version, or the refusal when some are forgotten.
-    pub(crate) fn since(&self, res: Res, version: u64) -> Result<impl Iterator<Item = &Change>, Refusal> {
-        let table = &self.tables[res.index()];
+    pub(crate) fn since<S: Into<Slot>>(&self, of: S, version: u64) -> Result<impl Iterator<Item = &Change> + use<'_, S>, Refusal> {
+        let table = &self.tables[of.into().index()];
         if version < table.forgotten {
             return Err(Refusal::expired(version, table.forgotten));
         }
@@ -168,41 +204,42 @@ impl Store {
     }
 
     /// Keeps the rest of a list for its further pages.
-    pub(crate) fn keep_open(&mut self, res: Res, version: u64, items: Arc<Vec<Arc<Value>>>) {
+    pub(crate) fn keep_open(&mut self, slot: Slot, version: u64, items: Arc<Vec<Arc<Value>>>) {
         if self.open.len() >= OPEN_LISTS {
             self.open.pop_front();
         }
-        self.open.push_back(OpenList { version, res, items });
+        self.open.push_back(OpenList { version, slot, items });
     }
 
     /// The items of a list that is still open.
-    pub(crate) fn open_list(&self, res: Res, version: u64) -> Option<Arc<Vec<Arc<Value>>>> {
-        self.open.iter().rev().find(|l| l.res == res && l.version == version).map(|l| l.items.clone())
+    pub(crate) fn open_list(&self, slot: Slot, version: u64) -> Option<Arc<Vec<Arc<Value>>>> {
+        self.open.iter().rev().find(|l| l.slot == slot && l.version == version).map(|l| l.items.clone())
     }
 
     /// Makes an object: name, uid, times and version are filled in.
-    pub(crate) fn create(&mut self, res: Res, mut object: Value, now: Time) -> Result<Arc<Value>, Refusal> {
-        self.prepare(res, &mut object, now)?;
-        Ok(self.insert(res, object))
+    pub(crate) fn create(&mut self, of: impl Into<Slot>, mut object: Value, now: Time) -> Result<Arc<Value>, Refusal> {
+        let slot = of.into();
+        self.prepare(slot, &mut object, now)?;
+        Ok(self.insert(slot, object))
     }
 
     /// What [`Store::create`] would make, without making it.
-    pub(crate) fn prepare(&mut self, res: Res, object: &mut Value, now: Time) -> Result<(), Refusal> {
-        let spec = res.spec();
+    pub(crate) fn prepare(&mut self, slot: Slot, object: &mut Value, now: Time) -> Result<(), Refusal> {
+        let spec = self.spec(slot).clone();
         if name(object).is_empty() {
             let prefix = text(object, "metadata.generateName").to_owned();
             if prefix.is_empty() {
-                let why = "metadata.name: Required value: name or generateName is required";
-                return Err(Refusal::invalid(spec, "", why));
+                let cause = Cause::required("metadata.name", "name or generateName is required");
+                return Err(Refusal::invalid(&spec, "", &[cause]));
             }
             let name = format!("{prefix}{}", self.random.suffix(5));
             set(object, "metadata.name", name);
         }
-        if self.get(res, namespace(object), name(object)).is_some() {
-            return Err(Refusal::exists(spec, name(object)));
+        if self.get(slot, namespace(object), name(object)).is_some() {
+            return Err(Refusal::exists(&spec, name(object)));
         }
         set(object, "apiVersion", spec.api_version());
-        set(object, "kind", spec.kind);
+        set(object, "kind", &*spec.kind);
         let uid = self.random.uuid();
         set(object, "metadata.uid", uid);
         set(object, "metadata.creationTimestamp", now.rfc3339());
@@ -213,14 +250,14 @@ impl Store {
         Ok(())
     }
 
-    fn insert(&mut self, res: Res, mut object: Value) -> Arc<Value> {
+    fn insert(&mut self, slot: Slot, mut object: Value) -> Arc<Value> {
         self.version += 1;
         set(&mut object, "metadata.resourceVersion", self.version.to_string());
         let object = Arc::new(object);
-        let table = &mut self.tables[res.index()];
+        let table = &mut self.tables[slot.index()];
         let before = table.objects.insert(key(namespace(&object), name(&object)), object.clone());
         self.log(
-            res,
+            slot,
             Change {
                 version: self.version,
                 at: self.now,
@@ -229,12 +266,12 @@ impl Store {
                 removed: false,
             },
         );
-        self.touched.push(Touched { res, before, after: Some(object.clone()) });
+        self.touched.push(Touched { slot, before, after: Some(object.clone()) });
         object
     }
 
-    fn log(&mut self, res: Res, change: Change) {
-        let table = &mut self.tables[res.index()];
+    fn log(&mut self, slot: Slot, change: Change) {
+        let table = &mut self.tables[slot.index()];
         table.log.push_back(change);
         let now = self.now;
         let old = |log: &VecDeque<Change>| log.front().is_some_and(|c| c.at.age(now) > KEPT);
@@ -248,10 +285,9 @@ impl Store {
 
     /// What replacing an object by `new` would make of it: what clients cannot change is put
     /// back, and a changed spec has a new generation.
-    pub(crate) fn revised(res: Res, old: &Value, mut new: Value) -> Value {
-        let spec = res.spec();
+    pub(crate) fn revised(spec: &Spec, old: &Value, mut new: Value) -> Value {
         set(&mut new, "apiVersion", spec.api_version());
-        set(&mut new, "kind", spec.kind);
+        set(&mut new, "kind", &*spec.kind);
         for field in ["name", "namespace", "uid", "creationTimestamp", "generation", "resourceVersion"] {
             let path = format!("metadata.{field}");
             match fields::at(old, &path) {
@@ -274,35 +310,38 @@ impl Store {
 
     /// Replaces an object. What changes nothing makes no version, as in etcd. An object that was
     /// only waiting for its finalizers goes when the last one is taken.
-    pub(crate) fn replace(&mut self, res: Res, old: &Arc<Value>, new: Value) -> Arc<Value> {
-        let new = Store::revised(res, old, new);
+    pub(crate) fn replace(&mut self, of: impl Into<Slot>, old: &Arc<Value>, new: Value) -> Arc<Value> {
+        let slot = of.into();
+        let new = Store::revised(self.spec(slot), old, new);
         if new == **old {
             return old.clone();
         }
         let waited = deleting(old) && !list(old, "metadata.finalizers").is_empty();
         if waited && list(&new, "metadata.finalizers").is_empty() {
-            return self.remove(res, &Arc::new(new));
+            return self.remove(slot, &Arc::new(new));
         }
-        self.insert(res, new)
+        self.insert(slot, new)
     }
 
     /// Changes an object in place, if it is there.
     pub(crate) fn update(
         &mut self,
-        res: Res,
+        of: impl Into<Slot>,
         namespace: &str,
         name: &str,
         change: impl FnOnce(&mut Value),
     ) -> Option<Arc<Value>> {
-        let old = self.get(res, namespace, name)?.clone();
+        let slot = of.into();
+        let old = self.get(slot, namespace, name)?.clone();
         let mut new = (*old).clone();
         change(&mut new);
-        Some(self.replace(res, &old, new))
+        Some(self.replace(slot, &old, new))
     }
 
     /// Removes an object at once.
-    pub(crate) fn remove(&mut self, res: Res, object: &Arc<Value>) -> Arc<Value> {
-        let table = &mut self.tables[res.index()];
+    pub(crate) fn remove(&mut self, of: impl Into<Slot>, object: &Arc<Value>) -> Arc<Value> {
+        let slot = of.into();
+        let table = &mut self.tables[slot.index()];
         let Some(before) = table.objects.remove(&key(namespace(object), name(object))) else {
             return object.clone();
         };
@@ -311,7 +350,7 @@ impl Store {
         set(&mut last, "metadata.resourceVersion", self.version.to_string());
         let last = Arc::new(last);
         self.log(
-            res,
+            slot,
             Change {
                 version: self.version,
                 at: self.now,
@@ -320,17 +359,18 @@ impl Store {
                 removed: true,
             },
         );
-        self.touched.push(Touched { res, before: Some(before), after: None });
+        self.touched.push(Touched { slot, before: Some(before), after: None });
         last
     }
 
     /// Deletes as the API does: a running pod is given its grace, an object with finalizers waits
     /// for them, anything else goes at once. Says what the object is afterwards.
-    pub(crate) fn delete(&mut self, res: Res, object: &Arc<Value>, how: Deletion, now: Time) -> Arc<Value> {
-        let grace = if res == Res::Pods { Self::grace(object, how) } else { 0 };
+    pub(crate) fn delete(&mut self, of: impl Into<Slot>, object: &Arc<Value>, how: Deletion, now: Time) -> Arc<Value> {
+        let slot = of.into();
+        let grace = if slot == Res::Pods { Self::grace(object, how) } else { 0 };
         let waits = !list(object, "metadata.finalizers").is_empty();
         if grace == 0 && !waits {
-            return self.remove(res, object);
+            return self.remove(slot, object);
         }
         let current = fields::maybe_int(object, "metadata.deletionGracePeriodSeconds");
         if deleting(object) && current.is_none_or(|c| c <= grace) {
@@ -339,7 +379,7 @@ impl Store {
         let mut new = (**object).clone();
         set(&mut new, "metadata.deletionTimestamp", (now + Span::from_seconds(grace)).rfc3339());
         set(&mut new, "metadata.deletionGracePeriodSeconds", grace);
-        self.replace(res, object, new)
+        self.replace(slot, object, new)
     }
 
     /// How long a pod may take to end: nothing when no kubelet has it or it has ended.
@@ -353,8 +393,7 @@ impl Store {
     }
 
     /// A `List` document's metadata and kind, without items.
-    pub(crate) fn list_head(res: Res, version: u64) -> Value {
-        let spec = res.spec();
+    pub(crate) fn list_head(spec: &Spec, version: u64) -> Value {
         json!({
             "kind": format!("{}List", spec.kind), "apiVersion": spec.api_version(),
             "metadata": { "resourceVersion": version.to_string() },

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::fields::object_mut;
+use super::layout::Layout;
 
 /// Applies a merge patch (RFC 7386).
 pub(crate) fn merge(target: &mut Value, patch: &Value) {
@@ -91,28 +92,8 @@ fn remove(target: &mut Value, path: &str) -> Result<Value, String> {
     gone.ok_or_else(|| format!("there is nothing at {path}"))
 }
 
-/// The key by which a list's items are merged, by the name of its field (the `patchMergeKey` tags
-/// of `kubernetes/api`); `None` for lists that are replaced whole.
-fn merge_key(field: &str, items: &[Value]) -> Option<&'static str> {
-    match field {
-        "containers" | "initContainers" | "ephemeralContainers" | "volumes" | "env" | "imagePullSecrets" => {
-            Some("name")
-        }
-        "conditions" | "addresses" => Some("type"),
-        "ownerReferences" => Some("uid"),
-        "volumeMounts" => Some("mountPath"),
-        "tolerations" | "taints" => None,
-        // containers' ports and services' ports have different keys
-        "ports" if items.iter().any(|p| p.get("containerPort").is_some()) => Some("containerPort"),
-        "ports" => Some("port"),
-        "hostAliases" => Some("ip"),
-        "topologySpreadConstraints" => Some("topologyKey"),
-        _ => None,
-    }
-}
-
-/// Applies a strategic merge patch to a built-in kind.
-pub(crate) fn strategic(target: &mut Value, patch: &Value) {
+/// Applies a strategic merge patch to a built-in kind: lists are merged by the keys of its layout.
+pub(crate) fn strategic(layout: Layout<'_>, target: &mut Value, patch: &Value) {
     let Some(patch) = patch.as_object() else {
         *target = patch.clone();
         return;
@@ -139,24 +120,41 @@ pub(crate) fn strategic(target: &mut Value, patch: &Value) {
                 items.retain(|i| !gone.contains(i));
             }
         } else if key.starts_with('$') {
-            // order and directives of other lists do not matter to what is kept here
+            // the other directives were read above, or are of lists and read below
         } else if value.is_null() {
             target.shift_remove(key);
         } else if let Value::Array(items) = value {
-            strategic_list(key, target.entry(key.clone()).or_insert(Value::Null), items);
+            strategic_list(layout.child(key), target.entry(key.clone()).or_insert(Value::Null), items);
         } else {
-            strategic(target.entry(key.clone()).or_insert(Value::Null), value);
+            strategic(layout.child(key), target.entry(key.clone()).or_insert(Value::Null), value);
         }
     }
+    for (key, order) in patch {
+        if let (Some(field), Some(order)) = (key.strip_prefix("$setElementOrder/"), order.as_array())
+            && let Some(Value::Array(items)) = target.get_mut(field)
+        {
+            reorder(layout.child(field).merge_key().unwrap_or_default(), items, order);
+        }
+    }
+}
+
+/// Puts items in the order that a patch wants; those that it does not name come last.
+fn reorder(key: &str, items: &mut [Value], order: &[Value]) {
+    let place = |item: &Value| {
+        let same = |o: &Value| if key.is_empty() { o == item } else { o.get(key) == item.get(key) };
+        order.iter().position(same).unwrap_or(order.len())
+    };
+    items.sort_by_key(place);
 }
 
 fn without_directives(patch: &Map<String, Value>) -> Map<String, Value> {
     patch.iter().filter(|(k, _)| !k.starts_with('$')).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
-fn strategic_list(field: &str, target: &mut Value, patch: &[Value]) {
+fn strategic_list(layout: Layout<'_>, target: &mut Value, patch: &[Value]) {
     let whole = patch.iter().any(|p| p.get("$patch").is_some_and(|d| d == "replace"));
-    if field == "finalizers" && patch.iter().all(Value::is_string) {
+    let key = layout.merge_key().filter(|_| !whole);
+    if key == Some("") {
         let items = super::fields::list_mut(target);
         for p in patch {
             if !items.contains(p) {
@@ -165,7 +163,7 @@ fn strategic_list(field: &str, target: &mut Value, patch: &[Value]) {
         }
         return;
     }
-    let Some(key) = merge_key(field, patch).filter(|_| !whole) else {
+    let Some(key) = key else {
         let kept = patch.iter().filter(|p| p.get("$patch").is_none());
         *target = Value::Array(kept.cloned().collect());
         return;
@@ -176,9 +174,11 @@ fn strategic_list(field: &str, target: &mut Value, patch: &[Value]) {
         if p.get("$patch").is_some_and(|d| d == "delete") {
             items.retain(|i| !same(i));
         } else if let Some(item) = items.iter_mut().find(|i| same(i)) {
-            strategic(item, p);
+            strategic(layout.item(), item, p);
         } else {
-            items.push(p.clone());
+            let mut item = Value::Null;
+            strategic(layout.item(), &mut item, p);
+            items.push(item);
         }
     }
 }
@@ -214,6 +214,10 @@ mod tests {
         assert!(super::json(&mut v, &json!({"not": "a list"})).is_err());
     }
 
+    fn layout(api_version: &str, kind: &str) -> Layout<'static> {
+        Layout::Message(crate::sim::schema::of(api_version, kind).unwrap())
+    }
+
     #[test]
     fn a_strategic_patch_merges_lists_by_their_key() {
         let mut v = json!({"spec": {"unschedulable": true, "template": {"spec": {"containers": [
@@ -225,7 +229,7 @@ mod tests {
             {"name": "b", "$patch": "delete"},
             {"name": "c", "image": "c:1"},
         ], "$setElementOrder/containers": [{"name": "a"}]}}}});
-        strategic(&mut v, &patch);
+        strategic(layout("apps/v1", "Deployment"), &mut v, &patch);
         assert_eq!(
             v,
             json!({"spec": {"template": {"spec": {"containers": [
@@ -235,7 +239,7 @@ mod tests {
             ]}}}})
         );
         let mut taints = json!({"spec": {"taints": [{"key": "a"}]}});
-        strategic(&mut taints, &json!({"spec": {"taints": [{"key": "b"}]}}));
+        strategic(layout("v1", "Node"), &mut taints, &json!({"spec": {"taints": [{"key": "b"}]}}));
         assert_eq!(taints, json!({"spec": {"taints": [{"key": "b"}]}}));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::resources::Slot;
 use crate::model::Time;
 
 /// An object by namespace and name.
@@ -46,6 +47,8 @@ pub(crate) enum Work {
     Namespace(String),
     /// What an object that is gone owned.
     Orphans(String),
+    /// An object that goes when what it owns has gone.
+    Foreground(Slot, Id),
     /// The node autoscalers look at all pools.
     Pools,
     /// A machine that was ordered arrives: the number of the order.

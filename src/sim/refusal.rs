@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::resources::Spec;
+use super::resources::{Spec, qualified};
 
 /// A refused request.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,52 @@ pub(crate) struct Refusal {
     pub(crate) retry_after: Option<u32>,
     /// `metadata.continue`: where an expired list may go on, inconsistently.
     pub(crate) next: Option<String>,
+}
+
+/// One thing that is wrong with an object, and where
+/// (`apimachinery/pkg/util/validation/field/errors.go`).
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Cause {
+    pub(crate) reason: &'static str,
+    pub(crate) field: String,
+    pub(crate) message: String,
+}
+
+impl Cause {
+    fn new(reason: &'static str, field: &str, message: String) -> Cause {
+        Cause { reason, field: field.to_owned(), message }
+    }
+
+    pub(crate) fn required(field: &str, why: &str) -> Cause {
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        Cause::new("FieldValueRequired", field, format!("Required value{why}"))
+    }
+
+    pub(crate) fn invalid(field: &str, value: &Value, why: &str) -> Cause {
+        Cause::new("FieldValueInvalid", field, format!("Invalid value: {value}: {why}"))
+    }
+
+    pub(crate) fn type_invalid(field: &str, value: &Value, why: &str) -> Cause {
+        Cause::new("FieldValueTypeInvalid", field, format!("Invalid value: {value}: {why}"))
+    }
+
+    pub(crate) fn unsupported(field: &str, value: &str, supported: &[&str]) -> Cause {
+        let supported: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();
+        let why = format!("Unsupported value: {value:?}: supported values: {}", supported.join(", "));
+        Cause::new("FieldValueNotSupported", field, why)
+    }
+
+    pub(crate) fn duplicate(field: &str, value: &str) -> Cause {
+        Cause::new("FieldValueDuplicate", field, format!("Duplicate value: {value:?}"))
+    }
+
+    pub(crate) fn not_found(field: &str, value: &str) -> Cause {
+        Cause::new("FieldValueNotFound", field, format!("Not found: {value:?}"))
+    }
+
+    pub(crate) fn forbidden(field: &str, why: &str) -> Cause {
+        Cause::new("FieldValueForbidden", field, format!("Forbidden: {why}"))
+    }
 }
 
 impl Refusal {
@@ -30,10 +76,11 @@ impl Refusal {
     }
 
     fn about(self, spec: &Spec, name: &str) -> Refusal {
-        Refusal {
-            details: Box::new(json!({ "name": name, "group": spec.group, "kind": spec.plural })),
-            ..self
+        let mut details = json!({ "name": name, "group": spec.group, "kind": spec.plural });
+        if spec.group.is_empty() {
+            super::fields::unset(&mut details, "group");
         }
+        Refusal { details: Box::new(details), ..self }
     }
 
     pub(crate) fn not_found(spec: &Spec, name: &str) -> Refusal {
@@ -62,6 +109,32 @@ impl Refusal {
         Refusal::conflict(spec, name, why)
     }
 
+    /// A conflict about a subresource.
+    pub(crate) fn conflict_of(resource: &str, name: &str, why: &str) -> Refusal {
+        let message = format!("Operation cannot be fulfilled on {resource} {name:?}: {why}");
+        let details = json!({ "name": name, "kind": resource });
+        Refusal { details: Box::new(details), ..Refusal::new(409, "Conflict", message) }
+    }
+
+    /// Nothing is made in a namespace that goes.
+    pub(crate) fn closing(spec: &Spec, name: &str, namespace: &str) -> Refusal {
+        let why = format!("namespace {namespace} is being terminated");
+        let message = format!(
+            "{} {name:?} is forbidden: unable to create new content in namespace {namespace} because it is being terminated",
+            spec.qualified()
+        );
+        let refusal = Refusal::forbidden(message).about(spec, name);
+        let mut details = *refusal.details;
+        let cause = json!({ "reason": "NamespaceTerminating", "message": why, "field": "metadata.namespace" });
+        super::fields::set(&mut details, "causes", json!([cause]));
+        Refusal { details: Box::new(details), ..Refusal::forbidden(refusal.message) }
+    }
+
+    /// A patch that does not apply to the object that is there.
+    pub(crate) fn unprocessable(why: &str) -> Refusal {
+        Refusal::new(422, "Invalid", format!("the server rejected our request due to an error in our request: {why}"))
+    }
+
     pub(crate) fn forbidden(message: impl Into<String>) -> Refusal {
         Refusal::new(403, "Forbidden", message)
     }
@@ -74,9 +147,64 @@ impl Refusal {
         Refusal::new(400, "BadRequest", message)
     }
 
-    pub(crate) fn invalid(spec: &Spec, name: &str, why: &str) -> Refusal {
-        let message = format!("{}.{} {name:?} is invalid: {why}", spec.kind, spec.group);
-        Refusal::new(422, "Invalid", message.replace(". ", " ")).about(spec, name)
+    /// An object that its kind does not allow, with every reason.
+    pub(crate) fn invalid(spec: &Spec, name: &str, causes: &[Cause]) -> Refusal {
+        let kind = qualified(&spec.group, &spec.kind);
+        let said: Vec<String> = causes.iter().map(|c| format!("{}: {}", c.field, c.message)).collect();
+        let why = match said.as_slice() {
+            [one] => one.clone(),
+            many => format!("[{}]", many.join(", ")),
+        };
+        let causes: Vec<Value> = causes
+            .iter()
+            .map(|c| json!({ "reason": c.reason, "message": c.message, "field": c.field }))
+            .collect();
+        let mut details = json!({ "name": name, "group": spec.group, "kind": spec.kind, "causes": causes });
+        if spec.group.is_empty() {
+            super::fields::unset(&mut details, "group");
+        }
+        let refusal = Refusal::new(422, "Invalid", format!("{kind} {name:?} is invalid: {why}"));
+        Refusal { details: Box::new(details), ..refusal }
+    }
+
+    /// Fields that other managers set to other values
+    /// (`structured-merge-diff:merge/conflict.go`, `managedfields/internal/conflict.go`).
+    pub(crate) fn apply_conflicts(conflicts: &[(String, String)]) -> Refusal {
+        let causes: Vec<Value> = conflicts
+            .iter()
+            .map(|(who, field)| {
+                json!({ "reason": "FieldManagerConflict", "message": format!("conflict with {who}"), "field": field })
+            })
+            .collect();
+        let mut whos: Vec<&String> = conflicts.iter().map(|(who, _)| who).collect();
+        whos.dedup();
+        let parts = whos.into_iter().map(|who| {
+            let fields: Vec<&String> = conflicts.iter().filter(|(w, _)| w == who).map(|(_, f)| f).collect();
+            match fields.as_slice() {
+                [one] => format!("conflict with {who}: {one}"),
+                many => many.iter().fold(format!("conflicts with {who}:"), |said, f| format!("{said}\n- {f}")),
+            }
+        });
+        let plural = if conflicts.len() == 1 { "conflict" } else { "conflicts" };
+        let why = parts.collect::<Vec<_>>().join("\n");
+        let message = format!("Apply failed with {} {plural}: {why}", conflicts.len());
+        Refusal { details: Box::new(json!({ "causes": causes })), ..Refusal::new(409, "Conflict", message) }
+    }
+
+    /// Options of a request that do not go together.
+    pub(crate) fn options(kind: &str, causes: &[Cause]) -> Refusal {
+        let said: Vec<String> = causes.iter().map(|c| format!("{}: {}", c.field, c.message)).collect();
+        let why = match said.as_slice() {
+            [one] => one.clone(),
+            many => format!("[{}]", many.join(", ")),
+        };
+        let listed: Vec<Value> = causes
+            .iter()
+            .map(|c| json!({ "reason": c.reason, "message": c.message, "field": c.field }))
+            .collect();
+        let details = json!({ "group": "meta.k8s.io", "kind": kind, "causes": listed });
+        let message = format!("{kind}.meta.k8s.io \"\" is invalid: {why}");
+        Refusal { details: Box::new(details), ..Refusal::new(422, "Invalid", message) }
     }
 
     pub(crate) fn method() -> Refusal {
@@ -87,16 +215,25 @@ impl Refusal {
         )
     }
 
-    pub(crate) fn media_type(got: &str, wanted: &str) -> Refusal {
-        let message = format!(
-            "the body of the request was in an unknown format - accepted media types include: {wanted}; got {got:?}"
-        );
+    /// A body in a format that is not read here.
+    pub(crate) fn media_type(wanted: &str) -> Refusal {
+        let message =
+            format!("the body of the request was in an unknown format - accepted media types include: {wanted}");
         Refusal::new(415, "UnsupportedMediaType", message)
     }
 
-    pub(crate) fn not_acceptable() -> Refusal {
-        let message = "only the following media types are accepted: application/json";
+    /// Nothing that the client takes is written here.
+    pub(crate) fn not_acceptable(protobuf: bool) -> Refusal {
+        let message = match protobuf {
+            true => "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;as=Table;v=v1;g=meta.k8s.io",
+            false => "only the following media types are accepted: application/json, application/yaml, application/json;as=Table;v=v1;g=meta.k8s.io",
+        };
         Refusal::new(406, "NotAcceptable", message)
+    }
+
+    /// There is nothing behind the ports of simulated pods.
+    pub(crate) fn not_forwarded() -> Refusal {
+        Refusal::new(405, "MethodNotAllowed", "the embedded fleet's pods run nothing that listens: no port is forwarded")
     }
 
     pub(crate) fn too_large(limit: usize) -> Refusal {

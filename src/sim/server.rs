@@ -136,5 +136,5 @@ async fn connection(stream: TcpStream, tls: TlsAcceptor, gate: Arc<Gate>, shared
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new());
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
-    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+    let _ = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
 }

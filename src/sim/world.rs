@@ -8,10 +8,10 @@ use super::cache::Cache;
 use super::controllers::{self, Order, Pool};
 use super::fields::{self, list, list_mut, place, text};
 use super::load::Load;
-use super::objects::Store;
+use super::objects::{Store, Touched};
 use super::queue::{Id, Queue};
 use super::random::Random;
-use super::resources::Res;
+use super::resources::{Res, Slot};
 use super::scenario::Incident;
 use super::timing::Timing;
 use crate::model::{Provider, Time};
@@ -91,7 +91,12 @@ pub(crate) struct World {
     /// Low wishes of horizontal autoscalers, for their stabilisation.
     pub(crate) wishes: HashMap<Id, Vec<(Time, i64)>>,
     /// Resources that changed and whose watches have not been told.
-    pub(crate) stale: u32,
+    pub(crate) stale: u64,
+}
+
+/// The bit of a slot in [`World::stale`]; custom resources share the last.
+pub(crate) fn bit(slot: Slot) -> usize {
+    slot.index().min(63)
 }
 
 impl World {
@@ -131,9 +136,12 @@ impl World {
     pub(crate) fn absorb(&mut self) {
         self.store.now = self.now;
         for touched in self.store.take_touched() {
-            self.stale |= 1 << touched.res.index();
+            self.stale |= 1 << bit(touched.slot);
             self.cache.see(&touched);
-            if touched.res == Res::Pods {
+            if touched.slot == Res::Definitions {
+                self.define(&touched);
+            }
+            if touched.slot == Res::Pods {
                 self.count_serving(touched.before.as_deref(), touched.after.as_deref());
             }
             controllers::route(self, &touched);
@@ -155,10 +163,31 @@ impl World {
         false
     }
 
+    /// How often open watches of a resource were cut off.
+    pub(crate) fn cut_of(&self, slot: Slot) -> u64 {
+        self.cuts.get(slot.index()).copied().unwrap_or_default()
+    }
+
+    /// Learns or forgets a custom resource; its objects go with its definition.
+    fn define(&mut self, touched: &Touched) {
+        if let Some(definition) = &touched.after {
+            self.store.custom.learn(definition);
+            let slots: Vec<Slot> = self.store.custom.live().map(|d| d.slot).collect();
+            slots.into_iter().for_each(|slot| self.store.open_slot(slot));
+        } else if let Some(definition) = &touched.before
+            && let Some(slot) = self.store.custom.forget(definition)
+        {
+            let objects: Vec<_> = self.store.list(slot, None).cloned().collect();
+            for object in objects {
+                self.store.remove(slot, &object);
+            }
+        }
+    }
+
     /// Cuts off open watches of a resource, as a server does that restarts.
     pub(crate) fn cut(&mut self, res: Res) {
-        self.cuts[res.index()] += 1;
-        self.stale |= 1 << res.index();
+        self.cuts[res as usize] += 1;
+        self.stale |= 1 << bit(res.into());
     }
 
     /// Takes an owner's dependents away from it, so that they stay when it goes.

@@ -52,6 +52,11 @@ impl<'a> Reader<'a> {
         self.at
     }
 
+    /// How many bytes the message has.
+    pub fn length(&self) -> usize {
+        self.bytes.len()
+    }
+
     fn error(&self, kind: WireErrorKind) -> WireError {
         WireError::new(kind, self.base.saturating_add(self.at))
     }

@@ -25,13 +25,13 @@ pub(super) fn tag(number: u32, wire: Wire, out: &mut Vec<u8>) {
 }
 
 /// Appends an integer field.
-pub(super) fn integer(number: u32, value: i64, out: &mut Vec<u8>) {
+pub(crate) fn integer(number: u32, value: i64, out: &mut Vec<u8>) {
     tag(number, Wire::Varint, out);
     varint(value.cast_unsigned(), out);
 }
 
 /// Appends a length-delimited field of known bytes.
-pub(super) fn bytes(number: u32, value: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn bytes(number: u32, value: &[u8], out: &mut Vec<u8>) {
     tag(number, Wire::Bytes, out);
     varint(value.len() as u64, out);
     out.extend_from_slice(value);

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Target};
+use super::body;
+use super::call::Call;
 use super::reply::Answer;
-use super::review;
+use super::target::Target;
 use crate::sim::cluster::Shared;
 use crate::sim::fields::text;
 use crate::sim::refusal::Refusal;
@@ -81,8 +82,8 @@ fn allowed(shared: &Shared, role: Role, wish: &Wish<'_>) -> bool {
 
 /// Refuses what the role may not do.
 pub(super) fn check(shared: &Shared, call: &Call, verb: &str, target: &Target) -> Result<(), Refusal> {
-    let plural = target.res.spec().plural;
-    let resource = target.sub.as_ref().map_or(plural.to_owned(), |sub| format!("{plural}/{sub}"));
+    let plural = &target.spec.plural;
+    let resource = target.sub.as_ref().map_or_else(|| plural.to_string(), |sub| format!("{plural}/{sub}"));
     check_names(shared, call.role, verb, &target.group, &resource, target.space(), target.named())
 }
 
@@ -119,7 +120,7 @@ pub(super) fn answer(shared: &Arc<Shared>, call: &Call, review: &str) -> Result<
     if call.method != http::Method::POST {
         return Err(Refusal::method());
     }
-    let mut body = review::question(call, review)?;
+    let mut body = body::value(call)?;
     let status = match review {
         "selfsubjectaccessreviews" => access_status(shared, call.role, &body["spec"]),
         "selfsubjectrulesreviews" => rules_status(shared, call.role, text(&body, "spec.namespace")),
@@ -162,7 +163,7 @@ fn access_status(shared: &Shared, role: Role, spec: &Value) -> Value {
 fn rules_status(shared: &Shared, role: Role, namespace: &str) -> Value {
     let may = |verb: &str, res: Res| {
         let spec = res.spec();
-        allowed(shared, role, &Wish { verb, resource: spec.plural, namespace })
+        allowed(shared, role, &Wish { verb, resource: &spec.plural, namespace })
     };
     let every = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
     let rules: Vec<Value> = Res::ALL
@@ -172,7 +173,7 @@ fn rules_status(shared: &Shared, role: Role, namespace: &str) -> Value {
             let spec = res.spec();
             (!verbs.is_empty()).then(|| {
                 let subs = spec.subresources.iter().filter(|_| role == Role::Admin);
-                let names: Vec<String> = std::iter::once(spec.plural.to_owned())
+                let names: Vec<String> = std::iter::once(spec.plural.to_string())
                     .chain(subs.map(|s| format!("{}/{s}", spec.plural)))
                     .collect();
                 json!({ "verbs": verbs, "apiGroups": [spec.group], "resources": names })

@@ -9,87 +9,131 @@ use super::call::Call;
 use super::reply::Answer;
 use crate::sim::cluster::Shared;
 use crate::sim::refusal::Refusal;
-use crate::sim::resources::{Res, api_version};
+use crate::sim::resources::{Res, Spec, api_version};
+use crate::sim::world::World;
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const CREATE: &[&str] = &["create"];
+const READ: &[&str] = &["get", "list"];
 
 /// A resource as discovery names it.
 struct Served {
-    version: &'static str,
-    plural: &'static str,
-    singular: &'static str,
-    kind: &'static str,
+    version: String,
+    plural: String,
+    singular: String,
+    kind: String,
     namespaced: bool,
-    short: &'static [&'static str],
-    all: bool,
+    short: Vec<String>,
+    categories: Vec<String>,
     verbs: &'static [&'static str],
-    subresources: &'static [&'static str],
+    subresources: Vec<String>,
 }
 
-/// Everything served, by group; the core group is the empty one.
-fn served() -> BTreeMap<&'static str, Vec<Served>> {
-    let mut groups: BTreeMap<&str, Vec<Served>> = BTreeMap::new();
-    for res in Res::ALL {
-        let spec = res.spec();
-        let entry = || Served {
-            version: spec.version,
-            plural: spec.plural,
-            singular: spec.singular,
-            kind: spec.kind,
+impl Served {
+    fn of(spec: &Spec, version: &str, subresources: Vec<String>) -> Served {
+        let owned = |names: &[crate::sim::resources::Name]| names.iter().map(|n| n.to_string()).collect();
+        Served {
+            version: version.to_owned(),
+            plural: spec.plural.to_string(),
+            singular: spec.singular.to_string(),
+            kind: spec.kind.to_string(),
             namespaced: spec.namespaced,
-            short: spec.short,
-            all: spec.all,
-            verbs: &VERBS,
-            subresources: spec.subresources,
-        };
-        groups.entry(spec.group).or_default().push(entry());
-        if res == Res::Events {
-            groups.entry("events.k8s.io").or_default().push(entry());
+            short: owned(&spec.short),
+            categories: owned(&spec.categories),
+            verbs: VERBS,
+            subresources,
         }
     }
-    let virtual_ = |version, names: (&'static str, &'static str, &'static str), namespaced, verbs| Served {
-        version,
-        plural: names.0,
-        singular: names.1,
-        kind: names.2,
-        namespaced,
-        short: &[],
-        all: false,
-        verbs,
-        subresources: &[],
-    };
-    let create: &[&str] = &["create"];
-    let read: &[&str] = &["get", "list"];
-    groups.insert(
-        "authorization.k8s.io",
-        vec![
-            virtual_(
-                "v1",
-                ("selfsubjectaccessreviews", "selfsubjectaccessreview", "SelfSubjectAccessReview"),
-                false,
-                create,
-            ),
-            virtual_(
-                "v1",
-                ("selfsubjectrulesreviews", "selfsubjectrulesreview", "SelfSubjectRulesReview"),
-                false,
-                create,
-            ),
-        ],
-    );
-    groups.insert(
-        "authentication.k8s.io",
-        vec![virtual_("v1", ("selfsubjectreviews", "selfsubjectreview", "SelfSubjectReview"), false, create)],
-    );
-    groups.insert(
-        "metrics.k8s.io",
-        vec![
-            virtual_("v1beta1", ("nodes", "", "NodeMetrics"), false, read),
-            virtual_("v1beta1", ("pods", "", "PodMetrics"), true, read),
-        ],
-    );
+
+    fn plain(version: &str, plural: &str, kind: &str, namespaced: bool, verbs: &'static [&'static str]) -> Served {
+        Served {
+            version: version.to_owned(),
+            plural: plural.to_owned(),
+            singular: if verbs == CREATE { kind.to_lowercase() } else { String::new() },
+            kind: kind.to_owned(),
+            namespaced,
+            short: Vec::new(),
+            categories: Vec::new(),
+            verbs,
+            subresources: Vec::new(),
+        }
+    }
+}
+
+type Groups = BTreeMap<String, Vec<Served>>;
+
+/// Everything served, by group; the core group is the empty one.
+fn served(world: &World) -> Groups {
+    let mut groups = Groups::new();
+    let defined: Vec<_> = world.store.custom.live().collect();
+    for res in Res::ALL {
+        let spec = res.spec();
+        if defined.iter().any(|d| d.slot == res) {
+            continue;
+        }
+        for version in &spec.versions {
+            let subresources = spec.subresources.iter().map(|s| s.to_string()).collect();
+            groups.entry(spec.group.to_string()).or_default().push(Served::of(spec, version, subresources));
+        }
+        if res == Res::Events {
+            groups.entry("events.k8s.io".to_owned()).or_default().push(Served::of(spec, "v1", Vec::new()));
+        }
+    }
+    for defined in defined {
+        for version in defined.served() {
+            let subresources = ["status", "scale"].into_iter().filter(|s| version.has(s)).map(str::to_owned);
+            let entry = Served::of(&defined.spec, &version.name, subresources.collect());
+            groups.entry(defined.spec.group.to_string()).or_default().push(entry);
+        }
+    }
+    for (group, version, plural, kind, namespaced, verbs) in [
+        ("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", false, CREATE),
+        ("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", false, CREATE),
+        ("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", false, CREATE),
+        ("metrics.k8s.io", "v1beta1", "nodes", "NodeMetrics", false, READ),
+        ("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", true, READ),
+    ] {
+        let entry = Served::plain(version, plural, kind, namespaced, verbs);
+        groups.entry(group.to_owned()).or_default().push(entry);
+    }
     groups
+}
+
+/// The versions of a group, the newest first.
+fn versions(list: &[Served]) -> Vec<&str> {
+    let mut out: Vec<&str> = Vec::new();
+    for served in list {
+        if !out.contains(&served.version.as_str()) {
+            out.push(&served.version);
+        }
+    }
+    out.sort_by_key(|v| std::cmp::Reverse(rank(v)));
+    out
+}
+
+/// Stable versions before beta before alpha, higher numbers first
+/// (`apimachinery/pkg/version/helpers.go` `CompareKubeAwareVersionStrings`).
+fn rank(version: &str) -> (u8, u32, u32) {
+    let rest = version.strip_prefix('v').unwrap_or_default();
+    let (major, stage, minor) = match (rest.split_once("beta"), rest.split_once("alpha")) {
+        (Some((major, minor)), _) => (major, 2, minor),
+        (None, Some((major, minor))) => (major, 1, minor),
+        (None, None) => (rest, 3, "0"),
+    };
+    match (major.parse(), minor.parse()) {
+        (Ok(major), Ok(minor)) => (stage, major, minor),
+        _ => (0, 0, 0),
+    }
+}
+
+/// Every group and version, for others that list them.
+pub(super) fn group_versions(world: &World) -> Vec<(String, String)> {
+    let groups = served(world);
+    let each = groups.iter().flat_map(|(group, list)| {
+        versions(list).into_iter().map(|v| (group.clone(), v.to_owned())).collect::<Vec<_>>()
+    });
+    each.collect()
 }
 
 /// `/version`.
@@ -115,26 +159,27 @@ fn wants_aggregated(call: &Call) -> bool {
 }
 
 /// `/api`.
-pub(super) fn core(call: &Call) -> Answer {
+pub(super) fn core(shared: &Shared, call: &Call) -> Answer {
     if wants_aggregated(call) {
-        return aggregated(|group| group.is_empty());
+        return aggregated(&shared.read(served), |group| group.is_empty());
     }
     Answer::json(200, &json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [] }))
 }
 
 /// `/apis`.
-pub(super) fn groups(call: &Call) -> Answer {
+pub(super) fn groups(shared: &Shared, call: &Call) -> Answer {
+    let served = shared.read(served);
     if wants_aggregated(call) {
-        return aggregated(|group| !group.is_empty());
+        return aggregated(&served, |group| !group.is_empty());
     }
     let groups: Vec<Value> =
-        served().iter().filter(|(g, _)| !g.is_empty()).map(|(g, list)| group_entry(g, list)).collect();
+        served.iter().filter(|(g, _)| !g.is_empty()).map(|(g, list)| group_entry(g, list)).collect();
     Answer::json(200, &json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups }))
 }
 
 /// `/apis/GROUP`.
-pub(super) fn group(group: &str) -> Result<Answer, Refusal> {
-    let groups = served();
+pub(super) fn group(shared: &Shared, group: &str) -> Result<Answer, Refusal> {
+    let groups = shared.read(served);
     let list = groups.get(group).filter(|_| !group.is_empty()).ok_or_else(Refusal::no_such_path)?;
     let mut entry = group_entry(group, list);
     entry["kind"] = json!("APIGroup");
@@ -143,14 +188,14 @@ pub(super) fn group(group: &str) -> Result<Answer, Refusal> {
 }
 
 fn group_entry(group: &str, list: &[Served]) -> Value {
-    let version = list.first().map_or("v1", |s| s.version);
-    let gv = json!({ "groupVersion": api_version(group, version), "version": version });
-    json!({ "name": group, "versions": [gv], "preferredVersion": gv })
+    let entry = |version: &&str| json!({ "groupVersion": api_version(group, version), "version": version });
+    let versions: Vec<Value> = versions(list).iter().map(entry).collect();
+    json!({ "name": group, "versions": versions, "preferredVersion": versions.first() })
 }
 
 /// `/api/v1` and `/apis/GROUP/VERSION`.
-pub(super) fn resources(group: &str, version: &str) -> Result<Answer, Refusal> {
-    let groups = served();
+pub(super) fn resources(shared: &Shared, group: &str, version: &str) -> Result<Answer, Refusal> {
+    let groups = shared.read(served);
     let list = groups.get(group).ok_or_else(Refusal::no_such_path)?;
     let mut out = Vec::new();
     for s in list.iter().filter(|s| s.version == version) {
@@ -160,16 +205,20 @@ pub(super) fn resources(group: &str, version: &str) -> Result<Answer, Refusal> {
         if !s.short.is_empty() {
             entry["shortNames"] = json!(s.short);
         }
-        if s.all {
-            entry["categories"] = json!(["all"]);
+        if !s.categories.is_empty() {
+            entry["categories"] = json!(s.categories);
         }
         out.push(entry);
-        for sub in s.subresources {
+        for sub in &s.subresources {
             let (g, v, kind, verbs) = subresource(s, sub);
-            out.push(json!({
+            let mut entry = json!({
                 "name": format!("{}/{sub}", s.plural), "singularName": "", "namespaced": s.namespaced,
-                "group": g, "version": v, "kind": kind, "verbs": verbs,
-            }));
+                "kind": kind, "verbs": verbs,
+            });
+            if !v.is_empty() {
+                (entry["group"], entry["version"]) = (json!(g), json!(v));
+            }
+            out.push(entry);
         }
     }
     if out.is_empty() {
@@ -183,26 +232,34 @@ pub(super) fn resources(group: &str, version: &str) -> Result<Answer, Refusal> {
 }
 
 /// The group, version, kind and verbs of a subresource.
-fn subresource(s: &Served, sub: &str) -> (&'static str, &'static str, &'static str, &'static [&'static str]) {
+fn subresource<'a>(s: &'a Served, sub: &str) -> (&'static str, &'static str, &'a str, &'static [&'static str]) {
     match sub {
         "scale" => ("autoscaling", "v1", "Scale", &["get", "patch", "update"]),
-        "eviction" => ("policy", "v1", "Eviction", &["create"]),
-        "log" => ("", "v1", "Pod", &["get"]),
-        _ => ("", "", s.kind, &["get", "patch", "update"]),
+        "eviction" => ("policy", "v1", "Eviction", CREATE),
+        "binding" => ("", "", "Binding", CREATE),
+        "log" => ("", "", &s.kind, &["get"]),
+        "exec" => ("", "", "PodExecOptions", &["create", "get"]),
+        "attach" => ("", "", "PodAttachOptions", &["create", "get"]),
+        "portforward" => ("", "", "PodPortForwardOptions", &["create", "get"]),
+        "finalize" => ("", "", &s.kind, &["update"]),
+        _ => ("", "", &s.kind, &["get", "patch", "update"]),
     }
 }
 
-fn aggregated(wanted: impl Fn(&str) -> bool) -> Answer {
-    let items: Vec<Value> = served()
+fn aggregated(served: &Groups, wanted: impl Fn(&str) -> bool) -> Answer {
+    let items: Vec<Value> = served
         .iter()
         .filter(|(group, _)| wanted(group))
         .map(|(group, list)| {
-            let version = list.first().map_or("v1", |s| s.version);
-            let resources: Vec<Value> = list.iter().map(|s| aggregated_entry(group, s)).collect();
-            json!({
-                "metadata": { "name": group, "creationTimestamp": null },
-                "versions": [{ "version": version, "resources": resources, "freshness": "Current" }],
-            })
+            let versions: Vec<Value> = versions(list)
+                .into_iter()
+                .map(|version| {
+                    let own = list.iter().filter(|s| s.version == version);
+                    let resources: Vec<Value> = own.map(|s| aggregated_entry(group, s)).collect();
+                    json!({ "version": version, "resources": resources, "freshness": "Current" })
+                })
+                .collect();
+            json!({ "metadata": { "name": group, "creationTimestamp": null }, "versions": versions })
         })
         .collect();
     let list = json!({
@@ -214,23 +271,35 @@ fn aggregated(wanted: impl Fn(&str) -> bool) -> Answer {
 fn aggregated_entry(group: &str, s: &Served) -> Value {
     let kind = |g: &str, v: &str, k: &str| json!({ "group": g, "version": v, "kind": k });
     let mut entry = json!({
-        "resource": s.plural, "responseKind": kind(group, s.version, s.kind),
+        "resource": s.plural, "responseKind": kind(group, &s.version, &s.kind),
         "scope": if s.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": s.singular, "verbs": s.verbs,
     });
     if !s.short.is_empty() {
         entry["shortNames"] = json!(s.short);
     }
-    if s.all {
-        entry["categories"] = json!(["all"]);
+    if !s.categories.is_empty() {
+        entry["categories"] = json!(s.categories);
     }
     if !s.subresources.is_empty() {
         let subs = s.subresources.iter().map(|sub| {
             let (g, v, k, verbs) = subresource(s, sub);
-            let response = if v.is_empty() { kind(group, s.version, k) } else { kind(g, v, k) };
+            let response = if v.is_empty() { kind(group, &s.version, k) } else { kind(g, v, k) };
             json!({ "subresource": sub, "responseKind": response, "verbs": verbs })
         });
         entry["subresources"] = subs.collect();
     }
     entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_preferred_version_is_the_most_stable() {
+        let mut all = ["v1alpha1", "v1", "v2beta1", "odd", "v2", "v1beta2"];
+        all.sort_by_key(|v| std::cmp::Reverse(rank(v)));
+        assert_eq!(all, ["v2", "v1", "v2beta1", "v1beta2", "v1alpha1", "odd"]);
+    }
 }

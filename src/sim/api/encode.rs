@@ -1,18 +1,22 @@
 //! The form of an answer: negotiated from `Accept`, then written.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
-use super::call::{Call, Target};
+use super::call::Call;
+use super::convert;
 use super::tables;
+use super::target::Target;
 use crate::kinds::wire::{self, Format};
-use crate::kinds::{self, VersionDecl};
 use crate::model::Time;
-use crate::sim::fields::{at, set, text, unset};
+use crate::sim::custom::Version;
+use crate::sim::fields::{set, text};
 use crate::sim::refusal::Refusal;
-use crate::sim::resources::Res;
+use crate::sim::resources::{Res, Slot, Spec};
+use crate::sim::schema::{self, Message};
 
 /// How objects are written.
 #[derive(Clone, Copy, Debug)]
@@ -23,15 +27,14 @@ pub(super) enum Form {
     Table,
     /// Metadata only (`as=PartialObjectMetadata`).
     Metadata,
-    /// The declared fields, as protobuf.
-    Protobuf(&'static VersionDecl),
+    /// Whole, as protobuf.
+    Protobuf(&'static Message),
 }
 
 impl Form {
     /// The first form of the `Accept` header that can be served.
     pub(super) fn negotiate(call: &Call, target: &Target) -> Result<Form, Refusal> {
         let accept = call.accept.as_str();
-        let declared = declared(target).filter(|_| !call.needs_whole_objects());
         if accept.trim().is_empty() {
             return Ok(Form::Json);
         }
@@ -46,14 +49,14 @@ impl Form {
                 }
                 ("application/json" | "application/*" | "*/*", None) => return Ok(Form::Json),
                 ("application/vnd.kubernetes.protobuf", None) => {
-                    if let Some(version) = declared {
-                        return Ok(Form::Protobuf(version));
+                    if let Some(message) = target.message() {
+                        return Ok(Form::Protobuf(message));
                     }
                 }
                 _ => {}
             }
         }
-        Err(Refusal::not_acceptable())
+        Err(Refusal::not_acceptable(target.message().is_some()))
     }
 
     /// The media type of the answer.
@@ -81,12 +84,6 @@ impl Form {
     }
 }
 
-/// How protobuf is written of what a path names, if it is.
-fn declared(target: &Target) -> Option<&'static VersionDecl> {
-    let decl = kinds::of(target.res.spec().watched?);
-    decl.versions.iter().find(|v| v.api_version() == target.api_version)
-}
-
 /// A refusal as a document, in protobuf for those who asked for that.
 pub(super) fn refusal(refusal: &Refusal, protobuf: bool) -> Vec<u8> {
     let json = refusal.status().to_string().into_bytes();
@@ -103,7 +100,9 @@ pub(super) fn refusal(refusal: &Refusal, protobuf: bool) -> Vec<u8> {
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     pub(super) form: Form,
-    res: Res,
+    slot: Slot,
+    spec: Arc<Spec>,
+    custom: Option<Arc<Version>>,
     api_version: String,
     /// What of the object goes into a table's row: `Metadata`, `Object` or `None`.
     include: String,
@@ -113,16 +112,20 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn new(form: Form, target: &Target, include: &str, now: Time) -> Writer {
         let include = if include.is_empty() { "Metadata" } else { include }.to_owned();
-        Writer { form, res: target.res, api_version: target.api_version.clone(), include, now }
+        Writer {
+            form,
+            slot: target.slot,
+            spec: target.spec.clone(),
+            custom: target.version.clone(),
+            api_version: target.api_version.clone(),
+            include,
+            now,
+        }
     }
 
-    /// The object in the version of the path: events are served in two.
+    /// The object in the version of the path.
     fn versioned<'a>(&self, object: &'a Value) -> Cow<'a, Value> {
-        if self.api_version == "events.k8s.io/v1" {
-            Cow::Owned(new_event(object))
-        } else {
-            Cow::Borrowed(object)
-        }
+        convert::shown(&self.api_version, object)
     }
 
     /// One object as a document. `first` tables have their columns described.
@@ -130,10 +133,9 @@ impl Writer {
         let object = self.versioned(object);
         let document = match self.form {
             Form::Json => return object.to_string().into_bytes(),
-            Form::Protobuf(version) => {
-                let message = protobuf(version, &object);
-                let kind = self.res.spec().kind;
-                return wire::enveloped(&self.api_version, kind, |out| out.extend_from_slice(&message));
+            Form::Protobuf(message) => {
+                let bytes = schema::to_protobuf(message, &object);
+                return wire::enveloped(&self.api_version, &self.spec.kind, |out| out.extend_from_slice(&bytes));
             }
             Form::Metadata => metadata(&object),
             Form::Table => {
@@ -146,7 +148,7 @@ impl Writer {
 
     /// A bookmark as a document. `initial_end` ends the initial events of a streaming list.
     pub(super) fn bookmark(&self, version: u64, initial_end: bool) -> Vec<u8> {
-        let spec = self.res.spec();
+        let spec = &self.spec;
         let mut metadata = json!({ "resourceVersion": version.to_string(), "creationTimestamp": null });
         if initial_end {
             metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
@@ -166,28 +168,29 @@ impl Writer {
         let json = document.to_string().into_bytes();
         let Form::Protobuf(_) = self.form else { return json };
         match wire::from_json::<wire::Bookmark<'_>>(&json) {
-            Ok(bookmark) => wire::write_body(Format::Protobuf, &self.api_version, spec.kind, &bookmark),
+            Ok(bookmark) => wire::write_body(Format::Protobuf, &self.api_version, &spec.kind, &bookmark),
             Err(_) => json,
         }
     }
 
-    fn protobuf_list(&self, version: &VersionDecl, objects: &[&Value], meta: &Value) -> Vec<u8> {
-        let items: Vec<Vec<u8>> = objects.iter().map(|o| protobuf(version, o)).collect();
+    fn protobuf_list(&self, message: &Message, objects: &[&Value], meta: &Value) -> Vec<u8> {
+        let items: Vec<Vec<u8>> = objects.iter().map(|o| schema::to_protobuf(message, o)).collect();
         let meta = wire::ListMeta {
             resource_version: text(meta, "resourceVersion").into(),
             continue_token: text(meta, "continue").into(),
             remaining: meta["remainingItemCount"].as_i64(),
         };
-        let kind = format!("{}List", self.res.spec().kind);
+        let kind = format!("{}List", self.spec.kind);
         wire::write_list(&self.api_version, &kind, &meta, items.iter().map(Vec::as_slice))
     }
 
     fn table(&self, objects: &[&Value], described: bool, meta: Value) -> Value {
-        let columns = if described { tables::columns(self.res) } else { Vec::new() };
+        let subject = tables::Subject { slot: self.slot, custom: self.custom.as_deref() };
+        let columns = if described { subject.columns() } else { Vec::new() };
         let rows: Vec<Value> = objects
             .iter()
             .map(|o| {
-                let mut row = json!({ "cells": tables::cells(self.res, o, self.now) });
+                let mut row = json!({ "cells": subject.cells(o, self.now) });
                 match self.include.as_str() {
                     "None" => {}
                     "Object" => set(&mut row, "object", (*o).clone()),
@@ -206,10 +209,10 @@ impl Writer {
     pub(super) fn list(&self, objects: &[&Value], meta: &Value) -> Vec<u8> {
         let objects: Vec<Cow<'_, Value>> = objects.iter().map(|o| self.versioned(o)).collect();
         let refs: Vec<&Value> = objects.iter().map(AsRef::as_ref).collect();
-        let spec = self.res.spec();
+        let spec = &self.spec;
         match self.form {
             Form::Table => self.table(&refs, true, meta.clone()).to_string().into_bytes(),
-            Form::Protobuf(version) => self.protobuf_list(version, &refs, meta),
+            Form::Protobuf(message) => self.protobuf_list(message, &refs, meta),
             Form::Metadata => {
                 let items: Vec<Value> = refs.iter().map(|o| metadata(o)).collect();
                 json!({
@@ -227,7 +230,7 @@ impl Writer {
                 let head = head.to_string();
                 out.extend_from_slice(head.strip_suffix('}').unwrap_or(&head).as_bytes());
                 out.extend_from_slice(b",\"items\":[");
-                let typed = spec.group != "karpenter.sh";
+                let typed = spec.typed;
                 for (i, item) in refs.iter().enumerate() {
                     if i > 0 {
                         out.push(b',');
@@ -243,11 +246,6 @@ impl Writer {
             }
         }
     }
-}
-
-/// The bare message of an object. What the fleet stores is JSON, so its text is always read.
-fn protobuf(version: &VersionDecl, object: &Value) -> Vec<u8> {
-    version.item_to_protobuf(object.to_string().as_bytes()).unwrap_or_default()
 }
 
 /// An item of a built-in kind's list: a real server writes neither its kind nor its version.
@@ -270,53 +268,18 @@ fn metadata(object: &Value) -> Value {
     })
 }
 
-/// A core event as `events.k8s.io/v1` shows it.
-fn new_event(event: &Value) -> Value {
-    let mut out = event.clone();
-    let moves = [
-        ("involvedObject", "regarding"),
-        ("message", "note"),
-        ("reportingComponent", "reportingController"),
-        ("source", "deprecatedSource"),
-        ("firstTimestamp", "deprecatedFirstTimestamp"),
-        ("lastTimestamp", "deprecatedLastTimestamp"),
-        ("count", "deprecatedCount"),
-    ];
-    for (from, to) in moves {
-        let value = at(event, from).clone();
-        unset(&mut out, from);
-        if !value.is_null() {
-            set(&mut out, to, value);
-        }
+/// The fields by which what a path names can be selected, beside name and namespace.
+pub(super) fn selectable(target: &Target) -> Vec<&str> {
+    match (&target.version, target.slot.built_in()) {
+        (Some(version), _) => version.selectable.iter().map(String::as_str).collect(),
+        (None, Some(res)) => known(res).to_vec(),
+        (None, None) => Vec::new(),
     }
-    set(&mut out, "apiVersion", "events.k8s.io/v1");
-    out
 }
 
-/// A created `events.k8s.io/v1` event as core stores it.
-pub(super) fn old_event(event: &Value) -> Value {
-    let mut out = event.clone();
-    for (from, to) in [
-        ("regarding", "involvedObject"),
-        ("note", "message"),
-        ("reportingController", "reportingComponent"),
-        ("deprecatedSource", "source"),
-        ("deprecatedFirstTimestamp", "firstTimestamp"),
-        ("deprecatedLastTimestamp", "lastTimestamp"),
-        ("deprecatedCount", "count"),
-    ] {
-        let value = at(event, from).clone();
-        unset(&mut out, from);
-        if !value.is_null() {
-            set(&mut out, to, value);
-        }
-    }
-    out
-}
-
-/// The fields by which a resource can be selected, beside name and namespace
+/// The fields by which a built-in resource can be selected, beside name and namespace
 /// (`kubernetes/kubernetes:pkg/apis/*/v1/conversion.go`).
-pub(super) fn selectable(res: Res) -> &'static [&'static str] {
+fn known(res: Res) -> &'static [&'static str] {
     match res {
         Res::Pods => &[
             "spec.nodeName",
@@ -348,6 +311,8 @@ pub(super) fn selectable(res: Res) -> &'static [&'static str] {
         ],
         Res::Namespaces => &["status.phase"],
         Res::Jobs => &["status.successful"],
+        Res::Secrets => &["type"],
+        Res::SigningRequests => &["spec.signerName"],
         Res::ReplicaSets | Res::ReplicationControllers => &["status.replicas"],
         _ => &[],
     }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Target};
+use super::call::Call;
 use super::encode::{Form, Writer, selectable};
 use super::reply::Answer;
+use super::target::Target;
 use crate::sim::cluster::Shared;
 use crate::sim::fields::{name, namespace};
-use crate::sim::refusal::Refusal;
+use crate::sim::refusal::{Cause, Refusal};
 use crate::sim::selector::{FieldTerms, Labels};
 use crate::sim::world::World;
 
@@ -27,7 +28,7 @@ impl Selection {
         Ok(Selection {
             namespace: target.namespace.clone(),
             labels: Labels::parse(call.query.get("labelSelector")).map_err(Refusal::bad_request)?,
-            fields: FieldTerms::parse(&fields, selectable(target.res)).map_err(Refusal::bad_request)?,
+            fields: FieldTerms::parse(&fields, &selectable(target)).map_err(Refusal::bad_request)?,
         })
     }
 
@@ -39,7 +40,7 @@ impl Selection {
 
     /// Every selected object now, in the order of lists.
     pub(super) fn all(&self, world: &World, target: &Target) -> Vec<Arc<Value>> {
-        let objects = world.store.list(target.res, self.namespace.as_deref());
+        let objects = world.store.list(target.slot, self.namespace.as_deref());
         objects.filter(|o| self.matches(o)).cloned().collect()
     }
 }
@@ -79,6 +80,53 @@ struct Page {
     consistent: bool,
 }
 
+/// Of when a list is (`apiserver/pkg/endpoints/handlers/get.go`, and the table in
+/// "Resource versions" of the documentation of the API).
+#[derive(Clone, Copy)]
+enum Moment {
+    /// Of now, which must not be before a version.
+    NotBefore(u64),
+    /// As it was at a version.
+    Exactly(u64),
+}
+
+impl Moment {
+    fn read(call: &Call, goes_on: bool, limit: usize) -> Result<Moment, Refusal> {
+        let refuse = |cause| Err(Refusal::options("ListOptions", &[cause]));
+        let given = call.query.get("resourceVersion");
+        let version = call.query.number("resourceVersion")?.unwrap_or(0);
+        let what = call.query.get("resourceVersionMatch");
+        if what.is_empty() {
+            // from before there was a choice: pages are of one moment
+            let exact = limit > 0 && version > 0 && !goes_on;
+            return Ok(if exact { Moment::Exactly(version) } else { Moment::NotBefore(version) });
+        }
+        let field = "resourceVersionMatch";
+        if given.is_empty() {
+            let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            return refuse(Cause::forbidden(field, why));
+        }
+        if goes_on {
+            return refuse(Cause::forbidden(field, "resourceVersionMatch is forbidden when continue is provided"));
+        }
+        match what {
+            "NotOlderThan" => Ok(Moment::NotBefore(version)),
+            "Exact" if version == 0 => {
+                let why = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+                refuse(Cause::forbidden(field, why))
+            }
+            "Exact" => Ok(Moment::Exactly(version)),
+            other => refuse(Cause::unsupported(field, other, &["Exact", "NotOlderThan", ""])),
+        }
+    }
+
+    fn version(self) -> u64 {
+        match self {
+            Moment::NotBefore(version) | Moment::Exactly(version) => version,
+        }
+    }
+}
+
 /// A list, or a page of one.
 pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
     let form = Form::negotiate(call, target)?;
@@ -91,12 +139,12 @@ pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result
             Some(Token::read(text).ok_or_else(odd)?)
         }
     };
-    let wanted = call.query.number("resourceVersion")?.unwrap_or(0);
+    let moment = Moment::read(call, token.is_some(), limit)?;
     let (page, now) = shared.with(|world| {
-        if wanted > world.store.version() {
-            return Err(Refusal::ahead(wanted, world.store.version()));
+        if moment.version() > world.store.version() {
+            return Err(Refusal::ahead(moment.version(), world.store.version()));
         }
-        Ok((page(world, target, &selection, token.as_ref(), limit)?, world.now))
+        Ok((page(world, target, &selection, token.as_ref(), moment, limit)?, world.now))
     })?;
     let mut meta = json!({ "resourceVersion": page.version.to_string() });
     let left = page.items.len() - page.to;
@@ -116,13 +164,20 @@ fn page(
     target: &Target,
     selection: &Selection,
     token: Option<&Token>,
+    moment: Moment,
     limit: usize,
 ) -> Result<Page, Refusal> {
     let current = world.store.version();
     let (items, version, consistent) = match token {
-        None => (Arc::new(selection.all(world, target)), current, true),
+        None => match moment {
+            Moment::Exactly(version) => {
+                let then = world.store.list_at(target.slot, version)?;
+                (Arc::new(then.into_iter().filter(|o| selection.matches(o)).collect()), version, true)
+            }
+            Moment::NotBefore(_) => (Arc::new(selection.all(world, target)), current, true),
+        },
         Some(token) if token.version == 0 => (Arc::new(selection.all(world, target)), current, false),
-        Some(token) => match world.store.open_list(target.res, token.version) {
+        Some(token) => match world.store.open_list(target.slot, token.version) {
             Some(items) => (items, token.version, true),
             None => {
                 let next = Token { version: 0, after: token.after.clone() };
@@ -133,7 +188,7 @@ fn page(
     let from = token.map_or(0, |t| items.partition_point(|o| place(o) <= t.after));
     let to = if limit == 0 { items.len() } else { items.len().min(from + limit) };
     if token.is_none() && to < items.len() {
-        world.store.keep_open(target.res, version, items.clone());
+        world.store.keep_open(target.slot, version, items.clone());
     }
     Ok(Page { items, from, to, version, consistent })
 }
@@ -142,7 +197,7 @@ fn page(
 pub(super) fn get(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
     let form = Form::negotiate(call, target)?;
     let (object, now) = shared
-        .read(|world| Ok((world.store.need(target.res, target.space(), target.named())?, world.now)))?;
+        .read(|world| Ok((world.store.need(target.slot, target.space(), target.named())?, world.now)))?;
     let writer = Writer::new(form, target, call.query.get("includeObject"), now);
     Ok(Answer::bytes(form.content_type(), writer.object(&object, true)))
 }

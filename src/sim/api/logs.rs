@@ -1,53 +1,140 @@
-//! Logs of pods: a few believable lines.
+//! Logs of pods: a few believable lines, and more as time goes on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
+use futures::stream;
 use serde_json::Value;
 
-use super::call::{Call, Target};
+use super::call::Call;
 use super::reply::Answer;
+use super::target::Target;
 use crate::model::{Span, Time};
 use crate::sim::cluster::Shared;
-use crate::sim::fields::{list, name, text, time};
+use crate::sim::fields::{at, list, name, text, time};
 use crate::sim::random;
 use crate::sim::refusal::Refusal;
+use crate::sim::resources::Res;
 
 /// How often a container says something.
 const EVERY: i64 = 15;
 
+/// How often a log that is followed is looked at; real time.
+pub(super) const LOOK: Duration = Duration::from_millis(250);
+
+/// One container's log, from when it began.
+#[derive(Debug)]
+pub(super) struct Log {
+    pod: String,
+    container: String,
+    began: Time,
+    /// When the container ended, if it did.
+    ended: Option<Time>,
+    /// Its last words, if it failed.
+    failed: bool,
+    stamps: bool,
+}
+
 /// The log of a container.
 pub(super) fn serve(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
     let (pod, now) =
-        shared.read(|w| Ok((w.store.need(target.res, target.space(), target.named())?, w.now)))?;
-    let mut names = list(&pod, "spec.containers").iter().map(|c| text(c, "name"));
-    let wanted = call.query.get("container");
-    let first = names.clone().next().unwrap_or_default();
-    if !wanted.is_empty() && !names.any(|n| n == wanted) {
-        return Err(Refusal::bad_request(format!("container {wanted} is not valid for pod {}", name(&pod))));
+        (shared.read(|w| w.store.need(target.slot, target.space(), target.named()))?, shared.now());
+    let container = container(&pod, call.query.get("container"))?;
+    let log = Log::of(&pod, container, call.query.flag("previous"), call.query.flag("timestamps"), now)?;
+    let until = log.ended.unwrap_or(now);
+    let last = log.lines_by(until);
+    let tail = call.query.number("tailLines")?.map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+    let since = match (call.query.number("sinceSeconds")?, Time::parse(call.query.get("sinceTime"))) {
+        (Some(seconds), _) => Some(now - Span::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))),
+        (None, since) => since,
+    };
+    // a log that has run for weeks is not kept whole
+    let oldest = (last - 5_000).max(0);
+    let from = tail.map_or(oldest, |n| last.saturating_sub(n).max(oldest));
+    let from = since.map_or(from, |since| from.max(log.lines_by(since - Span::from_millis(1))));
+    let mut said = log.between(from, last);
+    if let Some(limit) = call.query.number("limitBytes")? {
+        said.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
-    let container = if wanted.is_empty() { first } else { wanted };
-    let statuses = list(&pod, "status.containerStatuses");
-    let status = statuses.iter().find(|s| text(s, "name") == container).unwrap_or(&Value::Null);
-    let waits = text(status, "state.waiting.reason");
-    if ["ContainerCreating", "ErrImagePull", "ImagePullBackOff"].contains(&waits) {
-        let why = format!("container {container:?} in pod {:?} is waiting to start: {waits}", name(&pod));
-        return Err(Refusal::bad_request(why));
+    if !call.query.flag("follow") || log.ended.is_some() {
+        return Ok(Answer::text(said));
     }
-    let tail = call.query.number("tailLines")?.unwrap_or(40).min(5000) as i64;
-    let stamps = call.query.flag("timestamps");
-    let began =
-        time(status, "state.running.startedAt").or_else(|| time(&pod, "status.startTime")).unwrap_or(now);
-    Ok(Answer::text(lines(name(&pod), container, began, now, tail, stamps)))
+    Ok(Answer::stream("text/plain", follow(shared.clone(), log, said, last)))
 }
 
-fn lines(pod: &str, container: &str, began: Time, now: Time, tail: i64, stamps: bool) -> String {
-    let said = began.age(now).seconds() / EVERY;
-    let mut out = String::new();
-    for i in (said - tail).max(0)..=said {
-        let at = began + Span::from_seconds(i * EVERY);
-        let chance = random::hash(&format!("{pod}/{container}/{i}"));
-        let text = match (i, chance % 23) {
-            (0, _) => format!("level=info msg=\"{container} starting\" pod={pod}"),
+/// The container of this name, or the one there is.
+pub(super) fn container<'a>(pod: &'a Value, wanted: &str) -> Result<&'a str, Refusal> {
+    let names: Vec<&str> = list(pod, "spec.containers").iter().map(|c| text(c, "name")).collect();
+    let own = name(pod);
+    match (wanted, names.as_slice()) {
+        ("", [one]) => Ok(one),
+        ("", _) => Err(Refusal::bad_request(format!(
+            "a container name must be specified for pod {own}, choose one of: [{}]",
+            names.join(" ")
+        ))),
+        (wanted, _) => names
+            .iter()
+            .find(|n| **n == wanted)
+            .copied()
+            .ok_or_else(|| Refusal::bad_request(format!("container {wanted} is not valid for pod {own}"))),
+    }
+}
+
+impl Log {
+    /// The log of a container that runs or ran; `previous` is the one before its last restart.
+    pub(super) fn of(pod: &Value, container: &str, previous: bool, stamps: bool, now: Time) -> Result<Log, Refusal> {
+        let own = name(pod);
+        let statuses = list(pod, "status.containerStatuses");
+        let status = statuses.iter().find(|s| text(s, "name") == container).unwrap_or(&Value::Null);
+        let waits = text(status, "state.waiting.reason");
+        let why = match waits {
+            "ErrImagePull" | "ImagePullBackOff" => "trying and failing to pull image",
+            other => other,
+        };
+        let last = at(status, "lastState.terminated");
+        let over = if previous || waits == "CrashLoopBackOff" { last } else { at(status, "state.terminated") };
+        if previous && last.is_null() {
+            let what = format!("previous terminated container {container:?} in pod {own:?} not found");
+            return Err(Refusal::bad_request(what));
+        }
+        if !waits.is_empty() && over.is_null() {
+            let what = format!("container {container:?} in pod {own:?} is waiting to start: {why}");
+            return Err(Refusal::bad_request(what));
+        }
+        if text(pod, "spec.nodeName").is_empty() {
+            return Err(Refusal::bad_request(format!("pod {own} does not have a host assigned")));
+        }
+        let running = time(status, "state.running.startedAt").or_else(|| time(pod, "status.startTime"));
+        Ok(Log {
+            pod: own.to_owned(),
+            container: container.to_owned(),
+            began: time(over, "startedAt").or(running).unwrap_or(now),
+            ended: time(over, "finishedAt"),
+            failed: crate::sim::fields::int(over, "exitCode") != 0,
+            stamps,
+        })
+    }
+
+    /// How many lines there are at a time.
+    pub(super) fn lines_by(&self, now: Time) -> i64 {
+        let age = self.began.age(now).seconds();
+        let last_words = i64::from(self.failed && self.ended.is_some_and(|e| e <= now));
+        if age < 0 { 0 } else { age / EVERY + 1 + last_words }
+    }
+
+    /// The lines from one number up to another.
+    pub(super) fn between(&self, from: i64, to: i64) -> String {
+        (from.max(0)..to).map(|i| self.line(i)).collect()
+    }
+
+    fn line(&self, i: i64) -> String {
+        let ended = self.ended.filter(|e| self.failed && self.began.age(*e).seconds() / EVERY < i);
+        let at = ended.unwrap_or(self.began + Span::from_seconds(i * EVERY));
+        let chance = random::hash(&format!("{}/{}/{i}", self.pod, self.container));
+        let said = match (i, chance % 23) {
+            _ if ended.is_some() => "level=fatal msg=\"giving up\"".to_owned(),
+            (0, _) => format!("level=info msg=\"{} starting\" pod={}", self.container, self.pod),
             (_, 0) => {
                 format!("level=warn msg=\"slow request\" path=/api/items duration={}ms", 400 + chance % 900)
             }
@@ -58,8 +145,73 @@ fn lines(pod: &str, container: &str, began: Time, now: Time, tail: i64, stamps: 
                 2 + chance % 40
             ),
         };
-        let stamp = if stamps { format!("{} ", at.rfc3339()) } else { String::new() };
-        out.push_str(&format!("{stamp}time={} {text}\n", at.rfc3339()));
+        let stamp = if self.stamps { format!("{} ", at.rfc3339()) } else { String::new() };
+        format!("{stamp}time={} {said}\n", at.rfc3339())
     }
-    out
+}
+
+/// What there is, and then more as it is said, until the pod is gone.
+pub(super) fn follow(
+    shared: Arc<Shared>,
+    log: Log,
+    said: String,
+    next: i64,
+) -> impl futures::Stream<Item = Bytes> + Send {
+    stream::unfold((shared, log, said, next), |(shared, log, said, mut next)| async move {
+        if !said.is_empty() {
+            return Some((Bytes::from(said), (shared, log, String::new(), next)));
+        }
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let there = |w: &crate::sim::world::World| {
+                w.store.list(Res::Pods, None).any(|p| name(p) == log.pod)
+            };
+            if !shared.read(there) {
+                return None;
+            }
+            let last = log.lines_by(shared.now());
+            if last > next {
+                let more = log.between(next, last);
+                next = last;
+                return Some((Bytes::from(more), (shared, log, String::new(), next)));
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const T: fn(i64) -> Time = Time::from_seconds;
+
+    fn pod(status: &Value) -> Value {
+        json!({"metadata": {"name": "p"}, "spec": {"nodeName": "n", "containers": [{"name": "c"}]},
+               "status": {"containerStatuses": [status]}})
+    }
+
+    #[test]
+    fn lines_come_with_time_and_a_crash_has_last_words() {
+        let running = pod(&json!({"name": "c", "state": {"running": {"startedAt": T(1000).rfc3339()}}}));
+        let log = Log::of(&running, "c", false, false, T(1031)).unwrap();
+        assert_eq!((log.lines_by(T(1000)), log.lines_by(T(1031))), (1, 3));
+        assert_eq!(log.between(1, 3).lines().count(), 2);
+        assert!(Log::of(&running, "c", true, false, T(1031)).unwrap_err().message.contains("previous terminated"));
+        let over = json!({"exitCode": 1, "startedAt": T(1000).rfc3339(), "finishedAt": T(1020).rfc3339()});
+        let crashed = pod(&json!({"name": "c", "lastState": {"terminated": over}, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}));
+        let log = Log::of(&crashed, "c", true, false, T(2000)).unwrap();
+        assert!(log.between(0, log.lines_by(T(1020))).ends_with("giving up\"\n"));
+        let pulling = pod(&json!({"name": "c", "state": {"waiting": {"reason": "ImagePullBackOff"}}}));
+        let said = Log::of(&pulling, "c", false, false, T(2000)).unwrap_err().message;
+        assert_eq!(said, "container \"c\" in pod \"p\" is waiting to start: trying and failing to pull image");
+    }
+
+    #[test]
+    fn a_container_must_be_named_when_there_are_two() {
+        let two = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "a"}, {"name": "b"}]}});
+        assert_eq!(container(&two, "b").unwrap(), "b");
+        assert!(container(&two, "").unwrap_err().message.ends_with("choose one of: [a b]"));
+        assert_eq!(container(&two, "x").unwrap_err().message, "container x is not valid for pod p");
+    }
 }

@@ -21,7 +21,7 @@ pub(super) fn serve(shared: &Arc<Shared>, call: &Call, rest: &[&str]) -> Result<
         return Err(Refusal::method());
     }
     let (plural, namespace, wanted) = match rest {
-        [] => return super::discovery::resources("metrics.k8s.io", "v1beta1"),
+        [] => return super::discovery::resources(shared, "metrics.k8s.io", "v1beta1"),
         ["nodes"] => ("nodes", None, None),
         ["nodes", name] => ("nodes", None, Some(*name)),
         ["pods"] => ("pods", None, None),

@@ -27,6 +27,8 @@ pub(super) struct Answer {
     code: u16,
     content_type: String,
     retry_after: Option<u32>,
+    warnings: Vec<String>,
+    headers: Vec<(header::HeaderName, HeaderValue)>,
     body: Body,
 }
 
@@ -43,7 +45,7 @@ impl Answer {
 
     /// Bytes of a media type.
     pub(super) fn bytes(content_type: &str, body: Vec<u8>) -> Answer {
-        Answer { code: 200, content_type: content_type.into(), retry_after: None, body: Body::Whole(body) }
+        Answer { code: 200, content_type: content_type.into(), retry_after: None, warnings: Vec::new(), headers: Vec::new(), body: Body::Whole(body) }
     }
 
     /// Plain text.
@@ -63,7 +65,22 @@ impl Answer {
         use futures::StreamExt;
         let frames = chunks.map(|chunk| Ok::<_, Infallible>(Frame::data(chunk)));
         let body = Body::Stream(StreamBody::new(frames).boxed_unsync());
-        Answer { code: 200, content_type: content_type.into(), retry_after: None, body }
+        Answer { code: 200, content_type: content_type.into(), retry_after: None, warnings: Vec::new(), headers: Vec::new(), body }
+    }
+
+    /// Nothing but a status.
+    pub(super) fn empty(code: u16) -> Answer {
+        Answer::bytes("", Vec::new()).coded(code)
+    }
+
+    /// The same answer with further headers.
+    pub(super) fn with(self, headers: Vec<(header::HeaderName, HeaderValue)>) -> Answer {
+        Answer { headers, ..self }
+    }
+
+    /// The same answer with warnings for the person behind the client.
+    pub(super) fn warned(self, warnings: Vec<String>) -> Answer {
+        Answer { warnings, ..self }
     }
 
     /// The same answer with another status.
@@ -88,10 +105,19 @@ impl Answer {
         let mut reply = Response::new(body);
         *reply.status_mut() = http::StatusCode::from_u16(self.code).unwrap_or_default();
         let headers = reply.headers_mut();
-        if let Ok(value) = HeaderValue::from_str(&self.content_type) {
+        if let Ok(value) = HeaderValue::from_str(&self.content_type)
+            && !self.content_type.is_empty()
+        {
             headers.insert(header::CONTENT_TYPE, value);
         }
+        headers.extend(self.headers);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+        for warning in &self.warnings {
+            // RFC 7234: code, agent, and text in quotes
+            if let Ok(value) = HeaderValue::from_str(&format!("299 - {warning:?}")) {
+                headers.append(header::WARNING, value);
+            }
+        }
         if zipped {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));

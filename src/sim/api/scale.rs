@@ -4,19 +4,35 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Target};
+use super::body;
+use super::call::Call;
 use super::reply::Answer;
+use super::target::Target;
 use super::writes;
 use crate::sim::cluster::Shared;
 use crate::sim::fields::{at, int, map, maybe_int, set, text};
+use crate::sim::layout::Layout;
+use crate::sim::managed;
 use crate::sim::objects::Store;
-use crate::sim::refusal::Refusal;
+use crate::sim::refusal::{Cause, Refusal};
+use crate::sim::resources::Spec;
+use crate::sim::schema;
+
+/// Where an object has its wanted replicas, its replicas, and its selector.
+fn paths(target: &Target) -> [&str; 3] {
+    match target.version.as_ref().and_then(|v| v.scale.as_ref()) {
+        Some(own) => own.each_ref().map(String::as_str),
+        None => ["spec.replicas", "status.replicas", ""],
+    }
+}
 
 /// The scale of an object.
-fn scale(object: &Value) -> Value {
+fn scale(target: &Target, object: &Value) -> Value {
+    let [wanted, now, selector] = paths(target);
     let labels = map(object, "spec.selector.matchLabels");
     let terms: Vec<String> =
         labels.iter().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect();
+    let selector = if selector.is_empty() { terms.join(",") } else { text(object, selector).to_owned() };
     let metadata = at(object, "metadata");
     json!({
         "kind": "Scale", "apiVersion": "autoscaling/v1",
@@ -24,41 +40,51 @@ fn scale(object: &Value) -> Value {
             "name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"],
             "resourceVersion": metadata["resourceVersion"], "creationTimestamp": metadata["creationTimestamp"],
         },
-        "spec": { "replicas": maybe_int(object, "spec.replicas").unwrap_or(1) },
-        "status": { "replicas": int(object, "status.replicas"), "selector": terms.join(",") },
+        "spec": { "replicas": maybe_int(object, wanted).unwrap_or(i64::from(target.spec.typed)) },
+        "status": { "replicas": int(object, now), "selector": selector },
     })
 }
 
 /// Reads a scale.
 pub(super) fn get(shared: &Arc<Shared>, target: &Target) -> Result<Answer, Refusal> {
-    let object = shared.read(|world| world.store.need(target.res, target.space(), target.named()))?;
-    Ok(Answer::json(200, &scale(&object)))
+    let object = shared.read(|world| world.store.need(target.slot, target.space(), target.named()))?;
+    Ok(Answer::json(200, &scale(target, &object)))
 }
 
 /// Replaces or patches a scale.
 pub(super) fn write(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
     let dry = call.dry_run(&Value::Null)?;
     let made = shared.with(|world| {
-        let old = world.store.need(target.res, target.space(), target.named())?;
+        let old = world.store.need(target.slot, target.space(), target.named())?;
+        let layout = schema::of("autoscaling/v1", "Scale").map_or(Layout::Free, Layout::Message);
         let sent = match call.method {
-            http::Method::PATCH => writes::patched(call, target, &scale(&old))?,
-            _ => call.json()?,
+            http::Method::PATCH => writes::patched(call, target, layout, &scale(target, &old))?,
+            _ => body::value(call)?,
         };
         let version = text(&sent, "metadata.resourceVersion");
         if !version.is_empty() && version != text(&old, "metadata.resourceVersion") {
-            return Err(Refusal::outdated(target.res.spec(), target.named()));
+            return Err(Refusal::outdated(&target.spec, target.named()));
         }
         let replicas = int(&sent, "spec.replicas");
         if !(0..=i64::from(i32::MAX)).contains(&replicas) {
-            let why = format!("spec.replicas: Invalid value: {replicas}: must be greater than or equal to 0");
-            return Err(Refusal::invalid(target.res.spec(), target.named(), &why));
+            let cause = Cause::invalid("spec.replicas", &json!(replicas), "must be greater than or equal to 0");
+            return Err(Refusal::invalid(&kind(), target.named(), &[cause]));
         }
         let mut new = (*old).clone();
-        set(&mut new, "spec.replicas", replicas);
+        set(&mut new, paths(target)[0], replicas);
+        let writer = writes::writer(world, call, target);
+        managed::updated(target.layout(), &old, &mut new, &writer);
         if dry {
-            return Ok(Arc::new(Store::revised(target.res, &old, new)));
+            return Ok(Arc::new(Store::revised(&target.spec, &old, new)));
         }
-        Ok(world.store.replace(target.res, &old, new))
+        Ok(world.store.replace(target.slot, &old, new))
     })?;
-    Ok(Answer::json(200, &scale(&made)))
+    Ok(Answer::json(200, &scale(target, &made)))
+}
+
+/// What refusals name: a scale is invalid, not what it scales.
+fn kind() -> Spec {
+    let mut spec = (**crate::sim::resources::Res::Deployments.spec()).clone();
+    (spec.group, spec.kind) = ("autoscaling".into(), "Scale".into());
+    spec
 }

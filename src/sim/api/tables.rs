@@ -1,6 +1,7 @@
 //! Tables: the columns that `kubectl get` shows
 //! (`kubernetes/kubernetes:pkg/printers/internalversion/printers.go`).
 
+mod others;
 mod pods;
 mod workloads;
 
@@ -8,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::model::{Span, Time};
 use crate::sim::fields::{at, flag, holds, int, label, list, map, name, text, time};
-use crate::sim::resources::Res;
+use crate::sim::custom::Version;
+use crate::sim::resources::{Res, Slot};
 
 /// Name, type, and 1 when it is shown only with `-o wide`.
 type Column = (&'static str, &'static str, u8);
@@ -93,12 +95,75 @@ fn described(res: Res) -> &'static [Column] {
             ("Ready", "string", 0),
             AGE,
         ],
-        Res::Events | Res::ServiceAccounts | Res::ReplicationControllers => &[AGE],
+        Res::Events => &[AGE],
+        other => others::columns(other),
     }
 }
 
+/// What a table is of.
+pub(super) struct Subject<'a> {
+    pub(super) slot: Slot,
+    /// Of a custom resource, its version.
+    pub(super) custom: Option<&'a Version>,
+}
+
+impl Subject<'_> {
+    /// Its columns.
+    pub(super) fn columns(&self) -> Vec<Value> {
+        match (self.custom, self.slot.built_in()) {
+            (Some(version), _) => custom_columns(version),
+            (None, Some(res)) => columns(res),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// The cells of one object.
+    pub(super) fn cells(&self, object: &Value, now: Time) -> Vec<Value> {
+        match (self.custom, self.slot.built_in()) {
+            (Some(version), _) => custom_cells(version, object, now),
+            (None, Some(res)) => cells(res, object, now),
+            (None, None) => Vec::new(),
+        }
+    }
+}
+
+fn custom_columns(version: &Version) -> Vec<Value> {
+    let mut out = vec![json!({ "name": "Name", "type": "string", "format": "name", "description": "Name", "priority": 0 })];
+    out.extend(version.columns.iter().map(|c| {
+        json!({ "name": c.name, "type": c.kind, "format": c.format, "description": c.description, "priority": c.priority })
+    }));
+    out
+}
+
+/// Cells as their columns' types have them
+/// (`apiextensions-apiserver/pkg/registry/customresource/tableconvertor`).
+fn custom_cells(version: &Version, object: &Value, now: Time) -> Vec<Value> {
+    let cell = |column: &crate::sim::custom::Column| {
+        let found = column.path.find(object);
+        let Some(first) = found.first() else { return Value::Null };
+        match column.kind.as_str() {
+            "date" => match first.as_str().and_then(Time::parse) {
+                Some(at) => json!(human(at.age(now))),
+                None => json!("<unknown>"),
+            },
+            "string" => {
+                let words: Vec<String> =
+                    found.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
+                json!(words.join(","))
+            }
+            "integer" => first.as_i64().map_or(Value::Null, Value::from),
+            "number" => first.as_f64().map_or(Value::Null, Value::from),
+            "boolean" => first.as_bool().map_or(Value::Null, Value::from),
+            _ => Value::Null,
+        }
+    };
+    let mut out = vec![json!(name(object))];
+    out.extend(version.columns.iter().map(cell));
+    out
+}
+
 /// The columns of a resource's table.
-pub(super) fn columns(res: Res) -> Vec<Value> {
+fn columns(res: Res) -> Vec<Value> {
     let column = |(name, kind, priority): &Column, format: &str| json!({ "name": name, "type": kind, "format": format, "description": name, "priority": priority });
     if res == Res::Events {
         let events = [
@@ -120,7 +185,7 @@ pub(super) fn columns(res: Res) -> Vec<Value> {
 }
 
 /// The cells of one object.
-pub(super) fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
+fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
     if res == Res::Events {
         return event(o, now);
     }
@@ -183,7 +248,7 @@ pub(super) fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
             json!(if holds(o, "Ready") { "True" } else { "Unknown" }),
             age(o, now),
         ],
-        Res::Events | Res::ServiceAccounts | Res::ReplicationControllers => vec![age(o, now)],
+        other => others::cells(other, o, now),
     });
     out
 }

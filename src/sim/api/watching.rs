@@ -10,13 +10,14 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::call::{Call, Target};
+use super::call::Call;
 use super::encode::{self, Form, Writer};
 use super::lists::Selection;
 use super::reply::Answer;
+use super::target::Target;
 use crate::sim::cluster::Shared;
-use crate::sim::refusal::Refusal;
-use crate::sim::resources::Res;
+use crate::sim::refusal::{Cause, Refusal};
+use crate::sim::resources::Slot;
 
 /// How long a watch lasts when it does not say: a real server picks between 30 and 60 minutes
 /// (`--min-request-timeout`).
@@ -28,7 +29,7 @@ const BATCH: usize = 500;
 /// One open watch.
 struct Watch {
     shared: Arc<Shared>,
-    res: Res,
+    slot: Slot,
     selection: Selection,
     writer: Writer,
     bookmarks: bool,
@@ -56,27 +57,26 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
     let bookmarks = call.query.flag("allowWatchBookmarks");
     let announce = call.query.flag("sendInitialEvents");
     if announce && !shared.options.streaming_lists {
-        let why = "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList \
-                   feature gate is enabled";
-        return Err(Refusal::invalid(target.res.spec(), "", why));
+        let why = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
+        return Err(Refusal::options("ListOptions", &[Cause::forbidden("sendInitialEvents", why)]));
     }
     if announce && call.query.get("resourceVersionMatch") != "NotOlderThan" {
-        let why = "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-        return Err(Refusal::invalid(target.res.spec(), "", why));
+        let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+        return Err(Refusal::options("ListOptions", &[Cause::forbidden("resourceVersionMatch", why)]));
     }
     let from = call.query.number("resourceVersion")?.unwrap_or(0);
     let seconds = call.query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(LONGEST);
-    let changed = shared.subscribe(target.res);
+    let changed = shared.subscribe(target.slot);
     let (initial, position, cut, now) = shared.read(|world| {
         let whole = announce || from == 0;
         let initial = if whole { selection.all(world, target) } else { Vec::new() };
         let position = if whole { world.store.version() } else { from };
-        (initial.into(), position, world.cuts[target.res.index()], world.now)
+        (initial.into(), position, world.cut_of(target.slot), world.now)
     });
     let start = Instant::now();
     let watch = Watch {
         shared: shared.clone(),
-        res: target.res,
+        slot: target.slot,
         selection,
         writer: Writer::new(form, target, call.query.get("includeObject"), now),
         bookmarks,
@@ -137,18 +137,18 @@ impl Watch {
         let shared = self.shared.clone();
         let (changes, position) = shared.read(|world| {
             self.writer.now = world.now;
-            if world.cuts[self.res.index()] != self.cut {
+            if world.cut_of(self.slot) != self.cut {
                 self.ended = true;
                 return (Ok(Vec::new()), self.position);
             }
             let version = world.store.version();
             if self.begins
-                && let Err(refusal) = world.store.can_begin(self.res, self.position)
+                && let Err(refusal) = world.store.can_begin(self.slot, self.position)
             {
                 return (Err(refusal), self.position);
             }
             let changes: Result<Vec<_>, _> =
-                world.store.since(self.res, self.position).map(|c| c.take(BATCH).cloned().collect());
+                world.store.since(self.slot, self.position).map(|c| c.take(BATCH).cloned().collect());
             let position = match &changes {
                 Ok(list) if list.len() == BATCH => list[BATCH - 1].version,
                 // a watch from a version ahead of the server stays where it is, in silence

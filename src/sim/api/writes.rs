@@ -1,58 +1,93 @@
-//! Creating, changing and deleting objects.
+//! Creating and changing objects.
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::call::{Call, Target};
-use super::encode;
-use super::lists::Selection;
+use super::body;
+use super::call::Call;
+use super::convert;
+use super::encode::{Form, Writer};
 use super::reply::Answer;
+use super::target::Target;
 use crate::sim::admission;
 use crate::sim::cluster::Shared;
-use crate::sim::eviction;
-use crate::sim::fields::{self, at, maybe_int, name, object_mut, set, text, uid};
-use crate::sim::objects::{Deletion, Store};
+use crate::sim::fields::{self, at, deleting, name, object_mut, set, text};
+use crate::sim::managed;
+use crate::sim::objects::Store;
 use crate::sim::patch;
-use crate::sim::refusal::Refusal;
+use crate::sim::refusal::{Cause, Refusal};
 use crate::sim::resources::Res;
+use crate::sim::validation;
 use crate::sim::world::World;
 
-/// The media types of patches.
-const PATCHES: &str =
-    "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json";
+const APPLY: &str = "application/apply-patch+yaml";
+
+/// The media types of patches of built-in and of custom kinds.
+const PATCHES: &str = "application/json-patch+json, application/merge-patch+json, \
+                       application/strategic-merge-patch+json, application/apply-patch+yaml, application/apply-patch+cbor";
+const CUSTOM_PATCHES: &str = "application/json-patch+json, application/merge-patch+json, \
+                              application/apply-patch+yaml, application/apply-patch+cbor";
+
+/// The type of a request's body, without parameters.
+fn media(call: &Call) -> &str {
+    call.content_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// Answers with an object as it is now, in the form that was asked for.
+fn answer(shared: &Shared, call: &Call, target: &Target, code: u16, object: &Value) -> Result<Answer, Refusal> {
+    let form = Form::negotiate(call, target)?;
+    let writer = Writer::new(form, target, "", shared.read(|world| world.now));
+    Ok(Answer::bytes(form.content_type(), writer.object(object, true)).coded(code))
+}
 
 /// Creates an object.
 pub(super) fn create(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
-    let mut object = call.json()?;
-    let spec = target.res.spec();
-    if !object.is_object() {
-        return Err(Refusal::bad_request("the body of the request is not an object"));
-    }
-    let kind = text(&object, "kind");
-    if !kind.is_empty() && kind != spec.kind {
-        return Err(Refusal::bad_request(format!(
-            "no kind {kind:?} is served here; expected {:?}",
-            spec.kind
-        )));
-    }
-    if target.api_version == "events.k8s.io/v1" {
-        object = encode::old_event(&object);
-    }
+    let mut object = body::object(call, target)?;
+    let warnings = body::conform(call, target, &mut object)?;
     check_namespace(&mut object, target)?;
     let dry = call.dry_run(&Value::Null)?;
     let made = shared.with(|world| {
-        if spec.namespaced && world.store.get(Res::Namespaces, "", target.space()).is_none() {
-            return Err(Refusal::not_found(Res::Namespaces.spec(), target.space()));
-        }
-        admission::admit(world, target.res, &mut object);
-        if dry {
-            world.store.prepare(target.res, &mut object, world.now)?;
-            return Ok(Arc::new(object));
-        }
-        world.store.create(target.res, object, world.now)
+        let writer = writer(world, call, target);
+        managed::updated(target.layout(), &Value::Null, &mut object, &writer);
+        make(world, target, object, dry)
     })?;
-    Ok(Answer::json(201, &made))
+    Ok(answer(shared, call, target, 201, &made)?.warned(warnings))
+}
+
+/// Keeps a new object, or would.
+fn make(world: &mut World, target: &Target, object: Value, dry: bool) -> Result<Arc<Value>, Refusal> {
+    let spec = &target.spec;
+    if spec.namespaced {
+        let space = world.store.need(Res::Namespaces, "", target.space())?;
+        if deleting(&space) {
+            return Err(Refusal::closing(spec, name(&object), target.space()));
+        }
+    }
+    let mut object = convert::kept(&spec.api_version(), object);
+    if let Some(res) = target.slot.built_in() {
+        admission::admit(world, res, &mut object);
+    } else if target.has_status() {
+        object_mut(&mut object).shift_remove("status");
+    }
+    let mut named = object.clone();
+    world.store.prepare(target.slot, &mut named, world.now)?;
+    check(target, None, &named)?;
+    if dry {
+        return Ok(Arc::new(named));
+    }
+    // with the name that was checked, if the server gave it
+    set(&mut object, "metadata.name", name(&named));
+    world.store.create(target.slot, object, world.now)
+}
+
+pub(super) fn writer<'a>(world: &World, call: &'a Call, target: &'a Target) -> managed::Writer<'a> {
+    managed::Writer {
+        manager: call.manager(),
+        api_version: &target.api_version,
+        subresource: target.subresource(),
+        now: world.now,
+    }
 }
 
 /// The namespace of the body must be that of the path.
@@ -69,26 +104,25 @@ fn check_namespace(object: &mut Value, target: &Target) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Applies the patch in a request to an object.
-pub(super) fn patched(call: &Call, target: &Target, old: &Value) -> Result<Value, Refusal> {
+/// Applies the patch in a request to an object in the version of the path.
+pub(super) fn patched(
+    call: &Call,
+    target: &Target,
+    layout: crate::sim::layout::Layout<'_>,
+    old: &Value,
+) -> Result<Value, Refusal> {
     let mut new = old.clone();
-    let kind = call.content_type.split(';').next().unwrap_or_default().trim();
-    match kind {
-        "application/merge-patch+json" => patch::merge(&mut new, &call.any_json()?),
+    let custom = !target.spec.typed;
+    match media(call) {
+        "application/merge-patch+json" => patch::merge(&mut new, &body::json(call)?),
         // custom kinds have no merge keys: a real server refuses strategic patches of them
-        "application/strategic-merge-patch+json" if target.group != "karpenter.sh" => {
-            patch::strategic(&mut new, &call.any_json()?);
+        "application/strategic-merge-patch+json" if !custom => {
+            patch::strategic(layout, &mut new, &body::json(call)?);
         }
         "application/json-patch+json" => {
-            patch::json(&mut new, &call.any_json()?).map_err(|why| {
-                Refusal::invalid(
-                    target.res.spec(),
-                    target.named(),
-                    &format!("the JSON patch does not apply: {why}"),
-                )
-            })?;
+            patch::json(&mut new, &body::json(call)?).map_err(|why| Refusal::unprocessable(&why))?;
         }
-        other => return Err(Refusal::media_type(other, PATCHES)),
+        _ => return Err(Refusal::media_type(if custom { CUSTOM_PATCHES } else { PATCHES })),
     }
     if !new.is_object() {
         return Err(Refusal::bad_request("the patch does not make an object"));
@@ -96,47 +130,127 @@ pub(super) fn patched(call: &Call, target: &Target, old: &Value) -> Result<Value
     Ok(new)
 }
 
-/// Replaces or patches an object, or its status.
+/// Replaces, patches or applies an object, or its status.
 pub(super) fn modify(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
-    let spec = target.res.spec();
     let dry = call.dry_run(&Value::Null)?;
-    let status = target.sub.is_some();
-    let made = shared.with(|world| {
-        let old = world.store.need(target.res, target.space(), target.named())?;
-        let sent = match call.method {
-            http::Method::PATCH => patched(call, target, &old)?,
-            _ => call.json()?,
+    if call.method == http::Method::PATCH && media(call) == APPLY {
+        return apply(shared, call, target, dry);
+    }
+    let put = if call.method == http::Method::PUT { Some(body::object(call, target)?) } else { None };
+    let (made, warnings) = shared.with(|world| {
+        let old = world.store.need(target.slot, target.space(), target.named())?;
+        let shown = target.shown(&old);
+        let mut sent = match &put {
+            Some(object) => object.clone(),
+            None => patched(call, target, target.layout(), &shown)?,
         };
-        let version = text(&sent, "metadata.resourceVersion");
-        if !version.is_empty() && version != text(&old, "metadata.resourceVersion") {
-            return Err(Refusal::outdated(spec, target.named()));
-        }
-        for field in ["metadata.uid", "metadata.name"] {
-            let wanted = text(&sent, field);
-            if !wanted.is_empty() && wanted != text(&old, field) {
-                let why = format!(
-                    "Precondition failed: {field} in precondition: {wanted}, in object meta: {}",
-                    text(&old, field)
-                );
-                return Err(Refusal::conflict(spec, target.named(), &why));
-            }
-        }
-        let new = keep_half(target.res, &old, sent, status);
-        check(target.res, &old, &new)?;
-        if dry {
-            return Ok(Arc::new(Store::revised(target.res, &old, new)));
-        }
-        Ok(world.store.replace(target.res, &old, new))
+        let warnings = body::conform(call, target, &mut sent)?;
+        same_object(target, &old, &sent)?;
+        let mut new = keep_half(target, &shown, sent);
+        managed::updated(target.layout(), &shown, &mut new, &writer(world, call, target));
+        Ok::<_, Refusal>((keep(world, target, &old, new, dry)?, warnings))
     })?;
-    Ok(Answer::json(200, &made))
+    Ok(answer(shared, call, target, 200, &made)?.warned(warnings))
+}
+
+/// Server-side apply.
+fn apply(shared: &Arc<Shared>, call: &Call, target: &Target, dry: bool) -> Result<Answer, Refusal> {
+    if call.query.get("fieldManager").is_empty() {
+        return Err(Refusal::options("PatchOptions", &[Cause::required("fieldManager", "is required for apply patch")]));
+    }
+    let mut config = body::object(call, target)?;
+    let warnings = body::conform(call, target, &mut config)?;
+    check_namespace(&mut config, target)?;
+    if !fields::at(&config, "metadata.managedFields").is_null() {
+        return Err(Refusal::bad_request("metadata.managedFields must be nil"));
+    }
+    match name(&config) {
+        "" => set(&mut config, "metadata.name", target.named()),
+        own if own == target.named() => {}
+        own => {
+            let why = format!(
+                "the name of the object ({own}) does not match the name on the URL ({})",
+                target.named()
+            );
+            return Err(Refusal::bad_request(why));
+        }
+    }
+    let force = call.query.flag("force");
+    let (code, made) = shared.with(|world| {
+        let writer = writer(world, call, target);
+        let Some(old) = world.store.get(target.slot, target.space(), target.named()).cloned() else {
+            if !target.subresource().is_empty() {
+                return Err(Refusal::not_found(&target.spec, target.named()));
+            }
+            let object = managed::apply(target.layout(), &Value::Null, &config, &writer, force)?;
+            return Ok((201, make(world, target, object, dry)?));
+        };
+        same_object(target, &old, &config)?;
+        let shown = target.shown(&old);
+        let merged = managed::apply(target.layout(), &shown, &config, &writer, force)?;
+        let new = keep_half(target, &shown, merged);
+        Ok((200, keep(world, target, &old, new, dry)?))
+    })?;
+    Ok(answer(shared, call, target, code, &made)?.warned(warnings))
+}
+
+/// A write must mean the object that is there, if it says which.
+fn same_object(target: &Target, old: &Value, sent: &Value) -> Result<(), Refusal> {
+    let spec = &target.spec;
+    let version = text(sent, "metadata.resourceVersion");
+    if !version.is_empty() && version != text(old, "metadata.resourceVersion") {
+        return Err(Refusal::outdated(spec, target.named()));
+    }
+    let wanted = text(sent, "metadata.uid");
+    if !wanted.is_empty() && wanted != fields::uid(old) {
+        let why = format!(
+            "Precondition failed: UID in precondition: {wanted}, UID in object meta: {}",
+            fields::uid(old)
+        );
+        return Err(Refusal::conflict(spec, target.named(), &why));
+    }
+    let own = name(sent);
+    if !own.is_empty() && own != name(old) {
+        let why = format!("the name of the object ({own}) does not match the name on the URL ({})", target.named());
+        return Err(Refusal::bad_request(why));
+    }
+    Ok(())
+}
+
+/// Keeps what was made of an object, or would.
+fn keep(world: &mut World, target: &Target, old: &Arc<Value>, new: Value, dry: bool) -> Result<Arc<Value>, Refusal> {
+    let mut new = convert::kept(&target.spec.api_version(), new);
+    // writing a list of owners is how they are told apart from those of a copy
+    if fields::namespace(&new).is_empty() && target.spec.namespaced {
+        set(&mut new, "metadata.namespace", target.space());
+    }
+    if let Some(res) = target.slot.built_in() {
+        admission::complete(world, res, &mut new);
+    }
+    check(target, Some(old), &new)?;
+    if dry {
+        return Ok(Arc::new(Store::revised(&target.spec, old, new)));
+    }
+    Ok(world.store.replace(target.slot, old, new))
 }
 
 /// A write to an object leaves its status alone, one to its status everything else.
-fn keep_half(res: Res, old: &Value, sent: Value, status: bool) -> Value {
-    if !res.spec().subresources.contains(&"status") {
+fn keep_half(target: &Target, old: &Value, sent: Value) -> Value {
+    let status = ["status", "approval"].contains(&target.subresource());
+    if !target.has_status() {
         return sent;
     }
-    let (mut into, from) = if status { (old.clone(), &sent) } else { (sent.clone(), old) };
+    let (mut into, from) = if status {
+        let mut into = old.clone();
+        // managed fields are told of both halves
+        let managed = at(&sent, "metadata.managedFields").clone();
+        if !managed.is_null() {
+            set(&mut into, "metadata.managedFields", managed);
+        }
+        (into, &sent)
+    } else {
+        (sent.clone(), old)
+    };
     match from.get("status") {
         Some(value) => set(&mut into, "status", value.clone()),
         None => {
@@ -147,141 +261,8 @@ fn keep_half(res: Res, old: &Value, sent: Value, status: bool) -> Value {
 }
 
 /// What no write may do.
-fn check(res: Res, old: &Value, new: &Value) -> Result<(), Refusal> {
-    let spec = res.spec();
-    let selectors = [Res::Deployments, Res::ReplicaSets, Res::StatefulSets, Res::DaemonSets];
-    if selectors.contains(&res) {
-        if at(old, "spec.selector") != at(new, "spec.selector") {
-            return Err(Refusal::invalid(
-                spec,
-                name(old),
-                "spec.selector: Invalid value: field is immutable",
-            ));
-        }
-        if maybe_int(new, "spec.replicas").is_some_and(|r| r < 0) {
-            let why = "spec.replicas: Invalid value: must be greater than or equal to 0";
-            return Err(Refusal::invalid(spec, name(old), why));
-        }
-    }
-    if res == Res::Pods && at(old, "spec.nodeName") != at(new, "spec.nodeName") {
-        return Err(Refusal::invalid(
-            spec,
-            name(old),
-            "spec: Forbidden: pod updates may not change fields other than image",
-        ));
-    }
-    Ok(())
-}
-
-/// What a deletion asks for, from its body and query.
-fn options(call: &Call) -> Result<Value, Refusal> {
-    if call.body.is_empty() { Ok(json!({})) } else { call.any_json() }
-}
-
-fn preconditions(options: &Value, object: &Value, res: Res) -> Result<(), Refusal> {
-    let spec = res.spec();
-    let wanted = text(options, "preconditions.uid");
-    if !wanted.is_empty() && wanted != uid(object) {
-        let why = format!(
-            "Precondition failed: UID in precondition: {wanted}, UID in object meta: {}",
-            uid(object)
-        );
-        return Err(Refusal::conflict(spec, name(object), &why));
-    }
-    let version = text(options, "preconditions.resourceVersion");
-    if !version.is_empty() && version != text(object, "metadata.resourceVersion") {
-        return Err(Refusal::outdated(spec, name(object)));
-    }
-    Ok(())
-}
-
-fn deletion(call: &Call, options: &Value) -> Result<Deletion, Refusal> {
-    let asked = call.query.number("gracePeriodSeconds")?.map(|s| s as i64);
-    let grace = maybe_int(options, "gracePeriodSeconds").or(asked);
-    Ok(Deletion { grace })
-}
-
-/// Deletes an object.
-pub(super) fn delete(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
-    let options = options(call)?;
-    let dry = call.dry_run(&options)?;
-    let how = deletion(call, &options)?;
-    let orphan =
-        text(&options, "propagationPolicy") == "Orphan" || call.query.get("propagationPolicy") == "Orphan";
-    let (object, gone) = shared.with(|world| {
-        let object = world.store.need(target.res, target.space(), target.named())?;
-        preconditions(&options, &object, target.res)?;
-        if dry {
-            return Ok((object, true));
-        }
-        if orphan {
-            world.orphan(uid(&object));
-        }
-        let after = delete_one(world, target.res, &object, how);
-        Ok((after, world.store.get(target.res, target.space(), target.named()).is_none()))
-    })?;
-    // a real server answers with the object while it is still there, and with Success when it is gone
-    if !gone || target.res == Res::Pods {
-        return Ok(Answer::json(200, &object));
-    }
-    let spec = target.res.spec();
-    Ok(Answer::json(
-        200,
-        &json!({
-            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-            "details": { "name": target.named(), "group": spec.group, "kind": spec.plural, "uid": uid(&object) },
-        }),
-    ))
-}
-
-fn delete_one(world: &mut World, res: Res, object: &Arc<Value>, how: Deletion) -> Arc<Value> {
-    let now = world.now;
-    if res == Res::Namespaces {
-        return admission::close_namespace(world, object);
-    }
-    world.store.delete(res, object, how, now)
-}
-
-/// Deletes every selected object.
-pub(super) fn delete_collection(
-    shared: &Arc<Shared>,
-    call: &Call,
-    target: &Target,
-) -> Result<Answer, Refusal> {
-    let options = options(call)?;
-    let dry = call.dry_run(&options)?;
-    let how = deletion(call, &options)?;
-    let selection = Selection::read(call, target)?;
-    let items = shared.with(|world| {
-        let items = selection.all(world, target);
-        if !dry {
-            for object in &items {
-                delete_one(world, target.res, object, how);
-            }
-        }
-        (items, world.store.version())
-    });
-    let mut list = Store::list_head(target.res, items.1);
-    list["items"] = items.0.iter().map(|o| (**o).clone()).collect();
-    Ok(Answer::json(200, &list))
-}
-
-/// Evicts a pod.
-pub(super) fn evict(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
-    let body = call.json()?;
-    let wanted = text(&body, "metadata.name");
-    if !wanted.is_empty() && wanted != target.named() {
-        return Err(Refusal::bad_request("name in URL does not match name in Eviction object"));
-    }
-    let options = at(&body, "deleteOptions");
-    let dry = call.dry_run(options)?;
-    let how = deletion(call, options)?;
-    shared.with(|world| {
-        let pod = world.store.need(Res::Pods, target.space(), target.named())?;
-        preconditions(options, &pod, Res::Pods)?;
-        eviction::evict(world, &pod, how, dry)
-    })?;
-    let done =
-        json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
-    Ok(Answer::json(201, &done))
+fn check(target: &Target, old: Option<&Value>, new: &Value) -> Result<(), Refusal> {
+    let Some(res) = target.slot.built_in().filter(|_| target.version.is_none()) else { return Ok(()) };
+    let causes = validation::check(res, old, new);
+    if causes.is_empty() { Ok(()) } else { Err(Refusal::invalid(&target.spec, name(new), &causes)) }
 }

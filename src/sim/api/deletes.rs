@@ -1,0 +1,175 @@
+//! Deleting objects, and evicting pods.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::body;
+use super::call::Call;
+use super::lists::Selection;
+use super::reply::Answer;
+use super::target::Target;
+use crate::sim::admission;
+use crate::sim::cluster::Shared;
+use crate::sim::controllers::FOREGROUND;
+use crate::sim::eviction;
+use crate::sim::fields::{at, list, maybe_int, name, set, text, uid};
+use crate::sim::objects::{Deletion, Store};
+use crate::sim::refusal::Refusal;
+use crate::sim::resources::{Res, Spec};
+use crate::sim::world::World;
+
+fn preconditions(options: &Value, object: &Value, spec: &Spec) -> Result<(), Refusal> {
+    let wanted = text(options, "preconditions.uid");
+    if !wanted.is_empty() && wanted != uid(object) {
+        let why = format!(
+            "Precondition failed: UID in precondition: {wanted}, UID in object meta: {}",
+            uid(object)
+        );
+        return Err(Refusal::conflict(spec, name(object), &why));
+    }
+    let version = text(options, "preconditions.resourceVersion");
+    let own = text(object, "metadata.resourceVersion");
+    if !version.is_empty() && version != own {
+        let why = format!(
+            "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {own}"
+        );
+        return Err(Refusal::conflict(spec, name(object), &why));
+    }
+    Ok(())
+}
+
+/// What becomes of the objects that an object owns.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dependents {
+    /// They go after it.
+    Background,
+    /// They go before it, and it waits for them.
+    Foreground,
+    /// They stay.
+    Orphan,
+}
+
+struct Wish {
+    options: Value,
+    how: Deletion,
+    dependents: Dependents,
+    dry: bool,
+}
+
+impl Wish {
+    fn read(call: &Call, options: Value) -> Result<Wish, Refusal> {
+        let asked = call.query.number("gracePeriodSeconds")?.map(|s| s as i64);
+        let grace = maybe_int(&options, "gracePeriodSeconds").or(asked);
+        let given = [text(&options, "propagationPolicy"), call.query.get("propagationPolicy")];
+        let dependents = match given.into_iter().find(|g| !g.is_empty()) {
+            Some("Orphan") => Dependents::Orphan,
+            Some("Foreground") => Dependents::Foreground,
+            _ => Dependents::Background,
+        };
+        let dry = call.dry_run(&options)?;
+        Ok(Wish { options, how: Deletion { grace }, dependents, dry })
+    }
+}
+
+/// Deletes an object.
+pub(super) fn delete(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    let wish = Wish::read(call, body::value(call)?)?;
+    let (object, gone) = shared.with(|world| {
+        let object = world.store.need(target.slot, target.space(), target.named())?;
+        preconditions(&wish.options, &object, &target.spec)?;
+        if wish.dry {
+            return Ok((object, true));
+        }
+        let after = delete_one(world, target, &object, &wish);
+        Ok((after, world.store.get(target.slot, target.space(), target.named()).is_none()))
+    })?;
+    // a real server answers with the object while it is still there, and with Success when it is gone
+    if !gone || target.slot == Res::Pods {
+        return Ok(Answer::json(200, &target.shown(&object)));
+    }
+    let spec = &target.spec;
+    let mut details = json!({ "name": target.named(), "group": spec.group, "kind": spec.plural, "uid": uid(&object) });
+    if spec.group.is_empty() {
+        crate::sim::fields::unset(&mut details, "group");
+    }
+    let done = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details });
+    Ok(Answer::json(200, &done))
+}
+
+fn delete_one(world: &mut World, target: &Target, object: &Arc<Value>, wish: &Wish) -> Arc<Value> {
+    let now = world.now;
+    if target.slot == Res::Namespaces {
+        return admission::close_namespace(world, object);
+    }
+    let mut object = object.clone();
+    match wish.dependents {
+        Dependents::Orphan => world.orphan(uid(&object)),
+        Dependents::Foreground if world.cache.owns(&object) => {
+            let mut held = (*object).clone();
+            let mut finalizers = list(&held, "metadata.finalizers").to_vec();
+            finalizers.push(json!(FOREGROUND));
+            set(&mut held, "metadata.finalizers", finalizers);
+            object = world.store.replace(target.slot, &object, held);
+        }
+        _ => {}
+    }
+    world.store.delete(target.slot, &object, wish.how, now)
+}
+
+/// Deletes every selected object.
+pub(super) fn delete_collection(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    let wish = Wish::read(call, body::value(call)?)?;
+    let selection = Selection::read(call, target)?;
+    let (items, version) = shared.with(|world| {
+        let items = selection.all(world, target);
+        if !wish.dry {
+            for object in &items {
+                delete_one(world, target, object, &wish);
+            }
+        }
+        (items, world.store.version())
+    });
+    let mut list = Store::list_head(&target.spec, version);
+    set(&mut list, "apiVersion", target.api_version.clone());
+    list["items"] = items.iter().map(|o| target.shown(o).into_owned()).collect();
+    Ok(Answer::json(200, &list))
+}
+
+/// Evicts a pod.
+pub(super) fn evict(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    let body = body::value(call)?;
+    let wanted = text(&body, "metadata.name");
+    if !wanted.is_empty() && wanted != target.named() {
+        return Err(Refusal::bad_request("name in URL does not match name in Eviction object"));
+    }
+    let wish = Wish::read(call, at(&body, "deleteOptions").clone())?;
+    shared.with(|world| {
+        let pod = world.store.need(Res::Pods, target.space(), target.named())?;
+        preconditions(&wish.options, &pod, &target.spec)?;
+        eviction::evict(world, &pod, wish.how, wish.dry)
+    })?;
+    let done = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
+    Ok(Answer::json(201, &done))
+}
+
+/// Binds a pod to a node, as schedulers do.
+pub(super) fn bind(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    let body = body::value(call)?;
+    let node = text(&body, "target.name").to_owned();
+    let dry = call.dry_run(&Value::Null)?;
+    shared.with(|world| {
+        let pod = world.store.need(Res::Pods, target.space(), target.named())?;
+        let bound = text(&pod, "spec.nodeName");
+        if !bound.is_empty() {
+            let why = format!("pod {} is already assigned to node {bound:?}", name(&pod));
+            return Err(Refusal::conflict_of("pods/binding", name(&pod), &why));
+        }
+        if !dry {
+            world.store.update(Res::Pods, target.space(), target.named(), |p| set(p, "spec.nodeName", node));
+        }
+        Ok(())
+    })?;
+    let done = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
+    Ok(Answer::json(201, &done))
+}

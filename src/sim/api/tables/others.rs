@@ -1,0 +1,157 @@
+//! The tables of what a fleet seldom has much of.
+
+use serde_json::{Value, json};
+
+use super::{Column, age};
+use crate::model::Time;
+use crate::sim::fields::{at, condition, flag, int, list, map, maybe_int, text};
+use crate::sim::resources::Res;
+
+const AGE: Column = super::AGE;
+
+pub(super) fn columns(res: Res) -> &'static [Column] {
+    match res {
+        Res::Secrets => &[("Type", "string", 0), ("Data", "string", 0), AGE],
+        Res::Endpoints => &[("Endpoints", "string", 0), AGE],
+        Res::Quotas => &[("Request", "string", 0), ("Limit", "string", 0), AGE],
+        Res::LimitRanges | Res::Roles | Res::ClusterRoles => &[("Created At", "date", 0)],
+        Res::Revisions => &[("Controller", "string", 0), ("Revision", "string", 0), AGE],
+        Res::RoleBindings | Res::ClusterRoleBindings => &[("Role", "string", 0), AGE],
+        Res::Ingresses => &[
+            ("Class", "string", 0),
+            ("Hosts", "string", 0),
+            ("Address", "string", 0),
+            ("Ports", "string", 0),
+            AGE,
+        ],
+        Res::IngressClasses => &[("Controller", "string", 0), ("Parameters", "string", 0), AGE],
+        Res::NetworkPolicies => &[("Pod-Selector", "string", 0), AGE],
+        Res::Drivers => &[("AttachRequired", "boolean", 0), ("PodInfoOnMount", "boolean", 0), AGE],
+        Res::NodeDrivers => &[("Drivers", "integer", 0), AGE],
+        Res::Attachments => &[
+            ("Attacher", "string", 0),
+            ("PV", "string", 0),
+            ("Node", "string", 0),
+            ("Attached", "boolean", 0),
+            AGE,
+        ],
+        Res::PriorityClasses => &[("Value", "integer", 0), ("Global-Default", "boolean", 0), AGE],
+        Res::EndpointSlices => &[("AddressType", "string", 0), ("Ports", "string", 0), ("Endpoints", "string", 0), AGE],
+        Res::RuntimeClasses => &[("Handler", "string", 0), AGE],
+        Res::SigningRequests => &[AGE, ("SignerName", "string", 0), ("Requestor", "string", 0), ("Condition", "string", 0)],
+        Res::MutatingWebhooks | Res::ValidatingWebhooks => &[("Webhooks", "integer", 0), AGE],
+        Res::Definitions => &[("Created At", "date", 0)],
+        Res::ReplicationControllers => {
+            &[("Desired", "integer", 0), ("Current", "integer", 0), ("Ready", "integer", 0), AGE]
+        }
+        _ => &[AGE],
+    }
+}
+
+pub(super) fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
+    let age = age(o, now);
+    let created = at(o, "metadata.creationTimestamp").clone();
+    match res {
+        Res::Secrets => vec![json!(text(o, "type")), json!(map(o, "data").len()), age],
+        Res::Endpoints => vec![json!(addresses(o)), age],
+        Res::Quotas => vec![json!(quota(o, false)), json!(quota(o, true)), age],
+        Res::LimitRanges | Res::Roles | Res::ClusterRoles | Res::Definitions => vec![created],
+        Res::Revisions => {
+            let owner = crate::sim::fields::controller(o);
+            let owner = owner.map_or("<none>".to_owned(), |c| {
+                format!("{}/{}", text(c, "kind").to_lowercase(), text(c, "name"))
+            });
+            vec![json!(owner), json!(int(o, "revision")), age]
+        }
+        Res::RoleBindings | Res::ClusterRoleBindings => {
+            vec![json!(format!("{}/{}", text(o, "roleRef.kind"), text(o, "roleRef.name"))), age]
+        }
+        Res::Ingresses => {
+            let hosts: Vec<&str> =
+                list(o, "spec.rules").iter().map(|r| text(r, "host")).filter(|h| !h.is_empty()).collect();
+            let class = match text(o, "spec.ingressClassName") {
+                "" => "<none>",
+                class => class,
+            };
+            let ports = if list(o, "spec.tls").is_empty() { "80" } else { "80, 443" };
+            let hosts = if hosts.is_empty() { "*".to_owned() } else { hosts.join(",") };
+            let there = list(o, "status.loadBalancer.ingress").iter().map(|i| {
+                let ip = text(i, "ip");
+                if ip.is_empty() { text(i, "hostname") } else { ip }
+            });
+            let there: Vec<&str> = there.collect();
+            vec![json!(class), json!(hosts), json!(there.join(",")), json!(ports), age]
+        }
+        Res::IngressClasses => vec![json!(text(o, "spec.controller")), json!("<none>"), age],
+        Res::NetworkPolicies => vec![json!(super::pairs(at(o, "spec.podSelector.matchLabels"))), age],
+        Res::Drivers => {
+            vec![json!(!at(o, "spec.attachRequired").is_boolean() || flag(o, "spec.attachRequired")), json!(flag(o, "spec.podInfoOnMount")), age]
+        }
+        Res::NodeDrivers => vec![json!(list(o, "spec.drivers").len()), age],
+        Res::Attachments => vec![
+            json!(text(o, "spec.attacher")),
+            json!(text(o, "spec.source.persistentVolumeName")),
+            json!(text(o, "spec.nodeName")),
+            json!(flag(o, "status.attached")),
+            age,
+        ],
+        Res::PriorityClasses => vec![json!(int(o, "value")), json!(flag(o, "globalDefault")), age],
+        Res::EndpointSlices => {
+            let ports: Vec<String> = list(o, "ports").iter().map(|p| int(p, "port").to_string()).collect();
+            let there: Vec<&str> = list(o, "endpoints")
+                .iter()
+                .flat_map(|e| list(e, "addresses"))
+                .filter_map(Value::as_str)
+                .collect();
+            let unset = |t: String| if t.is_empty() { "<unset>".to_owned() } else { t };
+            vec![json!(text(o, "addressType")), json!(unset(ports.join(","))), json!(unset(there.join(","))), age]
+        }
+        Res::RuntimeClasses => vec![json!(text(o, "handler")), age],
+        Res::SigningRequests => {
+            let word = if condition(o, "Denied").is_some() {
+                "Denied"
+            } else if condition(o, "Approved").is_some() {
+                "Approved"
+            } else {
+                "Pending"
+            };
+            vec![age, json!(text(o, "spec.signerName")), json!(text(o, "spec.username")), json!(word)]
+        }
+        Res::MutatingWebhooks | Res::ValidatingWebhooks => vec![json!(list(o, "webhooks").len()), age],
+        Res::ReplicationControllers => vec![
+            json!(maybe_int(o, "spec.replicas").unwrap_or(1)),
+            json!(int(o, "status.replicas")),
+            json!(int(o, "status.readyReplicas")),
+            age,
+        ],
+        _ => vec![age],
+    }
+}
+
+fn addresses(endpoints: &Value) -> String {
+    let one = |subset: &Value| -> Vec<String> {
+        let ports: Vec<i64> = list(subset, "ports").iter().map(|p| int(p, "port")).collect();
+        let each = list(subset, "addresses").iter().flat_map(|a| {
+            let ip = text(a, "ip");
+            ports.iter().map(move |p| format!("{ip}:{p}")).collect::<Vec<_>>()
+        });
+        each.collect()
+    };
+    let all: Vec<String> = list(endpoints, "subsets").iter().flat_map(one).collect();
+    match all.len() {
+        0 => "<none>".to_owned(),
+        1..=3 => all.join(","),
+        more => format!("{} + {} more...", all[..3].join(","), more - 3),
+    }
+}
+
+/// What is used of what a quota grants: of limits, or of everything else.
+fn quota(quota: &Value, limits: bool) -> String {
+    let hard = map(quota, "status.hard");
+    let used = map(quota, "status.used");
+    let said = |v: Option<&Value>| v.and_then(Value::as_str).unwrap_or("0").to_owned();
+    let parts = hard.iter().filter(|(k, _)| k.starts_with("limits.") == limits);
+    let parts: Vec<String> =
+        parts.map(|(k, v)| format!("{k}: {}/{}", said(used.get(k)), said(Some(v)))).collect();
+    parts.join(", ")
+}

@@ -1,0 +1,265 @@
+//! `exec` and `attach` over WebSocket (`v4.channel.k8s.io` and `v5.channel.k8s.io`). Nothing is
+//! really run: a few commands echo, and anything else is not found, as in an image that has
+//! nothing but `echo`, `cat`, `sh`, `env`, `hostname`, `true` and `false`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use super::call::Call;
+use super::logs::{self, Log};
+use super::reply::Answer;
+use super::target::Target;
+use crate::sim::cluster::Shared;
+use crate::sim::fields::{list, name, text};
+use crate::sim::refusal::Refusal;
+use crate::sim::tls;
+
+/// What RFC 6455 adds to a client's key before it is hashed.
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+const STDIN: u8 = 0;
+const STDOUT: u8 = 1;
+const STDERR: u8 = 2;
+const ERROR: u8 = 3;
+const CLOSE: u8 = 255;
+
+/// A request to speak WebSocket instead of HTTP.
+#[derive(Debug)]
+pub(super) struct Upgrade {
+    on: OnUpgrade,
+    key: String,
+    protocol: &'static str,
+}
+
+impl Upgrade {
+    /// The upgrade that a request asks for, if it is one of those.
+    pub(super) fn read(request: &mut hyper::Request<hyper::body::Incoming>) -> Option<Upgrade> {
+        let word = |headers: &HeaderMap, name| {
+            headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
+        };
+        if !word(request.headers(), header::UPGRADE).eq_ignore_ascii_case("websocket") {
+            return None;
+        }
+        let offered = word(request.headers(), header::SEC_WEBSOCKET_PROTOCOL);
+        let known = ["v5.channel.k8s.io", "v4.channel.k8s.io"];
+        let protocol = known.into_iter().find(|k| offered.split(',').any(|o| o.trim() == *k))?;
+        let key = word(request.headers(), header::SEC_WEBSOCKET_KEY);
+        Some(Upgrade { on: hyper::upgrade::on(request), key, protocol })
+    }
+
+    /// The headers that accept it.
+    fn headers(&self) -> Vec<(header::HeaderName, HeaderValue)> {
+        let digest = ring::digest::digest(
+            &ring::digest::SHA1_FOR_LEGACY_USE_ONLY,
+            format!("{}{GUID}", self.key).as_bytes(),
+        );
+        let accept = HeaderValue::from_str(&tls::base64(digest.as_ref()));
+        let mut out = vec![
+            (header::UPGRADE, HeaderValue::from_static("websocket")),
+            (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+            (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(self.protocol)),
+        ];
+        out.extend(accept.map(|a| (header::SEC_WEBSOCKET_ACCEPT, a)));
+        out
+    }
+}
+
+/// What a container is asked to do.
+enum Wish {
+    Run(Vec<String>),
+    Watch(Log),
+}
+
+/// Answers `exec` and `attach`.
+pub(super) fn serve(
+    shared: &Arc<Shared>,
+    call: &Call,
+    target: &Target,
+    upgrade: Option<Upgrade>,
+) -> Result<Answer, Refusal> {
+    let now = shared.now();
+    let pod = shared.read(|w| w.store.need(target.slot, target.space(), target.named()))?;
+    let container = logs::container(&pod, call.query.get("container"))?.to_owned();
+    // only what runs can be talked to
+    let log = Log::of(&pod, &container, false, false, now)?;
+    let wish = if target.subresource() == "exec" {
+        let command: Vec<String> = call.query.all("command").map(str::to_owned).collect();
+        if command.is_empty() {
+            return Err(Refusal::bad_request("you must specify at least 1 command for the container"));
+        }
+        Wish::Run(command)
+    } else {
+        Wish::Watch(log)
+    };
+    let Some(upgrade) = upgrade else {
+        return Err(Refusal::bad_request("you must upgrade to WebSocket with v4.channel.k8s.io or v5.channel.k8s.io"));
+    };
+    let headers = upgrade.headers();
+    let input = call.query.flag("stdin");
+    let shared = shared.clone();
+    tokio::spawn(async move {
+        let Ok(upgraded) = upgrade.on.await else { return };
+        let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
+        // a client that hangs up ends this, and needs no answer
+        let _ = talk(&mut socket, &shared, &pod, &wish, input).await;
+        let _ = socket.close(None).await;
+    });
+    Ok(Answer::empty(StatusCode::SWITCHING_PROTOCOLS.as_u16()).with(headers))
+}
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+type Sent = Result<(), tokio_tungstenite::tungstenite::Error>;
+
+async fn send(socket: &mut Socket, channel: u8, text: &str) -> Sent {
+    let mut frame = Vec::with_capacity(text.len() + 1);
+    frame.push(channel);
+    frame.extend_from_slice(text.as_bytes());
+    socket.send(Message::Binary(Bytes::from(frame))).await
+}
+
+async fn talk(socket: &mut Socket, shared: &Arc<Shared>, pod: &Value, wish: &Wish, input: bool) -> Sent {
+    let code = match wish {
+        Wish::Run(command) => match run(pod, command) {
+            Outcome::Said(text) => {
+                send(socket, STDOUT, &text).await?;
+                0
+            }
+            Outcome::Ended(code) => code,
+            Outcome::Echoes if input => {
+                echo(socket).await?;
+                0
+            }
+            Outcome::Echoes => 0,
+            Outcome::Missing(program) => {
+                let why = format!("exec: {program:?}: executable file not found in $PATH: unknown\n");
+                send(socket, STDERR, &why).await?;
+                127
+            }
+        },
+        Wish::Watch(log) => {
+            let mut next = log.lines_by(shared.now());
+            loop {
+                tokio::select! {
+                    frame = socket.next() => if over(frame) { break },
+                    () = tokio::time::sleep(logs::LOOK) => {
+                        let last = log.lines_by(shared.now());
+                        if last > next {
+                            send(socket, STDOUT, &log.between(next, last)).await?;
+                            next = last;
+                        }
+                    }
+                }
+            }
+            0
+        }
+    };
+    send(socket, ERROR, &status(code).to_string()).await
+}
+
+/// Whether the client has hung up or closed its input.
+fn over(frame: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>) -> bool {
+    match frame {
+        None | Some(Err(_) | Ok(Message::Close(_))) => true,
+        Some(Ok(Message::Binary(bytes))) => bytes.first() == Some(&CLOSE),
+        Some(Ok(_)) => false,
+    }
+}
+
+/// Gives back what comes in, until it ends.
+async fn echo(socket: &mut Socket) -> Sent {
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Binary(bytes))) if bytes.first() == Some(&STDIN) => {
+                let typed = String::from_utf8_lossy(bytes.get(1..).unwrap_or_default()).into_owned();
+                // the end of input, typed
+                if typed.starts_with('\u{4}') {
+                    return Ok(());
+                }
+                send(socket, STDOUT, &typed).await?;
+                if typed.trim() == "exit" {
+                    return Ok(());
+                }
+            }
+            Some(Ok(Message::Binary(bytes))) if bytes.first() == Some(&CLOSE) => return Ok(()),
+            Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(()),
+            Some(Ok(_)) => {}
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Said(String),
+    Ended(i32),
+    /// What comes in goes out.
+    Echoes,
+    Missing(String),
+}
+
+fn run(pod: &Value, command: &[String]) -> Outcome {
+    let words: Vec<&str> = command.iter().map(String::as_str).collect();
+    let program = words.first().copied().unwrap_or_default();
+    match (program.rsplit('/').next().unwrap_or_default(), words.get(1..).unwrap_or_default()) {
+        ("echo", rest) => Outcome::Said(format!("{}\n", rest.join(" "))),
+        ("cat", []) | ("sh" | "bash" | "ash", []) => Outcome::Echoes,
+        ("sh" | "bash" | "ash", ["-c", line, ..]) => {
+            let inner: Vec<String> = line.split_whitespace().map(|w| w.trim_matches(['\'', '"']).to_owned()).collect();
+            // one level: a shell within is an argument like any other
+            match inner.first().map(String::as_str) {
+                Some("sh" | "bash" | "ash") | None => Outcome::Ended(0),
+                Some("exit") => Outcome::Ended(inner.get(1).and_then(|c| c.parse().ok()).unwrap_or(0)),
+                Some(_) => run(pod, &inner),
+            }
+        }
+        ("hostname", []) => Outcome::Said(format!("{}\n", name(pod))),
+        ("env", []) => Outcome::Said(environment(pod)),
+        ("true", _) => Outcome::Ended(0),
+        ("false", _) => Outcome::Ended(1),
+        _ => Outcome::Missing(program.to_owned()),
+    }
+}
+
+fn environment(pod: &Value) -> String {
+    let first = list(pod, "spec.containers").first().unwrap_or(&Value::Null);
+    let own = list(first, "env").iter().map(|e| format!("{}={}\n", text(e, "name"), text(e, "value")));
+    format!("HOSTNAME={}\nPATH=/usr/local/bin:/usr/bin:/bin\n{}", name(pod), own.collect::<String>())
+}
+
+/// How a command ended, as the last word of the error channel.
+fn status(code: i32) -> Value {
+    if code == 0 {
+        return json!({ "metadata": {}, "status": "Success" });
+    }
+    json!({
+        "metadata": {}, "status": "Failure", "reason": "NonZeroExitCode",
+        "message": format!("command terminated with non-zero exit code: exit status {code}"),
+        "details": { "causes": [{ "reason": "ExitCode", "message": code.to_string() }] },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_commands_echo() {
+        let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"env": [{"name": "A", "value": "1"}]}]}});
+        let run = |line: &[&str]| run(&pod, &line.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
+        assert_eq!(run(&["echo", "hi", "there"]), Outcome::Said("hi there\n".into()));
+        assert_eq!(run(&["/bin/sh", "-c", "echo 'x'"]), Outcome::Said("x\n".into()));
+        assert_eq!(run(&["sh", "-c", "exit 3"]), Outcome::Ended(3));
+        assert_eq!(run(&["hostname"]), Outcome::Said("p\n".into()));
+        assert!(matches!(run(&["env"]), Outcome::Said(text) if text.contains("A=1")));
+        assert_eq!(run(&["rm", "-rf", "/"]), Outcome::Missing("rm".into()));
+        assert_eq!(run(&["sh"]), Outcome::Echoes);
+    }
+}
