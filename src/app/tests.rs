@@ -143,6 +143,8 @@ fn nothing(home: &std::path::Path) -> Opened {
         targets: Vec::new(),
         looked_at: Vec::new(),
         prices: std::sync::Arc::new(crate::views::prices::Prices::new(Default::default())),
+        plugins: crate::cluster::Plugins::default(),
+        recoveries: Vec::new(),
     }
 }
 

@@ -93,7 +93,9 @@ pub(crate) fn complete(world: &World, res: Res, object: &mut Value) {
     }
     let template = match res {
         Res::CronJobs => "spec.jobTemplate.spec.template.spec",
-        Res::Deployments | Res::StatefulSets | Res::ReplicaSets | Res::DaemonSets | Res::Jobs => "spec.template.spec",
+        Res::Deployments | Res::StatefulSets | Res::ReplicaSets | Res::DaemonSets | Res::Jobs => {
+            "spec.template.spec"
+        }
         _ => return,
     };
     if at(object, template).is_object() {
@@ -121,7 +123,8 @@ fn pod_spec(spec: &mut Value) {
             default(container, "terminationMessagePolicy", json!("File"));
             let image = text(container, "image");
             // the newest image is looked for each time
-            let moving = image.ends_with(":latest") || !image.rsplit('/').next().unwrap_or_default().contains([':', '@']);
+            let moving = image.ends_with(":latest")
+                || !image.rsplit('/').next().unwrap_or_default().contains([':', '@']);
             let policy = if moving { "Always" } else { "IfNotPresent" };
             default(container, "imagePullPolicy", json!(policy));
             for port in container.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {

@@ -39,7 +39,9 @@ pub(crate) async fn serve(shared: &Arc<Shared>, mut request: Request<Incoming>) 
     let upgrade = Upgrade::read(&mut request);
     let gzip = call::accepts_gzip(request.headers());
     let answer = match Call::read(shared, request).await {
-        Ok(call) => route(shared, &call, upgrade).unwrap_or_else(|r| Answer::refusal(&r, call.wants_protobuf())),
+        Ok(call) => {
+            route(shared, &call, upgrade).unwrap_or_else(|r| Answer::refusal(&r, call.wants_protobuf()))
+        }
         Err(refusal) => Answer::refusal(&refusal, false),
     };
     answer.reply(gzip)
@@ -86,7 +88,9 @@ fn resource(
         ("create", Some("binding")) => deletes::bind(shared, call, target),
         ("create", None) => writes::create(shared, call, target),
         ("update" | "patch", Some("scale")) => scale::write(shared, call, target),
-        ("update" | "patch", None | Some("status" | "approval" | "finalize")) => writes::modify(shared, call, target),
+        ("update" | "patch", None | Some("status" | "approval" | "finalize")) => {
+            writes::modify(shared, call, target)
+        }
         ("delete", None) => deletes::delete(shared, call, target),
         ("deletecollection", None) => deletes::delete_collection(shared, call, target),
         _ => Err(Refusal::method()),

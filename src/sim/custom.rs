@@ -86,7 +86,8 @@ impl Custom {
             return;
         }
         // what the fleet keeps anyway, such as Karpenter's, is kept where it is
-        let own = Res::ALL.into_iter().find(|r| r.spec().group == spec.group && r.spec().plural == spec.plural);
+        let own =
+            Res::ALL.into_iter().find(|r| r.spec().group == spec.group && r.spec().plural == spec.plural);
         let slot = own.map_or_else(|| Slot::custom(self.slots), Slot::from);
         self.slots += usize::from(own.is_none());
         self.defined.push(Defined { slot, spec: Arc::new(spec), versions, live: true });
@@ -202,9 +203,7 @@ pub(crate) fn admit(definition: &mut Value, now: Time) {
     }
     let stored = list(definition, "spec.versions").iter().find(|v| flag(v, "storage"));
     let stored = stored.map_or(Value::Null, |v| v["name"].clone());
-    let condition = |kind: &str, reason: &str, message: &str| {
-        json!({ "type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": now.rfc3339() })
-    };
+    let condition = |kind: &str, reason: &str, message: &str| json!({ "type": kind, "status": "True", "reason": reason, "message": message, "lastTransitionTime": now.rfc3339() });
     let status = json!({
         "conditions": [
             condition("NamesAccepted", "NoConflicts", "no conflicts found"),
@@ -240,7 +239,10 @@ pub(crate) fn check(definition: &Value) -> Vec<Cause> {
     }
     for (i, version) in versions.iter().enumerate() {
         if at(version, "schema.openAPIV3Schema").is_null() {
-            causes.push(Cause::required(&format!("spec.versions[{i}].schema.openAPIV3Schema"), "schemas are required"));
+            causes.push(Cause::required(
+                &format!("spec.versions[{i}].schema.openAPIV3Schema"),
+                "schemas are required",
+            ));
         }
     }
     causes

@@ -48,7 +48,9 @@ impl JsonPath {
     pub(crate) fn keys(&self) -> Option<Vec<&str>> {
         let key = |s: &'_ Step| matches!(s, Step::Key(_));
         let plain = self.0.iter().all(key);
-        plain.then(|| self.0.iter().filter_map(|s| if let Step::Key(k) = s { Some(k.as_str()) } else { None }).collect())
+        plain.then(|| {
+            self.0.iter().filter_map(|s| if let Step::Key(k) = s { Some(k.as_str()) } else { None }).collect()
+        })
     }
 }
 
@@ -151,7 +153,9 @@ mod tests {
             "spec": {"hosts": ["h1", "h2"], "ports": [{"n": 1}, {"n": 2}]},
             "status": {"conditions": [{"type": "A", "status": "False"}, {"type": "Ready", "status": "True"}]},
         });
-        let found = |path: &str| JsonPath::parse(path).unwrap().find(&object).into_iter().cloned().collect::<Vec<_>>();
+        let found = |path: &str| {
+            JsonPath::parse(path).unwrap().find(&object).into_iter().cloned().collect::<Vec<_>>()
+        };
         assert_eq!(found(".status.conditions[?(@.type==\"Ready\")].status"), [json!("True")]);
         assert_eq!(found(".status.conditions[?(@.type=='A')].status"), [json!("False")]);
         assert_eq!(found(".spec.hosts[*]"), [json!("h1"), json!("h2")]);

@@ -100,7 +100,8 @@ pub(crate) fn updated(layout: Layout<'_>, old: &Value, new: &mut Value, writer: 
     for entry in &mut entries {
         let mine = entry.is(writer, false);
         let here = |path: &Vec<String>| entry.subresource != writer.subresource || after.contains(path);
-        let kept: Paths = entry.paths.iter().filter(|p| here(p) && (mine || !changed.contains(*p))).cloned().collect();
+        let kept: Paths =
+            entry.paths.iter().filter(|p| here(p) && (mine || !changed.contains(*p))).cloned().collect();
         entry.paths = kept;
     }
     if !changed.is_empty() {
@@ -152,7 +153,8 @@ pub(crate) fn apply(
     let mut new = live.clone();
     let mine = entries.iter().position(|e| e.is(writer, true));
     let before = mine.map(|at| entries[at].paths.clone()).unwrap_or_default();
-    let others: Paths = entries.iter().filter(|e| !e.is(writer, true)).flat_map(|e| e.paths.iter().cloned()).collect();
+    let others: Paths =
+        entries.iter().filter(|e| !e.is(writer, true)).flat_map(|e| e.paths.iter().cloned()).collect();
     // an item goes before what it says: what it says is how it is found
     for path in before.iter().filter(|p| !wanted.contains(*p)) {
         let kept = others.iter().chain(&wanted).any(|other| other.starts_with(path));
@@ -236,13 +238,15 @@ mod tests {
     #[test]
     fn items_of_keyed_lists_are_told_apart() {
         let live = apply(layout(), &Value::Null, &config(None, "a:1"), &writer("ci"), false).unwrap();
-        let sidecar = json!({"spec": {"template": {"spec": {"containers": [{"name": "side", "image": "s:1"}]}}}});
+        let sidecar =
+            json!({"spec": {"template": {"spec": {"containers": [{"name": "side", "image": "s:1"}]}}}});
         let both = apply(layout(), &live, &sidecar, &writer("mesh"), false).unwrap();
         let names = |d: &Value| -> Vec<String> {
             list(d, "spec.template.spec.containers").iter().map(|c| text(c, "name").to_owned()).collect()
         };
         assert_eq!(names(&both), ["c", "side"]);
-        let gone = apply(layout(), &both, &json!({"metadata": {"name": "d"}}), &writer("mesh"), false).unwrap();
+        let gone =
+            apply(layout(), &both, &json!({"metadata": {"name": "d"}}), &writer("mesh"), false).unwrap();
         assert_eq!(names(&gone), ["c"]);
     }
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::custom::Custom;
 use super::fields::{self, deleting, list, name, namespace, set, text};
 use super::random::Random;
 use super::refusal::{Cause, Refusal};
-use super::custom::Custom;
 use super::resources::{Res, Slot, Spec};
 use crate::model::{Span, Time};
 
@@ -137,13 +137,22 @@ impl Store {
     }
 
     /// One object, or the refusal to answer.
-    pub(crate) fn need(&self, of: impl Into<Slot>, namespace: &str, name: &str) -> Result<Arc<Value>, Refusal> {
+    pub(crate) fn need(
+        &self,
+        of: impl Into<Slot>,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Arc<Value>, Refusal> {
         let slot = of.into();
         self.get(slot, namespace, name).cloned().ok_or_else(|| Refusal::not_found(self.spec(slot), name))
     }
 
     /// The objects of a resource by namespace and name; of one namespace, if given.
-    pub(crate) fn list<S: Into<Slot>>(&self, of: S, namespace: Option<&str>) -> impl Iterator<Item = &Arc<Value>> + use<'_, S> {
+    pub(crate) fn list<S: Into<Slot>>(
+        &self,
+        of: S,
+        namespace: Option<&str>,
+    ) -> impl Iterator<Item = &Arc<Value>> + use<'_, S> {
         let from = namespace.map_or(String::new(), |n| key(n, ""));
         let prefix = from.clone();
         self.tables[of.into().index()]
@@ -177,7 +186,11 @@ impl Store {
     }
 
     /// Changes of a resource after a version, or the refusal when some are forgotten.
-    pub(crate) fn since<S: Into<Slot>>(&self, of: S, version: u64) -> Result<impl Iterator<Item = &Change> + use<'_, S>, Refusal> {
+    pub(crate) fn since<S: Into<Slot>>(
+        &self,
+        of: S,
+        version: u64,
+    ) -> Result<impl Iterator<Item = &Change> + use<'_, S>, Refusal> {
         let table = &self.tables[of.into().index()];
         if version < table.forgotten {
             return Err(Refusal::expired(version, table.forgotten));
@@ -217,7 +230,12 @@ impl Store {
     }
 
     /// Makes an object: name, uid, times and version are filled in.
-    pub(crate) fn create(&mut self, of: impl Into<Slot>, mut object: Value, now: Time) -> Result<Arc<Value>, Refusal> {
+    pub(crate) fn create(
+        &mut self,
+        of: impl Into<Slot>,
+        mut object: Value,
+        now: Time,
+    ) -> Result<Arc<Value>, Refusal> {
         let slot = of.into();
         self.prepare(slot, &mut object, now)?;
         Ok(self.insert(slot, object))
@@ -365,7 +383,13 @@ impl Store {
 
     /// Deletes as the API does: a running pod is given its grace, an object with finalizers waits
     /// for them, anything else goes at once. Says what the object is afterwards.
-    pub(crate) fn delete(&mut self, of: impl Into<Slot>, object: &Arc<Value>, how: Deletion, now: Time) -> Arc<Value> {
+    pub(crate) fn delete(
+        &mut self,
+        of: impl Into<Slot>,
+        object: &Arc<Value>,
+        how: Deletion,
+        now: Time,
+    ) -> Arc<Value> {
         let slot = of.into();
         let grace = if slot == Res::Pods { Self::grace(object, how) } else { 0 };
         let waits = !list(object, "metadata.finalizers").is_empty();

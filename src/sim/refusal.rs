@@ -125,14 +125,19 @@ impl Refusal {
         );
         let refusal = Refusal::forbidden(message).about(spec, name);
         let mut details = *refusal.details;
-        let cause = json!({ "reason": "NamespaceTerminating", "message": why, "field": "metadata.namespace" });
+        let cause =
+            json!({ "reason": "NamespaceTerminating", "message": why, "field": "metadata.namespace" });
         super::fields::set(&mut details, "causes", json!([cause]));
         Refusal { details: Box::new(details), ..Refusal::forbidden(refusal.message) }
     }
 
     /// A patch that does not apply to the object that is there.
     pub(crate) fn unprocessable(why: &str) -> Refusal {
-        Refusal::new(422, "Invalid", format!("the server rejected our request due to an error in our request: {why}"))
+        Refusal::new(
+            422,
+            "Invalid",
+            format!("the server rejected our request due to an error in our request: {why}"),
+        )
     }
 
     pub(crate) fn forbidden(message: impl Into<String>) -> Refusal {
@@ -182,7 +187,9 @@ impl Refusal {
             let fields: Vec<&String> = conflicts.iter().filter(|(w, _)| w == who).map(|(_, f)| f).collect();
             match fields.as_slice() {
                 [one] => format!("conflict with {who}: {one}"),
-                many => many.iter().fold(format!("conflicts with {who}:"), |said, f| format!("{said}\n- {f}")),
+                many => {
+                    many.iter().fold(format!("conflicts with {who}:"), |said, f| format!("{said}\n- {f}"))
+                }
             }
         });
         let plural = if conflicts.len() == 1 { "conflict" } else { "conflicts" };
@@ -217,23 +224,32 @@ impl Refusal {
 
     /// A body in a format that is not read here.
     pub(crate) fn media_type(wanted: &str) -> Refusal {
-        let message =
-            format!("the body of the request was in an unknown format - accepted media types include: {wanted}");
+        let message = format!(
+            "the body of the request was in an unknown format - accepted media types include: {wanted}"
+        );
         Refusal::new(415, "UnsupportedMediaType", message)
     }
 
     /// Nothing that the client takes is written here.
     pub(crate) fn not_acceptable(protobuf: bool) -> Refusal {
         let message = match protobuf {
-            true => "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;as=Table;v=v1;g=meta.k8s.io",
-            false => "only the following media types are accepted: application/json, application/yaml, application/json;as=Table;v=v1;g=meta.k8s.io",
+            true => {
+                "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;as=Table;v=v1;g=meta.k8s.io"
+            }
+            false => {
+                "only the following media types are accepted: application/json, application/yaml, application/json;as=Table;v=v1;g=meta.k8s.io"
+            }
         };
         Refusal::new(406, "NotAcceptable", message)
     }
 
     /// There is nothing behind the ports of simulated pods.
     pub(crate) fn not_forwarded() -> Refusal {
-        Refusal::new(405, "MethodNotAllowed", "the embedded fleet's pods run nothing that listens: no port is forwarded")
+        Refusal::new(
+            405,
+            "MethodNotAllowed",
+            "the embedded fleet's pods run nothing that listens: no port is forwarded",
+        )
     }
 
     pub(crate) fn too_large(limit: usize) -> Refusal {

@@ -141,7 +141,16 @@ pub(crate) fn api_version(group: &str, version: &str) -> String {
 
 /// A line of the table: group, versions, plural, kind, short names, categories, subresources, and
 /// letters: `n` namespaced, `g` its spec has a generation, `u` untyped.
-type Line = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
+type Line = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+);
 
 #[rustfmt::skip]
 const LINES: [Line; Res::ALL.len()] = [
@@ -304,10 +313,18 @@ mod tests {
             let names = kind.names();
             let res = Res::of_plural(names.plural).unwrap();
             let spec = res.spec();
-            assert_eq!((&*spec.group, &*spec.kind, spec.namespaced), (names.group, names.kind, names.namespaced));
+            assert_eq!(
+                (&*spec.group, &*spec.kind, spec.namespaced),
+                (names.group, names.kind, names.namespaced)
+            );
         }
         // the variant and its line are of the same kind
-        for (res, kind) in [(Res::Quotas, "ResourceQuota"), (Res::Drivers, "CSIDriver"), (Res::EndpointSlices, "EndpointSlice"), (Res::Definitions, "CustomResourceDefinition")] {
+        for (res, kind) in [
+            (Res::Quotas, "ResourceQuota"),
+            (Res::Drivers, "CSIDriver"),
+            (Res::EndpointSlices, "EndpointSlice"),
+            (Res::Definitions, "CustomResourceDefinition"),
+        ] {
             assert_eq!(res.spec().kind, kind);
         }
     }

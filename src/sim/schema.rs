@@ -24,7 +24,8 @@ use std::sync::LazyLock;
 pub(crate) use conform::conform;
 pub(crate) use protobuf::{from_protobuf, to_protobuf};
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("../../assets/kubernetes.schema")));
+static TABLE: LazyLock<Table> =
+    LazyLock::new(|| Table::parse(include_str!("../../assets/kubernetes.schema")));
 
 /// A message: an object or a part of one.
 #[derive(Debug)]
@@ -212,8 +213,17 @@ fn field(line: &'static str, names: &HashMap<&'static str, usize>) -> Option<Fie
         "fields" => Kind::Fields,
         message => Kind::Message(*names.get(message)?),
     };
-    let mut field =
-        Field { number, name, shape, kind, required, merge: None, keys: Vec::new(), set: false, atomic: false };
+    let mut field = Field {
+        number,
+        name,
+        shape,
+        kind,
+        required,
+        merge: None,
+        keys: Vec::new(),
+        set: false,
+        atomic: false,
+    };
     for mark in words {
         match mark.split_once('=') {
             Some(("merge", key)) => field.merge = Some(key),
@@ -252,6 +262,9 @@ mod tests {
         assert_eq!(volume.field("emptyDir").unwrap().message().unwrap().name, "core/v1.EmptyDirVolumeSource");
         assert!(volume.field("nothing").is_none());
         let ports = named("core/v1.Container").unwrap().field("ports").unwrap();
-        assert_eq!((ports.merge, ports.keys.as_slice()), (Some("containerPort"), &["containerPort", "protocol"][..]));
+        assert_eq!(
+            (ports.merge, ports.keys.as_slice()),
+            (Some("containerPort"), &["containerPort", "protocol"][..])
+        );
     }
 }

@@ -44,7 +44,9 @@ pub(crate) fn check(res: Res, old: Option<&Value>, new: &Value) -> Vec<Cause> {
             }
         }
         Res::Autoscalers => autoscaler(new, &mut causes),
-        Res::Budgets if !at(new, "spec.minAvailable").is_null() && !at(new, "spec.maxUnavailable").is_null() => {
+        Res::Budgets
+            if !at(new, "spec.minAvailable").is_null() && !at(new, "spec.maxUnavailable").is_null() =>
+        {
             let why = "minAvailable and maxUnavailable cannot be both set";
             causes.push(Cause::invalid("spec", at(new, "spec"), why));
         }
@@ -79,8 +81,15 @@ fn workload(new: &Value, causes: &mut Vec<Cause>) {
     let labels = map(new, "spec.template.metadata.labels");
     match Labels::of(selector) {
         None => causes.push(Cause::required("spec.selector", "")),
-        Some(_) if map(new, "spec.selector.matchLabels").is_empty() && list(new, "spec.selector.matchExpressions").is_empty() => {
-            causes.push(Cause::invalid("spec.selector", selector, "empty selector is invalid for deployment"));
+        Some(_)
+            if map(new, "spec.selector.matchLabels").is_empty()
+                && list(new, "spec.selector.matchExpressions").is_empty() =>
+        {
+            causes.push(Cause::invalid(
+                "spec.selector",
+                selector,
+                "empty selector is invalid for deployment",
+            ));
         }
         Some(wanted) if !wanted.matches(labels) => {
             let value = Value::Object(labels.clone());
@@ -176,7 +185,8 @@ fn fixed_parts(object: &Value) -> Vec<Value> {
 
 fn fixed_pod(pod: &Value) -> Value {
     let mut spec = at(pod, "spec").clone();
-    for field in ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates"] {
+    for field in ["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates"]
+    {
         super::fields::unset(&mut spec, field);
     }
     for field in ["containers", "initContainers"] {
@@ -206,10 +216,23 @@ mod tests {
     fn what_people_get_wrong_is_named() {
         assert!(said(Res::Deployments, None, &deployment("a")).is_empty());
         let wrong = said(Res::Deployments, None, &deployment("b"));
-        assert_eq!(wrong, ["spec.template.metadata.labels: Invalid value: {\"app\":\"a\"}: `selector` does not match template `labels`"]);
-        assert_eq!(said(Res::Pods, None, &json!({"metadata": {"name": "p"}, "spec": {}})), ["spec.containers: Required value"]);
-        assert!(said(Res::Namespaces, None, &json!({"metadata": {"name": "a.b"}}))[0].contains("RFC 1123 label"));
-        assert!(said(Res::ConfigMaps, None, &json!({"metadata": {"name": "A"}}))[0].contains("RFC 1123 subdomain"));
+        assert_eq!(
+            wrong,
+            [
+                "spec.template.metadata.labels: Invalid value: {\"app\":\"a\"}: `selector` does not match template `labels`"
+            ]
+        );
+        assert_eq!(
+            said(Res::Pods, None, &json!({"metadata": {"name": "p"}, "spec": {}})),
+            ["spec.containers: Required value"]
+        );
+        assert!(
+            said(Res::Namespaces, None, &json!({"metadata": {"name": "a.b"}}))[0].contains("RFC 1123 label")
+        );
+        assert!(
+            said(Res::ConfigMaps, None, &json!({"metadata": {"name": "A"}}))[0]
+                .contains("RFC 1123 subdomain")
+        );
     }
 
     #[test]

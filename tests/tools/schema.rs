@@ -142,7 +142,11 @@ fn read(file: &Path, package: &str, types: &mut Types) -> Result<(), Box<dyn std
         };
         let Some((name, what)) = rest.split_once(' ') else { continue };
         let declared = if what.starts_with("struct {") {
-            if what.ends_with('}') { Declared::Struct(Vec::new()) } else { fields(&mut lines, package, &imports) }
+            if what.ends_with('}') {
+                Declared::Struct(Vec::new())
+            } else {
+                fields(&mut lines, package, &imports)
+            }
         } else {
             let what = what.trim_start_matches("= ").split(" //").next().unwrap_or_default().trim();
             Declared::Named(qualified(what, package, &imports))
@@ -162,7 +166,8 @@ fn imports(text: &str) -> BTreeMap<String, String> {
     let block = text.split("import (").nth(1).and_then(|b| b.split(')').next()).unwrap_or_default();
     for line in block.lines() {
         let Some((alias, path)) = line.trim().trim_end_matches('"').split_once('"') else { continue };
-        let package = path.trim_start_matches("k8s.io/apimachinery/pkg/apis/").trim_start_matches("k8s.io/api/");
+        let package =
+            path.trim_start_matches("k8s.io/apimachinery/pkg/apis/").trim_start_matches("k8s.io/api/");
         let last = path.rsplit('/').next().unwrap_or_default();
         let alias = if alias.trim().is_empty() { last } else { alias.trim() };
         out.insert(alias.to_owned(), package.to_owned());
@@ -284,14 +289,16 @@ fn typed(go: &str, types: &Types) -> Option<String> {
     match types.declared.get(go) {
         Some(Declared::Struct(_)) => Some(go.to_owned()),
         Some(Declared::Named(other)) => typed(other, types),
-        None => go.ends_with("types.NamespacedName").then(|| "string".to_owned()).or_else(|| {
-            (go.contains("types.")).then(|| "string".to_owned())
-        }),
+        None => go
+            .ends_with("types.NamespacedName")
+            .then(|| "string".to_owned())
+            .or_else(|| (go.contains("types.")).then(|| "string".to_owned())),
     }
 }
 
 fn write(types: &Types) -> Result<String, std::fmt::Error> {
-    let mut out = String::from("# Fields of the built-in kinds; made by `cargo run --example schema`, not by hand.\n");
+    let mut out =
+        String::from("# Fields of the built-in kinds; made by `cargo run --example schema`, not by hand.\n");
     let mut seen: BTreeSet<String> = BTreeSet::new();
     let mut todo: Vec<String> = KINDS.iter().rev().map(|k| (*k).to_owned()).collect();
     let mut messages: BTreeMap<String, String> = BTreeMap::new();

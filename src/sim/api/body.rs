@@ -33,7 +33,8 @@ pub(super) fn json(call: &Call) -> Result<Value, Refusal> {
 }
 
 fn yaml(call: &Call) -> Result<Value, Refusal> {
-    let odd = |e: &dyn std::fmt::Display| Refusal::bad_request(format!("error converting YAML to JSON: yaml: {e}"));
+    let odd =
+        |e: &dyn std::fmt::Display| Refusal::bad_request(format!("error converting YAML to JSON: yaml: {e}"));
     let text = std::str::from_utf8(&call.body).map_err(|e| odd(&e))?;
     serde_saphyr::from_str(text).map_err(|e| odd(&e))
 }
@@ -103,7 +104,10 @@ pub(super) fn conform(call: &Call, target: &Target, object: &mut Value) -> Resul
     let said: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
     match call.query.get("fieldValidation") {
         "Strict" if !said.is_empty() => {
-            return Err(Refusal::bad_request(format!("{handled}: strict decoding error: {}", said.join(", "))));
+            return Err(Refusal::bad_request(format!(
+                "{handled}: strict decoding error: {}",
+                said.join(", ")
+            )));
         }
         "Ignore" => {}
         _ if !causes.is_empty() => {}

@@ -89,7 +89,8 @@ pub(super) fn delete(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resu
         return Ok(Answer::json(200, &target.shown(&object)));
     }
     let spec = &target.spec;
-    let mut details = json!({ "name": target.named(), "group": spec.group, "kind": spec.plural, "uid": uid(&object) });
+    let mut details =
+        json!({ "name": target.named(), "group": spec.group, "kind": spec.plural, "uid": uid(&object) });
     if spec.group.is_empty() {
         crate::sim::fields::unset(&mut details, "group");
     }
@@ -118,7 +119,11 @@ fn delete_one(world: &mut World, target: &Target, object: &Arc<Value>, wish: &Wi
 }
 
 /// Deletes every selected object.
-pub(super) fn delete_collection(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+pub(super) fn delete_collection(
+    shared: &Arc<Shared>,
+    call: &Call,
+    target: &Target,
+) -> Result<Answer, Refusal> {
     let wish = Wish::read(call, body::value(call)?)?;
     let selection = Selection::read(call, target)?;
     let (items, version) = shared.with(|world| {
@@ -149,7 +154,8 @@ pub(super) fn evict(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
         preconditions(&wish.options, &pod, &target.spec)?;
         eviction::evict(world, &pod, wish.how, wish.dry)
     })?;
-    let done = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
+    let done =
+        json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
     Ok(Answer::json(201, &done))
 }
 
@@ -170,6 +176,7 @@ pub(super) fn bind(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result
         }
         Ok(())
     })?;
-    let done = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
+    let done =
+        json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
     Ok(Answer::json(201, &done))
 }

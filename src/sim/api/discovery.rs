@@ -46,7 +46,13 @@ impl Served {
         }
     }
 
-    fn plain(version: &str, plural: &str, kind: &str, namespaced: bool, verbs: &'static [&'static str]) -> Served {
+    fn plain(
+        version: &str,
+        plural: &str,
+        kind: &str,
+        namespaced: bool,
+        verbs: &'static [&'static str],
+    ) -> Served {
         Served {
             version: version.to_owned(),
             plural: plural.to_owned(),
@@ -232,7 +238,10 @@ pub(super) fn resources(shared: &Shared, group: &str, version: &str) -> Result<A
 }
 
 /// The group, version, kind and verbs of a subresource.
-fn subresource<'a>(s: &'a Served, sub: &str) -> (&'static str, &'static str, &'a str, &'static [&'static str]) {
+fn subresource<'a>(
+    s: &'a Served,
+    sub: &str,
+) -> (&'static str, &'static str, &'a str, &'static [&'static str]) {
     match sub {
         "scale" => ("autoscaling", "v1", "Scale", &["get", "patch", "update"]),
         "eviction" => ("policy", "v1", "Eviction", CREATE),

@@ -135,7 +135,9 @@ impl Writer {
             Form::Json => return object.to_string().into_bytes(),
             Form::Protobuf(message) => {
                 let bytes = schema::to_protobuf(message, &object);
-                return wire::enveloped(&self.api_version, &self.spec.kind, |out| out.extend_from_slice(&bytes));
+                return wire::enveloped(&self.api_version, &self.spec.kind, |out| {
+                    out.extend_from_slice(&bytes)
+                });
             }
             Form::Metadata => metadata(&object),
             Form::Table => {

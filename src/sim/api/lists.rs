@@ -107,7 +107,10 @@ impl Moment {
             return refuse(Cause::forbidden(field, why));
         }
         if goes_on {
-            return refuse(Cause::forbidden(field, "resourceVersionMatch is forbidden when continue is provided"));
+            return refuse(Cause::forbidden(
+                field,
+                "resourceVersionMatch is forbidden when continue is provided",
+            ));
         }
         match what {
             "NotOlderThan" => Ok(Moment::NotBefore(version)),

@@ -83,7 +83,13 @@ pub(super) fn container<'a>(pod: &'a Value, wanted: &str) -> Result<&'a str, Ref
 
 impl Log {
     /// The log of a container that runs or ran; `previous` is the one before its last restart.
-    pub(super) fn of(pod: &Value, container: &str, previous: bool, stamps: bool, now: Time) -> Result<Log, Refusal> {
+    pub(super) fn of(
+        pod: &Value,
+        container: &str,
+        previous: bool,
+        stamps: bool,
+        now: Time,
+    ) -> Result<Log, Refusal> {
         let own = name(pod);
         let statuses = list(pod, "status.containerStatuses");
         let status = statuses.iter().find(|s| text(s, "name") == container).unwrap_or(&Value::Null);
@@ -93,7 +99,8 @@ impl Log {
             other => other,
         };
         let last = at(status, "lastState.terminated");
-        let over = if previous || waits == "CrashLoopBackOff" { last } else { at(status, "state.terminated") };
+        let over =
+            if previous || waits == "CrashLoopBackOff" { last } else { at(status, "state.terminated") };
         if previous && last.is_null() {
             let what = format!("previous terminated container {container:?} in pod {own:?} not found");
             return Err(Refusal::bad_request(what));
@@ -163,9 +170,8 @@ pub(super) fn follow(
         }
         loop {
             tokio::time::sleep(LOOK).await;
-            let there = |w: &crate::sim::world::World| {
-                w.store.list(Res::Pods, None).any(|p| name(p) == log.pod)
-            };
+            let there =
+                |w: &crate::sim::world::World| w.store.list(Res::Pods, None).any(|p| name(p) == log.pod);
             if !shared.read(there) {
                 return None;
             }
@@ -197,14 +203,21 @@ mod tests {
         let log = Log::of(&running, "c", false, false, T(1031)).unwrap();
         assert_eq!((log.lines_by(T(1000)), log.lines_by(T(1031))), (1, 3));
         assert_eq!(log.between(1, 3).lines().count(), 2);
-        assert!(Log::of(&running, "c", true, false, T(1031)).unwrap_err().message.contains("previous terminated"));
+        assert!(
+            Log::of(&running, "c", true, false, T(1031)).unwrap_err().message.contains("previous terminated")
+        );
         let over = json!({"exitCode": 1, "startedAt": T(1000).rfc3339(), "finishedAt": T(1020).rfc3339()});
-        let crashed = pod(&json!({"name": "c", "lastState": {"terminated": over}, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}));
+        let crashed = pod(
+            &json!({"name": "c", "lastState": {"terminated": over}, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}),
+        );
         let log = Log::of(&crashed, "c", true, false, T(2000)).unwrap();
         assert!(log.between(0, log.lines_by(T(1020))).ends_with("giving up\"\n"));
         let pulling = pod(&json!({"name": "c", "state": {"waiting": {"reason": "ImagePullBackOff"}}}));
         let said = Log::of(&pulling, "c", false, false, T(2000)).unwrap_err().message;
-        assert_eq!(said, "container \"c\" in pod \"p\" is waiting to start: trying and failing to pull image");
+        assert_eq!(
+            said,
+            "container \"c\" in pod \"p\" is waiting to start: trying and failing to pull image"
+        );
     }
 
     #[test]

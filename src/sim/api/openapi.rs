@@ -61,7 +61,8 @@ fn document(shared: &Arc<Shared>, group: &str, version: &str) -> Result<Answer, 
             let version = d.served().find(|v| v.name == version)?;
             Some(Described { spec: d.spec.clone(), schema: version.schema.clone() })
         });
-        let built_in = Res::ALL.into_iter().filter(|r| Res::find(group, version, &r.spec().plural) == Some(*r));
+        let built_in =
+            Res::ALL.into_iter().filter(|r| Res::find(group, version, &r.spec().plural) == Some(*r));
         let built_in = built_in.map(|r| Described { spec: r.spec().clone(), schema: Value::Null });
         let custom: Vec<_> = custom.collect();
         let free: Vec<_> =
@@ -106,7 +107,9 @@ fn describe(kind: &Described, group: &str, version: &str, schemas: &mut BTreeMap
     }
     let own = match message {
         Some(message) => component(message.name),
-        None => format!("{}.{version}.{}", group.split('.').rev().collect::<Vec<_>>().join("."), kind.spec.kind),
+        None => {
+            format!("{}.{version}.{}", group.split('.').rev().collect::<Vec<_>>().join("."), kind.spec.kind)
+        }
     };
     let entry = schemas.entry(own).or_insert_with(|| match kind.schema.is_object() {
         true => kind.schema.clone(),
@@ -122,7 +125,11 @@ fn describe(kind: &Described, group: &str, version: &str, schemas: &mut BTreeMap
 }
 
 /// Describes a message and every one that it holds.
-fn reach(message: &'static Message, seen: &mut BTreeSet<&'static str>, schemas: &mut BTreeMap<String, Value>) {
+fn reach(
+    message: &'static Message,
+    seen: &mut BTreeSet<&'static str>,
+    schemas: &mut BTreeMap<String, Value>,
+) {
     if !seen.insert(message.name) {
         return;
     }

@@ -45,7 +45,14 @@ impl Answer {
 
     /// Bytes of a media type.
     pub(super) fn bytes(content_type: &str, body: Vec<u8>) -> Answer {
-        Answer { code: 200, content_type: content_type.into(), retry_after: None, warnings: Vec::new(), headers: Vec::new(), body: Body::Whole(body) }
+        Answer {
+            code: 200,
+            content_type: content_type.into(),
+            retry_after: None,
+            warnings: Vec::new(),
+            headers: Vec::new(),
+            body: Body::Whole(body),
+        }
     }
 
     /// Plain text.
@@ -65,7 +72,14 @@ impl Answer {
         use futures::StreamExt;
         let frames = chunks.map(|chunk| Ok::<_, Infallible>(Frame::data(chunk)));
         let body = Body::Stream(StreamBody::new(frames).boxed_unsync());
-        Answer { code: 200, content_type: content_type.into(), retry_after: None, warnings: Vec::new(), headers: Vec::new(), body }
+        Answer {
+            code: 200,
+            content_type: content_type.into(),
+            retry_after: None,
+            warnings: Vec::new(),
+            headers: Vec::new(),
+            body,
+        }
     }
 
     /// Nothing but a status.

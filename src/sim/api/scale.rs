@@ -67,7 +67,8 @@ pub(super) fn write(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
         }
         let replicas = int(&sent, "spec.replicas");
         if !(0..=i64::from(i32::MAX)).contains(&replicas) {
-            let cause = Cause::invalid("spec.replicas", &json!(replicas), "must be greater than or equal to 0");
+            let cause =
+                Cause::invalid("spec.replicas", &json!(replicas), "must be greater than or equal to 0");
             return Err(Refusal::invalid(&kind(), target.named(), &[cause]));
         }
         let mut new = (*old).clone();

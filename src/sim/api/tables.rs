@@ -8,8 +8,8 @@ mod workloads;
 use serde_json::{Value, json};
 
 use crate::model::{Span, Time};
-use crate::sim::fields::{at, flag, holds, int, label, list, map, name, text, time};
 use crate::sim::custom::Version;
+use crate::sim::fields::{at, flag, holds, int, label, list, map, name, text, time};
 use crate::sim::resources::{Res, Slot};
 
 /// Name, type, and 1 when it is shown only with `-o wide`.
@@ -128,7 +128,9 @@ impl Subject<'_> {
 }
 
 fn custom_columns(version: &Version) -> Vec<Value> {
-    let mut out = vec![json!({ "name": "Name", "type": "string", "format": "name", "description": "Name", "priority": 0 })];
+    let mut out = vec![
+        json!({ "name": "Name", "type": "string", "format": "name", "description": "Name", "priority": 0 }),
+    ];
     out.extend(version.columns.iter().map(|c| {
         json!({ "name": c.name, "type": c.kind, "format": c.format, "description": c.description, "priority": c.priority })
     }));

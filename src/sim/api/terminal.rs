@@ -101,7 +101,9 @@ pub(super) fn serve(
         Wish::Watch(log)
     };
     let Some(upgrade) = upgrade else {
-        return Err(Refusal::bad_request("you must upgrade to WebSocket with v4.channel.k8s.io or v5.channel.k8s.io"));
+        return Err(Refusal::bad_request(
+            "you must upgrade to WebSocket with v4.channel.k8s.io or v5.channel.k8s.io",
+        ));
     };
     let headers = upgrade.headers();
     let input = call.query.flag("stdin");
@@ -212,7 +214,8 @@ fn run(pod: &Value, command: &[String]) -> Outcome {
         ("echo", rest) => Outcome::Said(format!("{}\n", rest.join(" "))),
         ("cat", []) | ("sh" | "bash" | "ash", []) => Outcome::Echoes,
         ("sh" | "bash" | "ash", ["-c", line, ..]) => {
-            let inner: Vec<String> = line.split_whitespace().map(|w| w.trim_matches(['\'', '"']).to_owned()).collect();
+            let inner: Vec<String> =
+                line.split_whitespace().map(|w| w.trim_matches(['\'', '"']).to_owned()).collect();
             // one level: a shell within is an argument like any other
             match inner.first().map(String::as_str) {
                 Some("sh" | "bash" | "ash") | None => Outcome::Ended(0),

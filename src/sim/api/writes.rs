@@ -35,7 +35,13 @@ fn media(call: &Call) -> &str {
 }
 
 /// Answers with an object as it is now, in the form that was asked for.
-fn answer(shared: &Shared, call: &Call, target: &Target, code: u16, object: &Value) -> Result<Answer, Refusal> {
+fn answer(
+    shared: &Shared,
+    call: &Call,
+    target: &Target,
+    code: u16,
+    object: &Value,
+) -> Result<Answer, Refusal> {
     let form = Form::negotiate(call, target)?;
     let writer = Writer::new(form, target, "", shared.read(|world| world.now));
     Ok(Answer::bytes(form.content_type(), writer.object(object, true)).coded(code))
@@ -156,7 +162,10 @@ pub(super) fn modify(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resu
 /// Server-side apply.
 fn apply(shared: &Arc<Shared>, call: &Call, target: &Target, dry: bool) -> Result<Answer, Refusal> {
     if call.query.get("fieldManager").is_empty() {
-        return Err(Refusal::options("PatchOptions", &[Cause::required("fieldManager", "is required for apply patch")]));
+        return Err(Refusal::options(
+            "PatchOptions",
+            &[Cause::required("fieldManager", "is required for apply patch")],
+        ));
     }
     let mut config = body::object(call, target)?;
     let warnings = body::conform(call, target, &mut config)?;
@@ -211,14 +220,21 @@ fn same_object(target: &Target, old: &Value, sent: &Value) -> Result<(), Refusal
     }
     let own = name(sent);
     if !own.is_empty() && own != name(old) {
-        let why = format!("the name of the object ({own}) does not match the name on the URL ({})", target.named());
+        let why =
+            format!("the name of the object ({own}) does not match the name on the URL ({})", target.named());
         return Err(Refusal::bad_request(why));
     }
     Ok(())
 }
 
 /// Keeps what was made of an object, or would.
-fn keep(world: &mut World, target: &Target, old: &Arc<Value>, new: Value, dry: bool) -> Result<Arc<Value>, Refusal> {
+fn keep(
+    world: &mut World,
+    target: &Target,
+    old: &Arc<Value>,
+    new: Value,
+    dry: bool,
+) -> Result<Arc<Value>, Refusal> {
     let mut new = convert::kept(&target.spec.api_version(), new);
     // writing a list of owners is how they are told apart from those of a copy
     if fields::namespace(&new).is_empty() && target.spec.namespaced {

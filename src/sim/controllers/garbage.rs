@@ -29,7 +29,9 @@ pub(super) fn waits(object: &Value) -> bool {
 
 /// Deletes what an object owns, then lets the object go.
 pub(super) fn foreground(world: &mut World, slot: Slot, id: &Id) {
-    let Some(object) = world.store.get(slot, &id.namespace, &id.name).cloned().filter(|o| waits(o)) else { return };
+    let Some(object) = world.store.get(slot, &id.namespace, &id.name).cloned().filter(|o| waits(o)) else {
+        return;
+    };
     if world.cache.owns(&object) {
         for (slot, child) in world.cache.dependents(uid(&object)) {
             if let Some(child) = world.store.get(slot, &child.namespace, &child.name).cloned() {

@@ -190,10 +190,13 @@ mod tests {
             found.causes.iter().map(|c| format!("{}: {}", c.field, c.message)).collect::<Vec<_>>()
         };
         assert_eq!(said(json!({})), ["spec: Required value"]);
-        assert_eq!(said(json!({"spec": {"size": 0, "mode": "c"}})), [
-            "spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1",
-            "spec.mode: Unsupported value: \"c\": supported values: \"a\", \"b\"",
-        ]);
+        assert_eq!(
+            said(json!({"spec": {"size": 0, "mode": "c"}})),
+            [
+                "spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1",
+                "spec.mode: Unsupported value: \"c\": supported values: \"a\", \"b\"",
+            ]
+        );
         assert_eq!(
             said(json!({"spec": {"size": "big"}})),
             ["spec.size: Invalid value: \"string\": spec.size in body must be of type integer: \"string\""]

@@ -76,7 +76,9 @@ fn shaped(holder: &Message, field: &Field, value: &mut Value, path: &mut Vec<Str
 
 fn one(holder: &Message, field: &Field, value: &mut Value, path: &mut Vec<String>, issues: &mut Issues) {
     let fine = match field.kind {
-        Kind::Text | Kind::Bytes | Kind::Time | Kind::MicroTime | Kind::Duration => value.is_string() || value.is_null(),
+        Kind::Text | Kind::Bytes | Kind::Time | Kind::MicroTime | Kind::Duration => {
+            value.is_string() || value.is_null()
+        }
         Kind::Int32 | Kind::Int64 => value.is_i64() || value.is_u64(),
         Kind::Flag => value.is_boolean(),
         Kind::Double => value.is_number(),
@@ -135,7 +137,8 @@ fn wrong(holder: &Message, field: &Field, value: &Value, path: &[String], issues
     };
     let go = holder.name.rsplit('.').next().unwrap_or_default();
     let at: Vec<String> = path.iter().filter(|p| !p.starts_with('[')).cloned().collect();
-    let said = format!("json: cannot unmarshal {found} into Go struct field {go}.{} of type {wanted}", joined(&at));
+    let said =
+        format!("json: cannot unmarshal {found} into Go struct field {go}.{} of type {wanted}", joined(&at));
     issues.wrong.get_or_insert(said);
 }
 
@@ -224,7 +227,8 @@ mod tests {
     fn wrong_types_are_said_in_go_s_words() {
         let mut d = json!({"spec": {"replicas": "many"}});
         let issues = conform(of("apps/v1", "Deployment").unwrap(), &mut d);
-        let said = "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32";
+        let said =
+            "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32";
         assert_eq!(issues.wrong.as_deref(), Some(said));
     }
 }

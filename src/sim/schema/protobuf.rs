@@ -192,7 +192,9 @@ fn write(message: &Message, object: &Map<String, Value>, out: &mut Vec<u8>) {
         let Some(value) = object.get(field.name) else { continue };
         match (field.shape, value) {
             (_, Value::Null) => {}
-            (Shape::List, Value::Array(items)) => items.iter().for_each(|i| write_value(field, field.number, i, out)),
+            (Shape::List, Value::Array(items)) => {
+                items.iter().for_each(|i| write_value(field, field.number, i, out))
+            }
             (Shape::Map, Value::Object(map)) => {
                 for (key, value) in map {
                     nested(field.number, out, |out| {
@@ -243,7 +245,9 @@ fn write_value(field: &Field, number: u32, value: &Value, out: &mut Vec<u8>) {
             let millis: i64 = text().trim_end_matches("ms").parse().unwrap_or_default();
             put_integer(1, millis * 1_000_000, out);
         }),
-        Kind::Raw | Kind::Fields => nested(number, out, |out| put_bytes(1, value.to_string().as_bytes(), out)),
+        Kind::Raw | Kind::Fields => {
+            nested(number, out, |out| put_bytes(1, value.to_string().as_bytes(), out))
+        }
         Kind::Message(_) => {
             if let (Some(message), Some(map)) = (field.message(), value.as_object()) {
                 nested(number, out, |out| write(message, map, out));
@@ -288,7 +292,9 @@ mod tests {
     #[test]
     fn both_readers_agree_on_a_real_server_s_bytes() {
         let pod = include_bytes!("../../../tests/fixtures/kubernetes/core.v1.Pod.pb");
-        let json: Value = serde_json::from_str(include_str!("../../../tests/fixtures/kubernetes/core.v1.Pod.json")).unwrap();
+        let json: Value =
+            serde_json::from_str(include_str!("../../../tests/fixtures/kubernetes/core.v1.Pod.json"))
+                .unwrap();
         let envelope = crate::kinds::wire::Envelope::open(pod).unwrap();
         let read = from_protobuf(of("v1", "Pod").unwrap(), envelope.raw).unwrap();
         for part in ["metadata", "spec", "status"] {

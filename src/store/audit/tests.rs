@@ -82,6 +82,7 @@ impl World {
             rules: Vec::new(),
             observers: Vec::new(),
             price: std::sync::Arc::new(|_, _| Price::default()),
+            extras: std::sync::Arc::new(|_| crate::model::Extras::default()),
         };
         let store = Store::new([Arc::new(ClusterInfo::default())], at(), derive);
         let mut world = World {

@@ -36,9 +36,13 @@ pub(super) fn columns(res: Res) -> &'static [Column] {
             AGE,
         ],
         Res::PriorityClasses => &[("Value", "integer", 0), ("Global-Default", "boolean", 0), AGE],
-        Res::EndpointSlices => &[("AddressType", "string", 0), ("Ports", "string", 0), ("Endpoints", "string", 0), AGE],
+        Res::EndpointSlices => {
+            &[("AddressType", "string", 0), ("Ports", "string", 0), ("Endpoints", "string", 0), AGE]
+        }
         Res::RuntimeClasses => &[("Handler", "string", 0), AGE],
-        Res::SigningRequests => &[AGE, ("SignerName", "string", 0), ("Requestor", "string", 0), ("Condition", "string", 0)],
+        Res::SigningRequests => {
+            &[AGE, ("SignerName", "string", 0), ("Requestor", "string", 0), ("Condition", "string", 0)]
+        }
         Res::MutatingWebhooks | Res::ValidatingWebhooks => &[("Webhooks", "integer", 0), AGE],
         Res::Definitions => &[("Created At", "date", 0)],
         Res::ReplicationControllers => {
@@ -85,7 +89,11 @@ pub(super) fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
         Res::IngressClasses => vec![json!(text(o, "spec.controller")), json!("<none>"), age],
         Res::NetworkPolicies => vec![json!(super::pairs(at(o, "spec.podSelector.matchLabels"))), age],
         Res::Drivers => {
-            vec![json!(!at(o, "spec.attachRequired").is_boolean() || flag(o, "spec.attachRequired")), json!(flag(o, "spec.podInfoOnMount")), age]
+            vec![
+                json!(!at(o, "spec.attachRequired").is_boolean() || flag(o, "spec.attachRequired")),
+                json!(flag(o, "spec.podInfoOnMount")),
+                age,
+            ]
         }
         Res::NodeDrivers => vec![json!(list(o, "spec.drivers").len()), age],
         Res::Attachments => vec![
@@ -104,7 +112,12 @@ pub(super) fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
                 .filter_map(Value::as_str)
                 .collect();
             let unset = |t: String| if t.is_empty() { "<unset>".to_owned() } else { t };
-            vec![json!(text(o, "addressType")), json!(unset(ports.join(","))), json!(unset(there.join(","))), age]
+            vec![
+                json!(text(o, "addressType")),
+                json!(unset(ports.join(","))),
+                json!(unset(there.join(","))),
+                age,
+            ]
         }
         Res::RuntimeClasses => vec![json!(text(o, "handler")), age],
         Res::SigningRequests => {
