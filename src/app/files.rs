@@ -1,4 +1,4 @@
-//! Files of our own: private, and written whole or not at all.
+//! Files of our own: private, and written whole or not at all. And how many may be open.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,6 +12,10 @@ pub(super) fn from_home(path: &str) -> PathBuf {
     }
 }
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::model::Problem;
+
 /// Writes a file of mode 0600 in a directory of mode 0700: beside its place first, then moved
 /// there, so that nobody ever reads half of it.
 pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -24,6 +28,31 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&beside, path)
+}
+
+/// What is open besides connections: the terminal, the journal, plugins that run, the runtime.
+const OTHERS: u64 = 48;
+
+/// Makes room for connections to this many clusters, a second one to each while the first is
+/// replaced: the usual limit of 256 or 1,024 open files may be raised by anybody up to the hard
+/// one. Says so when that is too low to hold one connection each.
+pub(super) fn make_room(clusters: usize) -> Option<Problem> {
+    let clusters = clusters as u64;
+    let limit = getrlimit(Resource::Nofile);
+    let mut current = limit.current?;
+    let wanted = clusters * 2 + OTHERS;
+    if current < wanted {
+        let raised = limit.maximum.map_or(wanted, |hard| hard.min(wanted)).max(current);
+        if setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..limit }).is_ok() {
+            current = raised;
+        }
+    }
+    let least = clusters + OTHERS;
+    (current < least).then(|| {
+        let what =
+            format!("{current} files may be open, and {clusters} clusters need {least}: ulimit -n {wanted}");
+        Problem::of("open files", what)
+    })
 }
 
 fn make_private(folder: &Path) -> io::Result<()> {
@@ -45,6 +74,18 @@ fn private(path: &Path) -> io::Result<fs::File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn room_is_made_up_to_the_hard_limit() {
+        let before = getrlimit(Resource::Nofile);
+        assert_eq!(make_room(1), None);
+        assert_eq!(getrlimit(Resource::Nofile), before, "there was room");
+        if let Some(hard) = before.maximum {
+            let problem = make_room(usize::try_from(hard).unwrap()).unwrap();
+            assert!(problem.what.contains("ulimit -n"), "{problem}");
+            assert_eq!(getrlimit(Resource::Nofile).current, Some(hard));
+        }
+    }
 
     #[test]
     fn files_are_private_and_whole() {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::cli::ClusterArgs;
+use super::files;
 use crate::cluster::{ClusterTarget, Looked, Plugins, Sources, find_clusters, tier_by_name};
 use crate::config::{self, Dirs, Settings};
 use crate::model::{Cause, Fault, Problem};
@@ -47,6 +48,7 @@ pub(super) fn open(arguments: &ClusterArgs) -> Result<Opened, Fault> {
     let mut problems = loaded.problems;
     problems.extend(plugins.problem());
     let mut found = find_clusters(&sources, &arguments.context);
+    problems.extend(files::make_room(found.targets.len()));
     for target in &mut found.targets {
         let by_name = tier_by_name(&target.info.name);
         loaded.settings.apply(&mut target.info, by_name);

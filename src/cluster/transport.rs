@@ -239,6 +239,8 @@ impl Transport {
         let (sender, connection) = h2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .adaptive_window(false)
+            // Until the server has said how many it takes: what is too much it would refuse.
+            .initial_max_send_streams(1)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .keep_alive_interval(PING_EVERY)

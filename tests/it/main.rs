@@ -4,6 +4,7 @@
 
 mod architecture;
 mod embedded;
+mod faults;
 mod ground;
 mod headless;
 mod keys;

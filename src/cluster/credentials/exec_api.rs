@@ -40,6 +40,7 @@ pub(super) struct Answer {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ExecCredential {
+    kind: Option<String>,
     api_version: Option<String>,
     status: Option<Status>,
 }
@@ -60,6 +61,10 @@ pub(super) fn read(stdout: &[u8], wanted: &str) -> Result<Answer, &'static str> 
     let answer: ExecCredential = serde_json::from_str(text)
         .or_else(|_| serde_saphyr::from_str(text))
         .map_err(|_| "printed no ExecCredential")?;
+    // One without a kind is taken for one, as in client-go.
+    if answer.kind.is_some_and(|kind| kind != "ExecCredential") {
+        return Err("printed another kind than ExecCredential");
+    }
     if answer.api_version.as_deref() != Some(wanted) {
         return Err("answered in another apiVersion than the kubeconfig says");
     }
@@ -105,6 +110,12 @@ mod tests {
             ("hunter2".to_owned(), "printed no ExecCredential"),
             ("{\"apiVersion\":\"hunter2\"}".to_owned(), "another apiVersion"),
             (format!("{{\"apiVersion\":\"{V1}\"}}"), "gave no credential"),
+            (
+                format!(
+                    "{{\"apiVersion\":\"{V1}\",\"kind\":\"Secret\",\"status\":{{\"token\":\"hunter2\"}}}}"
+                ),
+                "another kind",
+            ),
             (format!("{{\"apiVersion\":\"{V1}\",\"status\":{{\"token\":\"\"}}}}"), "gave neither"),
             (
                 format!("{{\"apiVersion\":\"{V1}\",\"status\":{{\"clientKeyData\":\"hunter2\"}}}}"),
