@@ -25,7 +25,7 @@ enum Content {
     /// A page of JSON, read when it is complete.
     Page(Vec<u8>),
     /// A watch.
-    Stream { format: Format, frames: Frames },
+    Stream { format: Format, frames: Frames, initial: Option<Vec<Record>> },
 }
 
 /// Why a body cannot be read on.
@@ -51,7 +51,10 @@ impl Answer {
     /// An answer to `ask` about this kind, whose body is in this format.
     pub(super) fn new(version: &'static VersionDecl, ask: &Ask, format: Format, gzip: bool) -> Answer {
         let content = match (ask, format) {
-            (Ask::Watch { .. }, _) => Content::Stream { format, frames: Frames::new(format) },
+            (Ask::Watch { .. }, _) => Content::Stream { format, frames: Frames::new(format), initial: None },
+            (Ask::Stream { .. }, _) => {
+                Content::Stream { format, frames: Frames::new(format), initial: Some(Vec::new()) }
+            }
             (_, Format::Protobuf) => {
                 Content::Items { decoder: ListDecoder::new(), records: Vec::new(), unreadable: 0 }
             }
@@ -153,10 +156,17 @@ impl Content {
             }
             Content::Page(page) if page.len() + bytes.len() > LARGEST_PAGE => return Err(Trouble::TooLarge),
             Content::Page(page) => page.extend_from_slice(bytes),
-            Content::Stream { format, frames } => {
+            Content::Stream { format, frames, initial } => {
                 frames.push(bytes);
                 while let Some(frame) = frames.next_frame()? {
-                    inputs.push(Input::Event(event(version, *format, frame)));
+                    match initial {
+                        None => inputs.push(Input::Event(event(version, *format, frame))),
+                        Some(records) => {
+                            if initial_event(version, *format, frame, records, inputs) {
+                                *initial = None;
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -165,6 +175,11 @@ impl Content {
 
     /// Hands over what is complete, so that rows appear as they come.
     fn hand_over(&mut self, inputs: &mut Vec<Input>) {
+        if let Content::Stream { initial: Some(records), .. } = self
+            && records.len() >= (PAGE / 4) as usize
+        {
+            inputs.push(Input::Records(std::mem::take(records)));
+        }
         if let Content::Items { records, unreadable, .. } = self {
             if records.len() >= (PAGE / 4) as usize {
                 inputs.push(Input::Records(std::mem::take(records)));
@@ -186,6 +201,43 @@ fn event(version: &VersionDecl, format: Format, frame: &[u8]) -> Event {
         Ok(WatchEvent::Error(status)) => Event::Error(refusal(0, None, &status)),
         Err(error) => Event::Garbled(wire_fault(version, error)),
     }
+}
+
+/// Takes an event of a streaming list: objects are kept with those before, and the end of the
+/// list hands them over. Says whether that was the end.
+fn initial_event(
+    version: &VersionDecl,
+    format: Format,
+    frame: &[u8],
+    records: &mut Vec<Record>,
+    inputs: &mut Vec<Input>,
+) -> bool {
+    let end = match version.event(format, frame) {
+        Ok(WatchEvent::Added(record)) => {
+            records.push(record);
+            if records.len() < PAGE as usize {
+                return false;
+            }
+            None
+        }
+        Ok(WatchEvent::Bookmark(bookmark)) if bookmark.ends_initial_events() => {
+            let version = Version::parse(bookmark.resource_version()).filter(|v| *v != Version(0));
+            Some(Input::PageEnd(PageEnd { version, ..PageEnd::default() }))
+        }
+        // An object without a name costs itself only, as in any list.
+        Err(WireError { kind: WireErrorKind::Nameless, .. }) => {
+            inputs.push(Input::Unreadable(1));
+            return false;
+        }
+        _ => {
+            inputs.push(Input::Event(event(version, format, frame)));
+            return false;
+        }
+    };
+    inputs.push(Input::Records(std::mem::take(records)));
+    let ended = end.is_some();
+    inputs.extend(end);
+    ended
 }
 
 fn page_end(end: &ListEnd, inputs: &mut Vec<Input>) {

@@ -18,6 +18,17 @@ pub(super) async fn discover(session: &Session) -> Result<Discovery, Fault> {
     cluster::discover(session, &declared).await
 }
 
+/// Whether a server of this version offers lists as compressed streams: since 1.37 a watch is
+/// compressed, a gzip member for each event (`WatchListCompression`). Before, streaming lists came
+/// plain, at about eight times the bytes of a compressed list.
+pub(super) fn streams(version: &str) -> bool {
+    let mut numbers = version.trim_start_matches('v').split('.').map(|part| {
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        part[..end].parse::<u32>().unwrap_or(0)
+    });
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (1, 37)
+}
+
 /// The group that is asked for. Events have two, and the core one shows all that the other does.
 fn group(decl: &kinds::KindDecl) -> &'static str {
     decl.preferred().group
@@ -37,6 +48,21 @@ pub(super) fn chosen(served: &Served) -> impl Iterator<Item = &'static VersionDe
 mod tests {
     use super::*;
     use crate::model::{Kind, Text};
+
+    #[test]
+    fn streams_are_asked_for_where_they_come_compressed() {
+        for (version, offered) in [
+            ("v1.36.3", false),
+            ("v1.37.0-rc.1", true),
+            ("v1.38.1-eks-1", true),
+            ("v2.0", true),
+            ("", false),
+            ("1.37+", true),
+            ("odd", false),
+        ] {
+            assert_eq!(streams(version), offered, "{version}");
+        }
+    }
 
     #[test]
     fn every_kind_is_read_by_the_version_that_is_served() {

@@ -88,6 +88,9 @@ impl Exchange {
             return;
         }
         match Format::of_content_type(&response.content_type) {
+            Some(_) if matches!(self.ask, Ask::Stream { .. }) && !response.gzip => {
+                inputs.push(Input::Uncompressed);
+            }
             Some(format) if format == Format::Json || !self.json => {
                 self.second_choice = format == Format::Json && !self.json;
                 let answer = Box::new(Answer::new(self.version, &self.ask, format, response.gzip));
@@ -138,6 +141,14 @@ fn request(version: &VersionDecl, ask: &Ask, json: bool) -> Request {
             Request::get(format!("{path}?limit={PAGE}{next}")).accept(format.accept()).gzip()
         }
         Ask::Probe => Request::get(format!("{path}?limit=1")).accept(format.accept()).gzip(),
+        // Compressed, a gzip member for each event. No version: the server's newest.
+        Ask::Stream { timeout_seconds } => {
+            let query = format!(
+                "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan\
+                 &allowWatchBookmarks=true&timeoutSeconds={timeout_seconds}"
+            );
+            Request::get(format!("{path}?{query}")).accept(format.accept_watch()).gzip()
+        }
         // Not compressed: servers that would do so make a gzip member of every event.
         Ask::Watch { from, timeout_seconds } => {
             let query = format!(
@@ -176,6 +187,9 @@ mod tests {
         let next = request(deployments, &Ask::List { token: Some("a+b/c=".to_owned()) }, true);
         assert_eq!(next.path, "/apis/apps/v1/deployments?limit=500&continue=a%2Bb%2Fc%3D");
         assert_eq!(next.accept, "application/json");
+        let stream = request(deployments, &Ask::Stream { timeout_seconds: 250 }, false);
+        assert!(stream.path.contains("sendInitialEvents=true") && !stream.path.contains("resourceVersion="));
+        assert!(stream.is_stream() && stream.gzip);
         let ask = Ask::Watch { from: Version(42), timeout_seconds: 250 };
         let watch = request(kinds::of(Kind::Pod).preferred(), &ask, false);
         assert_eq!(

@@ -148,6 +148,7 @@ impl Keeper {
             clock: self.clock.clone(),
             heard: Arc::clone(&self.heard),
             known: self.known,
+            streaming: discover::streams(&found.version),
             live: Arc::default(),
             auditing: self.auditing.clone(),
         };

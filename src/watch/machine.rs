@@ -17,6 +17,10 @@
 //! | the same again, although the server's version moved on | a list from scratch |
 //! | the server's version is behind ours | it is another cluster or an older state: start over |
 //!
+//! Where a server offers it compressed, a list comes as the beginning of the watch that follows it
+//! (a streaming list): the same pages and the same end, without a second request. Whatever goes
+//! wrong with one, the next list comes in pages.
+//!
 //! Back-off grows until a list is complete (for lists) or a stream has been healthy for
 //! [`HEALTHY`] (for watches), never merely because a request was answered: a server that lists
 //! well and breaks every watch is asked as seldom as one that does not answer.
@@ -62,6 +66,8 @@ pub struct Machine {
     dice: Dice,
     /// The server, or something before it, cannot be asked for protobuf.
     json: bool,
+    /// Lists are asked for as streams.
+    streaming: bool,
     phase: Phase,
     /// Where a watch goes on; `None` when only a new list helps.
     resume: Option<Version>,
@@ -115,6 +121,7 @@ impl Machine {
             kind,
             dice: Dice::new(seed),
             json: false,
+            streaming: false,
             phase: Phase::Down,
             resume: None,
             highest: Version(0),
@@ -137,6 +144,14 @@ impl Machine {
     pub fn after(mut self, known: Option<Time>) -> Machine {
         self.shown = known.is_some();
         self.link.heard = known;
+        self
+    }
+
+    /// The same, for a server that offers its lists as compressed streams. Where that turns out
+    /// not to work, lists come in pages all the same.
+    #[must_use]
+    pub fn streaming(mut self, offered: bool) -> Machine {
+        self.streaming = offered;
         self
     }
 
@@ -181,6 +196,7 @@ impl Machine {
             Input::Ended => self.ended(now, out),
             Input::Refused(refusal) => self.refused(now, refusal, out),
             Input::Unacceptable(fault) => self.unacceptable(now, fault, out),
+            Input::Uncompressed => self.uncompressed(now, out),
             Input::Failed(fault) => self.failed(now, fault, out),
         }
     }
@@ -251,13 +267,19 @@ impl Machine {
             self.phase = Phase::Probing;
             out.push(Output::Ask { ask: Ask::Probe, json: self.json });
         } else {
-            // Random, so that the watches of a fleet do not all end together.
-            let timeout_seconds = 240 + self.dice.below(51);
-            self.phase = Phase::Opening { until: now + Span::from_seconds(i64::from(timeout_seconds)) };
+            let (timeout_seconds, until) = self.lifetime(now);
+            self.phase = Phase::Opening { until };
             out.push(Output::Ask { ask: Ask::Watch { from, timeout_seconds }, json: self.json });
         }
         self.wake = Some(now + PATIENCE);
         self.tell(now, out);
+    }
+
+    /// How long a watch is to last, and when that is. Random, so that the watches of a fleet do not
+    /// all end together.
+    fn lifetime(&mut self, now: Time) -> (u32, Time) {
+        let seconds = 240 + self.dice.below(51);
+        (seconds, now + Span::from_seconds(i64::from(seconds)))
     }
 
     fn opened(&mut self, now: Time, out: &mut Vec<Output>) {

@@ -57,6 +57,8 @@ pub(super) struct Shared {
     pub(super) heard: Arc<AtomicI64>,
     /// As of when what is on screen is, when it stems from earlier tasks.
     pub(super) known: Option<Time>,
+    /// Whether the server offers lists as compressed streams.
+    pub(super) streaming: bool,
     /// Which kinds are live.
     pub(super) live: Arc<LiveKinds>,
     /// How the fleet is audited.
@@ -89,7 +91,8 @@ impl Shared {
 
 /// Runs the watch of one kind until the cluster's task, or the store, is gone.
 pub(super) async fn run(shared: Shared, version: &'static VersionDecl, seed: u64) {
-    let machine = Machine::new(version.kind, seed, shared.clock.now()).after(shared.known);
+    let machine = Machine::new(version.kind, seed, shared.clock.now());
+    let machine = machine.after(shared.known).streaming(shared.streaming);
     let kicks = shared.orders.borrow().kicks;
     let task = Task {
         version,

@@ -147,6 +147,32 @@ fn watches_are_read_in_both_formats() {
 }
 
 #[test]
+fn streaming_lists_are_read_up_to_their_end_and_beyond() {
+    const STREAM: Ask = Ask::Stream { timeout_seconds: 240 };
+    let end = r#"{"metadata":{"resourceVersion":"13","annotations":{"k8s.io/initial-events-end":"true"}}}"#;
+    let events = [
+        ("ADDED", object("a", 11)),
+        ("BOOKMARK", object("", 4)),
+        ("ADDED", object("b", 12)),
+        ("BOOKMARK", end.to_owned()),
+        ("MODIFIED", object("a", 14)),
+    ];
+    // A member for each event, as servers since 1.37 send them.
+    let body: Vec<u8> = events
+        .iter()
+        .flat_map(|(kind, json)| gzip(&write_event(Format::Json, kind, json.as_bytes())))
+        .collect();
+    for piece in [1, 10, body.len()] {
+        let inputs = read(&STREAM, Format::Json, true, &body, piece);
+        let after = inputs.iter().position(|i| matches!(i, Input::PageEnd(_))).unwrap();
+        assert_eq!(names(&inputs[..after]), ["a", "b"]);
+        let end = PageEnd { version: Some(Version(13)), ..PageEnd::default() };
+        assert_eq!(inputs[after], Input::PageEnd(end));
+        assert!(matches!(&inputs[after + 1..], [Input::Event(Event::Upsert(_)), Input::Ended]), "{inputs:?}");
+    }
+}
+
+#[test]
 fn garbled_events_are_known_as_such() {
     let garbled = [
         &b"{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"a\"\n"[..],

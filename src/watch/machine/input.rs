@@ -41,6 +41,8 @@ pub enum Input {
     Refused(Refusal),
     /// The request was answered with success, but in no format that we asked for.
     Unacceptable(Fault),
+    /// A streaming list came, but not compressed: over a network it costs many times a list.
+    Uncompressed,
     /// The request failed, its body was cut off, or a page made no sense.
     Failed(Fault),
 }
@@ -114,6 +116,12 @@ pub enum Ask {
     List {
         /// The token of the page before.
         token: Option<String>,
+    },
+    /// A watch that begins with everything there is, and tells where that ends (a streaming list,
+    /// KEP-3157). What comes before is [`Input::Records`], the end of it is [`Input::PageEnd`].
+    Stream {
+        /// When the server is to end it.
+        timeout_seconds: u32,
     },
     /// A watch with bookmarks.
     Watch {

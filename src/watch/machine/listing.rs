@@ -18,6 +18,8 @@ pub(super) struct Listing {
     /// When the page was asked for.
     asked: Time,
     began: bool,
+    /// When the server is to end the watch that this is the beginning of, if it is one.
+    stream: Option<Time>,
     pages: u32,
     got: u32,
     of: Option<u32>,
@@ -33,7 +35,15 @@ impl Machine {
             out.push(Output::Release);
             return;
         }
+        let (ask, stream) = match self.streaming {
+            false => (Ask::List { token: None }, None),
+            true => {
+                let (timeout_seconds, until) = self.lifetime(now);
+                (Ask::Stream { timeout_seconds }, Some(until))
+            }
+        };
         self.phase = Phase::Listing(Listing {
+            stream,
             since: now,
             asked: now,
             began: false,
@@ -48,7 +58,26 @@ impl Machine {
             self.set_state(now, LinkState::Connecting);
             self.tell(now, out);
         }
-        out.push(Output::Ask { ask: Ask::List { token: None }, json: self.json });
+        out.push(Output::Ask { ask, json: self.json });
+    }
+
+    /// Whether a list comes in as a stream.
+    pub(super) fn streams(&self) -> bool {
+        matches!(&self.phase, Phase::Listing(Listing { stream: Some(_), .. }))
+    }
+
+    /// Asks for the same list in pages, in the same turn, and from now on.
+    pub(super) fn in_pages(&mut self, now: Time, out: &mut Vec<Output>) {
+        self.streaming = false;
+        out.push(Output::Stop);
+        self.phase = Phase::Queued;
+        self.admitted(now, out);
+    }
+
+    pub(super) fn uncompressed(&mut self, now: Time, out: &mut Vec<Output>) {
+        if self.streams() {
+            self.in_pages(now, out);
+        }
     }
 
     pub(super) fn page_opened(&mut self, now: Time, out: &mut Vec<Output>) {
@@ -120,7 +149,9 @@ impl Machine {
     }
 
     fn synced(&mut self, now: Time, out: &mut Vec<Output>) {
-        let Phase::Listing(Listing { version: Some(version), since, .. }) = self.phase else { return };
+        let Phase::Listing(Listing { version: Some(version), since, stream, .. }) = self.phase else {
+            return;
+        };
         out.push(Output::Release);
         // A list without a version is read from the server's quorum, so it is never behind what
         // the same server showed before.
@@ -137,7 +168,10 @@ impl Machine {
         self.link.fault = None;
         self.link.heard = Some(since);
         out.push(Output::Tell(Change::Synced(self.kind, version)));
-        self.proceed(now, out);
+        match stream {
+            Some(until) => self.watching(now, until, out),
+            None => self.proceed(now, out),
+        }
     }
 
     /// What the server's version says about ours.

@@ -25,6 +25,8 @@ impl Machine {
         match refusal.status {
             410 => self.relist(now, fault, out),
             406 | 415 if !self.json => self.fall_back(now, out),
+            // The server does not offer what its version does.
+            400 | 422 if self.streams() => self.in_pages(now, out),
             // Asking the same again would be refused again: client-go relists here, too.
             400..=499 if for_watch && fault.cause == Cause::Server => self.relist(now, fault, out),
             _ => self.rest(now, fault, refusal.retry_after, out),
@@ -45,6 +47,8 @@ impl Machine {
         if !self.asking() {
             return;
         }
+        // A stream whose end does not come, or that breaks: pages are the surer way.
+        self.streaming &= !self.streams();
         // Garbled twice in protobuf: something on the way may only know text.
         if fault.cause == Cause::Garbled && !self.json && self.list_strikes > 0 {
             self.json = true;

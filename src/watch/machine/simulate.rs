@@ -34,20 +34,35 @@ fn run_all(seeds: std::ops::Range<u64>, faults: impl Fn(u64) -> Faults) {
 
 #[test]
 fn it_converges_never_goes_backwards_and_is_honest() {
-    run_all(seeds(200), |seed| Faults { every: 4 + seed % 60, silence: false, restore: false });
+    run_all(seeds(200), |seed| Faults {
+        every: 4 + seed % 60,
+        silence: false,
+        streaming: seed % 3 == 0,
+        restore: false,
+    });
 }
 
 #[test]
 fn streams_that_fall_silent_and_restored_servers_are_survived() {
-    run_all(seeds(200), |seed| Faults { every: 10 + seed % 90, silence: true, restore: seed % 2 == 0 });
+    run_all(seeds(200), |seed| Faults {
+        every: 10 + seed % 90,
+        silence: true,
+        streaming: seed % 3 == 0,
+        restore: seed % 2 == 0,
+    });
 }
 
 #[test]
 fn without_faults_there_is_one_list_and_nothing_is_asked_twice() {
     for seed in 0..20 {
-        let mut world = World::new(seed, Faults { every: u64::MAX, silence: false, restore: false }, false);
+        let mut world = World::new(
+            seed,
+            Faults { every: u64::MAX, silence: false, streaming: seed % 2 == 0, restore: false },
+            false,
+        );
         world.run().unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));
         assert_eq!((world.asked.lists, world.asked.probes), (1, 0), "seed {seed}");
+        assert!(world.asked.watches > 3, "seed {seed}");
     }
 }
 

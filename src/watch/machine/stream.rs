@@ -69,6 +69,9 @@ impl Machine {
     }
 
     pub(super) fn event(&mut self, now: Time, event: Event, out: &mut Vec<Output>) {
+        if self.streams() {
+            return self.stream_broke(now, event, out);
+        }
         let Phase::Watching(stream) = self.phase else { return };
         let kind = self.kind;
         let version = match &event {
@@ -102,6 +105,17 @@ impl Machine {
         } else {
             // If it never pauses, versions are compared again: by then less is to be made up for.
             self.wake = Some((now + LULL).min(stream.since + PATIENCE));
+        }
+    }
+
+    /// Something else than objects and their end came before the end.
+    fn stream_broke(&mut self, now: Time, event: Event, out: &mut Vec<Output>) {
+        match event {
+            Event::Error(refusal) => self.refused(now, refusal, out),
+            Event::Garbled(fault) => self.failed(now, fault, out),
+            // A bookmark that is not the end only shows that the server lives.
+            Event::Bookmark(_) => self.progress(now),
+            Event::Upsert(_) | Event::Gone(..) => self.failed(now, rules::out_of_order(self.kind), out),
         }
     }
 

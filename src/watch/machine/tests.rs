@@ -3,6 +3,7 @@
 mod failures;
 mod listing;
 mod stream;
+mod streaming;
 
 use super::*;
 use crate::model::{Cause, Meta, Namespace, Record, Text, Uid};
@@ -68,6 +69,10 @@ impl Bench {
 
     fn finish_list(&mut self, version: u64) {
         assert_eq!(self.ask(), Some(Ask::List { token: None }));
+        self.finish_list_asked(version);
+    }
+
+    fn finish_list_asked(&mut self, version: u64) {
         self.step(Input::Opened);
         self.step(Input::Records(vec![record("a", version)]));
         self.step(page(version, None));

@@ -31,7 +31,7 @@
 //! | 35, 39, 40 duplicates, changes of the unknown | [`stream::odd_events_do_no_harm`] |
 //! | 41, 42 another uid without a DELETE, a lost event | [`stream::what_was_lost_is_found_by_an_audit`] |
 //! | 43, 45 no bookmark, nothing at all for ten minutes | [`stream::ten_minutes_of_silence`] |
-//! | 44 an initial list without end | `watch::machine::tests::streaming` |
+//! | 44 an initial list without end | [`stream::streaming_lists_are_used_where_they_are_compressed`] |
 //! | 46 a storm | [`stream::a_storm_is_weathered`] |
 //! | 47 an object of 19 MB | [`stream::a_huge_object_is_read`] |
 //! | 48 a server that ignores the limit | [`answers::a_server_that_ignores_the_limit`] |

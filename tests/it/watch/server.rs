@@ -136,6 +136,18 @@ struct World {
     /// Lists of this server, and of the fleet that it belongs to.
     gauges: Vec<Arc<Gauge>>,
     upgraded: bool,
+    /// How lists come as streams, if they do.
+    streams: Option<Streams>,
+}
+
+/// How a server sends its lists as streams.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Streams {
+    /// A gzip member for each event.
+    Compressed,
+    Plain,
+    /// Compressed, and their end is never told.
+    Endless,
 }
 
 /// The server.
@@ -233,6 +245,12 @@ impl Server {
         let mut world = self.world.lock().unwrap();
         world.upgraded = true;
         world.kinds.insert("services", Objects::new());
+    }
+
+    /// The server is of a version that offers streaming lists, and sends them so.
+    pub(crate) fn stream_lists(&self, how: Streams) {
+        let mut world = self.world.lock().unwrap();
+        (world.upgraded, world.streams) = (true, Some(how));
     }
 
     /// The server stops serving a kind.
@@ -409,6 +427,7 @@ async fn answer(
         }
         path => match path.strip_prefix("/api/v1/").and_then(|p| locked.kinds.get_key_value(p)) {
             None => status_answer(404),
+            Some(_) if query.contains("sendInitialEvents") && locked.streams.is_none() => status_answer(422),
             Some((plural, _)) if query.contains("watch=true") => {
                 let plural = *plural;
                 stream(&locked, world.clone(), &changed, plural, &query)
@@ -459,8 +478,26 @@ fn stream(
     plural: &'static str,
     query: &str,
 ) -> Answer {
-    let mut from: u64 = parameter(query, "resourceVersion").unwrap().parse().unwrap();
+    let how = world.streams.filter(|_| query.contains("sendInitialEvents"));
+    let mut from: u64 = match how {
+        Some(_) => world.version,
+        None => parameter(query, "resourceVersion").unwrap().parse().unwrap(),
+    };
     let (sender, receiver) = mpsc::unbounded_channel();
+    let zips = how.is_some_and(|how| how != Streams::Plain);
+    let bytes =
+        move |line: String| Bytes::from(if zips { zipped(line.as_bytes()) } else { line.into_bytes() });
+    if let Some(how) = how {
+        let mut lines: Vec<String> = world.kinds[plural]
+            .iter()
+            .map(|(name, v)| format!("{{\"type\":\"ADDED\",\"object\":{}}}\n", object(plural, name, *v)))
+            .collect();
+        let end = r#""annotations":{"k8s.io/initial-events-end":"true"}"#;
+        let end =
+            format!(r#"{{"type":"BOOKMARK","object":{{"metadata":{{"resourceVersion":"{from}",{end}}}}}}}"#);
+        lines.extend((how != Streams::Endless).then_some(end + "\n"));
+        lines.into_iter().for_each(|line| sender.send(Ok(Frame::data(bytes(line)))).unwrap());
+    }
     if from < world.compacted {
         let gone = r#"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}"#;
         sender.send(Ok(Frame::data(Bytes::from(format!("{gone}\n"))))).unwrap();
@@ -481,7 +518,7 @@ fn stream(
                 lines
             };
             for line in lines {
-                if sender.send(Ok(Frame::data(Bytes::from(line)))).is_err() {
+                if sender.send(Ok(Frame::data(bytes(line)))).is_err() {
                     return;
                 }
             }
@@ -491,7 +528,11 @@ fn stream(
             }
         }
     });
-    streaming(receiver)
+    let mut answer = streaming(receiver);
+    if zips {
+        answer.headers_mut().insert(CONTENT_ENCODING, "gzip".parse().unwrap());
+    }
+    answer
 }
 
 fn discovery(world: &World) -> Answer {

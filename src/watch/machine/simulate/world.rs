@@ -12,6 +12,8 @@ pub(super) struct Faults {
     pub(super) every: u64,
     /// Streams may fall silent without being noticed below.
     pub(super) silence: bool,
+    /// Lists come as streams.
+    pub(super) streaming: bool,
     /// The server may be restored to an earlier state.
     pub(super) restore: bool,
 }
@@ -38,6 +40,12 @@ enum Place {
     Page {
         from: usize,
         version: u64,
+    },
+    /// What a streaming list begins with, from here on.
+    Initial {
+        from: usize,
+        version: u64,
+        until: Time,
     },
     /// A watch that has delivered up to this version.
     Stream {
@@ -89,7 +97,7 @@ impl World {
             start: now,
             dice: Dice::new(seed ^ 0xfeed),
             faults,
-            machine: Machine::new(Kind::Namespace, seed, now),
+            machine: Machine::new(Kind::Namespace, seed, now).streaming(faults.streaming),
             server,
             snapshot,
             restored: None,
@@ -211,6 +219,7 @@ impl World {
             }
             Place::Head => self.head(),
             Place::Page { from, version } => self.page(from, version),
+            Place::Initial { from, version, until } => self.initial(from, version, until),
             Place::Stream { at, until, bookmark, .. } => self.stream(at, until, bookmark),
         }
     }
@@ -227,6 +236,10 @@ impl World {
                     return self.refuse(410);
                 }
                 exchange.place = Place::Page { from, version };
+            }
+            Ask::Stream { timeout_seconds } => {
+                let until = self.now + Span::from_seconds(i64::from(timeout_seconds));
+                exchange.place = Place::Initial { from: 0, version: self.server.version, until };
             }
             Ask::Probe => exchange.place = Place::Page { from: 0, version: self.server.version },
             Ask::Watch { from, .. } if from.0 < self.server.compacted => {
@@ -263,6 +276,21 @@ impl World {
             token,
             remaining: u64::try_from(left).ok(),
         }))
+    }
+
+    /// Some of what a streaming list begins with, or its end, behind which the watch goes on.
+    fn initial(&mut self, from: usize, version: u64, until: Time) -> Result<(), String> {
+        let state: Vec<(u64, u64)> = self.server.state(version).into_iter().collect();
+        let items: Vec<Record> = state.iter().skip(from).take(SIZE).map(|(id, v)| record(*id, *v)).collect();
+        let Some(exchange) = &mut self.exchange else { return Ok(()) };
+        if items.is_empty() {
+            let bookmark = self.now + Span::from_seconds(60);
+            exchange.place = Place::Stream { at: version, until, bookmark, opened: self.now };
+            return self
+                .input(Input::PageEnd(PageEnd { version: Some(Version(version)), ..PageEnd::default() }));
+        }
+        exchange.place = Place::Initial { from: from + SIZE, version, until };
+        self.input(Input::Records(items))
     }
 
     fn stream(&mut self, at: u64, until: Time, bookmark: Time) -> Result<(), String> {
@@ -385,7 +413,8 @@ impl World {
                     self.shown.apply(Change::Reset)?;
                     self.exchange = None;
                     let seed = self.dice.roll();
-                    self.machine = Machine::new(Kind::Namespace, seed, self.now);
+                    let machine = Machine::new(Kind::Namespace, seed, self.now);
+                    self.machine = machine.streaming(self.faults.streaming);
                     return self.input(Input::Up);
                 }
             }
@@ -398,7 +427,7 @@ impl World {
             return Err("a second request while one runs".to_owned());
         }
         match &ask {
-            Ask::List { token: None } => self.asked.lists += 1,
+            Ask::List { token: None } | Ask::Stream { .. } => self.asked.lists += 1,
             Ask::List { .. } => {}
             Ask::Probe => self.asked.probes += 1,
             Ask::Watch { .. } => self.asked.watches += 1,

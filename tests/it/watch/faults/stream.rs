@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use quarterdeck::model::{Kind, LinkState};
 
-use super::super::server::{Body, Misdeed, object};
+use super::super::server::{Body, Misdeed, Streams, object};
 use super::super::view::{View, link, live, names, pass};
 use super::{lists, shows, three, with};
 
@@ -173,4 +173,26 @@ async fn a_huge_object_is_read() {
     view.within(60, "it is there", shows(&["a", "b", "c", "z"])).await;
     assert_eq!(lists(&server), 1);
     assert_eq!(view.cluster().table(Kind::Pod).rows.len(), 4);
+}
+
+#[tokio::test]
+async fn streaming_lists_are_used_where_they_are_compressed() {
+    for how in [Some(Streams::Compressed), Some(Streams::Plain), Some(Streams::Endless), None] {
+        let server = three().await;
+        server.upgrade();
+        if let Some(how) = how {
+            server.stream_lists(how);
+        }
+        let mut view = View::open(&server.kubeconfig());
+        let took = view.within(60, "all pods", shows(&["a", "b", "c"])).await;
+        server.put("pods", "d");
+        server.remove("pods", "a");
+        view.within(20, "what changed", shows(&["b", "c", "d"])).await;
+        assert_eq!(server.count("/pods?watch=true&sendInitialEvents=true"), 1, "{how:?}");
+        let compressed = how == Some(Streams::Compressed);
+        assert_eq!(lists(&server), usize::from(!compressed), "{how:?}");
+        assert_eq!(took > 25, how == Some(Streams::Endless), "{how:?}: {took} s");
+        let plain_watches = server.count(WATCH) - 1;
+        assert_eq!(plain_watches, usize::from(!compressed), "{how:?}");
+    }
 }
