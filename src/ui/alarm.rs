@@ -1,79 +1,101 @@
 //! What became critical while the screen was open, until somebody has seen it.
+//!
+//! Findings are folded over the whole fleet, which takes a while for a large one: that is done
+//! beside the sheet, away from the keys, and only when what is wrong with anything changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::screen::Ui;
-use crate::model::{Cluster, ClusterId, Kind, Symptom, SymptomCause, Text, Time, Tone, Uid};
+use super::screen::{Focus, Ui};
+use super::table::Filter;
+use crate::model::{Cluster, ClusterId, Kind, Span, Symptom, SymptomCause, Text, Time, Tone, Uid};
 use crate::views::{RowId, Scope, Snapshot, health};
 
 /// The pane whose rows are findings.
 const FINDINGS: &str = "health";
 
-/// The critical causes that are known, and those that nobody has seen yet.
+/// How often it is looked for at most.
+const LOOK: Span = Span::from_seconds(2);
+
+/// How often it is looked for by time alone: symptoms begin to count by themselves.
+const LOOK_AGAIN: Span = Span::from_seconds(30);
+
+type Symptoms = Arc<FxHashMap<Uid, Symptom>>;
+
+/// The critical findings that are known, and those that nobody has seen yet.
 #[derive(Default)]
 pub(super) struct Alarms {
-    known: BTreeMap<ClusterId, Known>,
+    looked: Option<Time>,
+    looked_at: Vec<Symptoms>,
+    /// Clusters that were known whole at the last look: what they come with is no news.
+    whole: BTreeSet<ClusterId>,
+    known: BTreeSet<SymptomCause>,
     /// The newest last.
     unseen: Vec<Alarm>,
-}
-
-struct Known {
-    symptoms: Arc<FxHashMap<Uid, Symptom>>,
-    /// When the first of them begins to count that did not count yet.
-    next: Option<Time>,
-    causes: BTreeSet<SymptomCause>,
 }
 
 /// A finding that became critical.
 #[derive(Clone)]
 pub(super) struct Alarm {
-    pub(super) cause: SymptomCause,
+    cause: SymptomCause,
     pub(super) at: Time,
     pub(super) text: Text,
 }
 
+/// What is critical in a state of the fleet.
+pub(super) struct Critical {
+    findings: Vec<(SymptomCause, BTreeSet<ClusterId>, Text)>,
+    whole: BTreeSet<ClusterId>,
+}
+
+/// Looks for what is critical.
+pub(super) fn critical(snapshot: &Snapshot, now: Time) -> Critical {
+    let findings = health::findings(snapshot, &Scope::All, now);
+    let findings = findings.into_iter().filter(|finding| finding.tone == Tone::Crit).map(|finding| {
+        let where_critical = finding.clusters.iter().filter(|hurt| hurt.tone == Tone::Crit);
+        let places = where_critical.map(|hurt| hurt.cluster).collect();
+        (finding.cause, places, Text::from(format!("{}: {}", finding.place, finding.what)))
+    });
+    let whole = snapshot.fleet.clusters.iter().filter(|cluster| whole(cluster)).map(|c| c.id).collect();
+    Critical { findings: findings.collect(), whole }
+}
+
+/// Whether everything is known of a cluster that symptoms come from.
+fn whole(cluster: &Cluster) -> bool {
+    [Kind::Node, Kind::Pod, Kind::Deployment].into_iter().all(|kind| cluster.table(kind).synced.is_some())
+}
+
 impl Alarms {
-    /// Looks at what changed. What a cluster has when it is first seen whole is not news.
-    fn look(&mut self, snapshot: &Snapshot, now: Time) {
-        let mut news = Vec::new();
-        for cluster in snapshot.fleet.clusters.iter().filter(|cluster| whole(cluster)) {
-            let known = self.known.get(&cluster.id);
-            let same = |known: &Known| {
-                Arc::ptr_eq(&known.symptoms, &cluster.symptoms) && known.next.is_none_or(|at| now < at)
-            };
-            if known.is_some_and(same) {
-                continue;
-            }
-            let first = known.is_none();
-            let critical = || cluster.symptoms.values().filter(|symptom| symptom.tone == Tone::Crit);
-            let next = critical().map(|symptom| symptom.counts_from).filter(|at| *at > now).min();
-            let counting = critical().filter(|symptom| first || symptom.counts_from <= now);
-            let causes: BTreeSet<SymptomCause> = counting.map(|symptom| symptom.cause.clone()).collect();
-            if !first {
-                news.extend(causes.iter().filter(|cause| !self.knows(cause)).cloned());
-            }
-            let symptoms = Arc::clone(&cluster.symptoms);
-            self.known.insert(cluster.id, Known { symptoms, next, causes });
-        }
-        if !news.is_empty() {
-            let findings = health::findings(snapshot, &Scope::All, now);
-            self.unseen.extend(findings.into_iter().filter(|f| news.contains(&f.cause)).map(|f| Alarm {
-                text: Text::from(format!("{}: {}", f.place, f.what)),
-                cause: f.cause,
-                at: now,
-            }));
-        }
-        // What ended by itself needs nobody any more.
-        let known = &self.known;
-        let goes_on = |alarm: &Alarm| known.values().any(|known| known.causes.contains(&alarm.cause));
-        self.unseen.retain(goes_on);
+    /// When it is to be looked for what is critical.
+    pub(super) fn due(&self, snapshot: &Snapshot, now: Time) -> Time {
+        let Some(looked) = self.looked else { return now };
+        let clusters = &snapshot.fleet.clusters;
+        let same = clusters.len() == self.looked_at.len()
+            && clusters.iter().zip(&self.looked_at).all(|(c, seen)| Arc::ptr_eq(&c.symptoms, seen));
+        looked + if same { LOOK_AGAIN } else { LOOK }
     }
 
-    fn knows(&self, cause: &SymptomCause) -> bool {
-        self.known.values().any(|known| known.causes.contains(cause))
+    /// It is being looked for in this state.
+    pub(super) fn looking(&mut self, snapshot: &Snapshot, now: Time) {
+        self.looked = Some(now);
+        self.looked_at = snapshot.fleet.clusters.iter().map(|c| Arc::clone(&c.symptoms)).collect();
+    }
+
+    /// Takes what was found.
+    pub(super) fn take(&mut self, critical: Critical, now: Time) {
+        let causes: BTreeSet<SymptomCause> = critical.findings.iter().map(|(c, ..)| c.clone()).collect();
+        // What ended by itself needs nobody any more.
+        self.unseen.retain(|alarm| causes.contains(&alarm.cause));
+        for (cause, places, text) in critical.findings {
+            let news = !self.known.contains(&cause) && !places.is_disjoint(&self.whole);
+            if news {
+                self.unseen.push(Alarm { cause, at: now, text });
+            }
+        }
+        self.known = causes;
+        self.whole = critical.whole;
     }
 
     /// The newest that nobody has seen, and how many more there are.
@@ -82,22 +104,11 @@ impl Alarms {
     }
 }
 
-/// Whether everything is known of a cluster that symptoms come from.
-fn whole(cluster: &Cluster) -> bool {
-    [Kind::Node, Kind::Pod, Kind::Deployment].into_iter().all(|kind| cluster.table(kind).synced.is_some())
-}
-
 impl Ui {
-    /// Looks for what became critical; what is held still is no news.
-    pub(super) fn look_for_alarms(&mut self, now: Time) {
-        if let Some(newest) = self.newest.clone() {
-            self.alarms.look(&newest, now);
-        }
-    }
-
     /// Somebody is there, and what was on screen was seen.
     pub(super) fn saw_alarms(&mut self) {
-        if self.pane_name() != FINDINGS || !self.overlays.is_empty() || self.alarms.unseen.is_empty() {
+        let covered = self.overlays.iter().any(super::overlays::Overlay::covers);
+        if self.pane_name() != FINDINGS || covered || self.frozen.is_some() || self.alarms.unseen.is_empty() {
             return;
         }
         let Some(table) = self.tables.get(self.active) else { return };
@@ -118,13 +129,51 @@ impl Ui {
         self.frozen = None;
         self.set_scope(Scope::All);
         self.show(pane);
-        self.focus = super::screen::Focus::Table;
+        self.focus = Focus::Table;
         if let Some(table) = self.table() {
-            table.filter = super::table::Filter::default();
+            table.filter = Filter::default();
             table.lens = 0;
             table.sort = None;
             table.release = true;
             table.seek(RowId::Finding(alarm.cause));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause(reason: &str) -> SymptomCause {
+        SymptomCause { reason: Text::clean(reason), subject: "web".into() }
+    }
+
+    fn found(causes: &[(&str, u16)], whole: &[u16]) -> Critical {
+        let ids = |ids: &[u16]| ids.iter().map(|id| ClusterId(*id)).collect();
+        let findings = causes.iter().map(|(reason, id)| (cause(reason), ids(&[*id]), Text::clean(reason)));
+        Critical { findings: findings.collect(), whole: ids(whole) }
+    }
+
+    #[test]
+    fn what_a_cluster_comes_with_is_no_news_and_what_it_gets_is() {
+        let now = Time::from_seconds(1_795_227_247);
+        let mut alarms = Alarms::default();
+        let newest = |alarms: &Alarms| alarms.newest().map(|(a, more)| (a.text.to_string(), more));
+        alarms.take(found(&[("Old", 0)], &[0]), now);
+        assert_eq!(newest(&alarms), None);
+        // Another cluster comes in with what was wrong in it already.
+        alarms.take(found(&[("Old", 0), ("Theirs", 1)], &[0, 1]), now);
+        assert_eq!(newest(&alarms), None);
+        alarms.take(found(&[("Old", 0), ("Theirs", 1), ("New", 1)], &[0, 1]), now);
+        assert_eq!(newest(&alarms), Some(("New".to_owned(), 0)));
+        alarms.take(found(&[("Newer", 0), ("New", 1)], &[0, 1]), now);
+        assert_eq!(newest(&alarms), Some(("Newer".to_owned(), 1)));
+        // It spreads: that is the same finding.
+        alarms.take(found(&[("Newer", 0), ("Newer", 1)], &[0, 1]), now);
+        assert_eq!(newest(&alarms), Some(("Newer".to_owned(), 0)), "what ended needs nobody");
+        alarms.take(found(&[], &[0, 1]), now);
+        assert_eq!(newest(&alarms), None);
+        alarms.take(found(&[("Newer", 0)], &[0, 1]), now);
+        assert_eq!(newest(&alarms), Some(("Newer".to_owned(), 0)), "back again is news again");
     }
 }

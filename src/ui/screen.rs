@@ -289,6 +289,17 @@ impl Ui {
 
     /// When the sheet on screen is to be computed again; `None` while that is under way.
     fn job_due(&self, now: Time) -> Option<Time> {
+        let sheet = self.sheet_due(now);
+        let table = self.tables.get(self.active)?;
+        if table.in_flight.is_some() {
+            return sheet;
+        }
+        let alarms = self.newest.as_ref().map(|newest| self.alarms.due(newest, now));
+        [sheet, alarms].into_iter().flatten().min()
+    }
+
+    /// When its rows are.
+    fn sheet_due(&self, now: Time) -> Option<Time> {
         let table = self.tables.get(self.active)?;
         let wanted = self.job_key(now)?;
         if table.in_flight.as_ref().is_some_and(|key| key.same_view(&wanted)) {
@@ -333,12 +344,19 @@ impl Ui {
         table.release = false;
         let recoveries = Arc::clone(&self.settings.recoveries);
         let told = Arc::clone(&self.told);
+        let newest = self.newest.clone().filter(|newest| self.alarms.due(newest, now) <= now);
+        if let Some(newest) = &newest {
+            self.alarms.looking(newest, now);
+        }
         let shown_at = self.pane_time(now);
-        Some(SheetJob { key, pane, snapshot, runs, recoveries, told, hold, shown_at, now })
+        Some(SheetJob { key, pane, snapshot, runs, recoveries, told, alarms: newest, hold, shown_at, now })
     }
 
     /// Takes a computed sheet.
     pub fn sheet(&mut self, done: SheetDone, now: Time) {
+        if let Some(critical) = done.critical {
+            self.alarms.take(critical, now);
+        }
         let Some(table) = self.tables.get_mut(done.key.pane) else { return };
         if table.in_flight.as_ref() == Some(&done.key) {
             table.in_flight = None;
@@ -364,7 +382,6 @@ impl Ui {
             self.summary = Summary::of(&snapshot, &Scope::All, self.shown_at(now));
             self.summary.at = Some(now);
             self.summary_of = Some(of);
-            self.look_for_alarms(now);
         }
     }
 

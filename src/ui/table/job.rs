@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::model::{Cell, ClusterId, Face, Kind, Selector, Text, Time, Uid};
 use crate::operations::{Recoveries, Run};
+use crate::ui::alarm::{Critical, critical};
 use crate::ui::pane::{PaneDecl, PaneInput};
 use crate::ui::told::Told;
 use crate::views::cost::Unit;
@@ -54,6 +55,8 @@ pub struct SheetJob {
     pub(in crate::ui) runs: Arc<Vec<Run>>,
     pub(in crate::ui) recoveries: Arc<Recoveries>,
     pub(in crate::ui) told: Arc<Told>,
+    /// The newest state, when it is to be looked through for what became critical.
+    pub(in crate::ui) alarms: Option<Arc<Snapshot>>,
     pub(in crate::ui) hold: Option<Arc<Computed>>,
     /// The time that the sheet is for: that of the state, when one is held.
     pub(in crate::ui) shown_at: Time,
@@ -64,6 +67,7 @@ pub struct SheetJob {
 pub struct SheetDone {
     pub(in crate::ui) key: JobKey,
     pub(in crate::ui) computed: Computed,
+    pub(in crate::ui) critical: Option<Critical>,
 }
 
 /// A sheet and the order in which its rows are shown.
@@ -117,7 +121,8 @@ impl SheetJob {
         let key = self.key.clone();
         let computed =
             Computed { key: self.key, sheet, widest, order, withheld, total, places, shown_at, at };
-        SheetDone { key, computed }
+        let critical = self.alarms.as_ref().map(|newest| critical(newest, self.now));
+        SheetDone { key, computed, critical }
     }
 }
 
