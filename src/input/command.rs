@@ -117,6 +117,7 @@ commands! {
     Lens "lens" "the next lens of the pane; in a detail, the next reading" [Table Text],
     Wide "wide" "give the table the whole width" [Table Tree],
     Mute "mute" "mute the row for an hour; it still counts" [Table],
+    Unmute "unmute" "show every muted row again" [Table],
     Retry "retry" "ask the clusters in scope again now" [Table Tree Text],
     Copy "copy" "copy a name, a command, rows or a text to the terminal's clipboard" [Table Text Menu],
     Compare "compare" "compare two marked rows, or the object with the same one elsewhere" [Table],

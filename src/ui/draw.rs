@@ -223,7 +223,7 @@ fn nothing(table: &table::TableState, empty: &str, scope: &Scope, summary: &Summ
     if *scope != Scope::All && empty.is_empty() {
         return "Nothing in this scope. esc widens.".to_owned();
     }
-    if empty.is_empty() && summary.connecting > 0 { "…".to_owned() } else { empty.to_owned() }
+    if empty.is_empty() && summary.connecting() > 0 { "…".to_owned() } else { empty.to_owned() }
 }
 
 /// Rows for the evidence: what it needs, at most two fifths, none when there is little room.

@@ -35,23 +35,17 @@ fn left_pieces(ui: &Ui, wide: bool) -> Vec<Pieces> {
     let count = summary.clusters.len();
     let head = if wide { super::keys::clusters(count) } else { format!("{count}:") };
     let mut first: Pieces = vec![(head, Role::Text)];
-    for (tone, n) in summary.counts() {
-        first.push((format!(" {}{n}", tone_glyph(tone)), crate::theme::tone_role(tone)));
+    let totals = &summary.header;
+    for (tone, n) in &totals.tones {
+        first.push((format!(" {}{n}", tone_glyph(*tone)), crate::theme::tone_role(*tone)));
     }
-    let sure = |text: String| {
-        let about = if summary.approximate { "~" } else { "" };
-        let more = if summary.partial { "+?" } else { "" };
-        format!("{about}{text}{more}")
-    };
     let mut pieces = vec![first];
     if wide {
-        pieces.push(vec![(sure(grouped(summary.nodes)), Role::Text), (" nodes".to_owned(), Role::TextDim)]);
-        pieces.push(vec![(sure(grouped(summary.pods)), Role::Text), (" pods".to_owned(), Role::TextDim)]);
+        pieces.push(vec![(totals.nodes.to_string(), Role::Text), (" nodes".to_owned(), Role::TextDim)]);
+        pieces.push(vec![(totals.pods.to_string(), Role::Text), (" pods".to_owned(), Role::TextDim)]);
     }
-    let rate = (sure(format!("${}", ui.unit.of(summary.rate))), Role::Text);
-    let per = ui.unit.heading().trim_start_matches('$');
-    pieces.push(vec![rate, (format!("{per} list"), Role::TextDim)]);
-    if let Some((age, name)) = summary.oldest.as_ref().filter(|(age, _)| age.seconds() > 0) {
+    pieces.push(vec![(totals.rate(ui.unit), Role::Text), (" list".to_owned(), Role::TextDim)]);
+    if let Some((name, age)) = totals.oldest.as_ref().filter(|(_, age)| age.seconds() > 0) {
         let whose = if wide { format!(" {name}") } else { String::new() };
         pieces.push(vec![("oldest ".to_owned(), Role::TextDim), (format!("{age}{whose}"), Role::Text)]);
     }
@@ -188,14 +182,14 @@ pub(super) fn notices(ui: &Ui, canvas: &mut Canvas<'_>, y: u16, now: Time) {
         canvas.pieces(x, y, &[("new ", Role::TextStrong), (glyph, Role::Crit), (&text, Role::TextStrong)]);
         return;
     }
-    if ui.summary.connecting > 0 {
+    if ui.summary.connecting() > 0 {
         let live = ui.summary.clusters.iter().filter(|c| c.tone != Tone::Connecting).count();
         let logins = ui.summary.clusters.iter().filter(|c| c.login).count();
         let wants = if logins == 0 { String::new() } else { format!(", {logins} want a login") };
         let text = format!(
             "… {live} of {} answer, {} connecting{wants}. Rows appear as they come.",
             super::keys::clusters(ui.summary.clusters.len()),
-            ui.summary.connecting
+            ui.summary.connecting()
         );
         canvas.pieces(1, y, &[(&text, Role::Moving)]);
         return;
@@ -204,7 +198,7 @@ pub(super) fn notices(ui: &Ui, canvas: &mut Canvas<'_>, y: u16, now: Time) {
     if let Some(cut) = ui.tables.get(ui.active).and_then(|table| table.cut.as_ref()) {
         x = canvas.pieces(x, y, &[("▸ ", Role::TextDim), (cut, Role::Text)]);
     }
-    for (glyph, text, role) in troubles(ui, now) {
+    for (glyph, text, role) in troubles(ui, ui.shown_at(now)) {
         if x > 1 {
             x = canvas.pieces(x, y, &[(" · ", Role::TextDim)]);
         }

@@ -257,7 +257,7 @@ impl Ui {
     pub(super) fn set_scope(&mut self, scope: Scope) {
         if scope != self.scope {
             self.effects.push(Effect::Focus(scope.clone()));
-            self.scope = scope;
+            self.last_view = Some((self.active, std::mem::replace(&mut self.scope, scope)));
             for table in &mut self.tables {
                 table.touched = false;
                 table.held_until = None;

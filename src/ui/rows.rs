@@ -54,6 +54,10 @@ impl Ui {
             }
             Command::Wide => table.wide = !table.wide,
             Command::Mute => self.mute(now),
+            Command::Unmute => {
+                table.muted.clear();
+                table.relist();
+            }
             Command::Copy => {
                 let menu = Overlay::copy(self);
                 self.overlays.extend(menu);
@@ -121,7 +125,7 @@ impl Ui {
         let Some(id) = table.cursor.clone() else { return };
         table.muted.insert(id, now + Span::from_seconds(3600));
         table.relist();
-        self.notice(now, "muted for 1 h; it still counts");
+        self.notice(now, "muted for 1 h; it still counts, and :unmute shows it again");
     }
 
     /// Asks for the journal when its lens is on.

@@ -379,7 +379,7 @@ impl Ui {
         let moved = self.summary_of.as_ref().is_none_or(|(_, scope)| *scope != self.scope);
         let other = self.summary_of.as_ref() != Some(&of);
         if moved || (other && self.frozen.is_some()) || (old && (other || self.counting(now))) {
-            self.summary = Summary::of(&snapshot, &Scope::All, self.shown_at(now));
+            self.summary = Summary::of(&snapshot, self.shown_at(now));
             self.summary.at = Some(now);
             self.summary_of = Some(of);
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::cost::Unit;
 use super::health::{self, Finding, Standing, age, counted, fault, standing};
 use super::{RowId, Scope, Sheet, SheetRow, Snapshot};
 use crate::model::{
@@ -32,14 +33,15 @@ pub struct Header {
 }
 
 impl Header {
-    /// The rate in words: `$412.80/h`, `~$412.80/h`, `$412.80+?/h`, `$?/h`.
+    /// The rate in words: `$412.80/h`, `~$412.80/h`, `$412.80+?/h`, `$?/h`; `$9,907.20/day`.
     #[must_use]
-    pub fn rate(&self) -> String {
+    pub fn rate(&self, unit: Unit) -> String {
         let about = if self.cost_approximate { "~" } else { "" };
+        let per = unit.heading().trim_start_matches('$');
         match (self.cost_unknown, self.cost.rate == Money::ZERO) {
-            (true, true) => "$?/h".to_owned(),
-            (true, false) => format!("{about}${}+?/h", self.cost.rate),
-            (false, _) => format!("{about}${}/h", self.cost.rate),
+            (true, true) => format!("$?{per}"),
+            (true, false) => format!("{about}${}+?{per}", unit.of(self.cost.rate)),
+            (false, _) => format!("{about}${}{per}", unit.of(self.cost.rate)),
         }
     }
 }

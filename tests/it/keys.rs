@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quarterdeck::model::*;
-use quarterdeck::ui::{Detail, Effect, Inbound, Reading};
+use quarterdeck::ui::{Detail, Effect, Inbound, JournalLine, JournalPage, Reading};
 use quarterdeck::views::Scope;
 
 use crate::screen::{NOW, Screen, after, checks, cluster, fleet, on_nodes, to};
@@ -220,7 +220,7 @@ fn lens_sort_and_filter_change_what_is_shown() {
     assert!(screen.cursor_line().contains("ImagePullBackOff"));
     screen.keys("b");
     assert!(screen.cursor_line().contains("billing"), "{}", screen.picture());
-    screen.keys("b o o");
+    screen.keys("b o 3");
     assert!(screen.picture().contains("what↑"));
     assert!(screen.cursor_line().contains("3 of 8 nodes"), "{}", screen.picture());
     screen.keys("O");
@@ -267,4 +267,138 @@ fn the_mouse_moves_the_cursor() {
     // Beside the rows nothing happens.
     screen.ui.click(2, 2, NOW);
     assert!(screen.cursor_line().contains("dev-1-node-1"));
+}
+
+#[test]
+fn a_filter_says_in_place_what_it_does_not_understand_and_completes() {
+    let mut screen = on_nodes();
+    screen.keys("/");
+    screen.text("node-1 agee>5m");
+    assert!(screen.picture().contains("no column agee here: cluster namespace name"), "{}", screen.picture());
+    assert!(screen.picture().contains("dev-1-node-1") && !screen.picture().contains("dev-1-node-2"));
+    screen.keys("ctrl-u");
+    screen.text("cluster:eks-u");
+    screen.keys("tab enter");
+    assert!(screen.picture().contains("/cluster:eks-use1 · 2 of 10"), "{}", screen.picture());
+    screen.keys("esc :");
+    screen.text("pods -l app=web");
+    screen.keys("enter");
+    assert!(screen.picture().contains("/-l app=web · 0 of 10"), "{}", screen.picture());
+}
+
+#[test]
+fn what_is_copied_is_chosen() {
+    let mut screen = on_nodes();
+    to(&mut screen, "dev-1-node-1");
+    screen.keys("c");
+    assert!(screen.picture().contains("kubectl --context dev-1 get nodes dev-1-node-1 -o yaml"));
+    assert_eq!(screen.keys("1"), [Effect::Copy("dev-1-node-1".to_owned())]);
+    assert!(screen.picture().contains("sent 1 line to the terminal's clipboard"), "{}", screen.picture());
+}
+
+#[test]
+fn an_object_is_compared_with_its_twin_and_rows_with_each_other() {
+    let mut screen = Screen::new(120, 36);
+    screen.keys("0 =");
+    assert!(screen.picture().contains("compare Pod shop/web-1 with that of"), "{}", screen.picture());
+    let effects = screen.keys("1");
+    let [Effect::Read(left), Effect::Read(right)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(
+        (left.reading.clone(), left.object.cluster == right.object.cluster),
+        (Reading::Written, false)
+    );
+    let written = |image| format!("kind: Pod\nimage: {image}\nport: 80\n");
+    screen.ui.inbound(Inbound::Read(left.clone(), Ok(written("web:1"))), NOW);
+    assert!(screen.picture().contains("asking the clusters"));
+    screen.ui.inbound(Inbound::Read(right.clone(), Ok(written("web:2"))), NOW);
+    for line in ["- image: web:1", "+ image: web:2", "2 lines differ"] {
+        assert!(screen.picture().contains(line), "{line}: {}", screen.picture());
+    }
+    // Two rows without an object of their own: their cells.
+    screen.keys("esc 2 space space =");
+    assert!(screen.picture().contains("- where                6 clusters"), "{}", screen.picture());
+    screen.keys("esc space =");
+    assert!(screen.picture().contains("= compares two rows; 3 are marked"), "{}", screen.picture());
+}
+
+#[test]
+fn a_new_critical_finding_stays_until_it_was_seen() {
+    let mut screen = on_nodes();
+    let mut worse = fleet();
+    let mut second = (*worse.clusters[1]).clone();
+    let old = worse.clusters[0].symptoms.values().next().unwrap().clone();
+    let object = ObjectKey { cluster: ClusterId(1), uid: Uid::parse("web"), ..old.object.clone() };
+    let cause = SymptomCause { reason: "CrashLoopBackOff".into(), subject: "web".into() };
+    let symptom = Symptom { object, cause, ..old };
+    second.symptoms = Arc::new([(symptom.object.uid, symptom)].into_iter().collect());
+    worse.clusters[1] = Arc::new(second);
+    screen.now = after(5);
+    screen.fleet(worse.clone());
+    assert!(screen.picture().contains("new ✖ 02:14 eks-euw1: CrashLoopBackOff"), "{}", screen.picture());
+    screen.now = after(600);
+    screen.keys("j");
+    assert!(screen.picture().contains(", N shows"), "it stays: {}", screen.picture());
+    screen.keys("N");
+    assert_eq!(screen.ui.pane_name(), "health");
+    assert!(!screen.picture().contains(", N shows"));
+    // What ends by itself needs nobody.
+    screen.now = after(700);
+    screen.fleet(fleet());
+    screen.now = after(710);
+    screen.fleet(worse);
+    assert!(screen.picture().contains(", N shows"), "{}", screen.picture());
+    screen.now = after(720);
+    screen.fleet(fleet());
+    assert!(!screen.picture().contains(", N shows"), "{}", screen.picture());
+}
+
+#[test]
+fn money_turns_to_days_and_months_in_the_first_row_too() {
+    let mut screen = Screen::new(120, 36);
+    assert!(screen.picture().contains("$6.15/h"), "{}", screen.picture());
+    screen.keys("u");
+    assert!(screen.picture().contains("$147.60/day"), "{}", screen.picture());
+    screen.keys("u u");
+    assert!(screen.picture().contains("$6.15/h"));
+}
+
+#[test]
+fn operations_list_commands_notices_and_the_journal() {
+    let mut screen = Screen::new(120, 36);
+    screen.keys("t t @ b b");
+    assert!(screen.picture().contains("times as ages"), "{}", screen.picture());
+    assert_eq!(screen.keys("b"), [Effect::ReadJournal]);
+    let line = JournalLine {
+        seq: 1204,
+        at: Some(NOW),
+        action: "ended".into(),
+        operation: "drain".into(),
+        cluster: "eks-use1".into(),
+        objects: "node-1".into(),
+        who: "ada@bastion".into(),
+        result: "done".into(),
+    };
+    let page = JournalPage { verified: 1204, records: vec![line] };
+    screen.ui.inbound(Inbound::Journal(Ok(page)), NOW);
+    screen.now = after(1);
+    assert!(screen.picture().contains("Journal verified to 1,204"), "{}", screen.picture());
+    assert_eq!(screen.keys("r"), [Effect::ReadJournal]);
+    screen.ui.inbound(Inbound::Journal(Err("journal.jsonl: line 7: the chain breaks".into())), NOW);
+    screen.now = after(2);
+    assert!(screen.picture().contains("not to be trusted: journal.jsonl: line 7"), "{}", screen.picture());
+}
+
+#[test]
+fn what_is_muted_counts_and_comes_back() {
+    let mut screen = Screen::new(120, 36);
+    screen.keys("m");
+    assert!(
+        !screen.picture().contains("02:11 ✖") && screen.picture().contains("1 muted"),
+        "{}",
+        screen.picture()
+    );
+    screen.keys(":");
+    screen.text("unmute");
+    screen.keys("enter");
+    assert!(!screen.picture().contains("1 muted"), "{}", screen.picture());
 }

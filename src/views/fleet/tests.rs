@@ -70,10 +70,13 @@ fn the_header_never_counts_unknown_as_zero() {
     assert_eq!(header.tones, [(Tone::Warn, 1), (Tone::Unseen, 2), (Tone::Ok, 1)]);
     assert_eq!(header.nodes.to_string(), "~12+?");
     assert_eq!(header.pods.to_string(), "~24+?");
-    assert_eq!(header.rate(), "~$4.68+?/h");
+    assert_eq!(header.rate(Unit::Hour), "~$4.68+?/h");
     assert_eq!(header.oldest, Some(("edge-17".into(), Span::from_seconds(252))));
     let nothing = super::header(&self::snapshot(scenes().split_off(3)), now());
-    assert_eq!((nothing.nodes.to_string(), nothing.rate()), ("?".to_owned(), "$?/h".to_owned()));
+    assert_eq!(
+        (nothing.nodes.to_string(), nothing.rate(Unit::Month)),
+        ("?".to_owned(), "$?/month".to_owned())
+    );
     assert_eq!(nothing.oldest, None);
 }
 
