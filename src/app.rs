@@ -13,6 +13,8 @@ mod journal;
 mod live;
 mod opened;
 mod output;
+#[cfg(test)]
+mod pictures;
 mod read;
 mod recovery;
 mod registry;

@@ -5,6 +5,7 @@
 
 mod column;
 mod delta;
+mod derived;
 mod extras;
 mod face;
 mod fleet;
@@ -24,6 +25,7 @@ mod time;
 
 pub use column::{Cell, Column};
 pub use delta::{Audit, Change, Delta, Usage, Used};
+pub use derived::Derived;
 pub use extras::Extras;
 pub use face::Face;
 pub use fleet::{

@@ -13,7 +13,7 @@ pub mod placement;
 pub mod prices;
 pub mod scaling;
 #[cfg(test)]
-mod scenes;
+pub(crate) mod scenes;
 mod scope;
 mod sheet;
 mod snapshot;

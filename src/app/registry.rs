@@ -22,7 +22,7 @@ pub(super) fn observers(price: &PriceOf) -> Vec<Box<dyn Observer>> {
 
 /// The names of a pane's lenses, in the order of `b`.
 pub(super) const FINDINGS_LENSES: &[&str] = &["cause", "cluster", "kind"];
-pub(super) const PLACEMENT_LENSES: &[&str] = &["app", "pool", "pending"];
+pub(super) const PLACEMENT_LENSES: &[&str] = &["app", "pool", "pending", "fit"];
 pub(super) const SCALING_LENSES: &[&str] = &["time", "story", "object", "cause"];
 pub(super) const COST_LENSES: &[&str] = &["cluster", "namespace", "workload", "pool", "waste"];
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
-    Capacity, ClusterId, Extras, Fault, Kind, Link, Money, Provider, Record, Resources, Rows, Signal,
-    Symptom, Text, Time, Uid, Usage, Version,
+    Capacity, ClusterId, Derived, Extras, Fault, Kind, Link, Money, Provider, Record, Resources, Rows,
+    Signal, Symptom, Text, Time, Uid, Usage, Version,
 };
 
 /// What is known of a cluster before it answers: from kubeconfig and settings.
@@ -187,6 +187,8 @@ pub struct Cluster {
     pub series: Arc<Series>,
     /// Grows with every change; what is derived from this cluster is remembered by it.
     pub generation: u64,
+    /// What was derived from it.
+    pub derived: Derived,
 }
 
 /// The objects of one kind.
@@ -250,6 +252,7 @@ impl Cluster {
             signals: Arc::default(),
             series: Arc::default(),
             generation: 0,
+            derived: Derived::default(),
         }
     }
 
@@ -291,6 +294,12 @@ impl Cluster {
     #[must_use]
     pub fn price(&self, node: &super::Node) -> Price {
         self.prices.get(&node.meta.uid).copied().unwrap_or_default()
+    }
+
+    /// What a view derives from this cluster alone: made once for each generation. `make` must
+    /// look at nothing else, neither a scope nor the time.
+    pub fn derived<T: std::any::Any + Send + Sync>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        self.derived.get(self.generation, make)
     }
 
     /// What it costs: its nodes and all that is paid for beside them.

@@ -105,9 +105,11 @@ impl Ui {
         let (mut x, width) = (0, canvas.width());
         let tree = self.tree_shown();
         if tree {
-            let tree_width = if width >= WITH_TREE { TreePart::width(&self.summary, width) } else { width };
+            let beside = width >= WITH_TREE;
+            let most = if beside { width / 3 } else { width };
+            let tree_width = TreePart::width(&self.summary).min(most);
             self.tree_part(&mut canvas.part(0, 4, tree_width, height));
-            if width < WITH_TREE {
+            if !beside {
                 return;
             }
             self.line_between(canvas, tree_width, 4, height);

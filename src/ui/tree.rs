@@ -104,9 +104,8 @@ impl TreePart {
         }
     }
 
-    /// How wide the tree must be to cut no name and to show its columns, a third of the screen at
-    /// most.
-    pub(super) fn width(summary: &Summary, screen: u16) -> u16 {
+    /// How wide the tree must be to cut no name and to show its columns.
+    pub(super) fn width(summary: &Summary) -> u16 {
         let flat = summary.clusters.len() <= FLAT;
         let depth = |cluster: &ClusterLine| if flat { 0 } else { cluster.groups.len() };
         let line = |cluster: &ClusterLine| depth(cluster) * 2 + MARGIN + cluster.name.as_str().width();
@@ -117,7 +116,7 @@ impl TreePart {
         let groups = summary.clusters.iter().filter(|_| !flat).map(group).max().unwrap_or(0);
         let first = 2 + all(summary.clusters.len()).width();
         let wanted = (names.max(first) + AGE + NODES + 1).max(groups);
-        cells(wanted).min(screen / 3)
+        cells(wanted)
     }
 
     /// Puts the cursor somewhere when the tree gets the keys.

@@ -164,13 +164,13 @@ fn columns(peculiar: bool) -> Vec<Column> {
     let mut columns = vec![
         Column::left("cluster", 14, 100),
         Column::right("data", 6, 95),
-        Column::left("worst finding", 0, 90),
+        Column::left("worst finding", 0, 62),
         Column::right("nodes", 7, 85),
         Column::right("pods", 6, 80),
         Column::left("login", 9, 75),
         Column::left("version", 7, 70),
         Column::right("cpu %", 5, 65),
-        Column::right("mem %", 5, 60),
+        Column::right("mem %", 5, 64),
         Column::right("$/h", 8, 55),
         Column::left("region", 14, 50),
     ];

@@ -17,6 +17,7 @@ pub(super) use rules::{first_constraint, leaving, worst_metric};
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::scaling;
 use super::{RowId, Scope, Sheet, SheetRow, Snapshot};
@@ -119,7 +120,9 @@ impl Lens {
 #[must_use]
 pub fn findings(snapshot: &Snapshot, scope: &Scope, now: Time) -> Vec<Finding> {
     let mut causes: BTreeMap<SymptomCause, Vec<Part>> = BTreeMap::new();
-    for cluster in snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)) {
+    // Where nothing is wrong at all nothing is wrong in a part of it.
+    let hurt = |cluster: &&Arc<Cluster>| scope.holds(cluster) && !of_cluster(cluster, now).is_empty();
+    for cluster in snapshot.fleet.clusters.iter().filter(hurt) {
         for part in parts(cluster, scope, now) {
             causes.entry(part.cause.clone()).or_default().push(part);
         }
@@ -131,9 +134,41 @@ pub fn findings(snapshot: &Snapshot, scope: &Scope, now: Time) -> Vec<Finding> {
     findings
 }
 
-/// What is wrong in one cluster, worst first.
+/// What is wrong in one cluster, worst first. It is looked for once for each generation, as long as
+/// nothing became wrong by the passing of time alone.
 #[must_use]
-pub fn of_cluster(cluster: &Cluster, now: Time) -> Vec<Finding> {
+pub fn of_cluster(cluster: &Cluster, now: Time) -> Arc<Vec<Finding>> {
+    let state = (standing(cluster, now), lagging(cluster, now).count());
+    let made = cluster.derived(|| Remembered {
+        at: now,
+        until: next_by_time(cluster, now),
+        state,
+        findings: Arc::new(look(cluster, now)),
+    });
+    if made.state == state && made.at <= now && now < made.until {
+        return Arc::clone(&made.findings);
+    }
+    Arc::new(look(cluster, now))
+}
+
+/// What was wrong at a generation, and for how long that can be said.
+struct Remembered {
+    at: Time,
+    until: Time,
+    state: (Standing, usize),
+    findings: Arc<Vec<Finding>>,
+}
+
+/// For how long at most what was found is said again without a look: what flaps stops by time.
+const LOOK_AGAIN: Span = Span::from_seconds(90);
+
+/// When something begins to count though nothing changes.
+fn next_by_time(cluster: &Cluster, now: Time) -> Time {
+    let later = cluster.symptoms.values().map(|symptom| symptom.counts_from).filter(|at| *at > now);
+    later.chain([now + LOOK_AGAIN]).min().unwrap_or(now)
+}
+
+fn look(cluster: &Cluster, now: Time) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         parts(cluster, &Scope::All, now).into_iter().map(|part| merged(vec![part], now)).collect();
     findings.sort_by_cached_key(|f| {
@@ -246,10 +281,7 @@ pub fn tone(cluster: &Cluster, now: Time) -> Tone {
         Standing::Unseen => Tone::Unseen,
         Standing::Denied => Tone::Denied,
         Standing::Connecting => Tone::Connecting,
-        Standing::Live => {
-            let tones = parts(cluster, &Scope::All, now).into_iter().map(|p| p.tone);
-            tones.min_by_key(|t| severity(*t)).unwrap_or_default()
-        }
+        Standing::Live => of_cluster(cluster, now).first().map_or(Tone::Ok, |finding| finding.tone),
     }
 }
 

@@ -75,13 +75,28 @@ fn in_scope(scope: &Scope, record: &Record) -> bool {
     }
 }
 
-/// `48,213 pods in 24 clusters, 143 in trouble.`
+/// What people call it when an object of this kind is not fine.
+const fn trouble(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Node
+        | Kind::Pod
+        | Kind::Deployment
+        | Kind::StatefulSet
+        | Kind::DaemonSet
+        | Kind::ReplicaSet => "not ready",
+        Kind::Claim | Kind::Volume => "not bound",
+        Kind::Event => "warnings",
+        _ => "in trouble",
+    }
+}
+
+/// `48,213 pods in 24 clusters, 143 not ready.`
 fn answer(kind: Kind, rows: usize, clusters: usize, troubled: usize) -> String {
     let plural = kind.names().plural;
     let rows = grouped(rows as u64);
     match troubled {
         0 => format!("{rows} {plural} in {clusters} clusters."),
-        n => format!("{rows} {plural} in {clusters} clusters, {} in trouble.", grouped(n as u64)),
+        n => format!("{rows} {plural} in {clusters} clusters, {} {}.", grouped(n as u64), trouble(kind)),
     }
 }
 

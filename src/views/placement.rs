@@ -1,5 +1,6 @@
 //! Placement: where each workload runs, at which version, and what waits for a place.
 
+mod fit;
 mod pending;
 mod pools;
 mod workloads;
@@ -19,6 +20,8 @@ pub enum PlacementLens {
     Pool,
     /// Pods without a node.
     Pending,
+    /// Which cluster could take the load of which.
+    Fit,
 }
 
 impl PlacementLens {
@@ -28,6 +31,7 @@ impl PlacementLens {
         match name {
             "pool" => PlacementLens::Pool,
             "pending" => PlacementLens::Pending,
+            "fit" => PlacementLens::Fit,
             _ => PlacementLens::App,
         }
     }
@@ -40,6 +44,7 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, lens: PlacementLens, now: Time)
         PlacementLens::App => workloads::sheet(snapshot, scope, now),
         PlacementLens::Pool => pools::sheet(snapshot, scope, now),
         PlacementLens::Pending => pending::sheet(snapshot, scope, now),
+        PlacementLens::Fit => fit::sheet(snapshot, scope, now),
     }
 }
 
@@ -48,6 +53,7 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, lens: PlacementLens, now: Time)
 pub fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId) -> Evidence {
     match row {
         RowId::Workload(kind, namespace, name) => workloads::evidence(snapshot, scope, kind, namespace, name),
+        RowId::Cluster(_) => fit::evidence(snapshot, scope, row),
         _ => Evidence::default(),
     }
 }

@@ -10,16 +10,16 @@ use crate::model::{
 };
 
 /// 02:14:07 of the night of the mocks.
-pub(super) fn now() -> Time {
+pub(crate) fn now() -> Time {
     Time::parse("2026-11-21T02:14:07Z").unwrap()
 }
 
 /// That night at this clock.
-pub(super) fn clock(clock: &str) -> Time {
+pub(crate) fn clock(clock: &str) -> Time {
     Time::parse(&format!("2026-11-21T{clock}Z")).unwrap()
 }
 
-pub(super) fn meta(namespace: &str, name: &str) -> Meta {
+pub(crate) fn meta(namespace: &str, name: &str) -> Meta {
     Meta {
         uid: Uid::parse(&format!("{namespace}/{name}")),
         version: Version(1),
@@ -30,7 +30,7 @@ pub(super) fn meta(namespace: &str, name: &str) -> Meta {
     }
 }
 
-pub(super) fn node(name: &str, pool: &str, zone: &str) -> Node {
+pub(crate) fn node(name: &str, pool: &str, zone: &str) -> Node {
     let size = Resources { cpu: 8000, memory: 32 << 30, gpus: 0, pods: 110 };
     Node {
         meta: meta("", name),
@@ -50,7 +50,7 @@ pub(super) fn node(name: &str, pool: &str, zone: &str) -> Node {
     }
 }
 
-pub(super) fn deployment(namespace: &str, name: &str, image: &str, desired: u32, ready: u32) -> Workload {
+pub(crate) fn deployment(namespace: &str, name: &str, image: &str, desired: u32, ready: u32) -> Workload {
     Workload {
         meta: meta(namespace, name),
         kind: Kind::Deployment,
@@ -71,7 +71,7 @@ pub(super) fn deployment(namespace: &str, name: &str, image: &str, desired: u32,
 }
 
 /// A ready pod of a deployment on a node.
-pub(super) fn pod(namespace: &str, deployment: &str, suffix: &str, image: &str, node: &str) -> Pod {
+pub(crate) fn pod(namespace: &str, deployment: &str, suffix: &str, image: &str, node: &str) -> Pod {
     let set = format!("{deployment}-7d9f");
     let owner = Owner {
         api: "apps/v1".into(),
@@ -105,7 +105,7 @@ pub(super) fn pod(namespace: &str, deployment: &str, suffix: &str, image: &str, 
 }
 
 /// The same pod with its container waiting for this reason since then.
-pub(super) fn waits(mut pod: Pod, reason: &str, message: &str, since: Time) -> Pod {
+pub(crate) fn waits(mut pod: Pod, reason: &str, message: &str, since: Time) -> Pod {
     pod.ready = false;
     pod.ready_since = Some(since);
     let container = &mut pod.containers[0];
@@ -117,12 +117,12 @@ pub(super) fn waits(mut pod: Pod, reason: &str, message: &str, since: Time) -> P
     pod
 }
 
-pub(super) fn managed(mut workload: Workload, system: &str, name: &str) -> Workload {
+pub(crate) fn managed(mut workload: Workload, system: &str, name: &str) -> Workload {
     workload.meta.manager = Some(Arc::new(Manager { system: system.into(), name: name.into() }));
     workload
 }
 
-pub(super) fn event(
+pub(crate) fn event(
     regarding: (&str, &str, &str),
     component: &str,
     reason: &str,
@@ -149,12 +149,12 @@ pub(super) fn event(
 }
 
 /// A live cluster in the making.
-pub(super) struct Scene {
-    pub(super) cluster: Cluster,
+pub(crate) struct Scene {
+    pub(crate) cluster: Cluster,
 }
 
 impl Scene {
-    pub(super) fn new(id: u16, name: &str) -> Scene {
+    pub(crate) fn new(id: u16, name: &str) -> Scene {
         let info = ClusterInfo { name: name.into(), ..ClusterInfo::default() };
         let mut cluster = Cluster::new(ClusterId(id), Arc::new(info), clock("01:00:00"));
         let live = Link { state: LinkState::Live, heard: Some(now()), ..Link::waiting(clock("01:00:00")) };
@@ -169,7 +169,7 @@ impl Scene {
     }
 
     /// Puts records in, with the symptoms that the rules see at `at`.
-    pub(super) fn with(mut self, rules: &[Box<dyn Rule>], records: Vec<Record>, at: Time) -> Scene {
+    pub(crate) fn with(mut self, rules: &[Box<dyn Rule>], records: Vec<Record>, at: Time) -> Scene {
         for record in records {
             let found = rules.iter().find_map(|rule| rule.symptom(&self.cluster, &record, at));
             if let Some(symptom) = found {
@@ -181,7 +181,7 @@ impl Scene {
     }
 
     /// Changes one record and lets an observer tell what happened.
-    pub(super) fn then(
+    pub(crate) fn then(
         &mut self,
         observers: &[Box<dyn Observer>],
         before: Option<&Record>,
@@ -236,29 +236,29 @@ impl Scene {
         self
     }
 
-    pub(super) fn table(mut self, kind: Kind, change: impl FnOnce(&mut crate::model::Table)) -> Scene {
+    pub(crate) fn table(mut self, kind: Kind, change: impl FnOnce(&mut crate::model::Table)) -> Scene {
         change(&mut self.cluster.tables[kind.index()]);
         self
     }
 
-    pub(super) fn set(mut self, change: impl FnOnce(&mut Cluster)) -> Scene {
+    pub(crate) fn set(mut self, change: impl FnOnce(&mut Cluster)) -> Scene {
         change(&mut self.cluster);
         self
     }
 }
 
-pub(super) fn snapshot(scenes: Vec<Scene>) -> Snapshot {
+pub(crate) fn snapshot(scenes: Vec<Scene>) -> Snapshot {
     let clusters = scenes.into_iter().map(|s| Arc::new(s.cluster)).collect();
     Snapshot::new(now(), 1, Fleet { clusters })
 }
 
 /// The cells of a sheet's row, joined by ` | `.
-pub(super) fn cells(row: &super::SheetRow) -> String {
+pub(crate) fn cells(row: &super::SheetRow) -> String {
     row.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join(" | ")
 }
 
 /// The lines of evidence: `02:11:04 first text`.
-pub(super) fn lines(evidence: &super::Evidence) -> Vec<String> {
+pub(crate) fn lines(evidence: &super::Evidence) -> Vec<String> {
     let line = |l: &super::EvidenceLine| {
         let at = l.at.map_or(String::new(), |t| format!("{} ", t.clock()));
         format!("{at}{}: {}", l.label, l.text)

@@ -65,6 +65,13 @@ fn headings(canvas: &mut Canvas<'_>, table: &TableState, columns: &[(usize, u16)
         canvas.cell(x, 0, &title, *width, column.right, style);
         x += width + 1;
     }
+    // Columns that have no room are counted where there is room for that.
+    let dropped = computed.sheet.columns.len().saturating_sub(columns.len());
+    let text = format!("+{dropped}");
+    let at = canvas.width().saturating_sub(cells(text.len()) + 1);
+    if dropped > 0 && x <= at {
+        canvas.pieces(at, 0, &[(&text, Role::TextDim)]);
+    }
 }
 
 /// The first text of a row that does not fit its column.

@@ -1,5 +1,7 @@
 //! The cost of one cluster, split over namespaces, workloads and pools.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use crate::model::{
@@ -94,9 +96,19 @@ struct Guest {
     owner: Option<((Text, Kind, Text), Share)>,
 }
 
-/// Splits the cost of what is in scope of a cluster.
+/// Splits the cost of what is in scope of a cluster. Of a whole cluster that is done once for each
+/// generation.
 #[must_use]
-pub fn breakdown(cluster: &Cluster, scope: &Scope) -> Breakdown {
+pub fn breakdown(cluster: &Cluster, scope: &Scope) -> Arc<Breakdown> {
+    match scope {
+        Scope::All | Scope::Group(_) | Scope::Clusters(_) => cluster.derived(|| split(cluster, &Scope::All)),
+        Scope::Namespace(..) | Scope::NamespaceEverywhere(_) | Scope::Pool(..) => {
+            Arc::new(split(cluster, scope))
+        }
+    }
+}
+
+fn split(cluster: &Cluster, scope: &Scope) -> Breakdown {
     let mut out = Breakdown { measured: cluster.usage_at.is_some(), ..Breakdown::default() };
     let mut nodes: FxHashMap<Text, SplitNode> = FxHashMap::default();
     for node in cluster.nodes().filter(|node| scope.holds_node(node)) {
@@ -372,8 +384,6 @@ impl Share {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::model::{
         ClusterId, ClusterInfo, Identity, Labels, Meta, Owner, Provider, Record, Time, Uid, Usage,
@@ -449,6 +459,7 @@ mod tests {
         let before = breakdown(&cluster, &Scope::All);
         cluster.usage = Arc::new(usage);
         cluster.usage_at = Some(Time::from_seconds(2));
+        cluster.generation += 1;
         let after = breakdown(&cluster, &Scope::All);
         assert!(after.namespaces["shop"].rate > before.namespaces["shop"].rate);
         assert!(after.waste > Money::ZERO && after.waste < after.namespaces["shop"].rate);
@@ -461,6 +472,15 @@ mod tests {
         let cost = breakdown(&cluster(), &scope);
         assert!(cost.namespaces.is_empty());
         assert!(cost.idle < cost.nodes.rate);
+    }
+
+    #[test]
+    fn a_whole_cluster_is_split_once_for_each_generation() {
+        let mut cluster = cluster();
+        let first = breakdown(&cluster, &Scope::All);
+        assert!(Arc::ptr_eq(&first, &breakdown(&cluster, &Scope::Clusters(vec![ClusterId(0)]))));
+        cluster.generation += 1;
+        assert!(!Arc::ptr_eq(&first, &breakdown(&cluster, &Scope::All)));
     }
 
     #[test]
@@ -532,7 +552,7 @@ mod tests {
     }
 
     fn cluster_cost(cluster: &Cluster) -> CostTotals {
-        let mut cost = breakdown(cluster, &Scope::All).nodes;
+        let mut cost = breakdown(cluster, &Scope::All).nodes.clone();
         cost.merge(&cluster.extras.total);
         cost
     }

@@ -1,10 +1,13 @@
 //! The cost pane.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::{Breakdown, Share, breakdown, waste};
 use crate::model::{
-    Basis, Cell, Cluster, Column, CostTotals, Kind, MONTH_HOURS, Money, Span, Text, Time, Tone, grouped,
+    Basis, Cell, Cluster, Column, CostTotals, Kind, MONTH_HOURS, Money, Resources, Span, Text, Time, Tone,
+    grouped,
 };
 use crate::views::prices;
 use crate::views::{Evidence, EvidenceLine, RowId, Scope, Sheet, SheetRow, Snapshot};
@@ -115,7 +118,7 @@ pub(super) fn percent(part: Money, whole: Money) -> Cell {
 }
 
 /// The clusters in scope with their costs, dearest first.
-fn costs<'a>(snapshot: &'a Snapshot, scope: &Scope) -> Vec<(&'a Cluster, Breakdown)> {
+fn costs<'a>(snapshot: &'a Snapshot, scope: &Scope) -> Vec<(&'a Cluster, Arc<Breakdown>)> {
     let in_scope = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c) && c.seen());
     let mut costs: Vec<_> = in_scope.map(|c| (c.as_ref(), breakdown(c, scope))).collect();
     costs.sort_by_key(|(cluster, cost)| (-cost.whole.rate.nanos(), cluster.id));
@@ -156,7 +159,7 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, lens: CostLens, unit: Unit, now
 }
 
 /// Everything in scope as one.
-fn total(costs: &[(&Cluster, Breakdown)]) -> Breakdown {
+fn total(costs: &[(&Cluster, Arc<Breakdown>)]) -> Breakdown {
     let mut total = Breakdown::default();
     for (_, cost) in costs {
         total.nodes.merge(&cost.nodes);
@@ -258,7 +261,7 @@ struct Figures<'a> {
     whole: Money,
     /// `None` where nobody's idle is in it.
     idle: Option<Money>,
-    waste: Option<Money>,
+    waste: Cell,
     spot: Money,
     basis: &'a str,
 }
@@ -274,12 +277,17 @@ impl Figures<'_> {
         cells.extend([
             self.idle.map_or_else(dash, |idle| percent(idle, self.whole)),
             self.idle.map_or_else(dash, |idle| money(idle, unit)),
-            self.waste.map_or_else(|| Cell::text("?"), |waste| money(waste, unit)),
+            self.waste,
             percent(self.spot, self.whole),
             Cell::text(self.basis),
         ]);
         cells
     }
+}
+
+/// What is asked for and not used; unknown while use is.
+fn wasted(waste: Money, measured: bool, unit: Unit) -> Cell {
+    if measured { money(waste, unit) } else { Cell::text("?") }
 }
 
 /// `list`, `user`, `list, 9 ~`, `~`.
@@ -306,7 +314,7 @@ fn cluster_row(cluster: &Cluster, cost: &Breakdown, unit: Unit, now: Time) -> Sh
         month: whole.rate,
         whole: whole.rate,
         idle: Some(cost.idle),
-        waste: cost.measured.then_some(cost.waste),
+        waste: wasted(cost.waste, cost.measured, unit),
         spot: whole.spot,
         basis: &mixture(whole),
     };
@@ -317,7 +325,7 @@ fn cluster_row(cluster: &Cluster, cost: &Breakdown, unit: Unit, now: Time) -> Sh
 /// The sum under the rows.
 fn sum_row(
     count: usize,
-    costs: &[(&Cluster, Breakdown)],
+    costs: &[(&Cluster, Arc<Breakdown>)],
     total: &Breakdown,
     unseen: usize,
     lens: CostLens,
@@ -332,7 +340,7 @@ fn sum_row(
         month: whole.rate,
         whole: whole.rate,
         idle: Some(total.idle),
-        waste: total.measured.then_some(total.waste),
+        waste: wasted(total.waste, total.measured, unit),
         spot: whole.spot,
         basis: &mixture(whole),
     };
@@ -348,7 +356,7 @@ fn change(change: Option<Money>, unit: Unit) -> Cell {
 }
 
 /// What all rates changed by, of clusters that tell.
-fn change_of(costs: &[(&Cluster, Breakdown)], now: Time) -> Option<Money> {
+fn change_of(costs: &[(&Cluster, Arc<Breakdown>)], now: Time) -> Option<Money> {
     costs.iter().filter_map(|(cluster, _)| changed(cluster, now)).reduce(|a, b| a + b)
 }
 
@@ -361,7 +369,7 @@ fn changed(cluster: &Cluster, now: Time) -> Option<Money> {
 
 type Named = (Text, RowId, Share);
 
-fn namespaces(costs: &[(&Cluster, Breakdown)]) -> Vec<Named> {
+fn namespaces(costs: &[(&Cluster, Arc<Breakdown>)]) -> Vec<Named> {
     let each = costs.iter().flat_map(|(cluster, cost)| {
         cost.namespaces.iter().map(|(namespace, share)| {
             let name = Text::clean(&format!("{}/{namespace}", cluster.info.name));
@@ -372,7 +380,7 @@ fn namespaces(costs: &[(&Cluster, Breakdown)]) -> Vec<Named> {
 }
 
 /// Workloads of one name are one row over all clusters.
-fn workloads(costs: &[(&Cluster, Breakdown)]) -> Vec<Named> {
+fn workloads(costs: &[(&Cluster, Arc<Breakdown>)]) -> Vec<Named> {
     let mut merged: FxHashMap<(Text, Kind, Text), Share> = FxHashMap::default();
     for (key, share) in costs.iter().flat_map(|(_, cost)| &cost.workloads) {
         merged.entry(key.clone()).or_default().add(share);
@@ -389,7 +397,7 @@ fn workloads(costs: &[(&Cluster, Breakdown)]) -> Vec<Named> {
     named.collect()
 }
 
-fn pool_rows(costs: &[(&Cluster, Breakdown)], total: &Breakdown, unit: Unit) -> Vec<SheetRow> {
+fn pool_rows(costs: &[(&Cluster, Arc<Breakdown>)], total: &Breakdown, unit: Unit) -> Vec<SheetRow> {
     let each = costs.iter().flat_map(|(cluster, cost)| {
         cost.pools.iter().map(|(pool, share)| {
             let pool = if pool.is_empty() { "(no pool)" } else { pool.as_str() };
@@ -441,7 +449,11 @@ fn share_row((name, id, share): Named, idles: bool, unit: Unit, measured: bool) 
         month: share.rate,
         whole: share.rate,
         idle: idles.then_some(share.idle),
-        waste: measured.then_some(share.waste),
+        // Only what asks can ask for too much.
+        waste: match share.asked == Resources::default() && share.waste == Money::ZERO && measured {
+            true => Cell::text("-"),
+            false => wasted(share.waste, measured, unit),
+        },
         spot: share.spot,
         basis: basis_word(share.basis),
     };
@@ -496,7 +508,7 @@ pub fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId) -> Evidence {
         }
     }
     lines.push(line("idle", format!("${}/h, and ${}/h kept by the system", cost.idle, cost.reserved)));
-    let win = waste::waste(&[(&**cluster, cost)]);
+    let win = waste::waste(&[(&**cluster, Arc::clone(&cost))]);
     lines.extend(win.iter().take(3).map(|item| line("win back", item.sentence())));
     Evidence { title: Text::clean(&format!("{} · where it goes", cluster.info.name)), lines }
 }

@@ -1,6 +1,8 @@
 //! What could be won back: pools that idle, volumes that nobody mounts, workloads that ask for much
 //! more than they use.
 
+use std::sync::Arc;
+
 use super::sheet::{figure, money};
 use super::{Breakdown, Unit};
 use crate::model::quantity::{Bytes, Cpu};
@@ -33,7 +35,7 @@ pub(super) struct Item {
 }
 
 /// Everything that could be won back, the most first.
-pub(super) fn waste(costs: &[(&Cluster, Breakdown)]) -> Vec<Item> {
+pub(super) fn waste(costs: &[(&Cluster, Arc<Breakdown>)]) -> Vec<Item> {
     let mut items: Vec<Item> = costs
         .iter()
         .flat_map(|(cluster, cost)| {
@@ -67,9 +69,9 @@ fn pools<'a>(cluster: &'a Cluster, cost: &'a Breakdown) -> impl Iterator<Item = 
             return None;
         }
         let name = if pool.is_empty() { "(no pool)" } else { pool.as_str() };
-        let why = format!("{asked} % of {count} nodes is asked for");
+        let why = format!("{asked} % of {count} nodes asked for");
         let nodes = if spare == 1 { "1 node".to_owned() } else { format!("{spare} nodes") };
-        let act = format!("{nodes} fewer would do");
+        let act = format!("{nodes} fewer");
         Some(item(cluster, &format!("pool {name}"), why, share.rate.scaled(spare, count), act))
     })
 }
@@ -107,14 +109,14 @@ fn volumes<'a>(cluster: &'a Cluster, cost: &'a Breakdown) -> impl Iterator<Item 
 pub(super) fn columns(unit: Unit) -> Vec<Column> {
     let mut columns = vec![
         Column::left("cluster", 12, 100),
-        Column::left("what", 30, 99),
+        Column::left("what", 24, 99),
         Column::left("why", 0, 80),
         Column::right(unit.heading(), 9, 98),
     ];
     if unit != Unit::Month {
         columns.push(Column::right(Unit::Month.heading(), 9, 70));
     }
-    columns.push(Column::left("do", 22, 90));
+    columns.push(Column::left("do", 17, 90));
     columns
 }
 
