@@ -144,7 +144,6 @@ fn nothing(home: &std::path::Path) -> Opened {
         plugins: Default::default(),
         looked_at: Vec::new(),
         prices: std::sync::Arc::new(crate::views::prices::Prices::new(Default::default())),
-        plugins: crate::cluster::Plugins::default(),
         recoveries: Vec::new(),
     }
 }
