@@ -47,8 +47,8 @@ pub(super) fn find(printed: &str) -> Option<Asked> {
 /// An address that a browser of this person may open: HTTPS, or this machine itself.
 fn address(word: &str) -> Option<String> {
     let word = word
-        .trim_start_matches(|c: char| matches!(c, '(' | '<' | '"' | '\'' | '[' | '`'))
-        .trim_end_matches(|c: char| matches!(c, ')' | '>' | '"' | '\'' | ']' | '`' | '.' | ',' | ';' | ':'));
+        .trim_start_matches(['(', '<', '"', '\'', '[', '`'])
+        .trim_end_matches([')', '>', '"', '\'', ']', '`', '.', ',', ';', ':']);
     if word.len() > LONGEST || !word.bytes().all(|b| b.is_ascii_graphic()) {
         return None;
     }

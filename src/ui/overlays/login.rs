@@ -75,7 +75,7 @@ impl LoginView {
         let Some(prompt) = self.state(ui).prompt.cloned() else {
             return ui.notice(now, "no code is asked for");
         };
-        let code = !prompt.code.is_empty() && self.copied % 2 == 0;
+        let code = !prompt.code.is_empty() && self.copied.is_multiple_of(2);
         self.copied += 1;
         let (text, said) = match (code, prompt.code.is_empty()) {
             (true, _) => {
