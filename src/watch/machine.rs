@@ -242,6 +242,8 @@ impl Machine {
         match self.phase {
             Phase::Down | Phase::Queued => self.wake = None,
             Phase::Resting => self.proceed(now, out),
+            // Its end does not come: not every server that sends such lists can end them.
+            Phase::Listing(_) if self.streams() => self.in_pages(now, out),
             Phase::Listing(_) | Phase::Probing | Phase::Opening { .. } => {
                 let fault = rules::too_slow(self.kind);
                 self.failed(now, fault, out);

@@ -184,7 +184,7 @@ async fn streaming_lists_are_used_where_they_are_compressed() {
             server.stream_lists(how);
         }
         let mut view = View::open(&server.kubeconfig());
-        let took = view.within(60, "all pods", shows(&["a", "b", "c"])).await;
+        let took = view.within(120, "all pods", shows(&["a", "b", "c"])).await;
         server.put("pods", "d");
         server.remove("pods", "a");
         view.within(20, "what changed", shows(&["b", "c", "d"])).await;
