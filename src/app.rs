@@ -4,6 +4,7 @@
 
 pub mod cli;
 mod clock;
+mod cut_off;
 mod demo;
 mod effects;
 mod engine;

@@ -14,6 +14,7 @@ pub(crate) mod fixture;
 mod fleet;
 mod hash;
 mod plan;
+mod put_back;
 mod recovery;
 mod rules;
 mod run;
@@ -30,6 +31,7 @@ pub use plan::{
     Action, Choice, Confirmation, EvictPod, Line, Patch, PatchKind, Plan, Probe, ReadyTarget, Recovery, Step,
     Target, Tolerance,
 };
+pub use put_back::{Back, PUT_BACK, Remembered, Unfinished};
 pub use recovery::{
     Deadlines, LastDrill, Recoveries, RecoveryError, RecoveryFile, RecoveryProbe, RecoveryWish,
     RecoveryWorkload, Traffic, Way, recovery_proposal,

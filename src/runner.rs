@@ -13,6 +13,7 @@ mod evict;
 mod fake;
 mod gate;
 pub mod journal;
+mod memory;
 pub mod report;
 mod run;
 mod scribe;
@@ -23,15 +24,15 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::model::{Text, Time, Tone};
+use crate::model::{Fault, Text, Time, Tone};
 use crate::operations::{Control, Line, OpEvent, OpId, Permit, Plan, conflict};
 use crate::views::Snapshot;
 
-pub use api::{Api, ApiAnswer, ApiRequest};
+pub use api::{Api, ApiAnswer, ApiRequest, Identity};
 pub use journal::Journal;
 pub use scribe::{Who, system_clock};
 pub use sessions::{SessionMap, Sessions};
@@ -108,6 +109,7 @@ impl<A: Api> Runner<A> {
             clock: Arc::clone(&self.clock),
             events: self.events.clone(),
             snapshots: self.snapshots.clone(),
+            at: AtomicUsize::new(0),
             crossed,
             busy,
         };
@@ -123,6 +125,17 @@ impl<A: Api> Runner<A> {
                 let next = wish.after(control);
                 std::mem::replace(wish, next) != next
             });
+        }
+    }
+
+    /// Notes that somebody decided about a run that was cut off, by the number of its first
+    /// record: it is not offered again.
+    pub fn close(&self, run: u64) -> impl Future<Output = Result<(), Fault>> + Send + 'static {
+        let (scribe, snapshots) = (self.scribe.clone(), self.snapshots.clone());
+        async move {
+            let snapshot = Arc::clone(&snapshots.borrow());
+            let head = Head { op: None, operation: "close", plan: String::new(), typed: None };
+            scribe.write(&head, &snapshot, Entry::new("closed").with("run", run)).await.map(drop)
         }
     }
 

@@ -28,6 +28,7 @@ mod text_view;
 mod told;
 mod travel;
 mod tree;
+mod unfinished;
 mod verbs;
 
 pub use effect::{Detail, Effect, Inbound, Opening, Reading};

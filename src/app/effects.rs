@@ -36,6 +36,7 @@ impl Effects for Acts {
             Effect::Run(plan, permit) => self.carry_out(*plan, permit),
             Effect::ReadJournal => self.read_journal(),
             Effect::Control(op, control) => self.control(op, control),
+            Effect::Close(run) => self.close(run),
             Effect::KeepTheme(name) => self.keep_theme(&name),
             // The loop itself does these.
             Effect::Quit | Effect::Open(_) | Effect::Copy(_) | Effect::Suspend | Effect::Redraw => {}
@@ -94,6 +95,16 @@ impl Acts {
         if let Ok(runner) = &mut self.runner {
             runner.control(op, control);
         }
+    }
+
+    fn close(&self, run: u64) {
+        let Ok(runner) = &self.runner else { return };
+        let (closed, inbound) = (runner.close(run), self.inbound.clone());
+        tokio::spawn(async move {
+            if let Err(fault) = closed.await {
+                let _ = inbound.send(Inbound::Notice(fault.to_string().into())).await;
+            }
+        });
     }
 
     fn keep_theme(&self, name: &str) {

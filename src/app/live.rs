@@ -18,7 +18,7 @@ use super::engine::Engine;
 use super::opened::Opened;
 use super::screen::{self, Canvas, News};
 use super::terminal::Screen;
-use super::{demo, files, opened, recovery, registry, reports};
+use super::{cut_off, demo, files, opened, recovery, registry, reports};
 use crate::input;
 use crate::model::{ClusterId, Face, Source, Text, Time};
 use crate::operations::{self, Recoveries};
@@ -89,6 +89,10 @@ pub(super) async fn on(
     let name = move |id: ClusterId| names.get(usize::from(id.0)).cloned().unwrap_or_default();
     tokio::spawn(report_runs(from_runner, onward, inbound.clone(), opened.dirs.reports(), name));
 
+    let cut_off = cut_off::runs(&opened.dirs.journal());
+    if !cut_off.is_empty() {
+        let _ = inbound.try_send(ui::Inbound::CutOff(cut_off));
+    }
     let runner = Journal::open(&opened.dirs.journal()).map(|journal| {
         let (_, sessions) = watch::channel(engine.session_map());
         let snapshots = engine.snapshots.clone();

@@ -31,6 +31,8 @@ pub struct Response {
     /// How long the server asks to wait. Only the form in seconds is read: it is the one that
     /// kube-apiserver writes. It is bounded to an hour.
     pub retry_after: Option<Span>,
+    /// By what the server's audit log knows the request (`Audit-Id`).
+    pub audit_id: Option<String>,
     /// What follows.
     pub body: Body,
 }

@@ -86,6 +86,13 @@ impl Session {
         self.shared.transport.server()
     }
 
+    /// The certificate authority by which the server is known, in PEM; `None` where the system's
+    /// are trusted or none is, or its file cannot be read now.
+    #[must_use]
+    pub fn ca(&self) -> Option<Vec<u8>> {
+        self.shared.connection.ca()
+    }
+
     /// What is peculiar about the connection and must be seen.
     #[must_use]
     pub fn badges(&self) -> Vec<Badge> {
@@ -204,6 +211,7 @@ impl Shared {
             content_type: text(CONTENT_TYPE).unwrap_or_default().to_owned(),
             gzip: text(CONTENT_ENCODING).is_some_and(|encoding| encoding.trim() == "gzip"),
             retry_after: text(RETRY_AFTER).and_then(seconds),
+            audit_id: text(HeaderName::from_static("audit-id")).map(str::to_owned),
             body: Body::new(body, Arc::clone(self.transport.server()), answer.ending, Some(held)),
         }
     }

@@ -156,6 +156,15 @@ impl Connection {
         }
         badges
     }
+
+    /// The certificate authority that is trusted, when it is a given one that can be read.
+    pub(super) fn ca(&self) -> Option<Vec<u8>> {
+        use secrecy::ExposeSecret;
+        match &self.trust {
+            Trust::Ca(pem) => pem.read().ok().map(|bytes| bytes.expose_secret().to_vec()),
+            Trust::System | Trust::Anything => None,
+        }
+    }
 }
 
 impl Pem {

@@ -67,6 +67,8 @@ pub struct Options {
     pub recovery: Option<super::RecoveryWish>,
     /// Every recovery plan that is known: nothing but itself may touch both partners of one.
     pub recovery_plans: Arc<Vec<Arc<super::RecoveryFile>>>,
+    /// For putting back: the run that was cut off.
+    pub unfinished: Option<Arc<super::Unfinished>>,
     /// The fleet's own rules.
     pub rules: Arc<Rules>,
     /// What runs: it counts for the rules, and a plan must not cross it.

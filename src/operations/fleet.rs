@@ -27,8 +27,8 @@ struct Verdict {
 
 /// The plan with what the fleet's rules say of it.
 pub(super) fn checked(mut plan: Plan, input: &PlanInput<'_>) -> Plan {
-    // Putting a node back into service is never what a rule wants to prevent.
-    let opens = plan.operation == "uncordon";
+    // Putting something back into service is never what a rule wants to prevent.
+    let opens = matches!(plan.operation, "uncordon" | "put-back");
     let mut verdicts = Vec::new();
     if !opens {
         verdicts.extend([clusters(&plan, input), pods(&plan, input)]);

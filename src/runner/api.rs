@@ -28,6 +28,22 @@ pub trait Api: Send + Sync + 'static {
     /// The status that a GET of this address answers with, for probes. It carries no credentials
     /// and follows no redirect.
     fn probe(&self, url: &str) -> impl Future<Output = Result<u16, Fault>> + Send;
+
+    /// Whom a cluster holds us for, and by what it is known; what cannot be known is left out.
+    fn identity(&self, cluster: ClusterId) -> impl Future<Output = Identity> + Send {
+        let _ = cluster;
+        std::future::ready(Identity::default())
+    }
+}
+
+/// Whom a cluster holds us for, and by what it is known.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Identity {
+    /// The user, as the server calls us.
+    pub user: Option<Text>,
+    /// The SHA-256 of its certificate authority in PEM; `None` where the system's are trusted or
+    /// none is.
+    pub ca_sha256: Option<String>,
 }
 
 /// A request to one cluster.
@@ -52,6 +68,8 @@ pub struct ApiAnswer {
     pub retry_after: Option<Span>,
     /// The document; null when it was none.
     pub body: Value,
+    /// By what the server's audit log knows the request (`Audit-Id`).
+    pub audit_id: Option<Text>,
 }
 
 impl ApiAnswer {
@@ -143,6 +161,14 @@ impl ApiRequest {
     /// Looks whether a pod is still there.
     pub(super) fn get_pod(pod: &EvictPod) -> ApiRequest {
         ApiRequest::new(Method::GET, pod_path(pod), None)
+    }
+
+    /// Asks who the server holds us for (`authentication.k8s.io/v1`, since Kubernetes 1.28).
+    pub(super) fn self_review() -> ApiRequest {
+        let body = json!({ "apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview" });
+        let path = "/apis/authentication.k8s.io/v1/selfsubjectreviews".to_owned();
+        let request = ApiRequest::new(Method::POST, path, Some(("application/json", body)));
+        ApiRequest { timeout: Duration::from_secs(10), ..request }
     }
 
     /// Asks whether we may.

@@ -2,7 +2,7 @@
 //! [`Context::send`].
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::{mpsc, watch};
 
@@ -24,6 +24,8 @@ pub(super) struct Context<A> {
     pub(super) clock: Clock,
     pub(super) events: mpsc::Sender<OpEvent>,
     pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The step that runs, for the journal.
+    pub(super) at: AtomicUsize,
     /// Why it must not run beside what ran when it was submitted.
     pub(super) crossed: Option<Text>,
     /// Whether it sends something.
@@ -76,7 +78,7 @@ impl<A: Api> Context<A> {
                 format!("{} is not among the clusters that this plan may write to", self.name(cluster));
             return Err(Fault::new(Cause::Forbidden, what, "arm it and confirm the plan again"));
         }
-        let seq = self.note(entry).await?;
+        let seq = self.note(entry.with("at", self.at.load(Ordering::Relaxed))).await?;
         Ok(Recorded { cluster, seq })
     }
 

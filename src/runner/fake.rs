@@ -51,7 +51,7 @@ pub(super) struct State {
 pub(super) struct Fake(pub(super) Arc<Mutex<State>>);
 
 pub(super) fn answer(status: u16, body: Value) -> ApiAnswer {
-    ApiAnswer { status, retry_after: None, body }
+    ApiAnswer { status, retry_after: None, body, audit_id: None }
 }
 
 impl Fake {

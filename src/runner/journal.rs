@@ -12,6 +12,7 @@
 mod chain;
 #[cfg(test)]
 mod tests;
+mod unfinished;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -25,6 +26,7 @@ use crate::operations::canonical;
 use chain::{End, Mark, Walked, link, vouch, walk};
 
 pub use chain::{BadJournal, Verified, verify};
+pub use unfinished::unfinished;
 
 /// The form of the records.
 const FORM: u64 = 1;

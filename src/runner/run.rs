@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::api::Api;
 use super::context::Context;
 use super::gate::{Gate, Halt, Wish};
+use super::memory;
 use super::scribe::Entry;
 use super::steps::{End, act};
 use crate::model::{ClusterId, Span, Text};
@@ -53,13 +54,17 @@ pub(super) async fn run<A: Api>(ctx: Arc<Context<A>>, mut gate: Gate) {
     let accepted = Entry::new("accepted")
         .with("title", ctx.plan.title.as_str())
         .with("drill", ctx.plan.drill)
-        .with("steps", ctx.plan.steps.iter().map(|s| s.title.to_string()).collect::<Vec<_>>());
+        .with("steps", ctx.plan.steps.iter().map(|s| s.title.to_string()).collect::<Vec<_>>())
+        .with("subjects", memory::subjects(&ctx))
+        .with("way_back", memory::way_back(&ctx));
     if let Err(fault) = ctx.note(accepted).await {
         ctx.busy.store(false, Ordering::Release);
         ctx.tell(Progress::Ended(Outcome::Refused, fault.to_string().into())).await;
         return;
     }
     ctx.tell(Progress::Accepted(Box::new(ctx.plan.clone()))).await;
+    // Beside the run: a cluster that does not answer must not hold up the first step.
+    tokio::spawn(memory::identities(Arc::clone(&ctx)));
     let mut run = Running { ctx: &ctx, touched: Vec::new(), silent: BTreeSet::new(), left: Vec::new() };
     let pauses = tell_pauses(&ctx, gate.wishes());
     let (outcome, why) = tokio::select! {
@@ -120,6 +125,7 @@ impl<A: Api> Running<'_, A> {
             if let Err(halt) = gate.pass().await {
                 return halted(halt, &format!("before {}", step.title));
             }
+            self.ctx.at.store(index, Ordering::Relaxed);
             self.ctx.tell(Progress::StepBegan(index)).await;
             gate.until(self.limit(step));
             let end = act(self.ctx, gate, &step.action).await;
@@ -227,12 +233,14 @@ impl<A: Api> Running<'_, A> {
         let order: Vec<usize> = self.touched.iter().rev().copied().collect();
         for index in order {
             let step = &self.ctx.plan.steps[index];
+            self.ctx.at.store(index, Ordering::Relaxed);
             for action in &step.undo {
                 let silent = action.cluster().is_some_and(|cluster| self.silent.contains(&cluster));
                 let limit = if silent { SILENT_LIMIT } else { UNDO_LIMIT };
                 match act(self.ctx, &mut Gate::open(limit), action).await {
                     End::Done(_) => {
                         undone += 1;
+                        self.note_undone(index).await;
                         self.ctx.tell(Progress::StepUndone(index)).await;
                     }
                     end @ (End::Failed(_) | End::Halted(..) | End::Silent(_) | End::NoRecord(_)) => {
@@ -248,6 +256,12 @@ impl<A: Api> Running<'_, A> {
         match failed[..] {
             [] => format!("{why}; {undone} undone").into(),
             _ => format!("{why}; {undone} undone, not undone: {}", failed.join(", ")).into(),
+        }
+    }
+
+    async fn note_undone(&self, index: usize) {
+        if let Err(fault) = self.ctx.note(Entry::new("undone").with("at", index)).await {
+            self.ctx.say(fault.to_string()).await;
         }
     }
 

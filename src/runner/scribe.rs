@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Clock;
+use super::api::ApiAnswer;
 use super::journal::Journal;
 use crate::model::{Badge, Cause, ClusterId, Fault, Kind, Text};
 use crate::operations::{OpId, Target};
@@ -38,7 +39,7 @@ impl Who {
 /// A record that is to be made: what every record of a run has is added to it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Entry {
-    /// `accepted`, `intent`, `result`, `step`, `ended`, `check`.
+    /// `accepted`, `identity`, `intent`, `result`, `step`, `undone`, `ended`, `check`, `closed`.
     pub(super) action: &'static str,
     pub(super) cluster: Option<ClusterId>,
     pub(super) objects: Vec<Target>,
@@ -52,6 +53,20 @@ impl Entry {
 
     pub(super) fn on(self, target: &Target) -> Entry {
         Entry { cluster: Some(target.cluster), objects: vec![target.clone()], ..self }
+    }
+
+    /// What the server says of an answer: its audit id, and the version that the object has now.
+    pub(super) fn answered(self, answer: &ApiAnswer) -> Entry {
+        let version = answer.body["metadata"]["resourceVersion"].as_str();
+        let entry = self.with("status", answer.status);
+        let entry = match &answer.audit_id {
+            Some(id) => entry.with("audit_id", id.as_str()),
+            None => entry,
+        };
+        match version {
+            Some(version) if answer.good() => entry.with("resource_version_after", version),
+            _ => entry,
+        }
     }
 
     pub(super) fn with(mut self, key: &str, value: impl Into<Value>) -> Entry {
@@ -116,6 +131,7 @@ impl Scribe {
             "mono": mono,
             "host": self.who.host,
             "os_user": self.who.os_user,
+            "pid": std::process::id(),
             "action": entry.action,
             "operation": head.operation,
             "request_id": head.op.map(|op| format!("op-{}", op.0)),

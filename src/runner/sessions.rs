@@ -13,9 +13,9 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::api::{Api, ApiAnswer, ApiRequest};
+use super::api::{Api, ApiAnswer, ApiRequest, Identity};
 use crate::cluster::{Request, Session};
-use crate::model::{Cause, ClusterId, Fault};
+use crate::model::{Cause, ClusterId, Fault, Text};
 
 /// How long a probe may take.
 const PROBE_LIMIT: Duration = Duration::from_secs(10);
@@ -69,14 +69,24 @@ impl Api for Sessions {
         let answer = async {
             let response = session.send(to_session(request)).await?;
             let (status, retry_after) = (response.status, response.retry_after);
+            let audit_id = response.audit_id.as_deref().map(Text::clean);
             let body = response.bytes(LARGEST).await?;
             // What is no JSON comes from something before the server; its status says enough.
             let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-            Ok(ApiAnswer { status, retry_after, body })
+            Ok(ApiAnswer { status, retry_after, body, audit_id })
         };
         // The session limits the head of the answer only.
         let late = |_| Fault::new(Cause::Timeout, format!("no whole answer in {} s", limit.as_secs()), "");
         tokio::time::timeout(limit, answer).await.map_err(late)?
+    }
+
+    async fn identity(&self, cluster: ClusterId) -> Identity {
+        let session = self.sessions.borrow().get(&cluster).cloned();
+        let ca_sha256 = session.and_then(|session| session.ca()).map(|pem| crate::operations::sha256(&pem));
+        let answer = self.call(cluster, ApiRequest::self_review()).await.ok().filter(ApiAnswer::good);
+        let user =
+            answer.and_then(|a| Some(Text::clean(a.body.pointer("/status/userInfo/username")?.as_str()?)));
+        Identity { user, ca_sha256 }
     }
 
     async fn probe(&self, url: &str) -> Result<u16, Fault> {

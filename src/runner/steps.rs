@@ -103,7 +103,7 @@ async fn patch<A: Api>(ctx: &Context<A>, gate: &mut Gate, patch: &Patch) -> End 
         request.timeout = gate.left(request.timeout);
         let (wait, why, silent) = match ctx.send(&recorded, request).await {
             Ok(answer) if answer.good() => {
-                ctx.came(&recorded, entry("result"), Ok("done")).await;
+                ctx.came(&recorded, entry("result").answered(&answer), Ok("done")).await;
                 return End::Done(
                     format!("{title}: {} answered {}", ctx.name(patch.target.cluster), answer.status).into(),
                 );
@@ -111,7 +111,7 @@ async fn patch<A: Api>(ctx: &Context<A>, gate: &mut Gate, patch: &Patch) -> End 
             Ok(answer) if passing(answer.status) => (pause(&answer), answer.says(), before_server(&answer)),
             Ok(answer) => {
                 let why = refused(&title, &answer);
-                ctx.came(&recorded, entry("result"), Err(&why)).await;
+                ctx.came(&recorded, entry("result").answered(&answer), Err(&why)).await;
                 return End::Failed(why);
             }
             Err(fault) => (AGAIN, Text::from(fault.to_string()), true),

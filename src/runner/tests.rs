@@ -1,5 +1,6 @@
 //! Runs against a cluster in memory, under tokio's paused clock.
 
+mod cut_off;
 mod steps;
 
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::told::JournalPage;
 use crate::model::{ClusterId, Fault, ObjectKey, Text};
-use crate::operations::{Control, Line, OpEvent, OpId, Permit, Plan};
+use crate::operations::{Control, Line, OpEvent, OpId, Permit, Plan, Unfinished};
 use crate::views::{Scope, Snapshot};
 
 /// What the screen asks of the application. Effects are data: only `app` runs them.
@@ -28,6 +28,9 @@ pub enum Effect {
     ReadJournal,
     /// Ask something of a run.
     Control(OpId, Control),
+    /// Note in the journal that somebody decided about the run that began with this record and
+    /// was cut off.
+    Close(u64),
     /// Put text on the terminal's clipboard.
     Copy(String),
     /// Remember the chosen theme.
@@ -89,4 +92,6 @@ pub enum Inbound {
     Journal(Result<JournalPage, Text>),
     /// A word for the notices row.
     Notice(Text),
+    /// Runs of earlier processes that were cut off.
+    CutOff(Vec<Unfinished>),
 }

@@ -104,6 +104,11 @@ impl Overlay {
         Overlay::Menu(Menu::new(title, items))
     }
 
+    /// A menu that is deaf until it was seen: nobody asked for it.
+    pub(super) fn question(title: &str, items: Vec<Item>) -> Overlay {
+        Overlay::Menu(Menu::new(title, items).guarded())
+    }
+
     pub(super) fn ask_replicas(
         operation: OperationDecl,
         subjects: Vec<ObjectKey>,

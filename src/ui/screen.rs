@@ -15,7 +15,7 @@ use super::{Effect, Inbound};
 use crate::input::{Key, Keymap};
 use crate::model::{Face, Kind, ObjectKey, Problem, Rules, Source, Span, Text, Time, Tone};
 use crate::operations::{
-    Arming, LastDrill, OpEvent, OperationDecl, Outcome, Progress, Recoveries, Run, RunState,
+    Arming, LastDrill, OpEvent, OperationDecl, Outcome, Progress, Recoveries, Run, RunState, Unfinished,
 };
 use crate::theme::Theme;
 use crate::views::cost::Unit;
@@ -95,6 +95,8 @@ pub struct Ui {
     pub(super) runs: Arc<Vec<Run>>,
     pub(super) runs_version: u64,
     pub(super) awaited: Option<String>,
+    /// Runs that were cut off and are still to be offered.
+    pub(super) unfinished: Vec<Arc<Unfinished>>,
     pub(super) arming: Arming,
     pub(super) interrupted: Option<Time>,
     pub(super) history: Vec<String>,
@@ -149,6 +151,7 @@ impl Ui {
             runs: Arc::default(),
             runs_version: 0,
             awaited: None,
+            unfinished: Vec::new(),
             arming: Arming::default(),
             interrupted: None,
             history: Vec::new(),
@@ -210,6 +213,7 @@ impl Ui {
             Inbound::Snapshot(snapshot) => {
                 self.newer(snapshot);
                 self.remake_plan(now);
+                self.offer_unfinished();
             }
             Inbound::Op(event) => self.op(event, now),
             Inbound::Read(detail, result) => {
@@ -233,6 +237,7 @@ impl Ui {
                 self.runs_version += 1;
             }
             Inbound::Notice(text) => self.notice(now, text),
+            Inbound::CutOff(runs) => self.cut_off(runs, now),
         }
         std::mem::take(&mut self.effects)
     }

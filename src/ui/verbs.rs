@@ -47,7 +47,7 @@ impl Ui {
     }
 
     /// Why no verb works now at all.
-    fn held_back(&self) -> Option<Text> {
+    pub(super) fn held_back(&self) -> Option<Text> {
         if self.settings.read_only {
             Some("started read-only: nothing can be changed".into())
         } else if self.frozen.is_some() {

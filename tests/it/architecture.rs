@@ -43,7 +43,7 @@ const IMPURE: [&str; 12] = [
 ];
 
 /// The sources: path below `src`, room, text without tests and comments.
-fn sources() -> Vec<(PathBuf, String, String)> {
+pub(crate) fn sources() -> Vec<(PathBuf, String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     let mut folders = vec![root.clone()];

@@ -12,6 +12,8 @@ pub mod drain;
 pub mod failover;
 #[path = "ground/hand.rs"]
 pub mod hand;
+#[path = "ground/site.rs"]
+pub mod site;
 #[path = "ground/versions.rs"]
 pub mod versions;
 #[path = "ground/watch.rs"]

@@ -16,3 +16,4 @@ mod screen;
 mod travel;
 mod verbs;
 mod watch;
+mod writes;

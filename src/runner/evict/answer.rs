@@ -66,7 +66,7 @@ impl<A: Api> Eviction<'_, A> {
         let says = answer.says();
         match answer.status {
             200..300 => {
-                self.came(index, recorded, Ok("accepted")).await;
+                self.came(index, recorded, Some(answer), Ok("accepted")).await;
                 let guest = &mut self.guests[index];
                 guest.accepted = true;
                 guest.refusal = None;
@@ -112,7 +112,7 @@ impl<A: Api> Eviction<'_, A> {
         guest.refusal =
             Some(Refusal { budget: budget.clone(), at: now, bound: answer.retry_after.is_some() });
         if first {
-            self.came(index, recorded, Err(&format!("429: {cause}"))).await;
+            self.came(index, recorded, Some(answer), Err(&format!("429: {cause}"))).await;
         }
         let asked = self.guests[index].asked;
         let why = format!("{}; asked {asked} times", cause.trim_end_matches('.'));
@@ -181,20 +181,28 @@ impl<A: Api> Eviction<'_, A> {
         self.guests[index].stage = Stage::Gone;
         let recorded = recorded.cloned().or_else(|| self.guests[index].recorded.clone());
         if let Some(recorded) = recorded {
-            self.came(index, &recorded, Ok(why)).await;
+            self.came(index, &recorded, None, Ok(why)).await;
         }
         self.tell(index, PodState::Gone, Text::clean(why), None).await;
     }
 
     async fn failed(&mut self, index: usize, recorded: &Recorded, why: Text) {
         self.guests[index].stage = Stage::Failed(why.clone());
-        self.came(index, recorded, Err(&why)).await;
+        self.came(index, recorded, None, Err(&why)).await;
         self.tell(index, PodState::Failed, why, None).await;
     }
 
-    async fn came(&mut self, index: usize, recorded: &Recorded, result: Result<&str, &str>) {
+    async fn came(
+        &mut self,
+        index: usize,
+        recorded: &Recorded,
+        answer: Option<&ApiAnswer>,
+        result: Result<&str, &str>,
+    ) {
         let target = target(&self.guests[index].pod, self.cluster());
-        self.ctx.came(recorded, Entry::new("result").on(&target), result).await;
+        let entry = Entry::new("result").on(&target);
+        let entry = answer.map_or(entry.clone(), |answer| entry.answered(answer));
+        self.ctx.came(recorded, entry, result).await;
     }
 }
 

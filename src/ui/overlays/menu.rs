@@ -1,14 +1,17 @@
 //! Menus and short questions.
 
+use std::sync::Arc;
+
 use super::Flow;
 use crate::input::{Command, Key};
 use crate::model::{ObjectKey, Text, Time};
-use crate::operations::{Control, OpId, OperationDecl, Options};
+use crate::operations::{Control, OpId, OperationDecl, Options, Unfinished};
 use crate::theme::Role;
 use crate::ui::Effect;
 use crate::ui::canvas::{Canvas, cells};
 use crate::ui::field::Field;
 use crate::ui::screen::Ui;
+use crate::ui::unfinished::Decision;
 
 /// What choosing an item does.
 #[derive(Clone)]
@@ -23,6 +26,8 @@ pub(in crate::ui) enum Pick {
     Sort(Option<(usize, bool)>),
     Copy(String),
     Compare(Box<[ObjectKey; 2]>),
+    /// What is done about a run that was cut off.
+    CutOff(Arc<Unfinished>, Decision),
 }
 
 /// A line of a menu.
@@ -108,6 +113,7 @@ impl Menu {
             Pick::Compare(pair) => ui.compare_objects(&pair[0], &pair[1]),
             Pick::Copy(text) => ui.copy_text(text, now),
             Pick::Control(op, control) => ui.effects.push(Effect::Control(op, control)),
+            Pick::CutOff(run, decision) => ui.decide(&run, decision, now),
         }
         Flow::Close
     }

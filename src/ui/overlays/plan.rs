@@ -181,6 +181,9 @@ impl PlanView {
             clusters: self.plan.touches.clone(),
             typed: field.text().to_owned(),
         };
+        if let Some(run) = &self.options.unfinished {
+            ui.effects.push(Effect::Close(run.seq));
+        }
         ui.awaited = Some(self.hash.clone());
         ui.marks.clear();
         ui.effects.push(Effect::Run(Box::new(self.plan.clone()), permit));

@@ -7,9 +7,11 @@ use quarterdeck::model::{Cluster, Kind, LinkState, Version};
 use quarterdeck::operations::{
     Action, Options, Outcome, Plan, RecoveryFile, RecoveryWish, Run, StepState, Way,
 };
+use serde_json::json;
 
 use super::hand::{Hand, Stopwatch, ended, plan};
-use super::{Disturb, Ground, SPACE, User, blocking, make_space, replicas, workload};
+use super::site::Site;
+use super::{Disturb, Ground, SPACE, User, blocking, make_space, path, replicas, workload};
 
 /// How far the measured recovery time may be from an outside stopwatch.
 const WITHIN: Duration = Duration::from_millis(1500);
@@ -32,6 +34,7 @@ pub async fn all_ways(disturb: &mut dyn Disturb) {
     way.drills().await;
     way.runs(Way::Run).await;
     way.runs(Way::Back).await;
+    way.shifts_traffic(disturb).await;
     way.runs_without_primary(disturb, |d, name| d.stop(name), |d, name| d.start(name)).await;
     way.runs(Way::Back).await;
     way.runs_without_primary(disturb, |d, name| d.freeze(name), |d, name| d.thaw(name)).await;
@@ -49,10 +52,15 @@ struct Failover {
 
 impl Failover {
     fn plan(&self, way: Way) -> Plan {
+        self.plan_with(way, "")
+    }
+
+    /// The plan with more in its file: a probe, traffic.
+    fn plan_with(&self, way: Way, more: &str) -> Plan {
         let text = format!(
             "version = 1\nname = 'proof'\nprimary = '{}'\nstandby = '{}'\ntarget = '5m'\n\
              [[workload]]\nkind = 'Deployment'\nnamespace = '{SPACE}'\nname = 'app'\nreplicas = {REPLICAS}\n\
-             standby_replicas = 0\n[deadlines]\nassess = '10s'\nready = '2m'\nprimary = '10s'\n",
+             standby_replicas = 0\n[deadlines]\nassess = '10s'\nready = '2m'\nprimary = '10s'\n{more}",
             self.primary, self.standby
         );
         let file = Arc::new(RecoveryFile::read(&text).unwrap());
@@ -100,6 +108,52 @@ impl Failover {
         assert!(run.steps.iter().all(|step| step.state == StepState::Done), "{:#?}", run.steps);
         self.settled(&to, REPLICAS).await;
         self.settled(&from, 0).await;
+    }
+
+    /// Traffic moves by a patch of an object on the standby, an address says when it is there, and
+    /// a primary that dies while the run goes on is left to people.
+    async fn shifts_traffic(&mut self, disturb: &mut dyn Disturb) {
+        let (primary, standby) = (self.primary.clone(), self.standby.clone());
+        let switch = path("/api/v1", "configmaps", "switch");
+        let object = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": { "name": "switch", "namespace": SPACE }, "data": { "site": "primary" },
+        });
+        let maps = format!("/api/v1/namespaces/{SPACE}/configmaps");
+        self.ground.create(&standby, &maps, &object).await;
+        let site = Site::behind(self.ground.session(&standby).clone(), switch.clone()).await;
+        let more = format!(
+            "[probe]\nhttp = '{}'\nevery = '1s'\n[[traffic]]\napi = 'v1'\nkind = 'ConfigMap'\n\
+             namespace = '{SPACE}'\nname = 'switch'\npatch = {{ data = {{ site = 'standby' }} }}\n\
+             back = {{ data = {{ site = 'primary' }} }}\n",
+            site.url
+        );
+        let plan = self.plan_with(Way::Run, &more);
+        let shifts = |step: &quarterdeck::operations::Step| step.title.starts_with("shift traffic");
+        let shift = plan.steps.iter().position(shifts).expect("a step that moves traffic");
+        let began = std::time::Instant::now();
+        self.hand.begin(plan);
+        self.hand.until("traffic is moved", |run| ended(run, shift)).await;
+        // Everybody has been served by the standby; now the primary dies.
+        blocking(|| disturb.stop(&primary));
+        let run = self.hand.ends(Outcome::Done).await;
+        let measured = run.recovery_time().expect("a recovery time").millis();
+        let measured = Duration::from_millis(u64::try_from(measured).unwrap());
+        let seen = site.first_good().duration_since(began);
+        assert!(seen.abs_diff(measured) <= WITHIN, "the site served after {seen:?}, not {measured:?}");
+        assert_eq!(self.ground.get(&standby, &switch).await["data"]["site"], "standby");
+        let scale = format!("kubectl --context {primary} scale -n {SPACE} deployments/app --replicas=0");
+        assert_eq!(run.left_to_do(), [scale.as_str()]);
+        assert!(run.result.contains(&format!("{primary} does not answer")), "{}", run.result);
+        self.settled(&standby, REPLICAS).await;
+        blocking(|| disturb.start(&primary));
+        self.ground.live(&primary).await;
+        self.settled(&primary, REPLICAS).await;
+        // The way back moves traffic back, too.
+        let plan = self.plan_with(Way::Back, &more);
+        self.timed(plan).await;
+        assert_eq!(self.ground.get(&standby, &switch).await["data"]["site"], "primary");
+        self.settled(&standby, 0).await;
     }
 
     /// It completes, says that the primary does not answer, and leaves it as it is.
