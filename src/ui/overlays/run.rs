@@ -66,8 +66,13 @@ impl RunView {
             let pieces: Vec<(&str, Role)> = line.iter().map(|(text, role)| (text.as_str(), *role)).collect();
             canvas.pieces(1, y + cells(row), &pieces);
         }
+        let ended = run.plan.touches.iter().filter(|id| ui.arming.left(**id, now).is_none()).count();
         let foot = if run.ended.is_some() {
             format!(" {}", run.result)
+        } else if ended > 0 {
+            // What was confirmed is finished: half a drain or half a failover is worse than either.
+            " arming has ended: this run goes on with what was confirmed, nothing new begins; Q stops it"
+                .to_owned()
         } else {
             " if this link drops nothing further is sent; the next start offers to go on or to undo"
                 .to_owned()
