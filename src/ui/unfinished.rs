@@ -50,7 +50,11 @@ impl Ui {
         let lost = gone.then(|| Text::clean("what it was about is not there any more"));
         let mut items = vec![
             item("decide later", None, Pick::Nothing),
-            item(&format!("{back}: shows a plan first"), nothing, decided(&run, Decision::PutBack)),
+            item(
+                &format!("{back}: shows a plan first"),
+                nothing.or_else(|| lost.clone()),
+                decided(&run, Decision::PutBack),
+            ),
         ];
         if run.operation == "drain" {
             items.push(item("go on: shows the plan of what is left", lost, decided(&run, Decision::GoOn)));
