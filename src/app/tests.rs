@@ -141,7 +141,6 @@ fn nothing(home: &std::path::Path) -> Opened {
         settings: Settings::default(),
         problems: Vec::new(),
         targets: Vec::new(),
-        plugins: Default::default(),
         looked_at: Vec::new(),
         prices: std::sync::Arc::new(crate::views::prices::Prices::new(Default::default())),
         recoveries: Vec::new(),
@@ -179,11 +178,11 @@ async fn a_drain_from_the_first_frame_to_the_last() {
     person.sees(&["5 nodes", "near", "far"]).await;
     person.types(":ctx near<enter>");
     person.sees(&["3 nodes"]).await;
-    person.types("/near-std !zzz age<1h<enter>");
-    person.sees(&["/near-std !zzz age<1h · 3 of 3"]).await;
+    person.types("/near-std !zzz age>1h<enter>");
+    person.sees(&["/near-std !zzz age>1h · 3 of 3"]).await;
     // A plan that is read, and confirmed by the cluster's name.
     person.types("D");
-    person.sees(&["PLAN  drain 1 node", "nothing has been changed yet", "will wait", "dry run"]).await;
+    person.sees(&["PLAN  drain 1 node", "nothing has been changed yet"]).await;
     person.types("<enter>");
     person.sees(&["type near, enter"]).await;
     person.types("near<enter>");
@@ -211,21 +210,19 @@ async fn objects_are_read_compared_and_copied() {
     let (_fleet, opened) = still(home.path()).await;
     let (mut person, screen) = open(opened);
     person.sees(&["2 clusters ●2"]).await;
-    person.types(":deploy<enter>");
-    person.sees(&["2 deployments", "web"]).await;
+    person.types(":deploy web<enter>");
+    person.sees(&["4 deployments in 2 clusters", "/web · 2 of 4"]).await;
     person.types("y");
     person.sees(&["kind: Deployment"]).await;
     person.types("<esc>=");
     person.sees(&["COMPARE", "status, uids, versions and managed fields are left out"]).await;
     person.sees_no_more("asking the clusters").await;
     person.types("<esc>c");
-    person.sees(&["kubectl --context far -n shop get deployments web -o yaml"]).await;
+    person.sees(&["kubectl --context near -n shop get deployments web -o yaml"]).await;
     person.types("2");
-    assert_eq!(person.has_copied().await, "kubectl --context far -n shop get deployments web -o yaml");
-    person.types("/-l app=web<enter>");
-    person.sees(&["/-l app=web · 2 of 2"]).await;
-    person.types("/ app=web<enter>");
-    person.sees(&["-l app=web"]).await;
+    assert_eq!(person.has_copied().await, "kubectl --context near -n shop get deployments web -o yaml");
+    person.types("<esc>/-l app=web<enter>");
+    person.sees(&["/-l app=web · 2 of 4"]).await;
     person.types(":q<enter>");
     assert_eq!(tokio::time::timeout(PATIENCE, screen).await.unwrap().unwrap(), None);
 }

@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn every_command_can_be_reached_by_a_key_or_has_a_word() {
         let (keymap, _) = load("default", &|_| None, &OPERATIONS);
-        let words = [Command::Quit, Command::Themes, Command::Unmark];
+        let words = [Command::Quit, Command::Themes, Command::Unmark, Command::Unmute];
         for row in Command::TABLE {
             for mode in row.modes {
                 let bound = keymap.key_of(row.command, &[*mode, Mode::All]).is_some();

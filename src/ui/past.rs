@@ -190,7 +190,7 @@ mod tests {
         assert!(kept.iter().rev().take(60).eq((0..60).map(|n| 3999 - n * 10).collect::<Vec<_>>().iter()));
         let coarse: Vec<u64> = kept.iter().copied().filter(|s| *s < 3380).collect();
         assert!(coarse.windows(2).all(|pair| pair[1] - pair[0] == 60), "{coarse:?}");
-        assert!((55..=60).contains(&coarse.len()), "{coarse:?}");
+        assert!((48..=52).contains(&coarse.len()), "{coarse:?}");
         assert!(kept[0] >= 400 && kept[0] < 460, "{kept:?}");
         assert_eq!(past.begins(), Some(BEGAN + Span::from_seconds(i64::try_from(kept[0]).unwrap())));
     }
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn a_quiet_fleet_was_as_its_last_state_said() {
         let past = filled(100, 49, usize::MAX);
-        assert_eq!(seconds(&past), [0, 1, 50]);
+        assert_eq!(seconds(&past), [1, 50]);
         let at = |second| past.at(BEGAN + Span::from_seconds(second)).map(|s| s.sequence);
         assert_eq!((at(49), at(50), at(98), at(-1)), (Some(1), Some(50), Some(50), None));
         let middle = state(50);

@@ -316,7 +316,11 @@ fn an_object_is_compared_with_its_twin_and_rows_with_each_other() {
     }
     // Two rows without an object of their own: their cells.
     screen.keys("esc 2 space space =");
-    assert!(screen.picture().contains("- where                6 clusters"), "{}", screen.picture());
+    assert!(
+        screen.picture().contains("- where                6 clusters\n + where                gke-euw1"),
+        "{}",
+        screen.picture()
+    );
     screen.keys("esc space =");
     assert!(screen.picture().contains("= compares two rows; 3 are marked"), "{}", screen.picture());
 }

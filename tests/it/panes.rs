@@ -33,7 +33,7 @@ fn the_screen_without_clusters_says_where_it_looked() {
     screen.fleet(Fleet::default());
     let picture = screen.picture();
     assert!(picture.contains("No clusters yet."), "{picture}");
-    assert!(picture.contains("quarterdeck demo"), "{picture}");
+    assert!(picture.contains("enter plays the demo fleet · r looks again"), "{picture}");
 }
 
 #[test]

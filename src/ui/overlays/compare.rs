@@ -66,18 +66,23 @@ impl CompareView {
 
     /// Compares what two rows say, column by column.
     fn rows(columns: &[Column], left: &SheetRow, right: &SheetRow) -> CompareView {
-        let written = |row: &SheetRow| {
-            let cells = columns.iter().zip(&row.cells).filter(|(column, _)| !column.title.is_empty());
-            cells
-                .map(|(column, cell)| format!("{:<20} {}", column.title, cell.text))
-                .collect::<Vec<_>>()
-                .join("\n")
-        };
-        let name = |row: &SheetRow| row.cells.first().map(|cell| cell.text.clone()).unwrap_or_default();
+        let widest = columns.iter().position(|column| column.width == 0).unwrap_or(0);
+        let name = |row: &SheetRow| row.cells.get(widest).map(|cell| cell.text.clone()).unwrap_or_default();
         let mut view = CompareView::of([name(left), name(right)], None);
+        let mut lines = Vec::new();
+        let pairs = columns.iter().zip(left.cells.iter().zip(&right.cells));
+        for (column, (old, new)) in pairs.filter(|(column, _)| !column.title.is_empty()) {
+            let line = |sign, text: &Text| Text::from(format!("{sign} {:<20} {text}", column.title));
+            if old.text == new.text {
+                lines.push((line(' ', &old.text), Role::Text));
+            } else {
+                view.changes += 2;
+                lines.push((line('-', &old.text), Role::DiffDel));
+                lines.push((line('+', &new.text), Role::DiffAdd));
+            }
+        }
+        view.text = TextView::new(lines);
         view.whole = true;
-        view.sides = [Some(Ok(written(left))), Some(Ok(written(right)))];
-        view.compare();
         view
     }
 
@@ -146,7 +151,7 @@ impl CompareView {
                 }
             }
             Command::Filter => self.search = Some(Field::default()),
-            Command::Lens => {
+            Command::Lens if self.keys.is_some() => {
                 self.whole = !self.whole;
                 self.compare();
             }
@@ -172,7 +177,7 @@ impl CompareView {
         canvas.pieces(10, 1, &[("+ ", Role::DiffAdd), (right, Role::TextStrong)]);
         let height = canvas.height();
         let mut body = canvas.part(1, 3, u16::MAX, height.saturating_sub(4));
-        if self.sides.iter().any(Option::is_none) {
+        if self.keys.is_some() && self.sides.iter().any(Option::is_none) {
             body.pieces(0, 0, &[("… asking the clusters", Role::Moving)]);
         } else {
             self.text.draw(&mut body);
@@ -216,8 +221,9 @@ impl Ui {
     fn compare_rows(&mut self, now: crate::model::Time) {
         let Some(table) = self.tables.get(self.active) else { return };
         let Some(computed) = table.computed.as_ref() else { return };
+        // In the order in which they stand.
         let rows: Vec<&SheetRow> =
-            self.marks.keys().filter_map(|id| computed.sheet.rows.iter().find(|row| row.id == *id)).collect();
+            computed.sheet.rows.iter().filter(|row| self.marks.contains_key(&row.id)).collect();
         let [left, right] = rows.as_slice() else {
             return self.notice(now, "= compares two rows of this pane, or two rows of one object each");
         };

@@ -83,7 +83,7 @@ fn what_is_wrong_is_said_and_loses_nothing() {
         ("age<500", vec![0, 1], "age: \"500\" is no figure such as 2h or 90s"),
         ("sev:awful web", vec![1], "sev:awful is none of crit warn"),
         ("-l", vec![0, 1], "-l wants a label selector"),
-        ("-l a b", vec![], ""),
+        ("-l a b", vec![1], ""),
     ] {
         let (shown, problem) = passing(text);
         assert_eq!(shown, rows, "{text}");
