@@ -184,13 +184,13 @@ async fn a_drain_from_the_first_frame_to_the_last() {
     person.types("D");
     person.sees(&["PLAN  drain 1 node", "nothing has been changed yet"]).await;
     person.types("<enter>");
-    person.sees(&["type near, enter"]).await;
+    person.sees(&["Type near to run it."]).await;
     person.types("near<enter>");
     person.sees(&["DRAIN  drain 1 node", "waits on budget", "ARMED near"]).await;
     // Leaving asks; staying comes first.
-    person.types(":q<enter>");
+    person.types("<esc>:q<enter>");
     person.sees(&["1 operation runs. Leave?"]).await;
-    person.types("<enter>");
+    person.types("<enter>@<enter>");
     person.sees(&["waits on budget"]).await;
     // It is stopped, and the node put back.
     person.types("Q");
