@@ -141,6 +141,7 @@ fn nothing(home: &std::path::Path) -> Opened {
         settings: Settings::default(),
         problems: Vec::new(),
         targets: Vec::new(),
+        plugins: crate::cluster::Plugins::default(),
         looked_at: Vec::new(),
         prices: std::sync::Arc::new(crate::views::prices::Prices::new(Default::default())),
         recoveries: Vec::new(),
