@@ -11,7 +11,7 @@
 //! | 6 a byte a second | [`connections::a_list_that_trickles_in_gives_its_turn_back`] |
 //! | 7 a slow line | [`connections::a_slow_list_is_waited_for`] |
 //! | 8 five seconds of latency | [`connections::a_far_server_is_live_all_the_same`] |
-//! | 9, 11–13, 15, 56, 57 names, TLS, proxies, credentials, kubeconfigs | tests of `cluster` |
+//! | 9, 11–13, 15, 56–58 names, TLS, proxies, credentials, kubeconfigs, descriptors | `faults`, beside this room |
 //! | 10 refused | `watch::a_cluster_that_was_never_reached_says_why` |
 //! | 14 GOAWAY, RST_STREAM | `cluster::transport::a_connection_that_is_ended_is_made_again` |
 //! | 15 a captive portal | `watch::a_login_portal_is_not_taken_for_an_empty_cluster` |
@@ -40,7 +40,6 @@
 //! | 51, 53 restored, replaced | `watch::a_restored_or_replaced_server_voids_what_was_known`, [`stream::a_restore_behind_a_silent_stream`] |
 //! | 52 a replica that lags | `store::audit::tests::a_list_from_before_it_began_brings_nothing_back` |
 //! | 54, 55 the server, or a version of a kind, changes | [`answers::an_upgrade_is_noticed`] |
-//! | 58 256 descriptors | `cluster::transport::everything_goes_over_one_http2_connection` |
 //! | 59 the disk is full | tests of `runner::journal` |
 //! | 60 signals and terminals | the binary `tests/pty` |
 
