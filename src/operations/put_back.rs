@@ -188,7 +188,7 @@ mod tests {
                 patch: serde_json::json!({ "spec": { "unschedulable": null } }),
             }],
         };
-        assert_eq!(run.found(&snapshot.fleet), [node.clone()]);
+        assert_eq!(run.found(&snapshot.fleet), std::slice::from_ref(&node));
         let other = Remembered { uid: Uid::parse("other"), ..object };
         assert!(Unfinished { subjects: vec![other], ..run.clone() }.found(&snapshot.fleet).is_empty());
         let options = Options { unfinished: Some(Arc::new(run)), ..Options::default() };
