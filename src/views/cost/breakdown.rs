@@ -266,13 +266,16 @@ fn settle(out: &mut Breakdown, node: SplitNode) {
     }
 }
 
+/// Who mounts a claim, by namespace and name: workloads, with how many of their pods do.
+type Mounts<'a> = FxHashMap<(&'a Text, &'a Text), Vec<((Kind, Text), u64)>>;
+
 /// Volumes go to the namespace of their claim, and to the workloads whose pods mount it, by their
 /// pods.
 fn add_volumes(out: &mut Breakdown, cluster: &Cluster, scope: &Scope) {
     if cluster.extras.volumes.is_empty() {
         return;
     }
-    let mut mounts: FxHashMap<(&Text, &Text), Vec<((Kind, Text), u64)>> = FxHashMap::default();
+    let mut mounts = Mounts::default();
     for pod in cluster.pods().filter(|pod| !pod.finished()) {
         for claim in &pod.claims {
             let owner = pod.workload().unwrap_or_else(|| (Kind::Pod, pod.meta.name.clone()));

@@ -189,6 +189,10 @@ fn unseen(snapshot: &Snapshot, scope: &Scope) -> usize {
 /// `$412.80/h list = $301,344 a month. Idle $132.55/h (32 %), waste $38.10/h, spot 22 %.`
 fn answer(total: &Breakdown, unseen: usize, change: Option<Money>, unit: Unit) -> String {
     let whole = &total.whole;
+    if whole.rate == Money::ZERO && (whole.unknown > 0 || unseen > 0) {
+        let things = if whole.unknown > 0 { "nothing seen has a price" } else { "no node seen yet" };
+        return format!("$? list: {things}.");
+    }
     let spot = percent(whole.spot, whole.rate).text;
     let per = |rate: Money| format!("${}{}", figure(rate, unit), unit.suffix());
     let waste = if total.measured { per(total.waste) } else { "? without metrics".to_owned() };

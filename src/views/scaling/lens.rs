@@ -199,6 +199,9 @@ fn names(cause: &str, workload: &str) -> bool {
     cause.split([' ', ',']).any(|word| word == workload)
 }
 
+/// From how many to how many, as far as that is known.
+type Sizes = (Option<u32>, Option<u32>);
+
 /// What began it, how far it went, and what else moved.
 fn story(members: &[Row]) -> Option<Row> {
     let first = members.last()?;
@@ -209,7 +212,7 @@ fn story(members: &[Row]) -> Option<Row> {
     span(&mut row, &own);
     row.lead = own.iter().find_map(|member| member.lead);
     let mut said = vec![first.cause.to_string()];
-    let mut nodes: BTreeMap<(ClusterId, &str), (Option<u32>, Option<u32>)> = BTreeMap::new();
+    let mut nodes: BTreeMap<(ClusterId, &str), Sizes> = BTreeMap::new();
     for member in members.iter().rev().filter(|m| subject(m) != subject(first)) {
         let sizes = nodes.entry((member.cluster, subject(member))).or_insert((member.from, member.to));
         sizes.1 = member.to;
