@@ -191,7 +191,9 @@ async fn a_drain_from_the_first_frame_to_the_last() {
     // Leaving asks; staying comes first.
     person.types("<esc>:q<enter>");
     person.sees(&["1 operation runs. Leave?"]).await;
-    person.types("<enter>@<enter>");
+    person.types("<enter>@");
+    person.sees(&["1 running", "▸◐"]).await;
+    person.types("<enter>");
     person.sees(&["waits on budget"]).await;
     // It is stopped, and the node put back.
     person.types("Q");
@@ -214,7 +216,7 @@ async fn objects_are_read_compared_and_copied() {
     person.types(":deploy web<enter>");
     person.sees(&["4 deployments in 2 clusters", "/web · 2 of 4"]).await;
     person.types("y");
-    person.sees(&["kind: Deployment"]).await;
+    person.sees(&["[yaml]", "imagePullPolicy"]).await;
     person.types("<esc>=");
     person.sees(&["COMPARE", "status, uids, versions and managed fields are left out"]).await;
     person.sees_no_more("asking the clusters").await;
