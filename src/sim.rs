@@ -33,6 +33,7 @@ mod eviction;
 mod fields;
 mod fleet;
 mod gate;
+mod json;
 mod json_path;
 mod layout;
 mod load;

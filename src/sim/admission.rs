@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::custom;
 use super::fields::{at, int, list, list_mut, map, name, object_mut, place, set, text};
@@ -20,16 +20,24 @@ pub(crate) fn admit(world: &World, res: Res, object: &mut Value) {
             set(object, "status", json!({ "phase": "Pending", "qosClass": class }));
         }
         Res::Deployments
-        | Res::StatefulSets
         | Res::ReplicaSets
         | Res::ReplicationControllers
-        | Res::DaemonSets
         | Res::Jobs
-        | Res::Autoscalers
         | Res::CronJobs
-        | Res::Budgets
         | Res::NodePools
         | Res::NodeClaims => set(object, "status", json!({})),
+        Res::StatefulSets => set(object, "status", json!({ "replicas": 0, "availableReplicas": 0 })),
+        Res::DaemonSets => {
+            let none = json!({
+                "currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0,
+            });
+            set(object, "status", none);
+        }
+        Res::Autoscalers => set(object, "status", json!({ "desiredReplicas": 0 })),
+        Res::Budgets => {
+            let none = json!({ "disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0 });
+            set(object, "status", none);
+        }
         Res::Namespaces => set(object, "status", json!({ "phase": "Active" })),
         Res::Services => default(object, "status", json!({ "loadBalancer": {} })),
         Res::Definitions => custom::admit(object, world.now),
@@ -55,6 +63,8 @@ pub(crate) fn complete(world: &World, res: Res, object: &mut Value) {
             default(object, "spec.replicas", json!(1));
             default(object, "spec.revisionHistoryLimit", json!(10));
             default(object, "spec.podManagementPolicy", json!("OrderedReady"));
+            default(object, "spec.persistentVolumeClaimRetentionPolicy.whenDeleted", json!("Retain"));
+            default(object, "spec.persistentVolumeClaimRetentionPolicy.whenScaled", json!("Retain"));
             default(object, "spec.updateStrategy.type", json!("RollingUpdate"));
             if text(object, "spec.updateStrategy.type") == "RollingUpdate" {
                 default(object, "spec.updateStrategy.rollingUpdate.partition", json!(0));
@@ -88,6 +98,14 @@ pub(crate) fn complete(world: &World, res: Res, object: &mut Value) {
             default(object, "spec.finalizers", json!(["kubernetes"]));
         }
         Res::Services => service(world, object),
+        Res::NetworkPolicies => {
+            let both = !at(object, "spec.egress").is_null();
+            default(
+                object,
+                "spec.policyTypes",
+                if both { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) },
+            );
+        }
         Res::Secrets => secret(object),
         _ => {}
     }

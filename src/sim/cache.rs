@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde_json::Value;
+use crate::sim::json::Value;
 
 use super::fields::{self, at, controller, flag, holds, list, name, text, uid};
 use super::objects::Touched;
@@ -14,7 +14,7 @@ use crate::model::Resources;
 /// A node as the scheduler sees it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NodeView {
-    pub(crate) labels: serde_json::Map<String, Value>,
+    pub(crate) labels: crate::sim::json::Map,
     pub(crate) taints: Vec<Value>,
     pub(crate) unschedulable: bool,
     pub(crate) ready: bool,

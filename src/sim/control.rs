@@ -108,7 +108,7 @@ impl Control {
     #[must_use]
     pub fn objects(&self, plural: &str) -> Vec<Arc<Value>> {
         let Some(res) = Res::of_plural(plural) else { return Vec::new() };
-        self.member.shared.read(|world| world.store.list(res, None).cloned().collect())
+        self.member.shared.read(|world| world.store.list(res, None).map(|o| Arc::new(o.plain())).collect())
     }
 
     /// Where its server listens, such as `127.0.0.1:40123`.

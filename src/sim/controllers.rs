@@ -29,7 +29,7 @@ pub(crate) use kubelet::RUNS;
 pub(crate) use pools::{Manner, Order, Pool, order, pool_usable};
 pub(crate) use scheduler::tolerate;
 
-use serde_json::Value;
+use crate::sim::json::Value;
 
 use super::fields::{at, controller, deleting, int, text, uid};
 use super::objects::Touched;

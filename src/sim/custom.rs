@@ -5,7 +5,7 @@ mod structural;
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::fields::{self, at, flag, list, name, set, text};
 use super::json_path::JsonPath;
@@ -235,7 +235,7 @@ pub(crate) fn check(definition: &Value) -> Vec<Cause> {
     let versions = list(definition, "spec.versions");
     if versions.iter().filter(|v| flag(v, "storage")).count() != 1 {
         let why = "must have exactly one version marked as storage version";
-        causes.push(Cause::invalid("spec.versions", &Value::Array(versions.to_vec()), why));
+        causes.push(Cause::invalid("spec.versions", &Value::from(versions.to_vec()), why));
     }
     for (i, version) in versions.iter().enumerate() {
         if at(version, "schema.openAPIV3Schema").is_null() {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use crate::sim::json::Value;
 
 use super::fields::{
     self, at, deleting, holds, int, map, name, namespace, object_mut, place, set, set_condition, text,
@@ -85,7 +85,7 @@ fn allow(world: &mut World, budget: &Arc<Value>, pod: &Value, dry: bool) -> Resu
         let now = world.now.rfc3339();
         world.store.update(Res::Budgets, namespace(budget), name(budget), |b| {
             set(b, "status.disruptionsAllowed", allowed - 1);
-            object_mut(place(b, "status.disruptedPods")).insert(name(pod).to_owned(), now.into());
+            object_mut(place(b, "status.disruptedPods")).insert(name(pod).into(), now.into());
         });
     }
     Ok(())
@@ -123,7 +123,7 @@ pub(crate) fn count(world: &World, budget: &Value) -> Arithmetic {
     }
     let wanted: i64 = owners.iter().map(|(_, scale)| scale).sum();
     let (expected, needed) = match (at(budget, "spec.maxUnavailable"), at(budget, "spec.minAvailable")) {
-        (Value::Null, Value::Number(min)) => (pods, min.as_i64().unwrap_or(0)),
+        (Value::Null, Value::Int(min)) => (pods, *min),
         (Value::Null, min) => (wanted, portion(min, wanted)),
         (max, _) => (wanted, (wanted - portion(max, wanted)).max(0)),
     };
@@ -134,7 +134,7 @@ pub(crate) fn count(world: &World, budget: &Value) -> Arithmetic {
 /// A count, or a percentage of a total rounded up.
 pub(crate) fn portion(value: &Value, total: i64) -> i64 {
     match value {
-        Value::Number(n) => n.as_i64().unwrap_or(0),
+        Value::Int(n) => *n,
         Value::String(text) => match text.strip_suffix('%').and_then(|p| p.parse::<i64>().ok()) {
             Some(percent) => (total * percent + 99).div_euclid(100),
             None => text.parse().unwrap_or(0),
@@ -162,7 +162,7 @@ fn owner_scale(world: &World, pod: &Value) -> Option<(String, i64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::sim::json::json;
 
     #[test]
     fn percentages_round_up() {

@@ -3,12 +3,12 @@
 //! A client may write anything into an object, so reading never fails: what is not there, or is
 //! of another type, reads as empty.
 
-use serde_json::{Map, Value, json};
+use crate::sim::json::{List, Map, Value, intern, json};
 
 use crate::model::{Resources, Time, quantity};
 
 static NULL: Value = Value::Null;
-static NO_MAP: std::sync::LazyLock<Map<String, Value>> = std::sync::LazyLock::new(Map::new);
+static NO_MAP: std::sync::LazyLock<Map> = std::sync::LazyLock::new(Map::new);
 
 /// The value at a dotted path; null when there is none.
 pub(crate) fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
@@ -41,7 +41,7 @@ pub(crate) fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
 }
 
 /// The map at a path, else empty.
-pub(crate) fn map<'a>(value: &'a Value, path: &str) -> &'a Map<String, Value> {
+pub(crate) fn map<'a>(value: &'a Value, path: &str) -> &'a Map {
     at(value, path).as_object().unwrap_or(&NO_MAP)
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn place<'a>(value: &'a mut Value, path: &str) -> &'a mut Value {
 }
 
 /// The value as an object; anything else is replaced by an empty one.
-pub(crate) fn object_mut(value: &mut Value) -> &mut Map<String, Value> {
+pub(crate) fn object_mut(value: &mut Value) -> &mut Map {
     if !value.is_object() {
         *value = Value::Object(Map::new());
     }
@@ -116,7 +116,7 @@ pub(crate) fn object_mut(value: &mut Value) -> &mut Map<String, Value> {
 /// The value as a list; anything else is replaced by an empty one.
 pub(crate) fn list_mut(value: &mut Value) -> &mut Vec<Value> {
     if !value.is_array() {
-        *value = Value::Array(Vec::new());
+        *value = Value::Array(List::default());
     }
     match value {
         Value::Array(items) => items,
@@ -144,7 +144,7 @@ pub(crate) fn unset(value: &mut Value, path: &str) {
 
 /// Sets an annotation.
 pub(crate) fn annotate(object: &mut Value, key: &str, to: &str) {
-    object_mut(place(object, "metadata.annotations")).insert(key.to_owned(), to.into());
+    object_mut(place(object, "metadata.annotations")).insert(intern(key), to.into());
 }
 
 /// The condition of a type in `status.conditions`.
@@ -203,7 +203,7 @@ pub(crate) fn resources(list: &Value) -> Resources {
     let mut sum = Resources::ZERO;
     for (key, amount) in map {
         let amount = match amount {
-            Value::String(text) => text.clone(),
+            Value::String(text) => text.to_string(),
             other => other.to_string(),
         };
         match key.as_str() {

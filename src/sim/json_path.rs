@@ -1,7 +1,7 @@
 //! The part of JSONPath that columns and scale paths of custom resources use: `.spec.replicas`,
 //! `.status.conditions[?(@.type=="Ready")].status`, `.spec.hosts[*]`, `.metadata.labels.a\.b`.
 
-use serde_json::Value;
+use crate::sim::json::Value;
 
 /// A path, read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -144,7 +144,7 @@ fn unquoted(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::sim::json::json;
 
     #[test]
     fn paths_find_what_they_name() {

@@ -2,7 +2,7 @@
 //! are sets, and what is one value. Built-in kinds say it in the table of fields, custom ones in
 //! their schema.
 
-use serde_json::Value;
+use crate::sim::json::Value;
 
 use super::schema::{Field, Message, Shape};
 

@@ -1,6 +1,6 @@
 //! How much work a workload has, over time, and what its pods use of it.
 
-use serde_json::Value;
+use crate::sim::json::Value;
 
 use super::fields::{self, deleting, holds, label, namespace, text, uid};
 use super::queue::Id;

@@ -1,6 +1,6 @@
 //! Machines that clusters are made of, and the node objects that they become.
 
-use serde_json::{Map, Value, json};
+use crate::sim::json::{Map, Value, json};
 
 use super::fields::{object_mut, place, set};
 use super::random;
@@ -102,17 +102,17 @@ pub(crate) struct Plan<'a> {
     pub(crate) zone: &'a str,
     pub(crate) spot: bool,
     pub(crate) karpenter: bool,
-    pub(crate) labels: &'a Map<String, Value>,
+    pub(crate) labels: &'a Map,
     /// Key and value of a `NoSchedule` taint.
     pub(crate) taint: Option<(&'a str, &'a str)>,
 }
 
 /// The labels of a node.
-pub(crate) fn labels(world: &World, plan: &Plan<'_>) -> Map<String, Value> {
+pub(crate) fn labels(world: &World, plan: &Plan<'_>) -> Map {
     let arch = if plan.machine.name.starts_with("m7g") { "arm64" } else { "amd64" };
     let mut out = Map::new();
     let mut put = |key: &str, value: &str| {
-        out.insert(key.to_owned(), json!(value));
+        out.insert(key.into(), json!(value));
     };
     put("kubernetes.io/hostname", plan.name);
     put("kubernetes.io/os", "linux");
@@ -224,7 +224,7 @@ pub(crate) fn node(world: &World, plan: &Plan<'_>, ready: bool, now: Time) -> Va
         taints.push(json!({ "key": "node.kubernetes.io/not-ready", "effect": "NoSchedule" }));
     }
     if !taints.is_empty() {
-        *place(&mut node, "spec.taints") = Value::Array(taints);
+        *place(&mut node, "spec.taints") = Value::from(taints);
     }
     node
 }

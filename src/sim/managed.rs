@@ -4,7 +4,7 @@
 
 mod paths;
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::fields::{at, list, set, text, unset};
 use super::layout::Layout;
@@ -143,7 +143,8 @@ pub(crate) fn apply(
             } else {
                 format!(" with subresource {:?}", entry.subresource)
             };
-            let who = format!("{:?}{sub} using {}", entry.manager, entry.api_version);
+            let using = if entry.apply { String::new() } else { format!(" using {}", entry.api_version) };
+            let who = format!("{:?}{sub}{using}", entry.manager);
             conflicts.extend(taken.iter().map(|path| (who.clone(), paths::said(path))));
         }
     }

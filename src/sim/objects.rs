@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::custom::Custom;
 use super::fields::{self, deleting, list, name, namespace, set, text};
@@ -320,8 +320,13 @@ impl Store {
                 set(&mut new, &path, kept.clone());
             }
         }
-        if spec.generation && new.get("spec") != old.get("spec") {
-            set(&mut new, "metadata.generation", fields::int(old, "metadata.generation") + 1);
+        // a pod that is bound is still what was asked for
+        let bound = text(old, "spec.nodeName").is_empty() && !text(&new, "spec.nodeName").is_empty();
+        let wanted = spec.generation && !bound && new.get("spec") != old.get("spec");
+        let leaves = deleting(&new) && !deleting(old);
+        let generation = fields::int(old, "metadata.generation");
+        if generation > 0 && (wanted || leaves) {
+            set(&mut new, "metadata.generation", generation + 1);
         }
         new
     }
@@ -414,14 +419,6 @@ impl Store {
         }
         let own = fields::maybe_int(pod, "spec.terminationGracePeriodSeconds").unwrap_or(30);
         how.grace.unwrap_or(own).max(0)
-    }
-
-    /// A `List` document's metadata and kind, without items.
-    pub(crate) fn list_head(spec: &Spec, version: u64) -> Value {
-        json!({
-            "kind": format!("{}List", spec.kind), "apiVersion": spec.api_version(),
-            "metadata": { "resourceVersion": version.to_string() },
-        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Patches: JSON merge, JSON patch and strategic merge.
 
-use serde_json::{Map, Value};
+use crate::sim::json::{Map, Value};
 
 use super::fields::object_mut;
 use super::layout::Layout;
@@ -21,7 +21,8 @@ pub(crate) fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// Applies a JSON patch (RFC 6902). The error says which step failed and why.
+/// Applies a JSON patch (RFC 6902). The error says which step failed and why; a real server keeps
+/// that to itself.
 pub(crate) fn json(target: &mut Value, patch: &Value) -> Result<(), String> {
     let steps = patch.as_array().ok_or("a JSON patch is a list of operations")?;
     for step in steps {
@@ -68,7 +69,7 @@ fn add(target: &mut Value, path: &str, value: Value) -> Result<(), String> {
     let (parent, last) = split(path)?;
     match find(target, parent)? {
         Value::Object(map) => {
-            map.insert(last, value);
+            map.insert(last.into(), value);
         }
         Value::Array(items) if last == "-" => items.push(value),
         Value::Array(items) => {
@@ -147,7 +148,7 @@ fn reorder(key: &str, items: &mut [Value], order: &[Value]) {
     items.sort_by_key(place);
 }
 
-fn without_directives(patch: &Map<String, Value>) -> Map<String, Value> {
+fn without_directives(patch: &Map) -> Map {
     patch.iter().filter(|(k, _)| !k.starts_with('$')).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
@@ -165,7 +166,7 @@ fn strategic_list(layout: Layout<'_>, target: &mut Value, patch: &[Value]) {
     }
     let Some(key) = key else {
         let kept = patch.iter().filter(|p| p.get("$patch").is_none());
-        *target = Value::Array(kept.cloned().collect());
+        *target = kept.cloned().collect::<Value>();
         return;
     };
     let items = super::fields::list_mut(target);
@@ -186,7 +187,7 @@ fn strategic_list(layout: Layout<'_>, target: &mut Value, patch: &[Value]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::sim::json::json;
 
     #[test]
     fn a_merge_patch_sets_and_removes() {

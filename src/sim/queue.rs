@@ -14,7 +14,7 @@ pub(crate) struct Id {
 
 impl Id {
     /// The id of an object.
-    pub(crate) fn of(object: &serde_json::Value) -> Id {
+    pub(crate) fn of(object: &crate::sim::json::Value) -> Id {
         use super::fields::{name, namespace};
         Id { namespace: namespace(object).to_owned(), name: name(object).to_owned() }
     }

@@ -1,6 +1,6 @@
 //! Why a request was refused, as the `Status` object that a real server answers.
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::resources::{Spec, qualified};
 
@@ -50,6 +50,13 @@ impl Cause {
         Cause::new("FieldValueNotSupported", field, why)
     }
 
+    /// The same of a list of values.
+    pub(crate) fn unsupported_list(field: &str, values: &[&str], supported: &[&str]) -> Cause {
+        let supported: Vec<String> = supported.iter().map(|s| format!("{s:?}")).collect();
+        let why = format!("Unsupported value: {values:?}: supported values: {}", supported.join(", "));
+        Cause::new("FieldValueNotSupported", field, why)
+    }
+
     pub(crate) fn duplicate(field: &str, value: &str) -> Cause {
         Cause::new("FieldValueDuplicate", field, format!("Duplicate value: {value:?}"))
     }
@@ -61,6 +68,17 @@ impl Cause {
     pub(crate) fn forbidden(field: &str, why: &str) -> Cause {
         Cause::new("FieldValueForbidden", field, format!("Forbidden: {why}"))
     }
+}
+
+/// What a refusal is about; what is empty is left out.
+pub(crate) fn details(name: &str, group: &str, kind: &str) -> Value {
+    let mut out = json!({});
+    for (key, value) in [("name", name), ("group", group), ("kind", kind)] {
+        if !value.is_empty() {
+            super::fields::set(&mut out, key, value);
+        }
+    }
+    out
 }
 
 impl Refusal {
@@ -76,10 +94,7 @@ impl Refusal {
     }
 
     fn about(self, spec: &Spec, name: &str) -> Refusal {
-        let mut details = json!({ "name": name, "group": spec.group, "kind": spec.plural });
-        if spec.group.is_empty() {
-            super::fields::unset(&mut details, "group");
-        }
+        let details = details(name, &spec.group, &spec.plural);
         Refusal { details: Box::new(details), ..self }
     }
 
@@ -89,7 +104,17 @@ impl Refusal {
 
     /// Nothing is served at this path.
     pub(crate) fn no_such_path() -> Refusal {
-        Refusal::new(404, "NotFound", "the server could not find the requested resource")
+        Refusal::new(404, "NotFound", "the server could not find the requested resource").bare()
+    }
+
+    /// There is no such group or version at all: what a server says then is no `Status`.
+    pub(crate) fn no_such_group() -> Refusal {
+        Refusal::new(404, "", "404 page not found\n")
+    }
+
+    /// Details that are there and say nothing.
+    fn bare(self) -> Refusal {
+        Refusal { details: Box::new(json!({})), ..self }
     }
 
     pub(crate) fn exists(spec: &Spec, name: &str) -> Refusal {
@@ -132,12 +157,8 @@ impl Refusal {
     }
 
     /// A patch that does not apply to the object that is there.
-    pub(crate) fn unprocessable(why: &str) -> Refusal {
-        Refusal::new(
-            422,
-            "Invalid",
-            format!("the server rejected our request due to an error in our request: {why}"),
-        )
+    pub(crate) fn unprocessable() -> Refusal {
+        Refusal::new(422, "Invalid", "the server rejected our request due to an error in our request").bare()
     }
 
     pub(crate) fn forbidden(message: impl Into<String>) -> Refusal {
@@ -164,10 +185,8 @@ impl Refusal {
             .iter()
             .map(|c| json!({ "reason": c.reason, "message": c.message, "field": c.field }))
             .collect();
-        let mut details = json!({ "name": name, "group": spec.group, "kind": spec.kind, "causes": causes });
-        if spec.group.is_empty() {
-            super::fields::unset(&mut details, "group");
-        }
+        let mut details = details(name, &spec.group, &spec.kind);
+        super::fields::set(&mut details, "causes", causes);
         let refusal = Refusal::new(422, "Invalid", format!("{kind} {name:?} is invalid: {why}"));
         Refusal { details: Box::new(details), ..refusal }
     }
@@ -220,6 +239,7 @@ impl Refusal {
             "MethodNotAllowed",
             "the server does not allow this method on the requested resource",
         )
+        .bare()
     }
 
     /// A body in a format that is not read here.
@@ -230,16 +250,22 @@ impl Refusal {
         Refusal::new(415, "UnsupportedMediaType", message)
     }
 
+    /// A patch of no known kind.
+    pub(crate) fn no_patch() -> Refusal {
+        Refusal::new(415, "UnsupportedMediaType", "415: Unsupported Media Type").bare()
+    }
+
     /// Nothing that the client takes is written here.
-    pub(crate) fn not_acceptable(protobuf: bool) -> Refusal {
-        let message = match protobuf {
-            true => {
-                "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;as=Table;v=v1;g=meta.k8s.io"
-            }
-            false => {
-                "only the following media types are accepted: application/json, application/yaml, application/json;as=Table;v=v1;g=meta.k8s.io"
-            }
-        };
+    pub(crate) fn not_acceptable() -> Refusal {
+        let message = "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, \
+                       application/vnd.kubernetes.protobuf, application/json;stream=watch, \
+                       application/vnd.kubernetes.protobuf;stream=watch";
+        Refusal::new(406, "NotAcceptable", message).bare()
+    }
+
+    /// Protobuf of what has no protobuf.
+    pub(crate) fn json_only() -> Refusal {
+        let message = "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf";
         Refusal::new(406, "NotAcceptable", message)
     }
 

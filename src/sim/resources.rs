@@ -156,7 +156,7 @@ type Line = (
 const LINES: [Line; Res::ALL.len()] = [
     ("", "v1", "nodes", "Node", "no", "", "status", ""),
     ("", "v1", "namespaces", "Namespace", "ns", "", "status finalize", ""),
-    ("", "v1", "pods", "Pod", "po", "all", "status eviction log binding exec attach portforward", "n"),
+    ("", "v1", "pods", "Pod", "po", "all", "status eviction log binding exec attach portforward", "ng"),
     ("apps", "v1", "deployments", "Deployment", "deploy", "all", "status scale", "ng"),
     ("apps", "v1", "statefulsets", "StatefulSet", "sts", "all", "status scale", "ng"),
     ("apps", "v1", "daemonsets", "DaemonSet", "ds", "all", "status", "ng"),

@@ -1,6 +1,6 @@
 //! Label and field selectors, from query strings and from objects.
 
-use serde_json::{Map, Value};
+use crate::sim::json::{Map, Value};
 
 use super::fields;
 
@@ -17,7 +17,7 @@ enum Term {
 }
 
 impl Term {
-    fn holds(&self, labels: &Map<String, Value>) -> bool {
+    fn holds(&self, labels: &Map) -> bool {
         let get = |key: &str| labels.get(key).and_then(Value::as_str);
         match self {
             Term::In(key, values) => get(key).is_some_and(|v| values.iter().any(|x| x == v)),
@@ -39,7 +39,7 @@ impl Labels {
         let selector = selector.as_object()?;
         let mut terms = Vec::new();
         for (key, value) in selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten() {
-            terms.push(Term::In(key.clone(), vec![value.as_str().unwrap_or_default().to_owned()]));
+            terms.push(Term::In(key.to_string(), vec![value.as_str().unwrap_or_default().to_owned()]));
         }
         for e in selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten() {
             let key = fields::text(e, "key").to_owned();
@@ -57,7 +57,7 @@ impl Labels {
     }
 
     /// Whether these labels are selected.
-    pub(crate) fn matches(&self, labels: &Map<String, Value>) -> bool {
+    pub(crate) fn matches(&self, labels: &Map) -> bool {
         self.0.iter().all(|term| term.holds(labels))
     }
 
@@ -131,7 +131,12 @@ impl FieldTerms {
             };
             let field = field.trim();
             if !["metadata.name", "metadata.namespace"].contains(&field) && !known.contains(&field) {
-                return Err(format!("field label not supported: {field}"));
+                return Err(match known {
+                    [] => format!(
+                        "{field:?} is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+                    ),
+                    _ => format!("field label not supported: {field}"),
+                });
             }
             terms.push((field.to_owned(), equal, value.trim().to_owned()));
         }
@@ -148,7 +153,8 @@ impl FieldTerms {
                     value.is_empty() || (value == "false" && field == "spec.unschedulable")
                 }
                 Value::Bool(flag) => value.parse().is_ok_and(|v: bool| v == *flag),
-                Value::Number(number) => value.parse().is_ok_and(|v: i64| number.as_i64() == Some(v)),
+                Value::Int(number) => value.parse().is_ok_and(|v: i64| *number == v),
+                Value::Float(_) => false,
                 Value::Array(_) | Value::Object(_) => false,
             };
             is == *equal
@@ -159,7 +165,7 @@ impl FieldTerms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::sim::json::json;
 
     #[test]
     fn label_selectors_select() {

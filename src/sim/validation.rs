@@ -1,7 +1,7 @@
 //! What the server checks of built-in objects beyond their types: the rules that people run into
 //! (`kubernetes/kubernetes:pkg/apis/*/validation`).
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::fields::{at, int, list, map, maybe_int, name, text};
 use super::refusal::Cause;
@@ -80,7 +80,15 @@ fn workload(new: &Value, causes: &mut Vec<Cause>) {
     let selector = at(new, "spec.selector");
     let labels = map(new, "spec.template.metadata.labels");
     match Labels::of(selector) {
-        None => causes.push(Cause::required("spec.selector", "")),
+        None => {
+            causes.push(Cause::required("spec.selector", ""));
+            let value = if labels.is_empty() { Value::Null } else { Value::Object(labels.clone()) };
+            causes.push(Cause::invalid(
+                "spec.template.metadata.labels",
+                &value,
+                "`selector` does not match template `labels`",
+            ));
+        }
         Some(_)
             if map(new, "spec.selector.matchLabels").is_empty()
                 && list(new, "spec.selector.matchExpressions").is_empty() =>
@@ -109,7 +117,8 @@ fn job(template: &Value, path: &str, causes: &mut Vec<Cause>) {
     let field = format!("{path}.spec.restartPolicy");
     match text(template, "spec.restartPolicy") {
         "OnFailure" | "Never" => {}
-        "" => causes.push(Cause::required(&field, "valid values: \"OnFailure\", \"Never\"")),
+        // what pods do when they are not told
+        "" | "Always" => causes.push(Cause::required(&field, "valid values: \"OnFailure\", \"Never\"")),
         other => causes.push(Cause::unsupported(&field, other, &["OnFailure", "Never"])),
     }
     pod(at(template, "spec"), &format!("{path}.spec"), causes);

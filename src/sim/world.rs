@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde_json::Value;
+use crate::sim::json::Value;
 
 use super::cache::Cache;
 use super::controllers::{self, Order, Pool};

@@ -22,6 +22,8 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Failed, Trial};
 use planes::{Binaries, Unavailable};
 
+#[path = "trials/conformance.rs"]
+mod conformance;
 #[path = "trials/drain.rs"]
 mod drain;
 #[path = "trials/failover.rs"]
@@ -54,6 +56,7 @@ const TRIALS: &[(&str, Run)] = &[
     ("nothing_outlives_a_kill", smoke::undertaker),
     ("kinds_are_read_equal_from_both_formats", formats::equal),
     ("watches_show_what_servers_have_and_what_they_suffer", watch::fleet),
+    ("conversations_are_as_they_were_recorded", conformance::conversations),
     ("versions_that_etcd_compacted_are_listed_anew", watch::compaction),
     ("nodes_are_drained_as_kubectl_would_and_as_budgets_let", drain::nodes),
     ("a_fleet_fails_over_and_says_how_long_it_took", failover::all_ways),

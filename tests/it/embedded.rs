@@ -57,6 +57,13 @@ impl Embedded {
         Embedded(Fleet::start(scenario, options).await.unwrap())
     }
 
+    /// The same fleet with its time standing still: only clients change anything.
+    pub(crate) async fn still() -> Embedded {
+        let scenario = Scenario::parse("quiet.toml", QUIET).unwrap_or_else(|e| panic!("{e}"));
+        let options = Options { pace: Pace::Manual, ..Options::default() };
+        Embedded(Fleet::start(scenario, options).await.unwrap())
+    }
+
     fn at(&self, cluster: &str) -> Control {
         self.0.cluster(cluster).unwrap()
     }

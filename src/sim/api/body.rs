@@ -1,6 +1,6 @@
 //! Bodies of requests: JSON, YAML or protobuf in, and what their kind does not have taken out.
 
-use serde_json::Value;
+use crate::sim::json::Value;
 
 use super::call::Call;
 use super::target::Target;
@@ -28,8 +28,12 @@ pub(super) fn value(call: &Call) -> Result<Value, Refusal> {
 
 /// The body as JSON, whatever it calls itself.
 pub(super) fn json(call: &Call) -> Result<Value, Refusal> {
-    serde_json::from_slice(&call.body)
-        .map_err(|e| Refusal::bad_request(format!("the body of the request is not JSON: {e}")))
+    Value::parse(&call.body).map_err(|e| Refusal::bad_request(format!("error decoding patch: {}", said(&e))))
+}
+
+/// What is wrong with JSON, in Go's words where they are known.
+fn said(error: &serde_json::Error) -> String {
+    if error.is_eof() { "unexpected end of JSON input".to_owned() } else { error.to_string() }
 }
 
 fn yaml(call: &Call) -> Result<Value, Refusal> {
@@ -57,26 +61,48 @@ fn protobuf(call: &Call) -> Result<Value, Refusal> {
 
 /// An object that is to be kept: of the kind of the path.
 pub(super) fn object(call: &Call, target: &Target) -> Result<Value, Refusal> {
-    let mut object = value(call)?;
+    let media = call.content_type.split(';').next().unwrap_or_default().trim();
+    let mut object = match media {
+        "" | "application/json" => Value::parse(&call.body).map_err(|e| unrecognized(call, target, &e))?,
+        _ => value(call)?,
+    };
     if !object.is_object() {
         return Err(Refusal::bad_request("the body of the request is not an object"));
     }
     let spec = &target.spec;
     let (kind, version) = (text(&object, "kind"), text(&object, "apiVersion"));
-    if !kind.is_empty() && *kind != *spec.kind {
-        let why = format!("the kind in the data ({kind}) does not match the expected kind ({})", spec.kind);
-        return Err(Refusal::bad_request(why));
-    }
-    if !version.is_empty() && version != target.api_version {
-        let why = format!(
-            "the API version in the data ({version}) does not match the expected API version ({})",
-            target.api_version
-        );
-        return Err(Refusal::bad_request(why));
+    let other =
+        (!kind.is_empty() && *kind != *spec.kind) || (!version.is_empty() && version != target.api_version);
+    if other {
+        return Err(other_kind(target, version, kind));
     }
     set(&mut object, "apiVersion", target.api_version.clone());
     set(&mut object, "kind", &*spec.kind);
     Ok(object)
+}
+
+fn unrecognized(call: &Call, target: &Target, error: &serde_json::Error) -> Refusal {
+    Refusal::bad_request(format!(
+        "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {} ({})",
+        target.spec.kind,
+        said(error),
+        String::from_utf8_lossy(&call.body).chars().take(80).collect::<String>(),
+    ))
+}
+
+/// An object of another kind than the path's: known to the server, or not.
+fn other_kind(target: &Target, version: &str, kind: &str) -> Refusal {
+    let short = version.rsplit('/').next().unwrap_or_default();
+    let own = &target.spec.kind;
+    let why = if schema::of(version, kind).is_some() {
+        let package = target.group.split('.').next().filter(|g| !g.is_empty()).unwrap_or("core");
+        format!("converting ({short}.{kind}) to ({package}.{own}): unknown conversion")
+    } else {
+        format!(
+            "no kind {kind:?} is registered for version {version:?} in scheme \"pkg/runtime/scheme.go:111\""
+        )
+    };
+    Refusal::bad_request(format!("{kind} in version {short:?} cannot be handled as a {own}: {why}"))
 }
 
 /// Takes out of an object what its kind does not have, and says so as the request wants: by

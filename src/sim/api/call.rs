@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::sim::json::Value;
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::Request;
 use hyper::body::Incoming;
-use serde_json::Value;
 
 use super::access::Role;
 use crate::sim::cluster::Shared;
@@ -79,7 +79,7 @@ impl Call {
                     Method::DELETE => "DeleteOptions",
                     _ => "UpdateOptions",
                 };
-                Err(Refusal::options(kind, &[Cause::unsupported("dryRun", odd, &["All"])]))
+                Err(Refusal::options(kind, &[Cause::unsupported_list("dryRun", &[odd], &["All"])]))
             }
             None => Ok(!asked.is_empty()),
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use crate::sim::fields::{at, list, list_mut, maybe_int, place, set, text, unset};
 
@@ -86,6 +86,9 @@ fn scaler_v1(scaler: &Value) -> Value {
     let current = current.and_then(|m| maybe_int(m, "resource.current.averageUtilization"));
     unset(&mut out, "status.currentMetrics");
     unset(&mut out, "status.conditions");
+    if at(&out, "status.currentReplicas").is_null() {
+        set(&mut out, "status.currentReplicas", 0);
+    }
     if let Some(current) = current {
         set(&mut out, "status.currentCPUUtilizationPercentage", current);
     }
@@ -98,11 +101,12 @@ fn scaler_v2(scaler: Value) -> Value {
     unset(&mut out, "spec.targetCPUUtilizationPercentage");
     unset(&mut out, "status.currentCPUUtilizationPercentage");
     let others = crate::sim::fields::annotation(&out, METRICS);
-    let mut metrics: Vec<Value> = serde_json::from_str(others).unwrap_or_default();
+    let others = Value::parse(others.as_bytes()).unwrap_or_default();
+    let mut metrics = others.as_array().cloned().unwrap_or_default();
     if let Some(annotations) = place(&mut out, "metadata.annotations").as_object_mut() {
         annotations.shift_remove(METRICS);
     }
-    if at(&out, "metadata.annotations").as_object().is_none_or(serde_json::Map::is_empty) {
+    if at(&out, "metadata.annotations").as_object().is_none_or(crate::sim::json::Map::is_empty) {
         unset(&mut out, "metadata.annotations");
     }
     if let Some(target) = target {
@@ -122,7 +126,7 @@ mod tests {
 
     #[test]
     fn versions_come_back() {
-        let v2 = json!({"apiVersion": "autoscaling/v2", "metadata": {"name": "a"}, "spec": {"maxReplicas": 3, "metrics": [
+        let v2 = json!({"apiVersion": "autoscaling/v2", "metadata": {"name": "a"}, "status": {"currentReplicas": 2}, "spec": {"maxReplicas": 3, "metrics": [
             {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}},
             {"type": "Resource", "resource": {"name": "memory", "target": {"type": "Utilization", "averageUtilization": 70}}},
         ]}});

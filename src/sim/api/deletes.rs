@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::body;
 use super::call::Call;
+use super::encode::{Form, Writer};
 use super::lists::Selection;
 use super::reply::Answer;
 use super::target::Target;
@@ -14,8 +15,8 @@ use crate::sim::cluster::Shared;
 use crate::sim::controllers::FOREGROUND;
 use crate::sim::eviction;
 use crate::sim::fields::{at, list, maybe_int, name, set, text, uid};
-use crate::sim::objects::{Deletion, Store};
-use crate::sim::refusal::Refusal;
+use crate::sim::objects::Deletion;
+use crate::sim::refusal::{Refusal, details};
 use crate::sim::resources::{Res, Spec};
 use crate::sim::world::World;
 
@@ -23,20 +24,27 @@ fn preconditions(options: &Value, object: &Value, spec: &Spec) -> Result<(), Ref
     let wanted = text(options, "preconditions.uid");
     if !wanted.is_empty() && wanted != uid(object) {
         let why = format!(
-            "Precondition failed: UID in precondition: {wanted}, UID in object meta: {}",
+            "the UID in the precondition ({wanted}) does not match the UID in record ({}). The object might have been \
+             deleted and then recreated",
             uid(object)
         );
-        return Err(Refusal::conflict(spec, name(object), &why));
+        return Err(Refusal::conflict(&by_kind(spec), name(object), &why));
     }
     let version = text(options, "preconditions.resourceVersion");
     let own = text(object, "metadata.resourceVersion");
     if !version.is_empty() && version != own {
         let why = format!(
-            "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in object meta: {own}"
+            "the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record ({own}). \
+             The object might have been modified"
         );
-        return Err(Refusal::conflict(spec, name(object), &why));
+        return Err(Refusal::conflict(&by_kind(spec), name(object), &why));
     }
     Ok(())
+}
+
+/// Refused preconditions name the kind where others name the resource.
+fn by_kind(spec: &Spec) -> Spec {
+    Spec { plural: spec.kind.clone(), ..spec.clone() }
 }
 
 /// What becomes of the objects that an object owns.
@@ -89,11 +97,8 @@ pub(super) fn delete(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resu
         return Ok(Answer::json(200, &target.shown(&object)));
     }
     let spec = &target.spec;
-    let mut details =
-        json!({ "name": target.named(), "group": spec.group, "kind": spec.plural, "uid": uid(&object) });
-    if spec.group.is_empty() {
-        crate::sim::fields::unset(&mut details, "group");
-    }
+    let mut details = details(target.named(), &spec.group, &spec.plural);
+    set(&mut details, "uid", uid(&object));
     let done = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details });
     Ok(Answer::json(200, &done))
 }
@@ -135,10 +140,10 @@ pub(super) fn delete_collection(
         }
         (items, world.store.version())
     });
-    let mut list = Store::list_head(&target.spec, version);
-    set(&mut list, "apiVersion", target.api_version.clone());
-    list["items"] = items.iter().map(|o| target.shown(o).into_owned()).collect();
-    Ok(Answer::json(200, &list))
+    let writer = Writer::new(Form::Json, target, "", shared.now());
+    let items: Vec<&Value> = items.iter().map(AsRef::as_ref).collect();
+    let list = writer.list(&items, &json!({ "resourceVersion": version.to_string() }));
+    Ok(Answer::bytes(Form::Json.content_type(), list))
 }
 
 /// Evicts a pod.

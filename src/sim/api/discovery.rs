@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::call::Call;
 use super::reply::Answer;
@@ -14,6 +14,9 @@ use crate::sim::world::World;
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+/// The same in the order in which custom resources have them.
+const CUSTOM_VERBS: &[&str] =
+    &["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 const CREATE: &[&str] = &["create"];
 const READ: &[&str] = &["get", "list"];
 
@@ -90,6 +93,7 @@ fn served(world: &World) -> Groups {
         for version in defined.served() {
             let subresources = ["status", "scale"].into_iter().filter(|s| version.has(s)).map(str::to_owned);
             let entry = Served::of(&defined.spec, &version.name, subresources.collect());
+            let entry = Served { verbs: CUSTOM_VERBS, ..entry };
             groups.entry(defined.spec.group.to_string()).or_default().push(entry);
         }
     }
@@ -142,6 +146,11 @@ pub(super) fn group_versions(world: &World) -> Vec<(String, String)> {
     each.collect()
 }
 
+/// Whether anything is served of a group's version.
+pub(super) fn serves(world: &World, group: &str, version: &str) -> bool {
+    group_versions(world).iter().any(|(g, v)| g == group && v == version)
+}
+
 /// `/version`.
 pub(super) fn version(shared: &Arc<Shared>) -> Answer {
     let version = shared.read(|world| world.version.clone());
@@ -186,7 +195,7 @@ pub(super) fn groups(shared: &Shared, call: &Call) -> Answer {
 /// `/apis/GROUP`.
 pub(super) fn group(shared: &Shared, group: &str) -> Result<Answer, Refusal> {
     let groups = shared.read(served);
-    let list = groups.get(group).filter(|_| !group.is_empty()).ok_or_else(Refusal::no_such_path)?;
+    let list = groups.get(group).filter(|_| !group.is_empty()).ok_or_else(Refusal::no_such_group)?;
     let mut entry = group_entry(group, list);
     entry["kind"] = json!("APIGroup");
     entry["apiVersion"] = json!("v1");
@@ -202,7 +211,7 @@ fn group_entry(group: &str, list: &[Served]) -> Value {
 /// `/api/v1` and `/apis/GROUP/VERSION`.
 pub(super) fn resources(shared: &Shared, group: &str, version: &str) -> Result<Answer, Refusal> {
     let groups = shared.read(served);
-    let list = groups.get(group).ok_or_else(Refusal::no_such_path)?;
+    let list = groups.get(group).ok_or_else(Refusal::no_such_group)?;
     let mut out = Vec::new();
     for s in list.iter().filter(|s| s.version == version) {
         let mut entry = json!({
@@ -228,7 +237,7 @@ pub(super) fn resources(shared: &Shared, group: &str, version: &str) -> Result<A
         }
     }
     if out.is_empty() {
-        return Err(Refusal::no_such_path());
+        return Err(Refusal::no_such_group());
     }
     let gv = api_version(group, version);
     Ok(Answer::json(

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::sim::json::{Value, json};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Value, json};
 
 use super::call::Call;
 use super::convert;
@@ -56,7 +56,10 @@ impl Form {
                 _ => {}
             }
         }
-        Err(Refusal::not_acceptable(target.message().is_some()))
+        match accept.contains("application/vnd.kubernetes.protobuf") {
+            true => Err(Refusal::json_only()),
+            false => Err(Refusal::not_acceptable()),
+        }
     }
 
     /// The media type of the answer.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::call::Call;
 use super::encode::{Form, Writer, selectable};
@@ -150,6 +150,10 @@ pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result
         Ok((page(world, target, &selection, token.as_ref(), moment, limit)?, world.now))
     })?;
     let mut meta = json!({ "resourceVersion": page.version.to_string() });
+    if target.version.is_some() {
+        // untyped lists say that they end
+        meta["continue"] = json!("");
+    }
     let left = page.items.len() - page.to;
     if left > 0 {
         let last = page.items.get(page.to.wrapping_sub(1)).map(|o| place(o)).unwrap_or_default();

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::sim::json::Value;
 use bytes::Bytes;
 use futures::stream;
-use serde_json::Value;
 
 use super::call::Call;
 use super::reply::Answer;
@@ -188,7 +188,7 @@ pub(super) fn follow(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::sim::json::json;
 
     const T: fn(i64) -> Time = Time::from_seconds;
 

@@ -2,10 +2,10 @@
 //! to merge by, and for `kubectl explain`. Descriptions are left out but for those of custom
 //! resources.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use crate::sim::json::{Map, Value, json};
 
 use super::call::Call;
 use super::discovery;
@@ -43,7 +43,7 @@ fn index(world: &World) -> Value {
     for (group, version) in discovery::group_versions(world) {
         let path = path_of(&group, &version);
         let url = format!("/openapi/v3/{path}?hash={hash:016X}");
-        paths.insert(path, json!({ "serverRelativeURL": url }));
+        paths.insert(path.into(), json!({ "serverRelativeURL": url }));
     }
     json!({ "paths": paths })
 }
@@ -72,7 +72,7 @@ fn document(shared: &Arc<Shared>, group: &str, version: &str) -> Result<Answer, 
     if kinds.is_empty() {
         return Err(Refusal::no_such_path());
     }
-    let (mut paths, mut schemas) = (Map::new(), BTreeMap::new());
+    let (mut paths, mut schemas) = (Map::new(), Map::new());
     for kind in &kinds {
         describe(kind, group, version, &mut schemas);
         operations(&kind.spec, group, version, &mut paths);
@@ -85,7 +85,7 @@ fn document(shared: &Arc<Shared>, group: &str, version: &str) -> Result<Answer, 
 }
 
 /// The paths of a kind: what its patches may say is what clients look for.
-fn operations(spec: &Spec, group: &str, version: &str, paths: &mut Map<String, Value>) {
+fn operations(spec: &Spec, group: &str, version: &str, paths: &mut Map) {
     let space = if spec.namespaced { "/namespaces/{namespace}" } else { "" };
     let all = format!("/{}{space}/{}", path_of(group, version), spec.plural);
     let gvk = json!({ "group": group, "version": version, "kind": spec.kind });
@@ -93,11 +93,14 @@ fn operations(spec: &Spec, group: &str, version: &str, paths: &mut Map<String, V
     let named = |name: &&str| json!({ "name": name, "in": "query", "schema": { "type": "string", "uniqueItems": true } });
     let parameters: Vec<Value> = options.iter().map(named).collect();
     let operation = |action: &str| json!({ "parameters": parameters, "x-kubernetes-action": action, "x-kubernetes-group-version-kind": gvk });
-    paths.insert(all.clone(), json!({ "post": operation("post") }));
-    paths.insert(format!("{all}/{{name}}"), json!({ "put": operation("put"), "patch": operation("patch") }));
+    paths.insert(all.as_str().into(), json!({ "post": operation("post") }));
+    paths.insert(
+        format!("{all}/{{name}}").into(),
+        json!({ "put": operation("put"), "patch": operation("patch") }),
+    );
 }
 
-fn describe(kind: &Described, group: &str, version: &str, schemas: &mut BTreeMap<String, Value>) {
+fn describe(kind: &Described, group: &str, version: &str, schemas: &mut Map) {
     let gvk = json!([{ "group": group, "version": version, "kind": kind.spec.kind }]);
     let meta = schema::named("meta/v1.ObjectMeta").filter(|_| kind.schema.is_object());
     let message = schema::of(&api_version(group, version), &kind.spec.kind).filter(|_| kind.schema.is_null());
@@ -125,17 +128,13 @@ fn describe(kind: &Described, group: &str, version: &str, schemas: &mut BTreeMap
 }
 
 /// Describes a message and every one that it holds.
-fn reach(
-    message: &'static Message,
-    seen: &mut BTreeSet<&'static str>,
-    schemas: &mut BTreeMap<String, Value>,
-) {
+fn reach(message: &'static Message, seen: &mut BTreeSet<&'static str>, schemas: &mut Map) {
     if !seen.insert(message.name) {
         return;
     }
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for field in message.flat() {
-        properties.insert(field.name.to_owned(), property(field));
+        properties.insert(field.name.into(), property(field));
         if field.required {
             required.push(json!(field.name));
         }
@@ -147,7 +146,7 @@ fn reach(
     if !required.is_empty() {
         out["required"] = required.into();
     }
-    schemas.insert(component(message.name), out);
+    schemas.insert(component(message.name).into(), out);
 }
 
 /// `io.k8s.api.core.v1.Pod`.

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io::Write;
 
+use crate::sim::json::Value;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -11,7 +12,6 @@ use http::{HeaderValue, Response, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
-use serde_json::Value;
 
 use super::encode;
 use crate::kinds::wire::Format;
@@ -62,6 +62,9 @@ impl Answer {
 
     /// A refused request.
     pub(super) fn refusal(refusal: &Refusal, protobuf: bool) -> Answer {
+        if refusal.reason.is_empty() {
+            return Answer::text(refusal.message.clone()).coded(refusal.code);
+        }
         let media = if protobuf { Format::Protobuf } else { Format::Json }.media_type();
         let answer = Answer::bytes(media, encode::refusal(refusal, protobuf)).coded(refusal.code);
         Answer { retry_after: refusal.retry_after, ..answer }

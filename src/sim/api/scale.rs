@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::body;
 use super::call::Call;
@@ -34,15 +34,19 @@ fn scale(target: &Target, object: &Value) -> Value {
         labels.iter().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect();
     let selector = if selector.is_empty() { terms.join(",") } else { text(object, selector).to_owned() };
     let metadata = at(object, "metadata");
-    json!({
+    let mut out = json!({
         "kind": "Scale", "apiVersion": "autoscaling/v1",
         "metadata": {
             "name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"],
             "resourceVersion": metadata["resourceVersion"], "creationTimestamp": metadata["creationTimestamp"],
         },
         "spec": { "replicas": maybe_int(object, wanted).unwrap_or(i64::from(target.spec.typed)) },
-        "status": { "replicas": int(object, now), "selector": selector },
-    })
+        "status": { "replicas": int(object, now) },
+    });
+    if !selector.is_empty() {
+        set(&mut out, "status.selector", selector);
+    }
+    out
 }
 
 /// Reads a scale.

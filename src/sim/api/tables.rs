@@ -5,7 +5,7 @@ mod others;
 mod pods;
 mod workloads;
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use crate::model::{Span, Time};
 use crate::sim::custom::Version;
@@ -84,7 +84,7 @@ fn described(res: Res) -> &'static [Column] {
             ("AllowVolumeExpansion", "boolean", 0),
             AGE,
         ],
-        Res::ConfigMaps => &[("Data", "integer", 0), AGE],
+        Res::ConfigMaps => &[("Data", "string", 0), AGE],
         Res::Leases => &[("Holder", "string", 0), AGE],
         Res::NodePools => &[("NodeClass", "string", 0), ("Nodes", "string", 0), ("Ready", "string", 0), AGE],
         Res::NodeClaims => &[

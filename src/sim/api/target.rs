@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::sim::json::Value;
 use http::Method;
-use serde_json::Value;
 
 use super::convert;
+use super::discovery;
 use crate::sim::custom::Version;
 use crate::sim::layout::Layout;
 use crate::sim::refusal::Refusal;
@@ -51,7 +52,9 @@ impl Target {
         let (slot, spec, custom) = match world.store.custom.find(group, version, plural) {
             Some((defined, version)) => (defined.slot, defined.spec.clone(), Some(version.clone())),
             None => {
-                let res = Res::find(group, version, plural).ok_or_else(Refusal::no_such_path)?;
+                let known = discovery::serves(world, group, version);
+                let nothing = if known { Refusal::no_such_path } else { Refusal::no_such_group };
+                let res = Res::find(group, version, plural).ok_or_else(nothing)?;
                 (Slot::from(res), res.spec().clone(), None)
             }
         };

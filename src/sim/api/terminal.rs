@@ -4,15 +4,16 @@
 
 use std::sync::Arc;
 
+use crate::sim::json::{Value, json};
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::call::Call;
 use super::logs::{self, Log};
@@ -113,7 +114,9 @@ pub(super) fn serve(
         let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
         // a client that hangs up ends this, and needs no answer
         let _ = talk(&mut socket, &shared, &pod, &wish, input).await;
-        let _ = socket.close(None).await;
+        // Go takes a close without a code for a broken connection
+        let normal = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+        let _ = socket.close(Some(normal)).await;
     });
     Ok(Answer::empty(StatusCode::SWITCHING_PROTOCOLS.as_u16()).with(headers))
 }

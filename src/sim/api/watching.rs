@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::sim::json::Value;
 use bytes::Bytes;
 use futures::stream;
-use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use crate::sim::json::Value;
 
 use super::body;
 use super::call::Call;
@@ -23,11 +23,9 @@ use crate::sim::world::World;
 
 const APPLY: &str = "application/apply-patch+yaml";
 
-/// The media types of patches of built-in and of custom kinds.
-const PATCHES: &str = "application/json-patch+json, application/merge-patch+json, \
-                       application/strategic-merge-patch+json, application/apply-patch+yaml, application/apply-patch+cbor";
-const CUSTOM_PATCHES: &str = "application/json-patch+json, application/merge-patch+json, \
-                              application/apply-patch+yaml, application/apply-patch+cbor";
+/// The media types of patches of custom kinds.
+const CUSTOM_PATCHES: &str =
+    "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
 
 /// The type of a request's body, without parameters.
 fn media(call: &Call) -> &str {
@@ -126,9 +124,15 @@ pub(super) fn patched(
             patch::strategic(layout, &mut new, &body::json(call)?);
         }
         "application/json-patch+json" => {
-            patch::json(&mut new, &body::json(call)?).map_err(|why| Refusal::unprocessable(&why))?;
+            let patch = body::json(call)?;
+            if !patch.is_array() {
+                let why = "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp";
+                return Err(Refusal::bad_request(why));
+            }
+            patch::json(&mut new, &patch).map_err(|_| Refusal::unprocessable())?;
         }
-        _ => return Err(Refusal::media_type(if custom { CUSTOM_PATCHES } else { PATCHES })),
+        "application/strategic-merge-patch+json" => return Err(Refusal::media_type(CUSTOM_PATCHES)),
+        _ => return Err(Refusal::no_patch()),
     }
     if !new.is_object() {
         return Err(Refusal::bad_request("the patch does not make an object"));

@@ -1,7 +1,7 @@
 //! The horizontal pod autoscaler
 //! (`kubernetes/kubernetes:pkg/controller/podautoscaler/horizontal.go`).
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::events::{Said, record};
 use super::pods;

@@ -1,6 +1,6 @@
 //! The disruption controller: how many pods of a budget may go.
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use crate::model::Span;
 use crate::sim::eviction::count;
@@ -16,7 +16,7 @@ const PENDING: Span = Span::from_seconds(120);
 pub(super) fn reconcile(world: &mut World, id: &Id) {
     let Some(budget) = world.store.get(Res::Budgets, &id.namespace, &id.name).cloned() else { return };
     let now = world.now;
-    let mut kept = serde_json::Map::new();
+    let mut kept = crate::sim::json::Map::new();
     for (pod, since) in map(&budget, "status.disruptedPods") {
         let there = world.store.get(Res::Pods, &id.namespace, pod).filter(|p| !deleting(p));
         let since = since.as_str().and_then(crate::model::Time::parse).unwrap_or(now);

@@ -1,6 +1,6 @@
 //! The cron job controller.
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::events::{Said, record};
 use super::job;

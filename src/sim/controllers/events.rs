@@ -1,6 +1,6 @@
 //! Events, in both of the shapes that clusters write.
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use crate::model::Span;
 use crate::sim::fields::{at, int, micro, name, namespace, set, text, time, uid};

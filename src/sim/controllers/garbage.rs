@@ -1,7 +1,7 @@
 //! What is left behind: dependents of objects that are gone, and contents of namespaces that go.
 
 use crate::model::Span;
-use serde_json::Value;
+use crate::sim::json::Value;
 
 use crate::sim::fields::{deleting, list, list_mut, place, uid};
 use crate::sim::objects::Deletion;

@@ -165,7 +165,7 @@ fn wake(world: &mut World, workload: &Id) {
     }
 }
 
-fn first_image(workload: &serde_json::Value) -> &str {
+fn first_image(workload: &crate::sim::json::Value) -> &str {
     list(workload, "spec.template.spec.containers").first().map_or("", |c| text(c, "image"))
 }
 

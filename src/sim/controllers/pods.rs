@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::{NOTICE, kubelet, scheduler, tell_owner};
 use crate::model::Span;
@@ -24,22 +24,22 @@ pub(super) fn from_template(owner: &Value, kind: (&str, &str), template: &Value)
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {
             "generateName": format!("{}-", name(owner)), "namespace": namespace(owner),
-            "labels": metadata["labels"], "annotations": metadata["annotations"],
             "ownerReferences": [owner_reference(kind.0, kind.1, owner)],
         },
-        "spec": at(template, "spec"),
     });
-    for empty in ["labels", "annotations"] {
-        if pod["metadata"][empty].is_null() {
-            object_mut(&mut pod["metadata"]).shift_remove(empty);
+    // what is set and not written out stays shared with the template
+    for key in ["labels", "annotations"] {
+        if !metadata[key].is_null() {
+            set(&mut pod["metadata"], key, metadata[key].clone());
         }
     }
+    set(&mut pod, "spec", at(template, "spec").clone());
     pod
 }
 
 /// Adds a label to an object.
 pub(super) fn label(object: &mut Value, key: &str, value: &str) {
-    object_mut(place(object, "metadata.labels")).insert(key.to_owned(), value.into());
+    object_mut(place(object, "metadata.labels")).insert(key.into(), value.into());
 }
 
 /// The hash of a template, as controllers put it into names.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use crate::sim::json::{Map, Value, json};
 
 use super::events::{Said, record};
 use super::{karpenter, scheduler, shrink};
@@ -40,7 +40,7 @@ pub(crate) struct Pool {
     pub(crate) max: usize,
     pub(crate) spot: bool,
     pub(crate) manner: Manner,
-    pub(crate) labels: Map<String, Value>,
+    pub(crate) labels: Map,
     pub(crate) taint: Option<(String, String)>,
     /// Machines made so far: their names and zones follow from it.
     pub(crate) made: u64,

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use serde_json::Value;
+use crate::sim::json::Value;
 
 use super::events::{Said, record};
 use super::{generation, pods};

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::events::{Said, record};
 use super::pods;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use crate::sim::json::Value;
 
 use super::events::{Said, record};
 use super::pools::{self, Manner};

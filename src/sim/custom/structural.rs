@@ -1,7 +1,7 @@
 //! Structural schemas: unknown fields are pruned, defaults are filled in, and what does not fit
 //! is named. Patterns, formats and rules in CEL are not looked at.
 
-use serde_json::{Map, Value, json};
+use crate::sim::json::{Map, Value, json};
 
 use crate::sim::fields::{list, text};
 use crate::sim::refusal::Cause;
@@ -58,7 +58,7 @@ fn node(schema: &Value, value: &mut Value, path: &str, root: bool, found: &mut F
     }
 }
 
-fn members(schema: &Value, map: &mut Map<String, Value>, path: &str, root: bool, found: &mut Found) {
+fn members(schema: &Value, map: &mut Map, path: &str, root: bool, found: &mut Found) {
     let known = schema.get("properties").and_then(Value::as_object);
     let rest = schema.get("additionalProperties").filter(|r| **r != Value::Bool(false));
     let keeps = is(schema, "x-kubernetes-preserve-unknown-fields") || rest.is_some();
@@ -96,8 +96,8 @@ fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
-        Value::Number(n) if n.is_f64() => "number",
-        Value::Number(_) => "integer",
+        Value::Float(_) => "number",
+        Value::Int(_) => "integer",
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use crate::sim::json::{Map, Value, json};
 
 use crate::sim::fields::{list_mut, object_mut};
 use crate::sim::layout::{Layout, Listing};
@@ -87,7 +87,7 @@ fn element(listing: &Listing, item: &Value) -> String {
         let default = if name == "protocol" { json!("TCP") } else { Value::Null };
         let value = item.get(&name).cloned().unwrap_or(default);
         if !value.is_null() {
-            key.insert(name, value);
+            key.insert(name.into(), value);
         }
     }
     format!("k:{}", Value::Object(key))
@@ -170,7 +170,7 @@ pub(super) fn write(paths: &Paths) -> Value {
             here = object_mut(here).entry(step.clone()).or_insert_with(|| json!({}));
         }
         // what comes later may lie below: then this one is its dot
-        object_mut(here).insert(".".to_owned(), json!({}));
+        object_mut(here).insert(".".into(), json!({}));
     }
     undot(&mut root);
     root
@@ -198,7 +198,7 @@ fn descend(node: &Value, path: &mut Vec<String>, out: &mut Paths) {
         out.insert(path.clone());
     }
     for (step, below) in map.iter().filter(|(k, _)| *k != ".") {
-        path.push(step.clone());
+        path.push(step.to_string());
         descend(below, path, out);
         path.pop();
     }
@@ -214,7 +214,7 @@ pub(super) fn said(path: &[String]) -> String {
         } else if let Some(value) = step.strip_prefix("v:") {
             out.push_str(&format!("[={value}]"));
         } else {
-            let keys: Value = serde_json::from_str(step.trim_start_matches("k:")).unwrap_or_default();
+            let keys = Value::parse(step.trim_start_matches("k:").as_bytes()).unwrap_or_default();
             let keys = keys.as_object().cloned().unwrap_or_default();
             let pairs: Vec<String> = keys.iter().map(|(k, v)| format!("{k}={v}")).collect();
             out.push_str(&format!("[{}]", pairs.join(",")));

@@ -1,6 +1,6 @@
 //! A cluster of a scenario, made: it has run for days when the curtain rises.
 
-use serde_json::{Map, json};
+use crate::sim::json::{Map, json};
 
 use super::file::{ClusterFile, ProviderFile, ScenarioFile, WorkloadFile, WorkloadKind};
 use super::manifests;
@@ -67,7 +67,7 @@ fn raise(world: &mut World, file: &ScenarioFile, cluster: &ClusterFile, now: Tim
 }
 
 /// Makes an object of the scenario as a client would.
-fn create(world: &mut World, res: Res, mut object: serde_json::Value) {
+fn create(world: &mut World, res: Res, mut object: crate::sim::json::Value) {
     if res == Res::Pods {
         controllers::place_pod(world, object);
         return;

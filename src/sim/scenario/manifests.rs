@@ -1,6 +1,6 @@
 //! The objects of a workload, as a person would apply them.
 
-use serde_json::{Map, Value, json};
+use crate::sim::json::{Map, Value, json};
 
 use super::build::storage_class;
 use super::file::{ClusterFile, PoolFile, WorkloadFile, WorkloadKind};

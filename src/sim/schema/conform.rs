@@ -1,7 +1,7 @@
 //! Objects as their kind has them: unknown fields are taken out and named, nulls are dropped,
 //! quantities are written as the server writes them, and wrong types are refused.
 
-use serde_json::Value;
+use crate::sim::json::Value;
 
 use super::{Field, Kind, Message, Shape};
 
@@ -27,7 +27,7 @@ fn walk(message: &Message, object: &mut Value, path: &mut Vec<String>, issues: &
         let typed = path.is_empty() && ["kind", "apiVersion"].contains(&key.as_str());
         if !typed && message.field(key).is_none() {
             let mut whole = path.clone();
-            whole.push(key.clone());
+            whole.push(key.to_string());
             issues.unknown.push(joined(&whole));
             return false;
         }
@@ -35,7 +35,7 @@ fn walk(message: &Message, object: &mut Value, path: &mut Vec<String>, issues: &
     });
     for (key, value) in map {
         let Some(field) = message.field(key) else { continue };
-        path.push(key.clone());
+        path.push(key.to_string());
         shaped(message, field, value, path, issues);
         path.pop();
     }
@@ -65,12 +65,12 @@ fn shaped(holder: &Message, field: &Field, value: &mut Value, path: &mut Vec<Str
         }
         (Shape::Map, Value::Object(map)) => {
             for (key, item) in map.iter_mut() {
-                path.push(key.clone());
+                path.push(format!("[{key}]"));
                 one(holder, field, item, path, issues);
                 path.pop();
             }
         }
-        (_, value) => wrong(holder, field, value, path, issues),
+        (_, value) => wrong(holder, field, value, path, field.shape, issues),
     }
 }
 
@@ -79,7 +79,7 @@ fn one(holder: &Message, field: &Field, value: &mut Value, path: &mut Vec<String
         Kind::Text | Kind::Bytes | Kind::Time | Kind::MicroTime | Kind::Duration => {
             value.is_string() || value.is_null()
         }
-        Kind::Int32 | Kind::Int64 => value.is_i64() || value.is_u64(),
+        Kind::Int32 | Kind::Int64 => value.is_i64(),
         Kind::Flag => value.is_boolean(),
         Kind::Double => value.is_number(),
         Kind::IntOrString => value.is_string() || value.is_i64(),
@@ -105,16 +105,16 @@ fn one(holder: &Message, field: &Field, value: &mut Value, path: &mut Vec<String
         }
     };
     if !fine {
-        wrong(holder, field, value, path, issues);
+        wrong(holder, field, value, path, Shape::One, issues);
     }
 }
 
 /// `json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`.
-fn wrong(holder: &Message, field: &Field, value: &Value, path: &[String], issues: &mut Issues) {
+fn wrong(holder: &Message, field: &Field, value: &Value, path: &[String], shape: Shape, issues: &mut Issues) {
     let found = match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
+        Value::Int(_) | Value::Float(_) => "number",
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
@@ -130,7 +130,7 @@ fn wrong(holder: &Message, field: &Field, value: &Value, path: &[String], issues
         }
         _ => "string".to_owned(),
     };
-    let wanted = match field.shape {
+    let wanted = match shape {
         Shape::One => one,
         Shape::List => format!("[]{one}"),
         Shape::Map => format!("map[string]{one}"),
@@ -187,7 +187,7 @@ fn canonical(text: &str) -> Option<String> {
 mod tests {
     use super::super::of;
     use super::*;
-    use serde_json::json;
+    use crate::sim::json::json;
 
     #[test]
     fn quantities_are_written_as_the_server_writes_them() {

@@ -1,8 +1,8 @@
 //! Objects as protobuf, by the table of their fields: what Go clients send and ask for.
 
+use crate::sim::json::{Map, Value, intern};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Number, Value};
 
 use super::{Field, Kind, Message, Shape};
 use crate::kinds::wire::{Reader, Tag, Wire, WireError, nested, put_bytes, put_integer};
@@ -14,7 +14,7 @@ pub(crate) fn from_protobuf(message: &Message, bytes: &[u8]) -> Result<Value, Wi
     Ok(Value::Object(out))
 }
 
-fn read(message: &Message, reader: &mut Reader<'_>, out: &mut Map<String, Value>) -> Result<(), WireError> {
+fn read(message: &Message, reader: &mut Reader<'_>, out: &mut Map) -> Result<(), WireError> {
     while let Some(tag) = reader.tag()? {
         let Some(field) = message.numbered(tag.number) else {
             reader.skip(tag)?;
@@ -23,8 +23,8 @@ fn read(message: &Message, reader: &mut Reader<'_>, out: &mut Map<String, Value>
         match (field.shape, tag.wire) {
             (Shape::Map, Wire::Bytes) => {
                 let (key, value) = entry(field, reader)?;
-                if let Some(map) = held(out, field.name, Value::Object(Map::new())).as_object_mut() {
-                    map.insert(key, value);
+                if let Some(map) = held(out, field.name, Map::new().into()).as_object_mut() {
+                    map.insert(intern(&key), value);
                 }
             }
             // numbers may come packed
@@ -50,7 +50,7 @@ fn read(message: &Message, reader: &mut Reader<'_>, out: &mut Map<String, Value>
                 let value = value(field, tag, reader)?;
                 // Go writes what is unset as the zero value; JSON leaves it out
                 if !unset(field, &value) {
-                    out.insert(field.name.to_owned(), value);
+                    out.insert(intern(field.name), value);
                 }
             }
         }
@@ -67,18 +67,18 @@ fn unset(field: &Field, value: &Value) -> bool {
     }
 }
 
-fn held<'a>(out: &'a mut Map<String, Value>, name: &str, empty: Value) -> &'a mut Value {
+fn held<'a>(out: &'a mut Map, name: &str, empty: Value) -> &'a mut Value {
     out.entry(name).or_insert(empty)
 }
 
-fn push(out: &mut Map<String, Value>, name: &str, item: Value) {
-    if let Some(items) = held(out, name, Value::Array(Vec::new())).as_array_mut() {
+fn push(out: &mut Map, name: &str, item: Value) {
+    if let Some(items) = held(out, name, Value::from(Vec::<Value>::new())).as_array_mut() {
         items.push(item);
     }
 }
 
 fn number(varint: u64) -> Value {
-    Value::Number(Number::from(varint.cast_signed()))
+    Value::Int(varint.cast_signed())
 }
 
 /// One entry of a map: its key and its value are the fields 1 and 2 of a message.
@@ -93,7 +93,7 @@ fn entry(field: &Field, reader: &mut Reader<'_>) -> Result<(String, Value), Wire
         }
     }
     if found.is_null() && matches!(field.kind, Kind::Text | Kind::Bytes) {
-        found = Value::String(String::new());
+        found = Value::from("");
     }
     Ok((key, found))
 }
@@ -102,8 +102,8 @@ fn value(field: &Field, tag: Tag, reader: &mut Reader<'_>) -> Result<Value, Wire
     Ok(match (field.kind, tag.wire) {
         (Kind::Flag, Wire::Varint) => Value::Bool(reader.varint()? != 0),
         (_, Wire::Varint) => number(reader.varint()?),
-        (Kind::Text, Wire::Bytes) => Value::String(reader.text()?.to_string()),
-        (Kind::Bytes, Wire::Bytes) => Value::String(STANDARD.encode(reader.bytes()?)),
+        (Kind::Text, Wire::Bytes) => Value::from(&*reader.text()?),
+        (Kind::Bytes, Wire::Bytes) => Value::from(STANDARD.encode(reader.bytes()?)),
         (Kind::Quantity, Wire::Bytes) => part(reader, 1)?.text,
         (Kind::IntOrString, Wire::Bytes) => {
             let parts = [part(&mut reader.clone(), 1)?, part(&mut reader.clone(), 2)?, part(reader, 3)?];
@@ -116,10 +116,10 @@ fn value(field: &Field, tag: Tag, reader: &mut Reader<'_>) -> Result<Value, Wire
         }
         (Kind::Duration, Wire::Bytes) => {
             let nanos = part(reader, 1)?.number;
-            Value::String(format!("{}ms", nanos / 1_000_000))
+            Value::from(format!("{}ms", nanos / 1_000_000))
         }
         (Kind::Raw | Kind::Fields, Wire::Bytes) => {
-            serde_json::from_str(part(reader, 1)?.text.as_str().unwrap_or_default()).unwrap_or_default()
+            Value::parse(part(reader, 1)?.text.as_str().unwrap_or_default().as_bytes()).unwrap_or_default()
         }
         (Kind::Message(_), Wire::Bytes) => {
             let mut inner = reader.message()?;
@@ -144,12 +144,12 @@ struct Part {
 
 fn part(reader: &mut Reader<'_>, wanted: u32) -> Result<Part, WireError> {
     let mut inner = reader.message()?;
-    let mut part = Part { number: 0, text: Value::String(String::new()) };
+    let mut part = Part { number: 0, text: Value::from("") };
     while let Some(tag) = inner.tag()? {
         match tag {
             Tag { number, wire: Wire::Varint } if number == wanted => part.number = inner.varint()?,
             Tag { number, wire: Wire::Bytes } if number == wanted => {
-                part.text = Value::String(inner.text()?.to_string());
+                part.text = Value::from(&*inner.text()?);
             }
             other => inner.skip(other)?,
         }
@@ -163,8 +163,8 @@ fn moment(kind: Kind, seconds: i64, nanos: u64) -> Value {
         // no moment: Go's zero time
         Ok(_) if seconds == 0 && nanos == 0 => Value::Null,
         Ok(_) if seconds <= -62_135_596_800 => Value::Null,
-        Ok(at) if kind == Kind::MicroTime => Value::String(at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()),
-        Ok(at) => Value::String(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+        Ok(at) if kind == Kind::MicroTime => Value::from(at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()),
+        Ok(at) => Value::from(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         Err(_) => Value::Null,
     }
 }
@@ -178,7 +178,7 @@ pub(crate) fn to_protobuf(message: &Message, object: &Value) -> Vec<u8> {
     out
 }
 
-fn write(message: &Message, object: &Map<String, Value>, out: &mut Vec<u8>) {
+fn write(message: &Message, object: &Map, out: &mut Vec<u8>) {
     for field in &message.fields {
         if field.name.is_empty() {
             let inner = field.message().into_iter().flat_map(|m| &m.fields);
@@ -260,7 +260,7 @@ fn write_value(field: &Field, number: u32, value: &Value, out: &mut Vec<u8>) {
 mod tests {
     use super::super::of;
     use super::*;
-    use serde_json::json;
+    use crate::sim::json::json;
 
     #[test]
     fn objects_come_back_from_their_bytes() {
@@ -292,9 +292,8 @@ mod tests {
     #[test]
     fn both_readers_agree_on_a_real_server_s_bytes() {
         let pod = include_bytes!("../../../tests/fixtures/kubernetes/core.v1.Pod.pb");
-        let json: Value =
-            serde_json::from_str(include_str!("../../../tests/fixtures/kubernetes/core.v1.Pod.json"))
-                .unwrap();
+        let json =
+            Value::parse(include_bytes!("../../../tests/fixtures/kubernetes/core.v1.Pod.json")).unwrap();
         let envelope = crate::kinds::wire::Envelope::open(pod).unwrap();
         let read = from_protobuf(of("v1", "Pod").unwrap(), envelope.raw).unwrap();
         for part in ["metadata", "spec", "status"] {
@@ -306,9 +305,8 @@ mod tests {
     fn sorted(value: &Value) -> Value {
         match value {
             Value::Object(map) => {
-                let kept: std::collections::BTreeMap<_, _> =
-                    map.iter().map(|(k, v)| (k.clone(), sorted(v))).filter(|(_, v)| !empty(v)).collect();
-                serde_json::to_value(kept).unwrap()
+                let kept = map.iter().map(|(k, v)| (k.clone(), sorted(v))).filter(|(_, v)| !empty(v));
+                Value::Object(kept.collect())
             }
             Value::Array(items) => items.iter().map(sorted).collect(),
             other => other.clone(),
@@ -322,7 +320,8 @@ mod tests {
             Value::Array(items) => items.is_empty(),
             Value::Object(map) => map.is_empty(),
             Value::Bool(flag) => !flag,
-            Value::Number(n) => n.as_i64() == Some(0),
+            Value::Int(n) => *n == 0,
+            Value::Float(n) => *n == 0.0,
         }
     }
 }

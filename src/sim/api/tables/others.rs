@@ -1,6 +1,6 @@
 //! The tables of what a fleet seldom has much of.
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::{Column, age};
 use crate::model::Time;

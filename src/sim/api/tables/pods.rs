@@ -1,6 +1,6 @@
 //! The table of pods.
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::{Column, age, human};
 use crate::model::Time;

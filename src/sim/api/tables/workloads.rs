@@ -1,6 +1,6 @@
 //! The tables of what keeps pods.
 
-use serde_json::{Value, json};
+use crate::sim::json::{Value, json};
 
 use super::{Column, age, human, pairs};
 use crate::model::Time;
@@ -15,8 +15,8 @@ pub(super) fn columns(res: Res) -> &'static [Column] {
     match res {
         Res::Deployments => &[
             ("Ready", "string", 0),
-            ("Up-to-date", "integer", 0),
-            ("Available", "integer", 0),
+            ("Up-to-date", "string", 0),
+            ("Available", "string", 0),
             super::AGE,
             CONTAINERS,
             IMAGES,
