@@ -9,7 +9,7 @@ use super::call::Call;
 use super::reply::Answer;
 use super::target::Target;
 use crate::sim::cluster::Shared;
-use crate::sim::fields::text;
+use crate::sim::fields::{set, text};
 use crate::sim::refusal::{Refusal, details};
 use crate::sim::resources::Res;
 
@@ -121,15 +121,27 @@ pub(super) fn answer(shared: &Arc<Shared>, call: &Call, review: &str) -> Result<
         return Err(Refusal::method());
     }
     let mut body = body::value(call)?;
-    let status = match review {
-        "selfsubjectaccessreviews" => access_status(shared, call.role, &body["spec"]),
-        "selfsubjectrulesreviews" => rules_status(shared, call.role, text(&body, "spec.namespace")),
-        "selfsubjectreviews" => json!({
-            "userInfo": { "username": call.role.user(), "groups": [call.role.group(), "system:authenticated"] },
-        }),
+    let (kind, status) = match review {
+        "selfsubjectaccessreviews" => {
+            ("SelfSubjectAccessReview", access_status(shared, call.role, &body["spec"]))
+        }
+        "selfsubjectrulesreviews" => {
+            ("SelfSubjectRulesReview", rules_status(shared, call.role, text(&body, "spec.namespace")))
+        }
+        "selfsubjectreviews" => (
+            "SelfSubjectReview",
+            json!({
+                "userInfo": { "username": call.role.user(), "groups": [call.role.group(), "system:authenticated"] },
+            }),
+        ),
         _ => return Err(Refusal::no_such_path()),
     };
-    crate::sim::fields::set(&mut body, "status", status);
+    set(&mut body, "kind", kind);
+    set(&mut body, "apiVersion", format!("{}/v1", call.segments.get(1).map_or("", String::as_str)));
+    if body["metadata"].is_null() {
+        set(&mut body, "metadata", json!({}));
+    }
+    set(&mut body, "status", status);
     Ok(Answer::json(201, &body))
 }
 

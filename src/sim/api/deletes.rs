@@ -111,14 +111,14 @@ fn delete_one(world: &mut World, target: &Target, object: &Arc<Value>, wish: &Wi
     let mut object = object.clone();
     match wish.dependents {
         Dependents::Orphan => world.orphan(uid(&object)),
-        Dependents::Foreground if world.cache.owns(&object) => {
+        Dependents::Foreground => {
             let mut held = (*object).clone();
             let mut finalizers = list(&held, "metadata.finalizers").to_vec();
             finalizers.push(json!(FOREGROUND));
             set(&mut held, "metadata.finalizers", finalizers);
             object = world.store.replace(target.slot, &object, held);
         }
-        _ => {}
+        Dependents::Background => {}
     }
     world.store.delete(target.slot, &object, wish.how, now)
 }

@@ -150,7 +150,7 @@ pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result
         Ok((page(world, target, &selection, token.as_ref(), moment, limit)?, world.now))
     })?;
     let mut meta = json!({ "resourceVersion": page.version.to_string() });
-    if target.version.is_some() {
+    if target.version.is_some() && matches!(form, Form::Json) {
         // untyped lists say that they end
         meta["continue"] = json!("");
     }
