@@ -23,10 +23,11 @@ const COARSE: Span = Span::from_seconds(60);
 const KEPT_FOR: Span = Span::from_seconds(60 * 60);
 
 /// Bytes that states of the past may hold beside what the newest one holds anyway, by estimate.
-const BUDGET: usize = 192 << 20;
+/// A fifth of what the whole program may hold at the full load.
+const BUDGET: usize = 64 << 20;
 
-/// What a record holds on the heap beside itself: names, labels, containers; measured as a mean
-/// over the embedded fleet's pods, most of whose texts are shared.
+/// What a record holds on the heap beside itself, taken high: names and containers; labels, images
+/// and owners are shared.
 const RECORD_HEAP: usize = 400;
 
 /// A chunk of rows: 64 pointers and its own head.
