@@ -19,12 +19,12 @@ use super::opened::Opened;
 use super::screen::{self, Canvas, News};
 use super::terminal::Screen;
 use super::{cut_off, demo, files, opened, recovery, registry, reports};
-use crate::input;
-use crate::model::{ClusterId, Face, Source, Text, Time};
+use crate::input::{self, Keymap};
+use crate::model::{ClusterId, Face, Problem, Source, Text, Time};
 use crate::operations::{self, Recoveries};
 use crate::runner::{Journal, Runner, Sessions, Who, system_clock};
 use crate::sim::Fleet;
-use crate::theme::{self, Depth};
+use crate::theme::{self, Depth, Theme};
 use crate::ui::{self, Opening, Ui};
 
 /// Events and readings on their way to the screen.
@@ -117,15 +117,8 @@ pub(super) async fn on(
 
 fn make_ui(opened: &Opened, arguments: &ScreenArgs) -> Ui {
     let mut problems = opened.problems.clone();
-    let settings = &opened.settings;
     let config = &opened.dirs.config;
-    let keymap_name = arguments.keymap.as_deref().or(settings.keymap.as_deref()).unwrap_or("default");
-    let commands = input_operations();
-    let (keymap, wrong) = input::load(keymap_name, &|name| own_file(config, "keymaps", name), &commands);
-    problems.extend(wrong);
-    let theme_name = arguments.theme.as_deref().or(settings.theme.as_deref()).unwrap_or("default");
-    let ascii = arguments.ascii || settings.ascii;
-    let (theme, wrong) = theme::load(theme_name, &|name| own_file(config, "themes", name), depth(), ascii);
+    let (keymap, theme, wrong) = looks(opened, arguments);
     problems.extend(wrong);
     let (mut plans, wrong) = recovery::load_all(&opened.dirs.recovery());
     problems.extend(wrong);
@@ -143,6 +136,49 @@ fn make_ui(opened: &Opened, arguments: &ScreenArgs) -> Ui {
         themes: own_themes(&config.join("themes")),
     };
     Ui::new(registry::panes(), operations::ALL.to_vec(), keymap, theme, settings)
+}
+
+/// Keymap and theme, and what is wrong with their files.
+pub(super) fn looks(opened: &Opened, arguments: &ScreenArgs) -> (Keymap, Theme, Vec<Problem>) {
+    let settings = &opened.settings;
+    let config = &opened.dirs.config;
+    let name = arguments.keymap.as_deref().or(settings.keymap.as_deref()).unwrap_or("default");
+    let own = |name: &str| own_file(config, "keymaps", name);
+    let (keymap, mut problems) = input::load(name, &own, &input_operations());
+    let name = arguments.theme.as_deref().or(settings.theme.as_deref()).unwrap_or("default");
+    let own = |name: &str| own_file(config, "themes", name);
+    let (theme, wrong) = theme::load(name, &own, depth(), arguments.ascii || settings.ascii);
+    problems.extend(wrong);
+    (keymap, theme, problems)
+}
+
+/// What is wrong with any keymap or theme of the user's own, chosen or not.
+pub(super) fn wrong_looks(opened: &Opened) -> Vec<Problem> {
+    let (_, _, mut problems) = looks(opened, &ScreenArgs::default());
+    let stems = |kind: &str| {
+        let files = std::fs::read_dir(opened.dirs.config.join(kind)).into_iter().flatten().flatten();
+        let named = |path: std::path::PathBuf| {
+            let toml = path.extension().is_some_and(|e| e == "toml");
+            path.file_stem().filter(|_| toml)?.to_str().map(str::to_owned)
+        };
+        files.filter_map(move |entry| named(entry.path())).collect::<Vec<_>>()
+    };
+    for name in stems("keymaps") {
+        let arguments = ScreenArgs { keymap: Some(name), ..ScreenArgs::default() };
+        problems.extend(looks(opened, &arguments).2);
+    }
+    for name in stems("themes") {
+        let arguments = ScreenArgs { theme: Some(name), ..ScreenArgs::default() };
+        problems.extend(looks(opened, &arguments).2);
+    }
+    let mut seen = Vec::new();
+    problems.retain(|problem| {
+        !seen.contains(problem) && {
+            seen.push(problem.clone());
+            true
+        }
+    });
+    problems
 }
 
 /// The clock on the wall; where that is UTC there is nothing to choose.

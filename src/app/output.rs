@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use unicode_width::UnicodeWidthStr;
 
 use super::cli::Output;
-use crate::model::Tone;
+use crate::model::{Cell, Tone};
 use crate::views::Sheet;
 
 /// A sheet in the form that was asked for, with a line end.
@@ -79,14 +79,38 @@ fn json_text(sheet: &Sheet) -> String {
             let mut object = Map::new();
             object.insert("state".to_owned(), json!(tone_word(row.tone)));
             object.insert("stale".to_owned(), json!(row.stale));
+            let mut estimated = Vec::new();
             for (column, cell) in sheet.columns.iter().zip(&row.cells) {
-                object.insert(column.title.to_string(), json!(cell.text.as_str()));
+                let (value, estimate) = if column.right { figure(cell) } else { (json!(cell.text), false) };
+                object.insert(column.title.to_string(), value);
+                estimated.extend(estimate.then_some(column.title.as_str()));
             }
+            object.insert("estimated".to_owned(), json!(estimated));
             Value::Object(object)
         })
         .collect();
     let whole = json!({ "answer": sheet.answer, "rows": rows, "footer": sheet.footer });
     format!("{whole:#}\n")
+}
+
+/// A figure as machines want it, and whether it is an estimate, last seen or has an unknown part:
+/// what the screen writes `~5.52`, `32 %`, `1,304+?`, `·`, `-` or `?` is 5.52, 32, 1304 and null. A
+/// moment is RFC 3339; what is no number (`17/18`, `3d`) stays text.
+fn figure(cell: &Cell) -> (Value, bool) {
+    if let Some(at) = cell.at {
+        return (json!(at.rfc3339()), false);
+    }
+    let said = cell.text.trim();
+    if matches!(said, "" | "·" | "-" | "?" | "$?" | "⊘?") {
+        return (Value::Null, false);
+    }
+    let sure = said.trim_start_matches('~').trim_end_matches("+?");
+    let digits = sure.trim_end_matches(" %").replace(['$', ','], "");
+    let estimate = sure.len() < said.len();
+    match digits.parse::<i64>().map(Value::from).or_else(|_| digits.parse::<f64>().map(Value::from)) {
+        Ok(number) if !number.is_null() => (number, estimate),
+        _ => (json!(said), estimate),
+    }
 }
 
 fn csv(sheet: &Sheet) -> String {
@@ -122,6 +146,7 @@ fn csv_line<'a>(out: &mut String, cells: impl Iterator<Item = &'a str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Time;
     use crate::model::{Cell, ClusterId, Column};
     use crate::views::{RowId, SheetRow};
 
@@ -148,8 +173,29 @@ mod tests {
         );
         assert_eq!(sheet(&sample(), Output::Csv), "state,name,$/h\r\nwarn,\"a, \"\"b\"\"\",1.50\r\n");
         let value: Value = serde_json::from_str(&sheet(&sample(), Output::Json)).unwrap();
-        assert_eq!(value["rows"][0]["$/h"], "1.50");
+        assert_eq!(value["rows"][0]["$/h"], 1.5);
         assert_eq!(value["rows"][0]["state"], "warn");
+    }
+
+    #[test]
+    fn figures_are_numbers_for_machines() {
+        for (said, value, estimate) in [
+            ("~5.52", json!(5.52), true),
+            ("4,027", json!(4027), false),
+            ("32 %", json!(32), false),
+            ("~1,304+?", json!(1304), true),
+            ("+2.47", json!(2.47), false),
+            ("$0.30", json!(0.3), false),
+            ("·", Value::Null, false),
+            ("?", Value::Null, false),
+            ("17/18", json!("17/18"), false),
+            ("<0.01", json!("<0.01"), false),
+            ("3d", json!("3d"), false),
+        ] {
+            assert_eq!(figure(&Cell::text(said)), (value, estimate), "{said}");
+        }
+        let at = Time::parse("2026-11-21T02:14:07Z").unwrap();
+        assert_eq!(figure(&Cell::when(at, at)).0, json!("2026-11-21T02:14:07Z"));
     }
 
     #[test]

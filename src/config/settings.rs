@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::rules::RawRules;
 use crate::model::{ClusterInfo, Freeze, Problem, Rules, Source, Text, Tier, Window, text};
@@ -123,12 +125,13 @@ pub fn load(path: &Path) -> Loaded {
     }
 }
 
-/// Reads settings key by key, so that one mistake costs one key.
+/// Reads settings key by key and, where a key holds several entries, entry by entry, so that one
+/// mistake costs one of them.
 #[must_use]
 pub fn parse(source: &Source) -> Loaded {
     let mut loaded = Loaded::default();
-    let table: BTreeMap<Spanned<String>, Spanned<toml::Value>> = match toml::from_str(&source.text) {
-        Ok(table) => table,
+    let table = match DeTable::parse(&source.text) {
+        Ok(table) => table.into_inner(),
         Err(error) => {
             let byte = error.span().map_or(0, |span| span.start);
             loaded.problems.push(Problem::at(source, byte, error.message()));
@@ -137,23 +140,27 @@ pub fn parse(source: &Source) -> Loaded {
     };
     for (key, value) in table {
         let (start, settings) = (key.span().start, &mut loaded.settings);
-        let value = value.into_inner();
-        let result = match key.get_ref().as_str() {
+        let mut wrong = Vec::new();
+        let result = match key.get_ref().as_ref() {
             "theme" => take(value, &mut settings.theme),
             "keymap" => take(value, &mut settings.keymap),
             "ascii" => take(value, &mut settings.ascii),
             "mouse" => take(value, &mut settings.mouse),
             "trusted-plugins" => take(value, &mut settings.trusted_plugins),
-            "cluster" => take(value, &mut settings.clusters),
-            "cost" => take(value, &mut settings.cost),
+            "cluster" => Ok(settings.clusters = entries(value, &mut wrong)),
+            "cost" => Ok(settings.cost = cost(value, &mut wrong)),
             "rules" => rules(value, &mut settings.rules),
-            other => Err(format!(
-                "unknown key `{other}`; expected theme, keymap, ascii, mouse, trusted-plugins, cluster, cost or rules"
+            other => Err((
+                None,
+                format!(
+                    "unknown key; expected theme, keymap, ascii, mouse, trusted-plugins, cluster, cost or rules, not {other}"
+                ),
             )),
         };
-        if let Err(what) = result {
+        wrong.extend(result.err());
+        for (byte, what) in wrong {
             let what = format!("`{}`: {what}", key.get_ref());
-            loaded.problems.push(Problem::at(source, start, what));
+            loaded.problems.push(Problem::at(source, byte.unwrap_or(start), what));
         }
     }
     loaded
@@ -196,15 +203,62 @@ fn with_theme(text: &str, name: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-fn take<T: serde::de::DeserializeOwned>(value: toml::Value, slot: &mut T) -> Result<(), String> {
-    *slot = value.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+/// A value of a file that was read, with its place there.
+type Value<'a> = Spanned<DeValue<'a>>;
+
+/// What is wrong, and at which byte if that is known.
+type Wrong = (Option<usize>, String);
+
+fn read<T: DeserializeOwned>(value: Value<'_>) -> Result<T, Wrong> {
+    let start = value.span().start;
+    let said = |error: toml::de::Error| {
+        (Some(error.span().map_or(start, |span| span.start)), error.message().to_owned())
+    };
+    T::deserialize(ValueDeserializer::from(value)).map_err(said)
+}
+
+fn take<T: DeserializeOwned>(value: Value<'_>, slot: &mut T) -> Result<(), Wrong> {
+    *slot = read(value)?;
     Ok(())
 }
 
-fn rules(value: toml::Value, slot: &mut Rules) -> Result<(), String> {
-    let raw = value.try_into().map_err(|error: toml::de::Error| error.message().to_owned());
-    let rules = raw.and_then(RawRules::read);
-    *slot = rules.as_ref().map_or_else(|what| everything_frozen(what), Clone::clone);
+/// The entries of a key that holds several, without those that are wrong.
+fn entries<T: DeserializeOwned>(value: Value<'_>, wrong: &mut Vec<Wrong>) -> Vec<T> {
+    let start = value.span().start;
+    let DeValue::Array(values) = value.into_inner() else {
+        wrong.push((Some(start), "expected entries, each under [[...]]".to_owned()));
+        return Vec::new();
+    };
+    values.into_iter().filter_map(|value| read(value).map_err(|what| wrong.push(what)).ok()).collect()
+}
+
+fn cost(value: Value<'_>, wrong: &mut Vec<Wrong>) -> Overrides {
+    let start = value.span().start;
+    let mut cost = Overrides::default();
+    let DeValue::Table(table) = value.into_inner() else {
+        wrong.push((Some(start), "expected entries such as [[cost.rate]]".to_owned()));
+        return cost;
+    };
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "node" => cost.node = entries(value, wrong),
+            "rate" => cost.rate = entries(value, wrong),
+            "discount" => cost.discount = entries(value, wrong),
+            "fixed" => cost.fixed = entries(value, wrong),
+            "disk" => cost.disk = entries(value, wrong),
+            "balancer" => cost.balancer = entries(value, wrong),
+            other => wrong.push((
+                Some(key.span().start),
+                format!("unknown key `{other}`; expected node, rate, discount, fixed, disk or balancer"),
+            )),
+        }
+    }
+    cost
+}
+
+fn rules(value: Value<'_>, slot: &mut Rules) -> Result<(), Wrong> {
+    let rules = read(value).and_then(|raw: RawRules| raw.read().map_err(|what| (None, what)));
+    *slot = rules.as_ref().map_or_else(|(_, what)| everything_frozen(what), Clone::clone);
     rules.map(drop)
 }
 
@@ -285,6 +339,25 @@ mod tests {
         assert_eq!(said.len(), 2);
         assert!(said.iter().any(|s| s.starts_with("settings.toml:2: `mouse`: invalid type")), "{said:?}");
         assert!(said.iter().any(|s| s.starts_with("settings.toml:3: `colour`: unknown key")), "{said:?}");
+    }
+
+    #[test]
+    fn a_wrong_entry_costs_itself_only_and_names_its_line() {
+        let text = "[[cluster]]\nmatch = \"a-*\"\ntier = \"prodd\"\n[[cluster]]\nmatch = \"b-*\"\ntier = \"dev\"\n\
+                    [[cost.rate]]\ncluster = \"*\"\nvcpu = 1.0\n[[cost.rate]]\ncluster = \"*\"\nvcpu = 1.0\ngib = 2.0\n[[cost.tax]]\n";
+        let loaded = parse(&source(text));
+        assert_eq!(loaded.settings.clusters.len(), 1);
+        assert_eq!(loaded.settings.clusters[0].tier, Some(Tier::Dev));
+        assert_eq!(loaded.settings.cost.rate.len(), 1);
+        let said: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 3, "{said:?}");
+        for start in [
+            "settings.toml:3: `cluster`: unknown variant",
+            "settings.toml:7: `cost`: missing field `gib`",
+            "settings.toml:14: `cost`: unknown key `tax`",
+        ] {
+            assert!(said.iter().any(|s| s.starts_with(start)), "{start}: {said:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::super::cli::{ClusterArgs, DoctorArgs, Exit};
 use super::super::clock::now;
 use super::super::engine::Engine;
 use super::super::opened::{self, Opened};
-use super::super::recovery;
+use super::super::{live, recovery};
 use super::wait::{self, Readiness};
 use super::{Stop, print};
 use crate::cluster::{Action, may};
@@ -81,6 +81,9 @@ fn files(opened: &Opened, clusters: &ClusterArgs, findings: &mut Findings) {
         problems => {
             problems.iter().for_each(|problem| findings.say(How::Warn, "settings", problem.to_string()));
         }
+    }
+    for problem in live::wrong_looks(opened) {
+        findings.say(How::Warn, "keymaps, themes", problem.to_string());
     }
     let (plans, problems) = recovery::load_all(&opened.dirs.recovery());
     if !plans.is_empty() || problems.is_empty() {
