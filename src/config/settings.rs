@@ -361,6 +361,17 @@ mod tests {
     }
 
     #[test]
+    fn the_settings_that_the_readme_shows_are_right() {
+        let readme = include_str!("../../README.md");
+        let shown: Vec<&str> =
+            readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        assert!(shown.len() >= 2);
+        for text in shown {
+            assert_eq!(parse(&source(text)).problems, [], "{text}");
+        }
+    }
+
+    #[test]
     fn rules_that_are_wrong_freeze_everything() {
         let loaded = parse(&source("theme = \"light\"\n[rules]\npods_at_once = \"many\"\n"));
         assert_eq!(loaded.problems.len(), 1);
