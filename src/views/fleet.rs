@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::cost::Unit;
-use super::health::{self, Finding, Standing, age, counted, fault, standing};
+use super::health::{self, Finding, Standing, age, counted, fault, standing, unhurt};
 use super::{RowId, Scope, Sheet, SheetRow, Snapshot};
 use crate::model::{
     Badge, Cell, Cluster, Column, CostTotals, Kind, LinkState, Login, Money, Span, Table, Text, Time, Tone,
@@ -169,8 +169,8 @@ fn columns(peculiar: bool) -> Vec<Column> {
         Column::right("pods", 6, 80),
         Column::left("login", 9, 75),
         Column::left("version", 7, 70),
-        Column::right("cpu %", 5, 65),
-        Column::right("mem %", 5, 64),
+        Column::right("cpu req%", 8, 65),
+        Column::right("mem req%", 8, 64),
         Column::right("$/h", 8, 55),
         Column::left("region", 14, 50),
     ];
@@ -202,7 +202,7 @@ fn row(cluster: &Cluster, findings: &[Finding], now: Time) -> SheetRow {
         Standing::Unseen => Tone::Unseen,
         Standing::Denied => Tone::Denied,
         Standing::Connecting => Tone::Connecting,
-        Standing::Live => findings.first().map_or(Tone::Ok, |f| f.tone),
+        Standing::Live => findings.first().map_or_else(|| unhurt(cluster), |f| f.tone),
     };
     let totals = &cluster.totals;
     let stale = out_of_date(cluster, now);
@@ -255,6 +255,7 @@ fn worst(cluster: &Cluster, stands: Standing, findings: &[Finding]) -> Text {
         return connecting(cluster).into();
     }
     match findings {
+        [] if unhurt(cluster) == Tone::Connecting => connecting(cluster).into(),
         [] => "·".into(),
         [one] => one.what.clone(),
         [first, more @ ..] => format!("{}, {} more", first.what, more.len()).into(),
@@ -272,7 +273,14 @@ fn connecting(cluster: &Cluster) -> String {
             format!("{} {} of about {}", kind.names().plural, grouped(got.into()), grouped(of.into()))
         }
         Some((got, None, kind)) => format!("{} {}", kind.names().plural, grouped(got.into())),
-        None => "connecting".to_owned(),
+        None => match health::awaited(cluster).filter(|_| cluster.seen()) {
+            Some(table) => {
+                let why =
+                    table.link.fault.as_ref().map_or(String::new(), |f| format!(" ({})", f.cause.word()));
+                format!("waits for {}{why}", table.kind.names().plural)
+            }
+            None => "connecting".to_owned(),
+        },
     }
 }
 
@@ -313,21 +321,12 @@ fn rate(cluster: &Cluster, stale: bool) -> Cell {
 
 /// `6 of 24 clusters hurt, 1 unseen, 17 fine.`; while clusters connect, how far that is.
 fn answer(clusters: &[&Cluster], tones: &[Tone], now: Time) -> Text {
+    if let Some(connecting) = health::connecting(clusters, now) {
+        return connecting;
+    }
     let count = |wanted: Tone| tones.iter().filter(|t| **t == wanted).count();
     let all =
         if clusters.len() == 1 { "1 cluster".to_owned() } else { format!("{} clusters", clusters.len()) };
-    let connecting = count(Tone::Connecting);
-    if connecting > 0 {
-        let live = clusters.iter().filter(|c| standing(c, now) == Standing::Live).count();
-        let logins = clusters.iter().filter(|c| health::login_wanted(c)).count();
-        let login = match logins {
-            0 => String::new(),
-            1 => ", 1 wants a login (enter)".to_owned(),
-            n => format!(", {n} want a login (enter)"),
-        };
-        return format!("{live} of {all} live, {connecting} connecting{login}. Rows appear as they come.")
-            .into();
-    }
     let hurt = count(Tone::Crit) + count(Tone::Warn);
     let parts = [(count(Tone::Unseen), "unseen"), (count(Tone::Denied), "denied"), (count(Tone::Ok), "fine")];
     let mut text = format!("{hurt} of {all} hurt");

@@ -9,9 +9,13 @@ mod rules;
 mod standing;
 mod words;
 
+pub(super) use words::connecting;
+
 pub use evidence::evidence;
 pub use rules::{reason, rules};
-pub use standing::{Standing, age, counted, denied, fault, lagging, login_wanted, silent_since, standing};
+pub use standing::{
+    Standing, age, awaited, counted, denied, fault, lagging, login_wanted, silent_since, standing, unhurt,
+};
 
 pub(super) use rules::{first_constraint, leaving, worst_metric};
 
@@ -274,14 +278,17 @@ impl Blast {
     }
 }
 
-/// How a cluster is: its worst finding, unless it cannot be seen.
+/// How a cluster is: its worst finding, unless it cannot be seen. It is fine only once all that a
+/// finding rests on was seen.
 #[must_use]
 pub fn tone(cluster: &Cluster, now: Time) -> Tone {
     match standing(cluster, now) {
         Standing::Unseen => Tone::Unseen,
         Standing::Denied => Tone::Denied,
         Standing::Connecting => Tone::Connecting,
-        Standing::Live => of_cluster(cluster, now).first().map_or(Tone::Ok, |finding| finding.tone),
+        Standing::Live => {
+            of_cluster(cluster, now).first().map_or_else(|| unhurt(cluster), |finding| finding.tone)
+        }
     }
 }
 

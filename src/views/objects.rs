@@ -5,6 +5,7 @@ mod columns;
 use std::collections::BTreeMap;
 
 use crate::model::{Cause, Cell, Cluster, Column, Kind, LinkState, Record, Text, Time, Tone, grouped};
+use crate::views::health::{counted, denied};
 use crate::views::{RowId, Scope, Sheet, SheetRow, Snapshot};
 
 /// Every object of a kind in scope, by cluster, namespace and name.
@@ -23,11 +24,10 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, kind: Kind, now: Time) -> Sheet
     for cluster in snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)) {
         add_rows(&mut rows, cluster, scope, kind, now);
     }
-    let troubled = rows.iter().filter(|row| row.tone >= Tone::Warn).count();
     let clusters: Vec<&Cluster> =
         snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).map(AsRef::as_ref).collect();
     Sheet {
-        answer: answer(kind, rows.len(), clusters.len(), troubled).into(),
+        answer: answer(kind, &rows, &clusters, finished(scope, kind, &clusters)).into(),
         charts: Vec::new(),
         columns,
         empty: empty(kind, &clusters).into(),
@@ -41,6 +41,7 @@ fn add_rows(rows: &mut Vec<SheetRow>, cluster: &Cluster, scope: &Scope, kind: Ki
     let stale = table.link.stale(now);
     let namespaced = kind.names().namespaced;
     let first = rows.len();
+    let guests = if kind == Kind::Node { columns::guests(cluster) } else { None };
     for record in table.rows.iter().filter(|r| in_scope(scope, r)) {
         let meta = record.meta();
         let mut cells = vec![Cell::text(cluster.info.name.clone())];
@@ -48,7 +49,7 @@ fn add_rows(rows: &mut Vec<SheetRow>, cluster: &Cluster, scope: &Scope, kind: Ki
             cells.push(Cell::text(meta.namespace.clone()));
         }
         cells.push(Cell::text(meta.name.clone()));
-        let tone = columns::cells(cluster, record, now, &mut cells);
+        let tone = columns::cells(cluster, record, guests.as_ref(), now, &mut cells);
         let age = meta.created.map(|created| created.age(now));
         cells.push(age.map_or_else(|| Cell::text("?"), |age| Cell::number(age.to_string(), age.seconds())));
         rows.push(SheetRow {
@@ -90,26 +91,63 @@ const fn trouble(kind: Kind) -> &'static str {
     }
 }
 
-/// `48,213 pods in 24 clusters, 143 not ready.`
-fn answer(kind: Kind, rows: usize, clusters: usize, troubled: usize) -> String {
-    let plural = kind.names().plural;
-    let rows = grouped(rows as u64);
-    match troubled {
-        0 => format!("{rows} {plural} in {clusters} clusters."),
-        n => format!("{rows} {plural} in {clusters} clusters, {} {}.", grouped(n as u64), trouble(kind)),
+/// Pods that have ended: every other figure leaves them out, so the sentence says how many they are.
+fn finished(scope: &Scope, kind: Kind, clusters: &[&Cluster]) -> usize {
+    if kind != Kind::Pod {
+        return 0;
     }
+    let here = |pod: &&crate::model::Pod| pod.finished() && scope.holds_namespace(&pod.meta.namespace);
+    clusters.iter().map(|cluster| cluster.pods().filter(here).count()).sum()
+}
+
+/// `48,213 pods in 24 clusters, 9 of them finished, 143 not ready.`,
+/// `45+? pods in 3 clusters; pods of 1 cluster not readable.`
+fn answer(kind: Kind, rows: &[SheetRow], clusters: &[&Cluster], finished: usize) -> String {
+    let names = kind.names();
+    let unread = clusters.iter().filter(|c| denied(c).any(|table| table.kind == kind)).count();
+    let unlisted = |c: &&&Cluster| !counted(c, kind) && c.table(kind).link.state != LinkState::Missing;
+    let known = match (rows.len(), clusters.iter().any(|c| unlisted(&c))) {
+        (0, true) => "?".to_owned(),
+        (n, true) => format!("{}+?", grouped(n as u64)),
+        (n, false) => grouped(n as u64),
+    };
+    let noun = if known == "1" { names.kind.to_lowercase() } else { names.plural.to_owned() };
+    let mut text = format!("{known} {noun} in {}", many(clusters.len()));
+    let troubled = rows.iter().filter(|row| row.tone >= Tone::Warn).count();
+    for (n, word) in [(finished, "of them finished"), (troubled, trouble(kind))] {
+        if n > 0 {
+            text.push_str(&format!(", {} {word}", grouped(n as u64)));
+        }
+    }
+    if unread > 0 {
+        text.push_str(&format!("; {} of {} not readable", names.plural, many(unread)));
+    }
+    text.push('.');
+    text
+}
+
+/// `1 cluster`, `3 clusters`.
+fn many(clusters: usize) -> String {
+    if clusters == 1 { "1 cluster".to_owned() } else { format!("{clusters} clusters") }
 }
 
 fn empty(kind: Kind, clusters: &[&Cluster]) -> String {
     let plural = kind.names().plural;
-    let synced = clusters.iter().filter(|c| c.table(kind).synced.is_some()).count();
-    if synced < clusters.len() {
-        format!(
-            "{synced} of {} clusters have answered with their {plural}; rows appear as they come.",
-            clusters.len()
-        )
+    let answered = clusters
+        .iter()
+        .filter(|c| {
+            let table = c.table(kind);
+            table.synced.is_some() || matches!(table.link.state, LinkState::Denied | LinkState::Missing)
+        })
+        .count();
+    let unread = clusters.iter().filter(|c| denied(c).any(|table| table.kind == kind)).count();
+    let all = many(clusters.len());
+    if answered < clusters.len() {
+        format!("{answered} of {all} answered with their {plural}; rows appear as they come.")
+    } else if unread > 0 {
+        format!("{plural} of {} are not readable (403); Fleet and Health name what is missing.", many(unread))
     } else {
-        format!("No {plural} in {} clusters. esc widens.", clusters.len())
+        format!("No {plural} in {all}. esc widens.")
     }
 }
 
@@ -187,11 +225,61 @@ mod tests {
         for kind in Kind::ALL {
             let mut cluster = Cluster::new(ClusterId(0), Arc::new(ClusterInfo::default()), now);
             cluster.tables[kind.index()].rows.insert(Arc::new(record(kind)));
+            cluster.tables[kind.index()].synced = Some(now);
             let snapshot = Snapshot::new(now, 1, Fleet { clusters: vec![Arc::new(cluster)] });
             let sheet = sheet(&snapshot, &Scope::All, kind, now);
             assert_eq!(sheet.rows.len(), 1, "{kind:?}");
             assert_eq!(sheet.rows[0].cells.len(), sheet.columns.len(), "{kind:?}");
             assert!(sheet.answer.starts_with("1 "), "{}", sheet.answer);
         }
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_not_counted_as_nothing() {
+        let now = Time::from_seconds(100);
+        let kind = Kind::Pod;
+        let cluster = |id: u16, state: LinkState| {
+            let mut cluster = Cluster::new(ClusterId(id), Arc::new(ClusterInfo::default()), now);
+            let table = &mut cluster.tables[kind.index()];
+            if state == LinkState::Live {
+                let ended = crate::model::Pod {
+                    meta: meta(),
+                    phase: crate::model::Phase::Succeeded,
+                    ..Default::default()
+                };
+                table.rows.insert(Arc::new(Record::Pod(ended)));
+                table.synced = Some(now);
+            }
+            table.link.state = state;
+            Arc::new(cluster)
+        };
+        let told = |clusters| {
+            let snapshot = Snapshot::new(now, 1, Fleet { clusters });
+            let sheet = sheet(&snapshot, &Scope::All, kind, now);
+            (sheet.answer.to_string(), sheet.empty.to_string())
+        };
+        let (answer, _) = told(vec![cluster(0, LinkState::Live), cluster(1, LinkState::Denied)]);
+        assert_eq!(answer, "1+? pods in 2 clusters, 1 of them finished; pods of 1 cluster not readable.");
+        let (answer, empty) = told(vec![cluster(1, LinkState::Denied)]);
+        assert_eq!(answer, "? pods in 1 cluster; pods of 1 cluster not readable.");
+        assert!(empty.starts_with("pods of 1 cluster are not readable (403)"), "{empty}");
+    }
+
+    #[test]
+    fn a_node_says_how_many_pods_it_has() {
+        let now = Time::from_seconds(100);
+        let mut cluster = Cluster::new(ClusterId(0), Arc::new(ClusterInfo::default()), now);
+        let mut node = crate::model::Node { meta: meta(), ..Default::default() };
+        node.allocatable.pods = 110;
+        let pod = crate::model::Pod { meta: meta(), node: "x".into(), ..Default::default() };
+        cluster.tables[Kind::Node.index()].rows.insert(Arc::new(Record::Node(node)));
+        cluster.tables[Kind::Pod.index()].rows.insert(Arc::new(Record::Pod(pod)));
+        let shown = |cluster: &Cluster| {
+            let snapshot = Snapshot::new(now, 1, Fleet { clusters: vec![Arc::new(cluster.clone())] });
+            sheet(&snapshot, &Scope::All, Kind::Node, now).rows[0].cells[3].text.to_string()
+        };
+        assert_eq!(shown(&cluster), "?/110");
+        cluster.tables[Kind::Pod.index()].synced = Some(now);
+        assert_eq!(shown(&cluster), "1/110");
     }
 }

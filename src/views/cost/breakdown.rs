@@ -9,14 +9,15 @@ use crate::model::{
     Used, Volume,
 };
 use crate::views::Scope;
+use crate::views::health::counted;
 use crate::views::prices::gpu_weight;
 
 /// What OpenCost weighs a core and a GiB by, in micro-dollars: only their ratio matters.
 const CPU_WEIGHT: i64 = 31_611;
 const GIB_WEIGHT: i64 = 4_237;
 
-/// The cost of one cluster, or of the part of it in scope. Namespaces, what belongs to none, idle
-/// and the reserve sum to [`Breakdown::whole`] exactly.
+/// The cost of one cluster, or of the part of it in scope. Namespaces, what belongs to none, idle,
+/// what is not known of and the reserve sum to [`Breakdown::whole`] exactly.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Breakdown {
     /// What its nodes cost.
@@ -42,6 +43,8 @@ pub struct Breakdown {
     pub unused: Share,
     /// What no pod asks for or uses, the system's reserve left out.
     pub idle: Money,
+    /// What nodes cost whose pods are not known: nobody can say how much of it is idle.
+    pub blind: Money,
     /// What the kubelet and the system keep for themselves: it cannot be won back.
     pub reserved: Money,
     /// What pods ask for and do not use.
@@ -59,6 +62,8 @@ pub struct Share {
     pub spot: Money,
     /// Idle, where this is a pool.
     pub idle: Money,
+    /// The part of a pool whose pods are not known.
+    pub blind: Money,
     /// Asked for and not used.
     pub waste: Money,
     /// Nodes of a pool, pods of a workload or namespace, else things.
@@ -124,6 +129,12 @@ fn split(cluster: &Cluster, scope: &Scope) -> Breakdown {
     for node in nodes.into_values() {
         settle(&mut out, node);
     }
+    if !counted(cluster, Kind::Pod) {
+        out.blind = std::mem::take(&mut out.idle);
+        for pool in out.pools.values_mut() {
+            pool.blind = std::mem::take(&mut pool.idle);
+        }
+    }
     if !matches!(scope, Scope::Pool(..)) {
         add_volumes(&mut out, cluster, scope);
         add_balancers(&mut out, cluster, scope);
@@ -138,7 +149,7 @@ fn sum(out: &mut Breakdown, cluster: &Cluster, scope: &Scope) {
     match scope {
         Scope::Namespace(..) | Scope::NamespaceEverywhere(_) => {
             let parts: Vec<Share> = out.namespaces.values().cloned().collect();
-            (out.idle, out.reserved) = (Money::ZERO, Money::ZERO);
+            (out.idle, out.blind, out.reserved) = (Money::ZERO, Money::ZERO, Money::ZERO);
             for part in parts {
                 out.whole.rate += part.rate;
                 out.whole.spot += part.spot;
@@ -294,7 +305,7 @@ fn add_volumes(out: &mut Breakdown, cluster: &Cluster, scope: &Scope) {
         let share = Share::of(*price);
         out.volumes.add(&share);
         let owners = mounts.get(&(&volume.claim_namespace, &volume.claim));
-        if owners.is_none() {
+        if owners.is_none() && counted(cluster, Kind::Pod) {
             out.unused.add(&share);
         }
         if volume.claim.is_empty() {
@@ -376,6 +387,7 @@ impl Share {
         self.rate += other.rate;
         self.spot += other.spot;
         self.idle += other.idle;
+        self.blind += other.blind;
         self.waste += other.waste;
         self.count += other.count;
         self.unknown += other.unknown;
@@ -397,6 +409,7 @@ mod tests {
 
     fn cluster() -> Cluster {
         let mut cluster = Cluster::new(ClusterId(0), Arc::new(ClusterInfo::default()), Time::from_seconds(1));
+        cluster.tables[Kind::Pod.index()].synced = Some(Time::from_seconds(1));
         let node = Node {
             meta: Meta { name: "n1".into(), uid: Uid::parse("n1"), ..Meta::default() },
             identity: Identity {
@@ -451,6 +464,17 @@ mod tests {
         assert_eq!(cost.workloads[&key].count, 2);
         assert_eq!(cost.pools["general"].rate, cost.nodes.rate);
         assert!(!cost.measured);
+    }
+
+    #[test]
+    fn what_runs_on_nodes_whose_pods_may_not_be_read_is_not_idle() {
+        let mut cluster = cluster();
+        let table = &mut cluster.tables[Kind::Pod.index()];
+        table.rows = crate::model::Rows::default();
+        table.link.state = crate::model::LinkState::Denied;
+        let cost = breakdown(&cluster, &Scope::All);
+        assert_eq!((cost.idle, cost.pools["general"].idle), (Money::ZERO, Money::ZERO));
+        assert_eq!(cost.blind + cost.reserved, cost.nodes.rate);
     }
 
     #[test]

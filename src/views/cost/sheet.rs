@@ -165,6 +165,7 @@ fn total(costs: &[(&Cluster, Arc<Breakdown>)]) -> Breakdown {
         total.nodes.merge(&cost.nodes);
         total.whole.merge(&cost.whole);
         total.idle += cost.idle;
+        total.blind += cost.blind;
         total.reserved += cost.reserved;
         total.waste += cost.waste;
         total.measured |= cost.measured;
@@ -201,8 +202,12 @@ fn answer(total: &Breakdown, unseen: usize, change: Option<Money>, unit: Unit) -
     if unit != Unit::Month {
         text.push_str(&format!(" = ${} a month", figure(whole.rate, Unit::Month)));
     }
-    let idle = percent(total.idle, whole.rate).text;
-    text.push_str(&format!(". Idle {} ({idle}), waste {waste}, spot {spot}.", per(total.idle)));
+    let (share, amount) = idle_cells(total.idle, total.blind, whole.rate, unit);
+    let idle = match amount.text.as_str() {
+        "?" => "?".to_owned(),
+        amount => format!("${amount}{} ({})", unit.suffix(), share.text),
+    };
+    text.push_str(&format!(". Idle {idle}, waste {waste}, spot {spot}."));
     if let Some(change) = change.filter(|change| *change != Money::ZERO) {
         let sign = if change < Money::ZERO { "-" } else { "+" };
         let amount = if change < Money::ZERO { -change } else { change };
@@ -263,8 +268,8 @@ struct Figures<'a> {
     change: Option<Cell>,
     month: Money,
     whole: Money,
-    /// `None` where nobody's idle is in it.
-    idle: Option<Money>,
+    /// Idle, and what is not known of; `None` where nobody's idle is in it.
+    idle: Option<(Money, Money)>,
     waste: Cell,
     spot: Money,
     basis: &'a str,
@@ -277,15 +282,26 @@ impl Figures<'_> {
         if unit != Unit::Month {
             cells.push(money(self.month, Unit::Month));
         }
-        let dash = || Cell::text("-");
-        cells.extend([
-            self.idle.map_or_else(dash, |idle| percent(idle, self.whole)),
-            self.idle.map_or_else(dash, |idle| money(idle, unit)),
-            self.waste,
-            percent(self.spot, self.whole),
-            Cell::text(self.basis),
-        ]);
+        let (share, amount) = match self.idle {
+            Some((idle, blind)) => idle_cells(idle, blind, self.whole, unit),
+            None => (Cell::text("-"), Cell::text("-")),
+        };
+        cells.extend([share, amount, self.waste, percent(self.spot, self.whole), Cell::text(self.basis)]);
         cells
+    }
+}
+
+/// Idle as a share and as an amount: `32 %` `1.18`; where pods may not be read `?`, in a sum with
+/// such a part `~32 %` of the rest and `1.18+?`.
+fn idle_cells(idle: Money, blind: Money, whole: Money, unit: Unit) -> (Cell, Cell) {
+    let (share, amount) = (percent(idle, whole - blind), money(idle, unit));
+    match (blind > Money::ZERO, idle > Money::ZERO) {
+        (false, _) => (share, amount),
+        (true, false) => (Cell::text("?"), Cell::text("?")),
+        (true, true) => (
+            Cell { text: format!("~{}", share.text).into(), ..share },
+            Cell { text: format!("{}+?", amount.text).into(), ..amount },
+        ),
     }
 }
 
@@ -317,7 +333,7 @@ fn cluster_row(cluster: &Cluster, cost: &Breakdown, unit: Unit, now: Time) -> Sh
         change: Some(change(changed(cluster, now), unit)),
         month: whole.rate,
         whole: whole.rate,
-        idle: Some(cost.idle),
+        idle: Some((cost.idle, cost.blind)),
         waste: wasted(cost.waste, cost.measured, unit),
         spot: whole.spot,
         basis: &mixture(whole),
@@ -343,7 +359,7 @@ fn sum_row(
         change: (lens == CostLens::Cluster).then(|| change(change_of(costs, now), unit)),
         month: whole.rate,
         whole: whole.rate,
-        idle: Some(total.idle),
+        idle: Some((total.idle, total.blind)),
         waste: wasted(total.waste, total.measured, unit),
         spot: whole.spot,
         basis: &mixture(whole),
@@ -430,7 +446,11 @@ fn sorted(mut shares: Vec<Named>) -> Vec<Named> {
 fn share_rows(mut shares: Vec<Named>, total: &Breakdown, unit: Unit) -> Vec<SheetRow> {
     let rest = |rate| Share { rate, basis: Basis::List, ..Share::default() };
     let nodes = if total.nodes.guessed > 0 { Basis::Estimated } else { Basis::List };
-    for (name, rate) in [("(idle)", total.idle), ("(kept by the system)", total.reserved)] {
+    for (name, rate) in [
+        ("(idle)", total.idle),
+        ("(pods not readable)", total.blind),
+        ("(kept by the system)", total.reserved),
+    ] {
         if rate > Money::ZERO {
             shares.extend(apart(name, &Share { basis: nodes, ..rest(rate) }));
         }
@@ -452,7 +472,7 @@ fn share_row((name, id, share): Named, idles: bool, unit: Unit, measured: bool) 
         change: None,
         month: share.rate,
         whole: share.rate,
-        idle: idles.then_some(share.idle),
+        idle: idles.then_some((share.idle, share.blind)),
         // Only what asks can ask for too much.
         waste: match share.asked == Resources::default() && share.waste == Money::ZERO && measured {
             true => Cell::text("-"),
@@ -489,7 +509,7 @@ pub fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId) -> Evidence {
         .map(|(pool, share)| {
             let pool = if pool.is_empty() { "(no pool)" } else { pool.as_str() };
             let approximate = if share.basis.approximate() { "~" } else { "" };
-            let idle = percent(share.idle, share.rate).text;
+            let idle = idle_cells(share.idle, share.blind, share.rate, Unit::Hour).0.text;
             line(
                 "pool",
                 format!("{pool}  {} nodes  {approximate}${}/h  idle {idle}", share.count, share.rate),
@@ -511,7 +531,11 @@ pub fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId) -> Evidence {
             lines.push(line(label, format!("{}  ${}/h{more}", share.count, share.rate)));
         }
     }
-    lines.push(line("idle", format!("${}/h, and ${}/h kept by the system", cost.idle, cost.reserved)));
+    let idle = match idle_cells(cost.idle, cost.blind, cost.whole.rate, Unit::Hour).1.text.as_str() {
+        "?" => "? (pods not readable)".to_owned(),
+        amount => format!("${amount}/h"),
+    };
+    lines.push(line("idle", format!("{idle}, and ${}/h kept by the system", cost.reserved)));
     let win = waste::waste(&[(&**cluster, Arc::clone(&cost))]);
     lines.extend(win.iter().take(3).map(|item| line("win back", item.sentence())));
     Evidence { title: Text::clean(&format!("{} · where it goes", cluster.info.name)), lines }

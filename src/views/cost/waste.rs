@@ -59,7 +59,9 @@ fn item(cluster: &Cluster, what: &str, why: String, rate: Money, act: String) ->
 }
 
 fn pools<'a>(cluster: &'a Cluster, cost: &'a Breakdown) -> impl Iterator<Item = Item> + 'a {
-    cost.pools.iter().filter_map(move |(pool, share)| {
+    // Of a pool whose pods are not known nobody can say what is asked for.
+    let known = cost.pools.iter().filter(|(_, share)| share.blind == Money::ZERO);
+    known.filter_map(move |(pool, share)| {
         let (rate, count) = (share.rate.nanos(), i64::from(share.count));
         let asked = (rate - share.idle.nanos()).saturating_mul(100).checked_div(rate)?;
         // As many nodes as hold what is asked for now, filled to a sound degree.

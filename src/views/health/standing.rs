@@ -1,6 +1,6 @@
 //! How a cluster stands: whether what is shown of it is current, and why not.
 
-use crate::model::{Cause, Cluster, Fault, Kind, LINK_LIMIT, LinkState, Login, Span, Table, Time};
+use crate::model::{Cause, Cluster, Fault, Kind, LINK_LIMIT, LinkState, Login, Span, Table, Time, Tone};
 
 /// How a cluster stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,14 +89,46 @@ pub fn fault(cluster: &Cluster) -> Option<&Fault> {
 
 /// Kinds that we may not read there.
 pub fn denied(cluster: &Cluster) -> impl Iterator<Item = &Table> {
-    let refused = |t: &&Table| {
-        t.link.state == LinkState::Denied && t.link.fault.as_ref().is_none_or(|f| f.cause == Cause::Forbidden)
-    };
-    cluster.tables.iter().filter(refused)
+    cluster.tables.iter().filter(|table| forbidden(table))
 }
 
-/// Whether the objects of this kind were ever listed, so that counting them means something.
+fn forbidden(table: &Table) -> bool {
+    let link = &table.link;
+    link.state == LinkState::Denied && link.fault.as_ref().is_none_or(|f| f.cause == Cause::Forbidden)
+}
+
+/// Whether the objects of this kind were ever listed and may still be read, so that counting them
+/// means something.
 #[must_use]
 pub fn counted(cluster: &Cluster, kind: Kind) -> bool {
-    cluster.table(kind).synced.is_some()
+    let table = cluster.table(kind);
+    table.synced.is_some() && !forbidden(table)
+}
+
+/// Kinds by which a cluster is said to be fine: those that a rule looks at.
+const JUDGED: [Kind; 11] = [
+    Kind::Node,
+    Kind::Namespace,
+    Kind::Pod,
+    Kind::Deployment,
+    Kind::StatefulSet,
+    Kind::DaemonSet,
+    Kind::Job,
+    Kind::Autoscaler,
+    Kind::Budget,
+    Kind::Claim,
+    Kind::Volume,
+];
+
+/// The first kind that is not listed yet and without which nobody can say that nothing is wrong.
+#[must_use]
+pub fn awaited(cluster: &Cluster) -> Option<&Table> {
+    let refused = |t: &Table| matches!(t.link.state, LinkState::Denied | LinkState::Missing);
+    JUDGED.iter().map(|kind| cluster.table(*kind)).find(|t| t.synced.is_none() && !refused(t))
+}
+
+/// How a cluster is of which nothing is known to be wrong: fine once all was seen.
+#[must_use]
+pub fn unhurt(cluster: &Cluster) -> Tone {
+    if awaited(cluster).is_some() { Tone::Connecting } else { Tone::Ok }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::fold::Part;
 use super::rules::reason;
-use super::{Blast, Finding, Standing, age, standing};
+use super::{Blast, Finding, Standing, age, login_wanted, standing, tone, unhurt};
 use crate::model::{Cluster, Span, Text, Time, Tone, image_version};
 
 /// `1 cluster`, `6 clusters`.
@@ -124,7 +124,7 @@ pub(super) fn tones(clusters: &[&Cluster], findings: &[Finding], now: Time) -> V
         Standing::Denied => Tone::Denied,
         Standing::Live => {
             let here = findings.iter().flat_map(|f| &f.clusters).filter(|h| h.cluster == cluster.id);
-            here.map(|h| h.tone).min_by_key(|t| super::severity(*t)).unwrap_or_default()
+            here.map(|h| h.tone).min_by_key(|t| super::severity(*t)).unwrap_or_else(|| unhurt(cluster))
         }
     };
     clusters.iter().map(of).collect()
@@ -167,10 +167,31 @@ pub(super) fn image_base(image: &str) -> &str {
     last.split(':').next().unwrap_or(last)
 }
 
-/// `Nothing is wrong in 24 clusters, oldest data 3 s.`, or how many there is nothing of yet.
+/// `9 of 24 clusters live, 14 connecting, 1 wants a login (enter). Rows appear as they come.`;
+/// `None` once no cluster connects.
+pub(in crate::views) fn connecting(clusters: &[&Cluster], now: Time) -> Option<Text> {
+    let connecting = clusters.iter().filter(|c| tone(c, now) == Tone::Connecting).count();
+    if connecting == 0 {
+        return None;
+    }
+    let stands = |c: &&&Cluster| standing(c, now) == Standing::Live && tone(c, now) != Tone::Connecting;
+    let live = clusters.iter().filter(stands).count();
+    let login = match clusters.iter().filter(|c| login_wanted(c)).count() {
+        0 => String::new(),
+        1 => ", 1 wants a login (enter)".to_owned(),
+        n => format!(", {n} want a login (enter)"),
+    };
+    let all = many(clusters.len(), "cluster");
+    Some(format!("{live} of {all} live, {connecting} connecting{login}. Rows appear as they come.").into())
+}
+
+/// `Nothing is wrong in 24 clusters, oldest data 3 s.`; not before all of them were seen.
 pub(super) fn all_fine(clusters: &[&Cluster], now: Time) -> Text {
     if clusters.is_empty() {
         return "No cluster in this scope. esc widens.".into();
+    }
+    if let Some(connecting) = connecting(clusters, now) {
+        return connecting;
     }
     let live = clusters.iter().filter(|c| standing(c, now) == Standing::Live).count();
     if live < clusters.len() {

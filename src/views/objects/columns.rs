@@ -1,10 +1,25 @@
 //! The columns of each kind, after kubectl's own printers, and the tone of a row.
 
+use rustc_hash::FxHashMap;
+
 use crate::model::quantity::{Bytes, Cpu};
 use crate::model::{
     Autoscaler, Budget, Cell, Claim, Cluster, Column, CronJob, Event, Job, Kind, Node, Phase, Pod, Record,
     Service, StorageClass, Text, Time, Tone, Truth, Volume, Workload, condition,
 };
+use crate::views::health::counted;
+
+/// How many pods that have not ended each node has, by its name.
+pub(super) type Guests<'a> = FxHashMap<&'a Text, i64>;
+
+/// The pods of each node; `None` where pods are not known.
+pub(super) fn guests(cluster: &Cluster) -> Option<Guests<'_>> {
+    let mut guests = Guests::default();
+    for pod in cluster.pods().filter(|pod| !pod.finished() && !pod.node.is_empty()) {
+        *guests.entry(&pod.node).or_default() += 1;
+    }
+    counted(cluster, Kind::Pod).then_some(guests)
+}
 
 /// The columns of a kind, between its name and its age.
 pub(super) fn of(kind: Kind) -> Vec<Column> {
@@ -12,9 +27,9 @@ pub(super) fn of(kind: Kind) -> Vec<Column> {
     match kind {
         Kind::Node => vec![
             left("status", 12, 95),
-            right("pods", 5, 60),
-            right("cpu %", 6, 80),
-            right("mem %", 6, 79),
+            right("pods", 7, 85),
+            right("cpu use%", 8, 80),
+            right("mem use%", 8, 79),
             left("type", 16, 70),
             left("capacity", 11, 50),
             left("pool", 12, 65),
@@ -95,10 +110,17 @@ pub(super) fn of(kind: Kind) -> Vec<Column> {
 }
 
 /// Appends the cells of a record, one for each of its kind's columns, and says how it is.
-pub(super) fn cells(cluster: &Cluster, record: &Record, now: Time, out: &mut Vec<Cell>) -> Tone {
+/// `guests` is how many pods each node has, where that is known.
+pub(super) fn cells(
+    cluster: &Cluster,
+    record: &Record,
+    guests: Option<&Guests<'_>>,
+    now: Time,
+    out: &mut Vec<Cell>,
+) -> Tone {
     let symptom = cluster.symptoms.get(&record.meta().uid).filter(|s| s.counts_from <= now);
     let own = match record {
-        Record::Node(node) => self::node(cluster, node, out),
+        Record::Node(node) => self::node(cluster, node, guests, out),
         Record::Namespace(namespace) => {
             out.push(Cell::text(if namespace.terminating { "Terminating" } else { "Active" }));
             if namespace.terminating { Tone::Moving } else { Tone::Ok }
@@ -141,7 +163,7 @@ fn ago(time: Option<Time>, now: Time) -> Cell {
     )
 }
 
-fn node(cluster: &Cluster, node: &Node, out: &mut Vec<Cell>) -> Tone {
+fn node(cluster: &Cluster, node: &Node, guests: Option<&Guests<'_>>, out: &mut Vec<Cell>) -> Tone {
     let used = cluster.usage.nodes.get(&node.meta.name);
     let (status, tone) = match (node.ready, node.unschedulable) {
         (Truth::True, false) if node.troubles.is_empty() => ("Ready", Tone::Ok),
@@ -155,7 +177,7 @@ fn node(cluster: &Cluster, node: &Node, out: &mut Vec<Cell>) -> Tone {
     };
     out.extend([
         Cell::text(status),
-        Cell::number(node.allocatable.pods.to_string(), node.allocatable.pods),
+        pods_of(node, guests),
         usage(|u| u.cpu, node.allocatable.cpu),
         usage(|u| u.memory, node.allocatable.memory),
         Cell::text(node.identity.instance_type.clone()),
@@ -165,6 +187,18 @@ fn node(cluster: &Cluster, node: &Node, out: &mut Vec<Cell>) -> Tone {
         Cell::text(node.kubelet_version.clone()),
     ]);
     tone
+}
+
+/// `24/110`: the pods of a node that have not ended, and how many it takes.
+fn pods_of(node: &Node, guests: Option<&Guests<'_>>) -> Cell {
+    let most = node.allocatable.pods;
+    match guests {
+        Some(guests) => {
+            let count = guests.get(&node.meta.name).copied().unwrap_or(0);
+            Cell::number(format!("{count}/{most}"), count)
+        }
+        None => Cell::text(format!("?/{most}")),
+    }
 }
 
 fn pod(cluster: &Cluster, pod: &Pod, out: &mut Vec<Cell>) -> Tone {
