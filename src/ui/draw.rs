@@ -203,13 +203,18 @@ impl Ui {
         let Some(computed) = &table.computed else { return };
         canvas.pieces(1, 1, &[(&computed.sheet.answer, Role::TextStrong)]);
         let widest = computed.sheet.columns.iter().position(|column| column.width == 0).unwrap_or(0);
+        // Rows of clusters, and of what is in them, say of which cluster they speak.
+        let whose = computed.sheet.columns.iter().position(|column| &*column.title == "cluster");
+        let whose = whose.filter(|place| *place != widest);
         let rest = canvas.height().saturating_sub(4);
         for (at, row) in table.shown().take(usize::from(rest.min(3))).enumerate() {
             let y = cells(at) + 2;
             let style = canvas.theme.tone(row.tone);
             canvas.put(0, y, tone_glyph(row.tone), style);
             let what = row.cells.get(widest).map_or("", |cell| cell.text.as_str());
-            canvas.pieces(2, y, &[(what, Role::Text)]);
+            let name = whose.and_then(|at| row.cells.get(at)).map_or("", |cell| cell.text.as_str());
+            let gap = if name.is_empty() { "" } else { " " };
+            canvas.pieces(2, y, &[(name, Role::TextStrong), (gap, Role::Text), (what, Role::Text)]);
         }
     }
 }

@@ -63,7 +63,9 @@ impl Ui {
                 (&again, Role::Key),
                 (" looks again · ", Role::Text),
                 (&format!("{line}kubeconfig FILE"), Role::Key),
-                (" opens a file", Role::Text),
+                (" opens a file · ", Role::Text),
+                (&format!("{line}q"), Role::Key),
+                (" leaves", Role::Text),
             ],
         );
         canvas.pieces(1, y + 3, &[("What makes one:", Role::TextDim)]);

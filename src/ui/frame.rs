@@ -14,11 +14,10 @@ pub(super) fn header(ui: &Ui, canvas: &mut Canvas<'_>, now: Time) {
     let right_width: u16 = right.iter().map(|(text, _)| cells(text.width())).sum();
     let room = canvas.width().saturating_sub(right_width + 2);
     let mut x = 1;
-    for piece in left_pieces(ui, room >= 80) {
-        let width: u16 = piece.iter().map(|(text, _)| cells(text.width())).sum();
-        if x > 1 && x + width > room {
-            continue;
-        }
+    let width = |piece: &Pieces| -> u16 { piece.iter().map(|(text, _)| cells(text.width())).sum() };
+    for (piece, shorter) in left_pieces(ui, room >= 80) {
+        let fits = |piece: &Pieces| x == 1 || x + width(piece) <= room;
+        let Some(piece) = [Some(piece), shorter].into_iter().flatten().find(fits) else { continue };
         let pieces: Vec<(&str, Role)> = piece.iter().map(|(text, role)| (text.as_str(), *role)).collect();
         x = canvas.pieces(x, 0, &pieces) + if room >= 80 { 2 } else { 1 };
     }
@@ -29,8 +28,8 @@ pub(super) fn header(ui: &Ui, canvas: &mut Canvas<'_>, now: Time) {
 
 type Pieces = Vec<(String, Role)>;
 
-/// What stands left, in the order of worth.
-fn left_pieces(ui: &Ui, wide: bool) -> Vec<Pieces> {
+/// What stands left, in the order of worth; some with a shorter form for where there is less room.
+fn left_pieces(ui: &Ui, wide: bool) -> Vec<(Pieces, Option<Pieces>)> {
     let summary = &ui.summary;
     let count = summary.clusters.len();
     let head = if wide { super::keys::clusters(count) } else { format!("{count}:") };
@@ -39,15 +38,17 @@ fn left_pieces(ui: &Ui, wide: bool) -> Vec<Pieces> {
     for (tone, n) in &totals.tones {
         first.push((format!(" {}{n}", tone_glyph(*tone)), crate::theme::tone_role(*tone)));
     }
-    let mut pieces = vec![first];
+    let mut pieces = vec![(first, None)];
     if wide {
-        pieces.push(vec![(totals.nodes.to_string(), Role::Text), (" nodes".to_owned(), Role::TextDim)]);
-        pieces.push(vec![(totals.pods.to_string(), Role::Text), (" pods".to_owned(), Role::TextDim)]);
+        let count = |count: String, of: &str| vec![(count, Role::Text), (of.to_owned(), Role::TextDim)];
+        pieces.push((count(totals.nodes.to_string(), " nodes"), None));
+        pieces.push((count(totals.pods.to_string(), " pods"), None));
     }
-    pieces.push(vec![(totals.rate(ui.unit), Role::Text), (" list".to_owned(), Role::TextDim)]);
+    pieces.push((vec![(totals.rate(ui.unit), Role::Text), (" list".to_owned(), Role::TextDim)], None));
     if let Some((name, age)) = totals.oldest.as_ref().filter(|(_, age)| age.seconds() > 0) {
-        let whose = if wide { format!(" {name}") } else { String::new() };
-        pieces.push(vec![("oldest ".to_owned(), Role::TextDim), (format!("{age}{whose}"), Role::Text)]);
+        let oldest = |text: String| vec![("oldest ".to_owned(), Role::TextDim), (text, Role::Text)];
+        let short = oldest(age.to_string());
+        pieces.push(if wide { (oldest(format!("{age} {name}")), Some(short)) } else { (short, None) });
     }
     pieces
 }
@@ -254,16 +255,23 @@ pub(super) fn keys(ui: &Ui, canvas: &mut Canvas<'_>, y: u16) {
     }
     let modes = ui.modes();
     let mut x = 1;
-    for (command, label) in hints(ui) {
-        let Some(key) = ui.keymap.key_of(command, &modes) else { continue };
-        let width = cells(key.width() + label.width() + 3);
-        if x + width > canvas.width() + 2 {
-            break;
+    let hints: Vec<(Command, String, String)> = hints(ui)
+        .into_iter()
+        .filter_map(|(command, label)| Some((command, ui.keymap.key_of(command, &modes)?, label)))
+        .collect();
+    let width = |key: &str, label: &str| cells(key.width() + label.width() + 3);
+    // The key that lists all others is the last to drop.
+    let help = |(command, ..): &&(Command, String, String)| *command == Command::Help;
+    let kept = hints.iter().find(help).map_or(0, |(_, key, label)| width(key, label));
+    for (command, key, label) in &hints {
+        let rest = if *command == Command::Help { 0 } else { kept };
+        if x + width(key, label) + rest > canvas.width() + 2 {
+            continue;
         }
         x = canvas.pieces(
             x,
             y,
-            &[(&key, Role::Key), (" ", Role::Text), (&label, Role::Text), ("  ", Role::Text)],
+            &[(key, Role::Key), (" ", Role::Text), (label, Role::Text), ("  ", Role::Text)],
         );
     }
 }

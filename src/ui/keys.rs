@@ -118,6 +118,13 @@ impl Ui {
             Command::Suspend => self.effects.push(Effect::Suspend),
             Command::Redraw => self.effects.push(Effect::Redraw),
             _ => {
+                if self.overlays.last().is_some_and(|overlay| overlay.reads() && leads_away(command)) {
+                    self.overlays.clear();
+                }
+                if self.overlays.last().is_some_and(|overlay| overlay.decides() && leads_away(command)) {
+                    self.notice(now, "esc first: this waits for an answer");
+                    return;
+                }
                 if let Some(mut overlay) = self.overlays.pop() {
                     let depth = self.overlays.len();
                     let flow = overlay.command(self, command, now);
@@ -329,8 +336,18 @@ impl Ui {
         }
         let Some(snapshot) = self.newest.clone() else { return };
         let waiting = snapshot.fleet.clusters.iter().filter(|c| self.scope.holds(c) && !c.link.live());
-        let ids: Vec<_> = waiting.map(|c| c.id).collect();
-        if ids.is_empty() {
+        let mut ids: Vec<_> = waiting.map(|c| c.id).collect();
+        let silent = ids.len();
+        let refusing = snapshot.fleet.clusters.iter().filter(|c| {
+            self.scope.holds(c) && c.link.live() && crate::views::health::denied(c).next().is_some()
+        });
+        ids.extend(refusing.map(|c| c.id));
+        if silent == 0 && !ids.is_empty() {
+            let text = format!("asking {} again for what it refuses", clusters(ids.len()));
+            let text = if ids.len() == 1 { text } else { text.replace("it refuses", "they refuse") };
+            self.notice(now, text);
+            self.effects.push(Effect::Retry(ids));
+        } else if ids.is_empty() {
             self.notice(now, "every cluster in scope is live");
         } else {
             self.notice(now, format!("asking {} again", clusters(ids.len())));
@@ -350,6 +367,11 @@ impl Ui {
             Err(why) => self.notice(now, why),
         }
     }
+}
+
+/// Whether a command shows something else: what is only read makes way for it.
+const fn leads_away(command: Command) -> bool {
+    matches!(command, Command::Pane(_) | Command::Operations | Command::CommandLine | Command::LastView)
 }
 
 /// `1 cluster`, `3 clusters`.

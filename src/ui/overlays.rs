@@ -195,6 +195,19 @@ impl Overlay {
         matches!(self, Overlay::Login(_))
     }
 
+    /// Whether it is only read: leaving it decides nothing.
+    pub(super) fn reads(&self) -> bool {
+        matches!(
+            self,
+            Overlay::Detail(_) | Overlay::Compare(_) | Overlay::Help(_) | Overlay::Login(_) | Overlay::Run(_)
+        ) && !self.typing()
+    }
+
+    /// Whether it is a plan that waits for a yes or no.
+    pub(super) fn decides(&self) -> bool {
+        matches!(self, Overlay::Plan(_)) && !self.typing()
+    }
+
     /// Whether it is the question whether to leave.
     pub(super) fn asks_to_leave(&self) -> bool {
         matches!(self, Overlay::Menu(menu) if menu.leaves())

@@ -1,7 +1,7 @@
 //! Panes: one question each, declared as data. The registry lists them.
 
 use super::told::Told;
-use crate::model::{ClusterId, Kind, ObjectKey, Time};
+use crate::model::{ClusterId, Kind, ObjectKey, SymptomCause, Time};
 use crate::operations::{OpId, Recoveries, Run};
 use crate::views::cost::Unit;
 use crate::views::{Evidence, RowId, Scope, Sheet, SheetRow, Snapshot, health};
@@ -77,8 +77,24 @@ pub fn open_objects(input: &PaneInput<'_>, row: &SheetRow) -> Enter {
         RowId::Cluster(id) if login(id) => Enter::Login(*id),
         RowId::Cluster(id) => Enter::Scope(Scope::Clusters(vec![*id]), '2'),
         RowId::Object(key) => Enter::Detail(key.clone()),
+        RowId::Finding(cause) if row.objects.is_empty() => open_clusters(input, cause),
         _ if row.objects.is_empty() => Enter::Nothing,
         _ => Enter::Objects,
+    }
+}
+
+/// The clusters of a finding that is about clusters and no object of theirs, on the fleet pane, which
+/// says what is the matter with each.
+fn open_clusters(input: &PaneInput<'_>, cause: &SymptomCause) -> Enter {
+    let findings = health::findings(input.snapshot, input.scope, input.now);
+    let found = findings.iter().find(|finding| finding.cause == *cause);
+    let ids: Vec<ClusterId> = found.into_iter().flat_map(|f| &f.clusters).map(|hurt| hurt.cluster).collect();
+    match ids.as_slice() {
+        [] => Enter::Nothing,
+        [one] if input.snapshot.fleet.cluster(*one).is_some_and(|c| health::login_wanted(c)) => {
+            Enter::Login(*one)
+        }
+        _ => Enter::Scope(Scope::Clusters(ids), '1'),
     }
 }
 

@@ -135,6 +135,11 @@ impl TextView {
         }
     }
 
+    /// Whether there is more below what is shown.
+    pub(super) fn more(&self) -> bool {
+        self.top + self.page < self.lines.len()
+    }
+
     /// `12-40 of 300`, for a title.
     pub(super) fn place(&self) -> String {
         let last = (self.top + self.page).min(self.lines.len());

@@ -246,7 +246,9 @@ fn matches(pattern: &str, name: &str) -> bool {
 fn nearest(ui: &Ui, word: &str) -> String {
     let words = all(ui);
     let near = words.iter().map(|p| (strsim::damerau_levenshtein(&p.line, word), &p.line)).min();
-    near.filter(|(distance, _)| *distance <= 2).map_or_else(String::new, |(_, line)| format!("; {line}?"))
+    // A third of the letters may be wrong: with more of them wrong it is another word.
+    near.filter(|(distance, _)| *distance <= 2 && distance * 3 <= word.chars().count())
+        .map_or_else(String::new, |(_, line)| format!("; {line}?"))
 }
 
 /// Everything that can be said first.

@@ -322,6 +322,20 @@ fn events(snapshot: &Snapshot, key: &ObjectKey) -> Vec<(Text, Role)> {
         .collect()
 }
 
+/// A number as kubectl writes it: CPU is kept in milli-cores, memory and sizes in bytes.
+fn quantity(name: &str, number: &serde_json::Number) -> String {
+    const UNITS: [(&str, i64); 4] = [("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
+    match (name, number.as_i64()) {
+        ("cpu", Some(milli)) if milli % 1000 != 0 => format!("{milli}m"),
+        ("cpu", Some(milli)) => (milli / 1000).to_string(),
+        ("memory" | "size", Some(bytes)) if bytes != 0 => {
+            let whole = UNITS.iter().find(|(_, unit)| bytes % unit == 0);
+            whole.map_or_else(|| bytes.to_string(), |(suffix, unit)| format!("{}{suffix}", bytes / unit))
+        }
+        _ => number.to_string(),
+    }
+}
+
 /// Fields as lines; what is empty is left out.
 fn flatten(name: &str, value: &Value, depth: usize, lines: &mut Vec<(Text, Role)>) {
     let pad = "  ".repeat(depth.min(12));
@@ -336,7 +350,7 @@ fn flatten(name: &str, value: &Value, depth: usize, lines: &mut Vec<(Text, Role)
         Value::Null => {}
         Value::Bool(false) => {}
         Value::Bool(true) => line("yes", Role::Text),
-        Value::Number(number) => line(&number.to_string(), Role::Text),
+        Value::Number(number) => line(&quantity(name, number), Role::Text),
         Value::String(text) if text.is_empty() => {}
         Value::String(text) => line(text, Role::Text),
         Value::Array(items) if items.is_empty() => {}
@@ -368,5 +382,19 @@ fn yaml_role(line: &str) -> Role {
         rest if rest.starts_with('#') => Role::TextDim,
         rest if rest.ends_with(':') => Role::Title,
         _ => Role::Text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_are_in_the_words_of_kubectl() {
+        let say = |name: &str, number: i64| quantity(name, &number.into());
+        assert_eq!((say("cpu", 1500), say("cpu", 2000)), ("1500m".to_owned(), "2".to_owned()));
+        assert_eq!(say("memory", 2_147_483_648), "2Gi");
+        assert_eq!(say("memory", 1_610_612_736), "1536Mi");
+        assert_eq!((say("size", 1000), say("pods", 110)), ("1000".to_owned(), "110".to_owned()));
     }
 }

@@ -7,11 +7,18 @@ use crate::theme::{Role, tone_glyph};
 use crate::ui::canvas::Canvas;
 use crate::ui::screen::Ui;
 use crate::ui::text_view::TextView;
+use unicode_width::UnicodeWidthStr;
 
 /// Help, scrolled somewhere.
 pub(in crate::ui) struct HelpView {
+    lines: Vec<(Text, Role)>,
     text: TextView,
+    /// What `text` was wrapped to.
+    width: u16,
 }
+
+/// Where the words of a key begin, after the keys themselves.
+const WORDS: usize = 26;
 
 impl HelpView {
     pub(super) fn new(ui: &Ui) -> HelpView {
@@ -30,7 +37,7 @@ impl HelpView {
             lines.push((" notes of this keymap".into(), Role::Title));
             lines.extend(ui.keymap.notes.iter().map(|note| (Text::from(format!("   {note}")), Role::Text)));
         }
-        HelpView { text: TextView::new(lines) }
+        HelpView { lines, text: TextView::default(), width: 0 }
     }
 
     pub(super) fn command(&mut self, command: Command) -> Flow {
@@ -44,8 +51,19 @@ impl HelpView {
     }
 
     pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>) {
-        canvas.pieces(0, 0, &[(" HELP", Role::Title)]);
+        if self.width != canvas.width() {
+            self.width = canvas.width();
+            let room = usize::from(self.width);
+            let mut lines = Vec::new();
+            for (text, role) in &self.lines {
+                lines.extend(wrapped(text, room).into_iter().map(|line| (line, *role)));
+            }
+            self.text.replace(lines);
+        }
         self.text.draw(&mut canvas.below(1));
+        let more = if self.text.more() { " · more ↓" } else { "" };
+        let place = format!("   {}{more}", self.text.place());
+        canvas.pieces(0, 0, &[(" HELP", Role::Title), (&place, Role::TextDim)]);
     }
 }
 
@@ -65,6 +83,9 @@ fn section(ui: &Ui, mode: Mode, lines: &mut Vec<(Text, Role)>) {
             continue;
         }
         seen.push(command);
+        if matches!(command, Command::Pane(digit) if pane(ui, digit).is_none()) {
+            continue;
+        }
         let keys = ui.keymap.keys_of(command, mode).join(" · ");
         let doc = doc(ui, command);
         lines.push((Text::from(format!("   {keys:<22} {doc}")), Role::Text));
@@ -72,14 +93,35 @@ fn section(ui: &Ui, mode: Mode, lines: &mut Vec<(Text, Role)>) {
     lines.push((Text::EMPTY, Role::Text));
 }
 
+/// The pane on a digit.
+fn pane(ui: &Ui, digit: u8) -> Option<&crate::ui::PaneDecl> {
+    let digit = char::from(b'0' + digit.min(9));
+    ui.panes.iter().find(|pane| pane.digit == digit)
+}
+
+/// A line in as many as it needs, broken between words; what goes on stands under the words.
+fn wrapped(text: &str, room: usize) -> Vec<Text> {
+    if text.width() <= room || room < WORDS * 2 {
+        return vec![Text::clean(text)];
+    }
+    let mut lines: Vec<String> = vec![String::new()];
+    // Blanks in a row are kept, they put the words under each other.
+    for word in text.split_inclusive(' ') {
+        let Some(line) = lines.last_mut() else { continue };
+        if !line.trim().is_empty() && line.width() + word.trim_end().width() > room {
+            lines.push(format!("{:WORDS$}{word}", ""));
+        } else {
+            line.push_str(word);
+        }
+    }
+    lines.iter().map(|line| Text::clean(line.trim_end())).collect()
+}
+
 /// What a command does; panes and operations say it themselves.
 pub(super) fn doc(ui: &Ui, command: Command) -> String {
     match command {
-        Command::Pane(digit) => {
-            let digit = char::from(b'0' + digit.min(9));
-            let pane = ui.panes.iter().find(|pane| pane.digit == digit);
-            pane.map_or_else(|| "no pane yet".to_owned(), |pane| format!("{}: {}", pane.title, pane.question))
-        }
+        Command::Pane(digit) => pane(ui, digit)
+            .map_or_else(|| "no pane yet".to_owned(), |pane| format!("{}: {}", pane.title, pane.question)),
         Command::Operation(id) => {
             ui.operation(id).map_or_else(|| id.to_owned(), |op| format!("{id}: {}", op.doc))
         }
@@ -107,4 +149,20 @@ fn glyphs(lines: &mut Vec<(Text, Role)>) {
         Role::Text,
     ));
     lines.push((Text::EMPTY, Role::Text));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_long_goes_on_under_its_words() {
+        let line =
+            format!("   {:<22} {}", "D", "cordons the node and evicts its pods as fast as budgets open");
+        let lines: Vec<String> = wrapped(&line, 60).iter().map(ToString::to_string).collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines.iter().all(|line| line.width() <= 60));
+        assert!(lines[1].starts_with(&" ".repeat(WORDS)));
+        assert_eq!(wrapped("short", 60), [Text::from("short")]);
+    }
 }

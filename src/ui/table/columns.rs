@@ -5,6 +5,10 @@ use crate::model::Column;
 /// The least that a column which takes the rest needs to say anything.
 const LEAST: u16 = 12;
 
+/// How many blanks at most what takes the rest puts between itself and the next column: farther
+/// apart the eye loses the row.
+const APART: u16 = 24;
+
 /// The columns that are shown, left to right, with their widths. `widest` is the widest cell of
 /// each: no column gets more than it can use while another wants room.
 ///
@@ -43,7 +47,11 @@ pub(in crate::ui) fn fit(columns: &[Column], widest: &[u16], room: u16, shift: u
     let spare = room.saturating_sub(u16::try_from(needed(&shown, most)).unwrap_or(u16::MAX));
     let wide = |index: usize| {
         let own = width(index, most);
-        if takes_rest(index) { own.saturating_add(spare).min(room) } else { own.min(room) }
+        if !takes_rest(index) {
+            return own.min(room);
+        }
+        let content = widest.get(index).copied().unwrap_or(u16::MAX).saturating_add(APART);
+        own.saturating_add(spare).min(content.max(own)).min(room)
     };
     shown.into_iter().map(|index| (index, wide(index))).collect()
 }
@@ -78,6 +86,8 @@ mod tests {
         assert_eq!(widths_of(14), vec![(1, 14)]);
         // What needs little leaves room for others.
         assert_eq!(fit(&columns, &[5, 20, 9, 13, 4], 77, 0), vec![(0, 5), (1, 42), (2, 9), (3, 13), (4, 4)]);
+        // On a wide screen it does not put the others out of sight.
+        assert_eq!(fit(&columns, &[5, 20, 9, 13, 4], 200, 0), vec![(0, 5), (1, 44), (2, 9), (3, 13), (4, 4)]);
         for room in 0..120 {
             let total: u16 = widths(room, 0).iter().map(|(_, w)| w + 1).sum();
             assert!(total <= room + 1, "{room}");

@@ -62,7 +62,9 @@ fn headings(canvas: &mut Canvas<'_>, table: &TableState, columns: &[(usize, u16)
             _ => column.title.to_string(),
         };
         let style = canvas.role(Role::TextDim);
-        canvas.cell(x, 0, &title, *width, column.right, style);
+        // An arrow that has no room stands in the blank beside the column.
+        let over = u16::from(cells(title.width()) > *width);
+        canvas.cell(if column.right { x - over } else { x }, 0, &title, *width + over, column.right, style);
         x += width + 1;
     }
     // Columns that have no room are counted where there is room for that.
