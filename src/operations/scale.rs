@@ -23,6 +23,8 @@ pub(super) const SCALE: OperationDecl = OperationDecl {
 };
 
 const READY_DEADLINE: Span = Span::from_seconds(10 * 60);
+/// The most replicas that are set: beyond it a digit too many is likelier than a wish.
+const MOST: u32 = 10_000;
 const AUTOSCALER: &str = "autoscaler";
 
 struct Chosen<'a> {
@@ -41,19 +43,23 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
     let touches = words::clusters_of(input.subjects);
     let fleet = &input.snapshot.fleet;
     let follow = input.options.answer(AUTOSCALER) == 1;
+    let several = chosen.len() > 1;
     let (refusal, steps) = match input.options.replicas {
         None => (Some("say how many replicas it should have".to_owned()), Vec::new()),
         Some(to) if chosen.iter().all(|c| c.workload.desired == to) => {
             (Some(format!("{} wanted already", count(to as usize, "replica"))), Vec::new())
         }
-        Some(_) => (None, chosen.iter().flat_map(|c| steps(c, follow)).collect()),
+        Some(to) if to > MOST => {
+            (Some(format!("{to} replicas: more than {MOST} are not set from here")), Vec::new())
+        }
+        Some(_) => (None, chosen.iter().flat_map(|c| steps(c, follow, several)).collect()),
     };
     Ok(Plan {
         operation: "scale",
         title: title(&chosen, input.options.replicas).into(),
         subjects: chosen.iter().map(|c| c.key.clone()).collect(),
         made: input.now,
-        preview: chosen.iter().flat_map(|c| preview(c, follow)).collect(),
+        preview: chosen.iter().flat_map(|c| preview(c, follow, several)).collect(),
         choices: choices(&chosen, follow),
         steps,
         refusals: refusal.into_iter().map(Text::from).collect(),
@@ -110,16 +116,21 @@ fn title(chosen: &[Chosen<'_>], to: Option<u32>) -> String {
     }
 }
 
-fn steps(c: &Chosen<'_>, follow: bool) -> Vec<Step> {
+/// `several`: beside others, so that each step says on which cluster it is.
+fn steps(c: &Chosen<'_>, follow: bool, several: bool) -> Vec<Step> {
+    let place = if several { format!(" on {}", c.cluster.info.name) } else { String::new() };
     let mut steps = Vec::new();
     if let Some(autoscaler) = c.autoscaler.filter(|_| follow) {
-        steps.extend(bounds(c.cluster, autoscaler, c.to));
+        let step = bounds(c.cluster, autoscaler, c.to);
+        steps.extend(step.map(|step| Step { title: format!("{}{place}", step.title).into(), ..step }));
     }
-    steps.push(replicas(&words::target(&c.key, "v1"), c.workload.desired, c.to));
+    let (from, to) = (c.workload.desired, c.to);
+    let step = replicas(&words::target(&c.key, "v1"), from, to);
+    steps.push(Step { title: format!("scale {}{place} {from} → {to}", c.key.name).into(), ..step });
     if c.to > 0 {
         let target = ReadyTarget { target: words::target(&c.key, "v1"), kind: c.key.kind, replicas: c.to };
         steps.push(Step {
-            title: format!("wait until {} of {} are Ready", c.to, c.key.name).into(),
+            title: format!("wait until {} of {}{place} are Ready", c.to, c.key.name).into(),
             way_back: Text::EMPTY,
             undo: Vec::new(),
             deadline: Some(READY_DEADLINE),
@@ -177,9 +188,15 @@ pub(super) fn bounds(cluster: &Cluster, autoscaler: &Autoscaler, to: u32) -> Opt
     })
 }
 
-fn preview(c: &Chosen<'_>, follow: bool) -> Vec<Line> {
+fn preview(c: &Chosen<'_>, follow: bool, several: bool) -> Vec<Line> {
     let (from, to) = (c.workload.desired, c.to);
-    let name = format!("{} {}", c.key.kind.names().kind, c.key.path());
+    if to > MOST {
+        return Vec::new();
+    }
+    let mut name = format!("{} {}", c.key.kind.names().kind, c.key.path());
+    if several {
+        name = format!("{name} on {} {from} → {to}", c.cluster.info.name);
+    }
     let mut lines = Vec::new();
     if to > from {
         let (text, tone) = room(c, (to - from) as usize);
@@ -213,7 +230,7 @@ fn preview(c: &Chosen<'_>, follow: bool) -> Vec<Line> {
 
 /// Whether so many more replicas fit, by requests.
 fn room(c: &Chosen<'_>, more: usize) -> (String, Tone) {
-    let mut demands: Vec<Resources> = vec![c.workload.requests; more.min(10_000)];
+    let mut demands: Vec<Resources> = vec![c.workload.requests; more];
     let mut rooms = fit::rooms(c.cluster, &[], |_| true);
     let fits = fit::place(&mut rooms, &mut demands);
     match demands.len() {
@@ -300,6 +317,27 @@ mod tests {
         let ends = scale(world(), &to(0));
         assert_eq!((ends.preview[0].tone, ends.preview[0].count), (Tone::Crit, Some(3)));
         assert_eq!(ends.steps.len(), 1);
+    }
+
+    #[test]
+    fn several_are_told_apart_by_their_clusters() {
+        let other = World::new(1, "eks", Tier::Dev).node("n0", "std", "b").deployment("cart", 7);
+        let snapshot = snapshot(vec![world(), other]);
+        let subjects = [0, 1].map(|id| key(&snapshot, id, Kind::Deployment, "shop", "cart"));
+        let options = to(12);
+        let input = PlanInput { snapshot: &snapshot, subjects: &subjects, options: &options, now: NOW };
+        let plan = plan(&input).unwrap();
+        let titles: Vec<&str> = plan.steps.iter().map(|step| step.title.as_str()).collect();
+        assert!(titles.contains(&"scale cart on dev 3 → 12"), "{titles:?}");
+        assert!(titles.contains(&"scale cart on eks 7 → 12"), "{titles:?}");
+        assert!(plan.preview.iter().any(|l| l.text.starts_with("Deployment shop/cart on eks 7 → 12: ")));
+    }
+
+    #[test]
+    fn a_number_beyond_reason_is_refused() {
+        let plan = scale(world(), &to(99_999_999));
+        assert_eq!(plan.refusals, ["99999999 replicas: more than 10000 are not set from here"]);
+        assert!(plan.steps.is_empty() && plan.preview.iter().all(|l| l.label != "will start"));
     }
 
     #[test]

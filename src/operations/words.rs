@@ -31,12 +31,28 @@ pub(super) fn clusters_of(subjects: &[ObjectKey]) -> Vec<ClusterId> {
 
 /// A kubectl command for one cluster; every word is quoted as a POSIX shell needs it.
 pub(super) fn kubectl(cluster: &Cluster, words: &[&str]) -> String {
-    let mut out = format!("kubectl --context {}", quoted(&cluster.info.name));
+    let mut out = "kubectl".to_owned();
+    if let Some(file) = file_of(&cluster.info.source) {
+        out = format!("{out} --kubeconfig {file}");
+    }
+    out = format!("{out} --context {}", quoted(&cluster.info.name));
     for word in words {
         out.push(' ');
         out.push_str(&quoted(word));
     }
     out
+}
+
+/// The file that kubectl must be told, for a shell; `None` for the one that it reads by itself and
+/// for clusters that no file names.
+fn file_of(source: &str) -> Option<String> {
+    let own = source.is_empty() || source.ends_with("/.kube/config") || source.ends_with("/serviceaccount");
+    // A shell does not see a tilde between quotes.
+    let shell = |source: &str| match source.strip_prefix("~/") {
+        Some(rest) => format!("~/{}", quoted(rest)),
+        None => quoted(source),
+    };
+    (!own).then(|| shell(source))
 }
 
 fn quoted(word: &str) -> String {
@@ -85,6 +101,14 @@ mod tests {
         assert_eq!(quoted("arn:aws:eks:eu-west-1:1:cluster/a"), "arn:aws:eks:eu-west-1:1:cluster/a");
         assert_eq!(quoted("it's; rm -rf"), r"'it'\''s; rm -rf'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn kubectl_is_told_a_file_that_it_would_not_read() {
+        assert_eq!(file_of("~/.kube/config"), None);
+        assert_eq!(file_of(""), None);
+        assert_eq!(file_of("~/my fleet.yaml").unwrap(), "~/'my fleet.yaml'");
+        assert_eq!(file_of("/etc/eu.yaml").unwrap(), "/etc/eu.yaml");
     }
 
     #[test]

@@ -163,7 +163,7 @@ async fn a_drain_runs_only_by_the_hash_of_its_plan() {
     assert_eq!(rig.run(&["drain", &node, "-o", "json"]).await.with(0).json()["hash"], hash.as_str());
 
     let wrong = rig.run(&["drain", &name, "--yes", "0123456789ab"]).await.with(4);
-    assert!(wrong.err.contains("names another plan"), "{}", wrong.err);
+    assert!(wrong.err.contains("is not the hash of this plan"), "{}", wrong.err);
     rig.run(&["drain", &name, "--yes", "sure"]).await.with(2);
     // The hash covers what was decided.
     rig.run(&["drain", &name, "--grace-period", "1", "--yes", &hash]).await.with(4);

@@ -62,18 +62,37 @@ pub(super) async fn plan(
         true => proposal::json(&plan, &allowed, &engine.snapshots.borrow().fleet),
         false => proposal::text(&plan, &allowed, flags, &engine.snapshots.borrow().fleet),
     })?;
-    let exit = if !plan.refusals.is_empty() {
+    let denied = denied(&allowed);
+    let exit = if confirmed == Some(false) {
+        print::err(format!(
+            "quarterdeck: --yes is not the hash of this plan: the world has changed since, or it is mistyped. \
+             Nothing was changed. This plan is {}",
+            hash.get(..12).unwrap_or(&hash)
+        ));
+        Exit::Refused
+    } else if !plan.refusals.is_empty() {
         print::err("quarterdeck: this plan is refused; nothing was changed");
         Exit::Refused
-    } else if confirmed == Some(false) {
-        print::err("quarterdeck: --yes names another plan; nothing was changed. Read this one");
-        Exit::Refused
+    } else if let Some(exit) = denied {
+        print::err(
+            "quarterdeck: the clusters would not let this plan through (see allowed); nothing was changed",
+        );
+        exit
     } else {
         let short = hash.get(..12).unwrap_or(&hash);
         print::err(format!("Nothing was changed. The same command with --yes {short} runs this plan."));
         Exit::Done
     };
     Ok(Became { exit, run: None, json })
+}
+
+/// How it ends when the clusters say no: a right that is missing is a denial, a dry run that a
+/// server refused is a refusal.
+fn denied(allowed: &[Line]) -> Option<Exit> {
+    let mut no = allowed.iter().filter(|line| line.tone == Tone::Crit).peekable();
+    no.peek()?;
+    let refused = no.all(|line| line.text.starts_with("dry run"));
+    Some(if refused { Exit::Refused } else { Exit::Unreachable })
 }
 
 fn runner(
@@ -186,7 +205,10 @@ fn line(run: &Run, progress: &Progress) -> Option<String> {
         Progress::Paused => "paused".to_owned(),
         Progress::Resumed => "goes on".to_owned(),
         Progress::Undoing => "undoing".to_owned(),
-        Progress::StepUndone(index) => format!("    put back: {}", title(*index)),
+        Progress::StepUndone(index) => {
+            let back = run.plan.steps.get(*index).map_or("", |step| step.way_back.as_str());
+            format!("    put back: {back} (it was: {})", title(*index))
+        }
         Progress::StepNotUndone(index, why) => format!("    not put back: {}: {why}", title(*index)),
         Progress::Ended(..) => return None,
         Progress::Pod(pod) => {
@@ -283,6 +305,17 @@ mod tests {
         assert_eq!(first, "    shop/cart-1 waits on budget cart: needs 3 healthy pods and has 3");
         assert_eq!(told(waits), None);
         assert!(told(PodState::Gone).unwrap().contains("is gone"));
+    }
+
+    #[test]
+    fn a_plan_that_clusters_deny_is_not_offered() {
+        let line = |text: &str, tone| Line::new("allowed", text).toned(tone);
+        let good = line("nodes patch", Tone::Ok);
+        assert_eq!(denied(std::slice::from_ref(&good)), None);
+        let refused = line("dry run: 0 accepted, 1 refused: Node n0: webhook", Tone::Crit);
+        assert_eq!(denied(&[good.clone(), refused.clone()]), Some(Exit::Refused));
+        let missing = line("no nodes patch on dev: no role allows it", Tone::Crit);
+        assert_eq!(denied(&[good, missing, refused]), Some(Exit::Unreachable));
     }
 
     #[test]

@@ -173,7 +173,7 @@ impl<'a> Draft<'a> {
             by(|on| on.pod.traits.not_safe_to_evict),
             "safe-to-evict is \"false\"; a drain does not heed it",
         );
-        note(by(|on| on.pod.meta.deleting.is_some()), "on its way out already");
+        note(by(|on| on.pod.meta.deleting.is_some()), "already being deleted");
         if self.options().grace == Some(0) {
             lines.push(
                 Line::new("note", "grace 0 kills at once: nothing is shut down in order").toned(Tone::Crit),
