@@ -297,6 +297,9 @@ impl Overlay {
         };
         match self {
             Overlay::Plan(view) if view.field.is_some() => &[(Accept, "run it"), (Back, "no")],
+            Overlay::Plan(view) if view.blocked() => {
+                &[(Mark, "choose"), (Copy, "copy kubectl"), (Back, "leave, nothing happens"), (Help, "keys")]
+            }
             Overlay::Plan(_) => &[
                 (Open, "confirm"),
                 (Mark, "choose"),
@@ -304,6 +307,7 @@ impl Overlay {
                 (Back, "leave, nothing happens"),
                 (Help, "keys"),
             ],
+            Overlay::Run(view) if view.done => &[(Back, "close"), (Help, "keys")],
             Overlay::Run(_) => {
                 &[(Back, "leave it running"), (PauseRun, "pause"), (StopRun, "stop…"), (Help, "keys")]
             }

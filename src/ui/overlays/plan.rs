@@ -13,6 +13,9 @@ use crate::ui::screen::Ui;
 /// Cells of the label column.
 const LABEL: usize = 14;
 
+/// Refusals that are shown at the foot; the others stay among the lines.
+const MOST_REFUSALS: usize = 4;
+
 /// The least room in which a plan can be read, and so confirmed.
 const LEAST: (u16, u16) = (50, 9);
 
@@ -31,6 +34,8 @@ pub(in crate::ui) struct PlanView {
     void: Option<Text>,
     cursor: usize,
     top: usize,
+    /// Whether the choice under the cursor must be seen: not once somebody scrolls past it.
+    follow: bool,
     pub(super) field: Option<Field>,
     wrong: bool,
     pub(super) drawn: bool,
@@ -57,6 +62,7 @@ impl PlanView {
             void: None,
             cursor: 0,
             top: 0,
+            follow: true,
             field: None,
             wrong: false,
             drawn: false,
@@ -127,14 +133,18 @@ impl PlanView {
             Command::Open if !self.legible => ui.notice(now, "make the terminal larger to read this plan"),
             Command::Open if self.blocks().is_empty() => self.field = Some(Field::default()),
             Command::Open => ui.notice(now, "refused as it is; see the lines marked ✖"),
-            Command::Down if self.cursor + 1 < choices => self.cursor += 1,
-            Command::Up if self.cursor > 0 && choices > 0 => self.cursor -= 1,
-            Command::Down => self.top += 1,
-            Command::Up => self.top = self.top.saturating_sub(1),
-            Command::HalfDown | Command::PageDown => self.top += 10,
-            Command::HalfUp | Command::PageUp => self.top = self.top.saturating_sub(10),
-            Command::Top => self.top = 0,
-            Command::Bottom => self.top = usize::MAX,
+            Command::Down if self.cursor + 1 < choices => {
+                (self.cursor, self.follow) = (self.cursor + 1, true)
+            }
+            Command::Up if self.cursor > 0 && choices > 0 => {
+                (self.cursor, self.follow) = (self.cursor - 1, true);
+            }
+            Command::Down => self.scroll(self.top.saturating_add(1)),
+            Command::Up => self.scroll(self.top.saturating_sub(1)),
+            Command::HalfDown | Command::PageDown => self.scroll(self.top.saturating_add(10)),
+            Command::HalfUp | Command::PageUp => self.scroll(self.top.saturating_sub(10)),
+            Command::Top => self.scroll(0),
+            Command::Bottom => self.scroll(usize::MAX),
             Command::Mark => self.choose(ui, now),
             Command::Copy => {
                 ui.effects.push(Effect::Copy(self.plan.kubectl.join("\n")));
@@ -143,6 +153,15 @@ impl PlanView {
             _ => {}
         }
         Flow::Keep
+    }
+
+    fn scroll(&mut self, top: usize) {
+        (self.top, self.follow) = (top, false);
+    }
+
+    /// Whether it cannot be confirmed as it is.
+    pub(super) fn blocked(&self) -> bool {
+        !self.blocks().is_empty()
     }
 
     /// The next answer of the choice under the cursor; the plan is made again with it.
@@ -199,18 +218,25 @@ impl PlanView {
         }
         self.title(canvas, ui);
         let blocks = self.blocks();
-        let foot = cells(blocks.len().min(4)) + 3;
+        let width = usize::from(canvas.width());
+        let said = self.foot_lines(ui, &blocks, width, now);
+        let foot = cells(said.len()) + 2;
         let room = canvas.height().saturating_sub(2 + foot);
-        let lines = self.lines(usize::from(canvas.width()));
+        if let Some((first, others)) = self.changed.split_first() {
+            let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+            canvas.pieces(1, 1, &[("made again: ", Role::Warn), (first, Role::Text), (&more, Role::TextDim)]);
+        }
+        let lines: Vec<Shown> =
+            self.lines(width, &blocks).iter().flat_map(|l| l.wrapped(width.saturating_sub(2))).collect();
         self.top = self.top.min(lines.len().saturating_sub(usize::from(room)));
-        if let Some(at) = lines.iter().position(|line| line.choice == Some(self.cursor)) {
+        let chosen = lines.iter().position(|line| line.choice == Some(self.cursor));
+        if let Some(at) = chosen.filter(|_| self.follow) {
             let page = usize::from(room).max(1);
             self.top = self.top.min(at).max((at + 1).saturating_sub(page));
         }
         for (row, line) in lines.iter().skip(self.top).take(usize::from(room)).enumerate() {
             let y = cells(row) + 2;
-            let pieces: Vec<(&str, Role)> = line.pieces.iter().map(|(t, r)| (t.as_str(), *r)).collect();
-            canvas.pieces(1, y, &pieces);
+            canvas.pieces(1, y, &line.pieces());
             if line.choice == Some(self.cursor) {
                 canvas.pieces(0, y, &[("▸", Role::Text)]);
                 let style = canvas.role(Role::Select);
@@ -220,12 +246,12 @@ impl PlanView {
         }
         if lines.len() > usize::from(room) {
             let text =
-                format!("{} of {} lines", (self.top + usize::from(room)).min(lines.len()), lines.len());
+                format!(" {} of {} lines", (self.top + usize::from(room)).min(lines.len()), lines.len());
             let x = canvas.width().saturating_sub(cells(text.len()) + 1);
             canvas.pieces(x, 1, &[(&text, Role::TextDim)]);
         }
         let height = canvas.height();
-        self.foot(&mut canvas.below(height.saturating_sub(foot)), ui, &blocks, now);
+        self.foot(&mut canvas.below(height.saturating_sub(foot)), &said, now);
     }
 
     fn title(&self, canvas: &mut Canvas<'_>, ui: &Ui) {
@@ -251,44 +277,57 @@ impl PlanView {
         canvas.pieces(x, 0, &[(end, Role::TextDim)]);
     }
 
-    fn foot(&self, canvas: &mut Canvas<'_>, ui: &Ui, blocks: &[Text], now: Time) {
-        for (at, why) in blocks.iter().take(4).enumerate() {
-            canvas.pieces(0, cells(at), &[(" ✖ ", Role::Crit), (why, Role::Text)]);
-        }
-        let y = cells(blocks.len().min(4));
+    /// Why it is refused, as far as no choice says that, and what to do now.
+    fn foot_lines(&self, ui: &Ui, blocks: &[Text], width: usize, now: Time) -> Vec<Shown> {
+        let chosen = |why: &&Text| self.plan.choices.iter().any(|choice| choice.text == **why);
+        let own = blocks.iter().filter(|why| !chosen(why)).take(MOST_REFUSALS);
+        let mut said: Vec<Shown> =
+            own.map(|why| Shown::of(&[(" ✖ ", Role::Crit), (why, Role::Text)])).collect();
         let word = &self.plan.confirmation.word;
         let unarmed: Vec<_> =
             self.plan.touches.iter().filter(|id| ui.arming.left(**id, now).is_none()).collect();
         let arming = if unarmed.is_empty() { "" } else { "This also arms what it writes to, for 15 min. " };
         let text = match (&self.field, blocks.is_empty(), self.wrong) {
+            (_, false, _) if blocks.iter().any(|why| chosen(&why)) => {
+                " refused as it is, until you choose otherwise; esc leaves".to_owned()
+            }
             (_, false, _) => " refused as it is; esc leaves".to_owned(),
             (None, ..) => format!(" {arming}To run it: enter, type {word}, enter."),
             (Some(_), _, false) => format!(" {arming}Type {word} to run it."),
             (Some(_), _, true) => format!(" That is not it. Type {word} to run it, esc to leave."),
         };
-        canvas.pieces(0, y, &[(&text, if self.wrong { Role::Warn } else { Role::Text })]);
+        said.push(Shown::of(&[
+            (" ", Role::Text),
+            (text.trim_start(), if self.wrong { Role::Warn } else { Role::Text }),
+        ]));
+        said.iter().flat_map(|line| line.wrapped(width)).collect()
+    }
+
+    fn foot(&self, canvas: &mut Canvas<'_>, said: &[Shown], now: Time) {
+        for (at, line) in said.iter().enumerate() {
+            canvas.pieces(0, cells(at), &line.pieces());
+        }
+        let y = cells(said.len());
         if let Some(field) = &self.field {
-            field.draw(canvas, y + 1, " > ");
+            field.draw(canvas, y, " > ");
         }
         let hash = self.hash.get(..8).unwrap_or(&self.hash);
         let made = format!(
             " plan {hash}, made {} ago; made again if what it rests on changes",
             self.plan.made.age(now)
         );
-        canvas.pieces(0, y + 2, &[(&made, Role::TextDim)]);
+        canvas.pieces(0, y + 1, &[(&made, Role::TextDim)]);
     }
 
-    fn lines(&self, width: usize) -> Vec<Shown> {
-        let mut lines: Vec<Shown> = self
-            .changed
-            .iter()
-            .map(|text| Shown::of(&[("made again: ", Role::Warn), (text, Role::Text)]))
-            .collect();
-        if !lines.is_empty() {
-            lines.push(Shown::default());
-        }
-        let checks = self.checks.iter().flatten();
-        lines.extend(self.plan.preview.iter().map(Shown::line));
+    fn lines(&self, width: usize, blocks: &[Text]) -> Vec<Shown> {
+        // What the foot or a choice says is not said again.
+        let in_choice = |text: &Text| self.plan.choices.iter().any(|choice| choice.text == *text);
+        let in_foot = |text: &Text| {
+            blocks.iter().filter(|why| !in_choice(why)).take(MOST_REFUSALS).any(|why| why == text)
+        };
+        let new = |line: &&Line| !in_foot(&line.text) && !in_choice(&line.text);
+        let checks = self.checks.iter().flatten().filter(new);
+        let mut lines: Vec<Shown> = self.plan.preview.iter().filter(new).map(Shown::line).collect();
         for (index, choice) in self.plan.choices.iter().enumerate() {
             let answers: String = choice
                 .answers
@@ -306,12 +345,13 @@ impl PlanView {
         let way = width / 2 + 6;
         lines.push(Shown::of(&[(&format!("{:<way$}way back", "steps"), Role::TextDim)]));
         for (index, step) in self.plan.steps.iter().enumerate() {
-            let title = format!("{:>2}  {}", index + 1, step.title);
-            let cut = crate::model::text::middle_cut(&title, way.saturating_sub(1));
+            let number = format!("{:>2}  ", index + 1);
             let back = if step.way_back.is_empty() { "none" } else { &step.way_back };
-            let pad = way.saturating_sub(cut.chars().count());
+            // A long title takes the place that it needs, over the column of the way back.
+            let pad = way.saturating_sub(number.chars().count() + step.title.chars().count()).max(2);
             lines.push(Shown::of(&[
-                (&cut, Role::Text),
+                (&number, Role::Text),
+                (&step.title, Role::Text),
                 (&" ".repeat(pad), Role::Text),
                 (back, Role::TextDim),
             ]));
@@ -344,6 +384,44 @@ impl Shown {
             pieces: pieces.iter().map(|(text, role)| ((*text).to_owned(), *role)).collect(),
             choice: None,
         }
+    }
+
+    fn pieces(&self) -> Vec<(&str, Role)> {
+        self.pieces.iter().map(|(text, role)| (text.as_str(), *role)).collect()
+    }
+
+    /// The same in lines of so many cells, cut between words; later lines begin under the first
+    /// piece's end. A word that is longer than a line is cut where the line ends.
+    fn wrapped(&self, width: usize) -> Vec<Shown> {
+        let indent = self.pieces.first().map_or(0, |(text, _)| text.chars().count()).min(width / 2);
+        let mut lines = vec![Shown { choice: self.choice, ..Shown::default() }];
+        let mut x = 0;
+        for (text, role) in &self.pieces {
+            for word in text.split_inclusive(' ') {
+                let mut rest: Vec<char> = word.chars().collect();
+                if x > indent && x + word.trim_end().chars().count() > width {
+                    lines.push(Shown::of(&[(&" ".repeat(indent), Role::Text)]));
+                    x = indent;
+                }
+                while x + rest.len() > width && rest.iter().any(|c| *c != ' ') {
+                    let left = rest.split_off(width.saturating_sub(x).clamp(1, rest.len()));
+                    if let Some(line) = lines.last_mut() {
+                        line.pieces.push((rest.iter().collect(), *role));
+                    }
+                    rest = left;
+                    if rest.is_empty() || rest.iter().all(|c| *c == ' ') {
+                        break;
+                    }
+                    lines.push(Shown::of(&[(&" ".repeat(indent), Role::Text)]));
+                    x = indent;
+                }
+                x += rest.len();
+                if let Some(line) = lines.last_mut() {
+                    line.pieces.push((rest.into_iter().collect(), *role));
+                }
+            }
+        }
+        lines
     }
 
     fn line(line: &Line) -> Shown {
@@ -384,4 +462,24 @@ fn differences(old: &Plan, new: &Plan, now: Time) -> Vec<Text> {
         out.push(Text::from(format!("{clock} an object that it rests on changed")));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(line: &Shown) -> String {
+        line.pieces.iter().map(|(text, _)| text.as_str()).collect()
+    }
+
+    #[test]
+    fn lines_are_cut_between_words_and_nothing_is_lost() {
+        let line = Shown::of(&[("label  ", Role::TextDim), ("46 wait for a new node", Role::Text)]);
+        let lines: Vec<String> = line.wrapped(20).iter().map(text).collect();
+        assert_eq!(lines, ["label  46 wait for a ", "       new node"]);
+        let long = Shown::of(&[("  ", Role::Text), ("abcdefghijklmnop", Role::Text)]);
+        let lines: Vec<String> = long.wrapped(10).iter().map(text).collect();
+        assert_eq!(lines, ["  abcdefgh", "  ijklmnop"]);
+        assert_eq!(Shown::default().wrapped(10).len(), 1);
+    }
 }

@@ -14,11 +14,13 @@ use crate::ui::screen::Ui;
 pub(in crate::ui) struct RunView {
     op: OpId,
     top: usize,
+    /// Whether it was done when it was drawn: nothing is left to pause or to stop.
+    pub(super) done: bool,
 }
 
 impl RunView {
     pub(super) fn new(op: OpId) -> RunView {
-        RunView { op, top: 0 }
+        RunView { op, top: 0, done: false }
     }
 
     pub(super) fn command(&mut self, ui: &mut Ui, command: Command, now: Time) -> Flow {
@@ -51,6 +53,7 @@ impl RunView {
             canvas.pieces(1, 0, &[("this run is not known here", Role::Text)]);
             return;
         };
+        self.done = run.state == RunState::Ended(Outcome::Done);
         title(canvas, ui, run, now);
         let mut y = 2;
         if run.plan.recovery.is_some() {
