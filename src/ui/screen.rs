@@ -264,7 +264,12 @@ impl Ui {
                 let drills = &mut Arc::make_mut(&mut self.settings.recoveries).drills;
                 drills.insert(recovery.name.clone(), drill);
             }
-            let text = format!("{}: {}. {result}", run.plan.title, format!("{outcome:?}").to_lowercase());
+            // Most results begin with the plan's name already.
+            let named = result.starts_with(run.plan.title.as_str());
+            let text = match named {
+                true => result.to_string(),
+                false => format!("{} {}: {result}", run.plan.title, format!("{outcome:?}").to_lowercase()),
+            };
             self.notice(now, text);
         }
     }

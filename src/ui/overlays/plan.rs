@@ -219,7 +219,9 @@ impl PlanView {
         self.title(canvas, ui);
         let blocks = self.blocks();
         let width = usize::from(canvas.width());
-        let said = self.foot_lines(ui, &blocks, width, now);
+        let mut said = self.foot_lines(ui, &blocks, width, now);
+        // What to do stands last and stays; the plan itself keeps half of the screen.
+        said.drain(..said.len().saturating_sub(usize::from(canvas.height() / 2)));
         let foot = cells(said.len()) + 2;
         let room = canvas.height().saturating_sub(2 + foot);
         if let Some((first, others)) = self.changed.split_first() {
