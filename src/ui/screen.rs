@@ -388,6 +388,8 @@ impl Ui {
         let old = self.summary.at.is_none_or(|at| at.age(now) >= REFRESH);
         let moved = self.summary_of.as_ref().is_none_or(|(_, scope)| *scope != self.scope);
         let other = self.summary_of.as_ref() != Some(&of);
+        // A cluster that came or went is told at once.
+        let moved = moved || self.summary.clusters.len() != snapshot.fleet.clusters.len();
         if moved || (other && self.frozen.is_some()) || (old && (other || self.counting(now))) {
             self.summary = Summary::of(&snapshot, self.shown_at(now));
             self.summary.at = Some(now);
