@@ -329,8 +329,8 @@ async fn doctor_says_what_is_wrong_where() {
     std::fs::write(rig.path("kubeconfig"), rig.fleet.kubeconfig(Role::Viewer)).unwrap();
     let viewer = rig.run(&["doctor", "--context", "alpha"]).await.with(0).out;
     assert!(viewer.contains("may not create pods/eviction (drain)"), "{viewer}");
-    let refused = rig.run(&["cordon", &format!("alpha/{}", first_node(&rig))]).await.with(0);
-    assert!(refused.out.contains("no nodes patch"), "{}", refused.out);
+    let refused = rig.run(&["cordon", &format!("alpha/{}", first_node(&rig))]).await.with(3);
+    assert!(refused.out.contains("no nodes patch") && !refused.err.contains("--yes"), "{}", refused.out);
     rig.run(&["cordon", &format!("alpha/{}", first_node(&rig)), "--yes", &refused.hash()]).await.with(4);
 }
 
