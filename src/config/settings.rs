@@ -147,8 +147,14 @@ pub fn parse(source: &Source) -> Loaded {
             "ascii" => take(value, &mut settings.ascii),
             "mouse" => take(value, &mut settings.mouse),
             "trusted-plugins" => take(value, &mut settings.trusted_plugins),
-            "cluster" => Ok(settings.clusters = entries(value, &mut wrong)),
-            "cost" => Ok(settings.cost = cost(value, &mut wrong)),
+            "cluster" => {
+                settings.clusters = entries(value, &mut wrong);
+                Ok(())
+            }
+            "cost" => {
+                settings.cost = cost(value, &mut wrong);
+                Ok(())
+            }
             "rules" => rules(value, &mut settings.rules),
             other => Err((
                 None,
