@@ -11,7 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use super::api::{Api, ApiAnswer, ApiRequest, Identity};
 use crate::cluster::{Request, Session};
@@ -29,7 +29,8 @@ pub type SessionMap = Arc<BTreeMap<ClusterId, Session>>;
 #[derive(Clone, Debug)]
 pub struct Sessions {
     sessions: watch::Receiver<SessionMap>,
-    web: Result<Web, Fault>,
+    /// Made at the first probe: reading the system's certificates takes longer than the first frame.
+    web: Arc<OnceCell<Result<Web, Fault>>>,
 }
 
 type Web = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
@@ -40,8 +41,14 @@ impl Sessions {
     /// certificates cannot be read, every probe says so and all else works.
     #[must_use]
     pub fn new(sessions: watch::Receiver<SessionMap>) -> Sessions {
-        Sessions { sessions, web: web() }
+        Sessions { sessions, web: Arc::default() }
     }
+}
+
+/// Files are read, so not on a thread that others wait for.
+async fn made() -> Result<Web, Fault> {
+    let crashed = |error| Fault::new(Cause::Tls, format!("probes cannot be made ready: {error}"), "");
+    tokio::task::spawn_blocking(web).await.map_err(crashed)?
 }
 
 fn web() -> Result<Web, Fault> {
@@ -90,7 +97,7 @@ impl Api for Sessions {
     }
 
     async fn probe(&self, url: &str) -> Result<u16, Fault> {
-        let web = self.web.as_ref().map_err(Clone::clone)?;
+        let web = self.web.get_or_init(made).await.as_ref().map_err(Clone::clone)?;
         let bad = |error: &dyn std::fmt::Display| {
             Fault::new(
                 Cause::Config,
