@@ -199,7 +199,7 @@ mod tests {
         let two = [gzip(b"one "), gzip(b"two")].concat();
         assert_eq!(inflate(&two, 100, "s").unwrap(), Bytes::from_static(b"one two"));
         let bomb = gzip(&vec![0; 10 << 20]);
-        assert!(bomb.len() < 100_000);
+        assert!(bomb.len() < 1 << 20);
         assert_eq!(inflate(&bomb, 1 << 20, "s").unwrap_err().cause, Cause::Garbled);
         assert_eq!(inflate(b"plain", 100, "s").unwrap_err().cause, Cause::Garbled);
     }

@@ -11,6 +11,10 @@ use flate2::write::MultiGzDecoder;
 /// this bounds what is held.
 const SLICE: usize = 4 << 10;
 
+/// Room that is kept from slice to slice. Lists inflate to some twenty times: less would be given back and asked for
+/// again at every slice.
+const ROOM: usize = 64 * SLICE;
+
 /// Up to here any ratio is believed.
 const BELIEVED: u64 = 64 << 20;
 
@@ -45,7 +49,7 @@ impl Inflate {
             }
             let result = each(out);
             out.clear();
-            out.shrink_to(4 * SLICE);
+            out.shrink_to(ROOM);
             result?;
         }
         Ok(())
