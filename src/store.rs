@@ -85,6 +85,10 @@ impl Store {
             let first_try = old.state == LinkState::Waiting && old.tries == 0;
             self.urgent |= old.heard.is_none() && (first_try || new.heard.is_some());
         }
+        // So is the end of a table that was never complete before.
+        if let Change::Synced(kind, _) = &delta.change {
+            self.urgent |= state.cluster().table(*kind).synced.is_none();
+        }
         self.changed |= state.apply(&self.derive, delta.change, delta.at);
     }
 

@@ -65,12 +65,18 @@ impl<T> Queue<T> {
 
     /// Gives the next turn: to lists before audits, to clusters on screen first, then by kind (what the first screen
     /// needs comes first, everywhere), then by who came first. Those who left are forgotten.
+    ///
+    /// Events get a turn only where nothing else is listed: they are the longest list but that of the pods, and beside
+    /// it they cost the server and this machine the time in which the first screen could be complete.
     pub(super) fn next(&mut self, still: impl Fn(&T) -> bool) -> Option<(ClusterId, T)> {
         self.waiting.retain(|w| still(&w.tell));
         if self.running >= self.fleet {
             return None;
         }
-        let free = |w: &Waiting<T>| self.of_cluster.get(&w.cluster).is_none_or(|n| *n < self.per_cluster);
+        let free = |w: &Waiting<T>| {
+            let running = self.of_cluster.get(&w.cluster).copied().unwrap_or(0);
+            running < if w.kind == Kind::Event { 1 } else { self.per_cluster }
+        };
         let rank = |w: &Waiting<T>| {
             let focus = self.focus.iter().position(|c| *c == w.cluster).unwrap_or(usize::MAX);
             (w.rank, focus, w.kind.index(), w.order)
@@ -135,6 +141,18 @@ mod tests {
         assert_eq!(first, Some("list"));
         queue.back(ClusterId(1));
         assert_eq!(queue.next(|_| true).map(|(_, tell)| tell), Some("audit"));
+    }
+
+    #[test]
+    fn events_wait_until_their_cluster_lists_nothing_else() {
+        let mut queue = Queue::new(16, 2);
+        queue.ask(Rank::List, ClusterId(0), Kind::Event, "events");
+        queue.ask(Rank::List, ClusterId(0), Kind::Pod, "pods");
+        queue.ask(Rank::List, ClusterId(1), Kind::Event, "events elsewhere");
+        let firsts: Vec<_> = std::iter::from_fn(|| queue.next(|_| true).map(|(_, t)| t)).collect();
+        assert_eq!(firsts, ["pods", "events elsewhere"]);
+        queue.back(ClusterId(0));
+        assert_eq!(queue.next(|_| true).map(|(_, tell)| tell), Some("events"));
     }
 
     #[test]
