@@ -6,6 +6,7 @@
 mod arming;
 mod cordon;
 mod declare;
+mod delete;
 mod drain;
 mod failover;
 mod fit;
@@ -16,20 +17,24 @@ mod hash;
 mod plan;
 mod put_back;
 mod recovery;
+mod restart;
+mod roll_back;
 mod rules;
 mod run;
 mod scale;
 mod selector;
 mod subjects;
 mod words;
+mod workloads;
 
 pub use arming::{ARMED_FOR, Arming, Permit};
 pub use declare::{ALL, OperationDecl, Options, PlanInput, by_id, for_kind};
+pub use drain::progress::{DrainProgress, GoingPod, HeldBudget, NotReady, Offer};
 pub use fleet::conflict;
 pub use hash::{canonical, sha256};
 pub use plan::{
-    Action, Choice, Confirmation, EvictPod, Line, Patch, PatchKind, Plan, Probe, ReadyTarget, Recovery, Step,
-    Target, Tolerance,
+    Action, Choice, Confirmation, EvictPod, Line, Patch, PatchKind, Plan, Probe, ReadyTarget, Recovery,
+    RollBack, Step, Target, Tolerance,
 };
 pub use put_back::{Back, PUT_BACK, Remembered, Unfinished};
 pub use recovery::{
@@ -39,4 +44,5 @@ pub use recovery::{
 pub use run::{
     Control, OpEvent, OpId, Outcome, PodProgress, PodState, Progress, Run, RunState, StepRun, StepState,
 };
+pub use scale::{Replicas, WhileRun};
 pub use selector::parse as parse_selector;

@@ -6,6 +6,7 @@
 //! is told; nothing below retries.
 
 mod api;
+mod changes;
 mod check;
 mod context;
 mod evict;
@@ -15,16 +16,18 @@ mod gate;
 pub mod journal;
 mod memory;
 pub mod report;
+mod rollout;
 mod run;
 mod scribe;
 mod sessions;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::{mpsc, watch};
 
@@ -62,7 +65,7 @@ struct Going {
     plan: Plan,
     wishes: watch::Sender<Wish>,
     /// Whether it sends something; not any more when it has ended and only waits to be undone.
-    busy: Arc<AtomicBool>,
+    busy: watch::Receiver<bool>,
 }
 
 impl<A: Api> Runner<A> {
@@ -88,11 +91,12 @@ impl<A: Api> Runner<A> {
         let (wishes, receiver) = watch::channel(Wish::Go);
         self.runs.retain(|_, going| !going.wishes.is_closed());
         // A plan was checked against what ran when it was made; what began since counts too.
-        let busy = self.runs.values().filter(|going| going.busy.load(Ordering::Acquire));
+        let busy = self.runs.values().filter(|going| *going.busy.borrow());
         let busy: Vec<Plan> = busy.map(|going| going.plan.clone()).collect();
+        let others = self.runs.iter().map(|(op, going)| (*op, going.busy.clone())).collect();
         let crossed = conflict(&plan, &busy, &self.snapshots.borrow().fleet);
-        let busy = Arc::new(AtomicBool::new(true));
-        self.runs.insert(op, Going { plan: plan.clone(), wishes, busy: Arc::clone(&busy) });
+        let (busy, watched) = watch::channel(true);
+        self.runs.insert(op, Going { plan: plan.clone(), wishes, busy: watched });
         let head = Head {
             op: Some(op),
             operation: plan.operation,
@@ -112,6 +116,7 @@ impl<A: Api> Runner<A> {
             at: AtomicUsize::new(0),
             crossed,
             busy,
+            others,
         };
         tokio::spawn(run::run(Arc::new(context), Gate::new(receiver)));
         op

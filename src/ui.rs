@@ -20,6 +20,7 @@ mod overlays;
 mod pane;
 pub mod panes;
 mod past;
+mod proposal;
 mod rows;
 mod screen;
 mod summary;

@@ -71,6 +71,8 @@ pub enum Command {
     /// Plan, rehearse or carry out a failover from a recovery plan file
     #[command(subcommand)]
     Failover(FailoverCommand),
+    /// Show runs that were cut off, as when the console was killed, and take them up
+    Runs(RunsArgs),
     /// Check settings, connections and permissions, and say what to do
     Doctor(DoctorArgs),
     /// Play the embedded fleet
@@ -187,6 +189,9 @@ pub struct DrainArgs {
     /// Override every pod's grace period, in seconds
     #[arg(long, value_name = "SECONDS")]
     pub grace_period: Option<u32>,
+    /// How many pods of a node may be on their way out at a time; as many as budgets let when missing
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub at_once: Option<u32>,
     /// How long emptying one node may take
     #[arg(long, value_parser = duration)]
     pub timeout: Option<Duration>,
@@ -233,6 +238,36 @@ pub struct RecoveryArgs {
     /// Where the Markdown and JSON reports go, instead of the data directory
     #[arg(long, value_name = "DIR")]
     pub reports: Option<PathBuf>,
+    /// The leave to run it.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// `runs`
+#[derive(Args, Clone, Debug)]
+pub struct RunsArgs {
+    /// What to do about one of them; without it all are listed
+    #[command(subcommand)]
+    pub command: Option<RunsCommand>,
+}
+
+/// What to do about a run that was cut off.
+#[derive(Subcommand, Clone, Debug)]
+pub enum RunsCommand {
+    /// Plan, and with its hash carry out, what puts back what it left
+    PutBack(PutBackArgs),
+    /// Leave it as it is, and do not tell of it again
+    Close {
+        /// Its number, as the list has it
+        number: u64,
+    },
+}
+
+/// `runs put-back`
+#[derive(Args, Clone, Debug)]
+pub struct PutBackArgs {
+    /// Its number, as the list has it
+    pub number: u64,
     /// The leave to run it.
     #[command(flatten)]
     pub run: RunArgs,

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::engine::Engine;
 use super::screen::Effects;
-use super::{read, reports};
+use super::{read, recovery, reports};
 use crate::config;
 use crate::model::{Cause, ClusterId, Fault, Text};
 use crate::operations::{Control, OpEvent, OpId, Outcome, Permit, Plan, Progress, Run};
@@ -22,6 +22,8 @@ pub(super) struct Acts {
     pub(super) inbound: mpsc::Sender<Inbound>,
     /// The journal file.
     pub(super) journal: PathBuf,
+    /// The folder of recovery plans.
+    pub(super) recovery: PathBuf,
     /// The settings file, for what is to be remembered.
     pub(super) settings: PathBuf,
 }
@@ -37,6 +39,7 @@ impl Effects for Acts {
             Effect::ReadJournal => self.read_journal(),
             Effect::Control(op, control) => self.control(op, control),
             Effect::Close(run) => self.close(run),
+            Effect::KeepRecovery(text) => self.keep_recovery(&text),
             Effect::KeepTheme(name) => self.keep_theme(&name),
             // The loop itself does these.
             Effect::Quit | Effect::Open(_) | Effect::Copy(_) | Effect::Suspend | Effect::Redraw => {}
@@ -105,6 +108,14 @@ impl Acts {
                 let _ = inbound.send(Inbound::Notice(fault.to_string().into())).await;
             }
         });
+    }
+
+    fn keep_recovery(&self, text: &str) {
+        let word = match recovery::keep(&self.recovery, text) {
+            Ok((file, path)) => Inbound::Recovery(Arc::new(file), path.display().to_string().into()),
+            Err(problem) => Inbound::Notice(format!("the recovery plan is not kept: {problem}").into()),
+        };
+        let _ = self.inbound.try_send(word);
     }
 
     fn keep_theme(&self, name: &str) {

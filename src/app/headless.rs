@@ -12,6 +12,7 @@ mod nodes;
 mod operate;
 mod print;
 mod proposal;
+mod runs;
 mod wait;
 
 use std::path::Path;
@@ -51,6 +52,7 @@ pub(super) async fn run(command: &Command, clusters: &ClusterArgs) -> Exit {
         Command::Uncordon(arguments) => operate::cordon(arguments, false, clusters).await,
         Command::Drain(arguments) => operate::drain(arguments, clusters).await,
         Command::Failover(command) => failover::run(command, clusters).await,
+        Command::Runs(arguments) => runs::run(arguments.command.as_ref(), clusters).await,
         Command::Doctor(arguments) => doctor::run(arguments, clusters).await,
         Command::Journal(JournalCommand::Verify { file }) => verify(file.as_deref(), clusters),
         Command::Commands => commands(),

@@ -47,6 +47,7 @@ fn plan(input: &PlanInput<'_>, close: bool) -> Result<Plan, Text> {
         subjects: chosen.iter().map(|c| c.key.clone()).collect(),
         made: input.now,
         preview: preview(input, &chosen, &todo, &done, close),
+        objects: Vec::new(),
         choices: Vec::new(),
         steps: todo.iter().map(|c| step(c, close)).collect(),
         refusals: Vec::new(),

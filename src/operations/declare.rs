@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Plan, cordon, drain, failover, fleet, scale};
-use crate::model::{Kind, ObjectKey, Rules, Span, Text, Time};
+use super::{Plan, Replicas, WhileRun, cordon, delete, drain, failover, fleet, restart, roll_back, scale};
+use crate::model::{Fleet, Kind, ObjectKey, Rules, Span, Text, Time};
 use crate::views::Snapshot;
 
 /// An operation: how it is called, what it acts on, how its plan is made.
@@ -32,8 +32,23 @@ impl OperationDecl {
     /// # Errors
     /// Why there is none, in a few words.
     pub fn plan(&self, input: &PlanInput<'_>) -> Result<Plan, Text> {
-        (self.draft)(input).map(|plan| fleet::checked(plan, input))
+        (self.draft)(input).map(|plan| fleet::checked(named(plan, &input.snapshot.fleet), input))
     }
+}
+
+/// The plan with the cluster's name in the title of each step, where it writes to several.
+fn named(mut plan: Plan, fleet: &Fleet) -> Plan {
+    if plan.touches.len() < 2 {
+        return plan;
+    }
+    for step in &mut plan.steps {
+        let Some(cluster) = step.action.cluster().and_then(|id| fleet.cluster(id)) else { continue };
+        let name = &cluster.info.name;
+        if !step.title.split_whitespace().any(|word| word == name.as_str()) {
+            step.title = Text::from(format!("{name}: {}", step.title));
+        }
+    }
+    plan
 }
 
 /// What a plan is made from.
@@ -55,7 +70,15 @@ pub struct Options {
     /// The chosen answer of each choice, by [`super::Choice::id`]; the first, safe one when missing.
     pub answers: BTreeMap<Text, usize>,
     /// Replicas to scale to.
-    pub replicas: Option<u32>,
+    pub replicas: Option<Replicas>,
+    /// For scaling: only as long as this run goes on, then back.
+    pub while_run: Option<WhileRun>,
+    /// When the plan was first asked for. A plan that names a moment names this one, so that it
+    /// stays the same plan when it is made again.
+    pub asked: Option<Time>,
+    /// How many pods of a node may be on their way out at a time; as many as the budgets let when
+    /// missing.
+    pub at_once: Option<u32>,
     /// Overrides the grace period of every pod that is evicted, in seconds (kubectl's
     /// `--grace-period`); 0 kills at once.
     pub grace: Option<u32>,
@@ -84,8 +107,16 @@ impl Options {
 }
 
 /// Every operation, in the order of the menu.
-pub const ALL: &[OperationDecl] =
-    &[cordon::CORDON, cordon::UNCORDON, drain::DRAIN, scale::SCALE, failover::FAILOVER];
+pub const ALL: &[OperationDecl] = &[
+    cordon::CORDON,
+    cordon::UNCORDON,
+    drain::DRAIN,
+    scale::SCALE,
+    restart::RESTART,
+    roll_back::ROLL_BACK,
+    delete::DELETE,
+    failover::FAILOVER,
+];
 
 /// The operation of this id.
 #[must_use]

@@ -2,8 +2,10 @@
 //! after another.
 
 mod budgets;
+mod each;
 mod pods;
 mod preview;
+pub(super) mod progress;
 #[cfg(test)]
 mod tests;
 
@@ -90,6 +92,7 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
         subjects: chosen.iter().map(|c| c.key.clone()).collect(),
         made: input.now,
         preview: draft.preview(&chosen, &touches),
+        objects: draft.objects(),
         choices: draft.choices(&chosen),
         steps,
         refusals: draft.refusals(&chosen),
@@ -168,6 +171,7 @@ impl<'a> Draft<'a> {
                 node: words::target(&node.chosen.key, "v1"),
                 pods: going.iter().map(|on| self.evict_pod(node, on)).collect(),
                 grace: self.options().grace,
+                at_once: self.options().at_once,
             },
         }
     }

@@ -96,6 +96,7 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
         subjects: draft.workloads.iter().map(|w| w.key.clone()).collect(),
         made: input.now,
         preview: draft.preview(fits, of, &steps),
+        objects: Vec::new(),
         choices: Vec::new(),
         refusals,
         kubectl: draft.kubectl(),
@@ -184,12 +185,8 @@ impl<'a> Draft<'a> {
     /// The clusters that the steps write to.
     fn touches(&self, steps: &[Step]) -> Vec<ClusterId> {
         let writes = steps.iter().flat_map(|s| std::iter::once(&s.action).chain(&s.undo));
-        let mut ids: Vec<ClusterId> = writes
-            .filter_map(|action| match action {
-                super::Action::Patch(patch) => Some(patch.target.cluster),
-                _ => None,
-            })
-            .collect();
+        let mut ids: Vec<ClusterId> =
+            writes.filter_map(|action| action.writes_to()).map(|target| target.cluster).collect();
         ids.sort();
         ids.dedup();
         ids

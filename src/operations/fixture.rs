@@ -69,6 +69,11 @@ impl World {
         self
     }
 
+    /// The uid of the record that was added last.
+    pub(crate) fn last_uid(&self) -> Uid {
+        uid(self.next - 1)
+    }
+
     /// A ready node of 8 cores and 32 GiB.
     pub(crate) fn node(self, name: &str, pool: &str, zone: &str) -> World {
         self.node_with(name, pool, zone, |_| ())
@@ -161,7 +166,7 @@ fn meta(namespace: &str, name: &str) -> Meta {
     Meta { namespace: namespace.into(), name: name.into(), ..Meta::default() }
 }
 
-fn workload(kind: Kind, name: &str, replicas: u32) -> Workload {
+pub(crate) fn workload(kind: Kind, name: &str, replicas: u32) -> Workload {
     Workload {
         meta: meta("shop", name),
         kind,

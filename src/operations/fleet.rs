@@ -121,6 +121,7 @@ fn pods(plan: &Plan, input: &PlanInput<'_>) -> Verdict {
 fn evicted(plan: &Plan) -> usize {
     let pods = plan.steps.iter().map(|step| match &step.action {
         Action::Evict { pods, .. } => pods.len(),
+        Action::Delete(target) => usize::from(&*target.plural == "pods"),
         _ => 0,
     });
     pods.sum()
@@ -215,11 +216,7 @@ pub fn conflict(plan: &Plan, under_way: &[Plan], fleet: &Fleet) -> Option<Text> 
 
 /// Every object that a plan's steps write to.
 fn writes(plan: &Plan) -> BTreeSet<(ClusterId, String)> {
-    let targets = plan.steps.iter().filter_map(|step| match &step.action {
-        Action::Patch(patch) => Some(&patch.target),
-        Action::Evict { node, .. } => Some(node),
-        _ => None,
-    });
+    let targets = plan.steps.iter().filter_map(|step| step.action.writes_to());
     targets.map(|target| (target.cluster, target.title())).collect()
 }
 

@@ -17,6 +17,8 @@ pub struct Plan {
     pub made: Time,
     /// What will happen, in the order in which it is read.
     pub preview: Vec<Line>,
+    /// The objects that it concerns, a line each: what becomes of every single one.
+    pub objects: Vec<Line>,
     /// What the person may decide. Deciding makes the plan again.
     pub choices: Vec<Choice>,
     /// What will be done, in order.
@@ -123,9 +125,20 @@ pub enum Action {
         pods: Vec<EvictPod>,
         /// Overrides every pod's own grace period, in seconds.
         grace: Option<u32>,
+        /// How many may be on their way out at a time; as many as the budgets let when missing.
+        at_once: Option<u32>,
     },
+    /// Puts a Deployment's pod template back to what one of its ReplicaSets has.
+    RollBack(RollBack),
+    /// Deletes an object, what it owns after it (propagation `Background`), and waits until it is gone.
+    Delete(Target),
     /// Waits until these workloads have their replicas ready.
     AwaitReady(Vec<ReadyTarget>),
+    /// Waits until the newest template of this workload is rolled out, by the rules of
+    /// `kubectl rollout status` (`kubernetes/kubectl:pkg/polymorphichelpers/rollout_status.go`).
+    AwaitRollout(Target),
+    /// Waits until another run of this process is over, however it ends.
+    AwaitRun(super::OpId),
     /// Waits until a probe answers well.
     Probe(Probe),
     /// Reads a cluster's health and notes it as evidence; it never writes.
@@ -162,6 +175,17 @@ pub struct Patch {
     pub kind: PatchKind,
     /// The patch.
     pub body: serde_json::Value,
+}
+
+/// A way back through a Deployment's ReplicaSets: the template itself is read when it is sent.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct RollBack {
+    /// The Deployment.
+    pub target: Target,
+    /// The ReplicaSet whose template it gets.
+    pub to: Target,
+    /// The number of that ReplicaSet's rollout (annotation `deployment.kubernetes.io/revision`).
+    pub revision: Text,
 }
 
 /// How a patch is meant (`Content-Type` of the request).
@@ -231,7 +255,28 @@ impl Action {
             Action::Patch(patch) => Some(patch.target.cluster),
             Action::Evict { node, .. } => Some(node.cluster),
             Action::Assess(cluster) => Some(*cluster),
-            Action::AwaitReady(_) | Action::Probe(_) => None,
+            Action::RollBack(back) => Some(back.target.cluster),
+            Action::Delete(target) | Action::AwaitRollout(target) => Some(target.cluster),
+            Action::AwaitReady(_) | Action::AwaitRun(_) | Action::Probe(_) => None,
+        }
+    }
+}
+
+impl Action {
+    /// What it writes to; `None` for one that only looks or waits. An eviction counts as a write to
+    /// its node.
+    #[must_use]
+    pub fn writes_to(&self) -> Option<&Target> {
+        match self {
+            Action::Patch(patch) => Some(&patch.target),
+            Action::Evict { node, .. } => Some(node),
+            Action::RollBack(back) => Some(&back.target),
+            Action::Delete(target) => Some(target),
+            Action::AwaitReady(_)
+            | Action::AwaitRollout(_)
+            | Action::AwaitRun(_)
+            | Action::Probe(_)
+            | Action::Assess(_) => None,
         }
     }
 }

@@ -116,6 +116,7 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
             Line::new("because", text).toned(Tone::Warn),
             Line::new("puts back", count(steps.len(), "step")),
         ],
+        objects: Vec::new(),
         choices: Vec::new(),
         steps,
         refusals,

@@ -275,6 +275,18 @@ impl Run {
         self.steps.iter().position(|s| matches!(s.state, StepState::Running | StepState::Waiting))
     }
 
+    /// Whether it ended before its time and something that it did can still be put back.
+    #[must_use]
+    pub fn can_be_put_back(&self) -> bool {
+        let early =
+            matches!(self.state, RunState::Ended(Outcome::Failed | Outcome::Stopped | Outcome::TimedOut));
+        let mut steps = self.plan.steps.iter().zip(&self.steps);
+        early
+            && steps.any(|(step, became)| {
+                !step.undo.is_empty() && matches!(became.state, StepState::Done | StepState::NotUndone)
+            })
+    }
+
     /// What is left to people although what takes over serves: the commands for steps that a
     /// silent cluster held up or that the run did not come to.
     #[must_use]

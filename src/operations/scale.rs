@@ -5,7 +5,8 @@ use serde_json::json;
 use super::cordon::PATCH_DEADLINE;
 use super::words::{self, confirmation, count, kubectl};
 use super::{
-    Action, Choice, Line, OperationDecl, Patch, PatchKind, Plan, PlanInput, ReadyTarget, Step, Tolerance, fit,
+    Action, Choice, Line, OpId, OperationDecl, Options, Patch, PatchKind, Plan, PlanInput, ReadyTarget, Step,
+    Tolerance, fit,
 };
 use crate::model::{
     Autoscaler, Cluster, Kind, ObjectKey, Record, Resources, Span, Text, Tone, Version, Workload,
@@ -27,6 +28,49 @@ const READY_DEADLINE: Span = Span::from_seconds(10 * 60);
 const MOST: u32 = 10_000;
 const AUTOSCALER: &str = "autoscaler";
 
+/// How many replicas are wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Replicas {
+    /// So many.
+    To(u32),
+    /// So many more, or fewer, than each workload wants now.
+    By(i32),
+}
+
+/// A run that goes on: replicas are wanted only so long.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WhileRun {
+    /// Which.
+    pub op: OpId,
+    /// `drain 1 node`.
+    pub title: Text,
+}
+
+impl Replicas {
+    /// Reads `6`, `+2` or `-1`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Replicas> {
+        let text = text.trim();
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        match text.starts_with(['+', '-']) {
+            true => text.parse().ok().map(Replicas::By),
+            false => text.parse().ok().map(Replicas::To),
+        }
+    }
+
+    /// How many that is for a workload that wants `now`.
+    #[must_use]
+    pub fn of(self, now: u32) -> u32 {
+        match self {
+            Replicas::To(to) => to,
+            Replicas::By(by) => now.saturating_add_signed(by),
+        }
+    }
+}
+
 struct Chosen<'a> {
     cluster: &'a Cluster,
     key: ObjectKey,
@@ -44,22 +88,22 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
     let fleet = &input.snapshot.fleet;
     let follow = input.options.answer(AUTOSCALER) == 1;
     let several = chosen.len() > 1;
-    let (refusal, steps) = match input.options.replicas {
-        None => (Some("say how many replicas it should have".to_owned()), Vec::new()),
-        Some(to) if chosen.iter().all(|c| c.workload.desired == to) => {
-            (Some(format!("{} wanted already", count(to as usize, "replica"))), Vec::new())
-        }
-        Some(to) if to > MOST => {
-            (Some(format!("{to} replicas: more than {MOST} are not set from here")), Vec::new())
-        }
-        Some(_) => (None, chosen.iter().flat_map(|c| steps(c, follow, several)).collect()),
+    let refusal = refusal(&chosen, input.options.replicas);
+    let steps = match &refusal {
+        Some(_) => Vec::new(),
+        None => chosen.iter().flat_map(|c| steps(c, follow, several)).collect(),
+    };
+    let steps = match &input.options.while_run {
+        Some(run) if refusal.is_none() => for_a_while(steps, run),
+        _ => steps,
     };
     Ok(Plan {
         operation: "scale",
-        title: title(&chosen, input.options.replicas).into(),
+        title: title(&chosen, input.options).into(),
         subjects: chosen.iter().map(|c| c.key.clone()).collect(),
         made: input.now,
         preview: chosen.iter().flat_map(|c| preview(c, follow, several)).collect(),
+        objects: Vec::new(),
         choices: choices(&chosen, follow),
         steps,
         refusals: refusal.into_iter().map(Text::from).collect(),
@@ -92,7 +136,7 @@ fn choose<'a>(input: &PlanInput<'a>, key: &ObjectKey) -> Result<Chosen<'a>, Text
         key: ObjectKey { uid: workload.meta.uid, ..key.clone() },
         workload,
         autoscaler: autoscaler_of(cluster, key),
-        to: input.options.replicas.unwrap_or(workload.desired),
+        to: input.options.replicas.map_or(workload.desired, |wanted| wanted.of(workload.desired)),
     })
 }
 
@@ -104,16 +148,65 @@ pub(super) fn autoscaler_of<'a>(cluster: &'a Cluster, key: &ObjectKey) -> Option
     cluster.records(Kind::Autoscaler).filter_map(|r| r.autoscaler()).find(scales)
 }
 
-fn title(chosen: &[Chosen<'_>], to: Option<u32>) -> String {
+/// Why it cannot run as it is.
+fn refusal(chosen: &[Chosen<'_>], wanted: Option<Replicas>) -> Option<String> {
+    let Some(wanted) = wanted else {
+        return Some("say how many replicas it should have".to_owned());
+    };
+    if let Some(far) = chosen.iter().find(|c| c.to > MOST) {
+        return Some(format!("{} replicas: more than {MOST} are not set from here", far.to));
+    }
+    let same = chosen.iter().all(|c| c.workload.desired == c.to);
+    same.then(|| match wanted {
+        Replicas::To(to) => format!("{} wanted already", count(to as usize, "replica")),
+        Replicas::By(_) => "that changes nothing".to_owned(),
+    })
+}
+
+fn title(chosen: &[Chosen<'_>], options: &Options) -> String {
     let what = match chosen {
         [one] => one.key.path(),
         several => count(several.len(), "workload"),
     };
-    match (chosen, to) {
-        ([one], Some(to)) => format!("scale {what} {} → {to}", one.workload.desired),
-        (_, Some(to)) => format!("scale {what} to {to}"),
+    let title = match (chosen, options.replicas) {
+        ([one], Some(_)) => format!("scale {what} {} → {}", one.workload.desired, one.to),
+        (_, Some(Replicas::To(to))) => format!("scale {what} to {to}"),
+        (_, Some(Replicas::By(by))) => format!("scale {what} by {by:+}"),
         (_, None) => format!("scale {what}"),
+    };
+    match &options.while_run {
+        Some(run) => format!("{title} until {} ends", run.title),
+        None => title,
     }
+}
+
+/// The same steps for as long as a run goes on: then what they set is put back, last first. Nobody
+/// waits for the new pods here; whoever needs them does.
+fn for_a_while(steps: Vec<Step>, run: &WhileRun) -> Vec<Step> {
+    let mut steps: Vec<Step> =
+        steps.into_iter().filter(|step| matches!(step.action, Action::Patch(_))).collect();
+    let back = steps.iter().rev().flat_map(|step| {
+        step.undo.iter().map(|undo| Step {
+            title: format!("put back {}: {}", undo.writes_to().map_or_else(String::new, |t| t.title()), step.way_back)
+                .into(),
+            way_back: Text::EMPTY,
+            undo: Vec::new(),
+            deadline: Some(PATCH_DEADLINE),
+            tolerance: Tolerance::Nothing,
+            action: undo.clone(),
+        })
+    });
+    let back: Vec<Step> = back.collect();
+    steps.push(Step {
+        title: format!("wait until {} ends", run.title).into(),
+        way_back: Text::EMPTY,
+        undo: Vec::new(),
+        deadline: None,
+        tolerance: Tolerance::Nothing,
+        action: Action::AwaitRun(run.op),
+    });
+    steps.extend(back);
+    steps
 }
 
 /// `several`: beside others, so that each step says on which cluster it is.
@@ -288,7 +381,7 @@ mod tests {
     }
 
     fn to(replicas: u32) -> Options {
-        Options { replicas: Some(replicas), ..Options::default() }
+        Options { replicas: Some(Replicas::To(replicas)), ..Options::default() }
     }
 
     #[test]
@@ -331,6 +424,48 @@ mod tests {
         assert!(titles.contains(&"scale cart on dev 3 → 12"), "{titles:?}");
         assert!(titles.contains(&"scale cart on eks 7 → 12"), "{titles:?}");
         assert!(plan.preview.iter().any(|l| l.text.starts_with("Deployment shop/cart on eks 7 → 12: ")));
+    }
+
+    #[test]
+    fn numbers_are_read_as_people_type_them() {
+        for (text, read) in [
+            ("6", Some(Replicas::To(6))),
+            (" +2 ", Some(Replicas::By(2))),
+            ("-1", Some(Replicas::By(-1))),
+            ("0", Some(Replicas::To(0))),
+        ] {
+            assert_eq!(Replicas::parse(text), read, "{text}");
+        }
+        for text in ["", "+", "-", "many", "1.5", "++1", "99999999999"] {
+            assert_eq!(Replicas::parse(text), None, "{text}");
+        }
+        assert_eq!((Replicas::By(-3).of(1), Replicas::By(2).of(4)), (0, 6));
+    }
+
+    #[test]
+    fn by_a_number_is_by_it_for_each() {
+        let other = World::new(1, "eks", Tier::Dev).node("n0", "std", "b").deployment("cart", 7);
+        let snapshot = snapshot(vec![world(), other]);
+        let subjects = [0, 1].map(|id| key(&snapshot, id, Kind::Deployment, "shop", "cart"));
+        let options = Options { replicas: Some(Replicas::By(-1)), ..Options::default() };
+        let input = PlanInput { snapshot: &snapshot, subjects: &subjects, options: &options, now: NOW };
+        let plan = plan(&input).unwrap();
+        assert_eq!(plan.title, "scale 2 workloads by -1");
+        assert_eq!(plan.steps[0].title, "scale cart on dev 3 → 2");
+        assert_eq!(plan.steps[2].title, "scale cart on eks 7 → 6");
+    }
+
+    #[test]
+    fn for_a_run_it_is_put_back_when_that_ends() {
+        let run = WhileRun { op: OpId(4), title: "drain 1 node".into() };
+        let options = Options { while_run: Some(run), ..to(4) };
+        let plan = scale(world(), &options);
+        assert_eq!(plan.title, "scale shop/cart 3 → 4 until drain 1 node ends");
+        let titles: Vec<&str> = plan.steps.iter().map(|step| step.title.as_str()).collect();
+        let back = "put back Deployment shop/cart: 4 → 3";
+        assert_eq!(titles, ["scale cart 3 → 4", "wait until drain 1 node ends", back]);
+        assert_eq!(plan.steps[1].action, Action::AwaitRun(OpId(4)));
+        assert_eq!(plan.steps[2].action, plan.steps[0].undo[0]);
     }
 
     #[test]

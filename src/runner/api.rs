@@ -158,6 +158,23 @@ impl ApiRequest {
         ApiRequest::new(Method::POST, format!("{pod_path}/eviction"), Some(("application/json", body)))
     }
 
+    /// Deletes an object, and what it owns after it, with its uid as a precondition.
+    pub(super) fn delete(target: &Target, dry_run: bool) -> ApiRequest {
+        let mut options = json!({
+            "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
+        });
+        if let Some(uid) = target.uid.and_then(crate::model::Uid::wire) {
+            options["preconditions"] = json!({ "uid": uid });
+        }
+        let mut path = path(target, "");
+        if dry_run {
+            // Once in the body and once in the query, so that neither can be lost on the way.
+            options["dryRun"] = json!(["All"]);
+            path.push_str("?dryRun=All");
+        }
+        ApiRequest::new(Method::DELETE, path, Some(("application/json", options)))
+    }
+
     /// Looks whether a pod is still there.
     pub(super) fn get_pod(pod: &EvictPod) -> ApiRequest {
         ApiRequest::new(Method::GET, pod_path(pod), None)

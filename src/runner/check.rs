@@ -6,9 +6,10 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 
 use super::api::{Api, ApiRequest, FIELD_MANAGER};
+use super::changes;
 use super::steps::SLOTS;
 use crate::model::{ClusterId, Text, Tone};
-use crate::operations::{Action, EvictPod, Line, Plan};
+use crate::operations::{Action, EvictPod, Line, Plan, RollBack, Target};
 use crate::views::Snapshot;
 
 /// A right that a plan needs.
@@ -56,29 +57,44 @@ fn rights(plan: &Plan) -> Vec<Right> {
         for action in std::iter::once(&step.action).chain(&step.undo) {
             match action {
                 Action::Patch(patch) => {
-                    let t = &patch.target;
-                    let (group, version) = t.api.split_once('/').unwrap_or(("", &t.api));
                     rights.push(Right {
-                        cluster: t.cluster,
-                        verb: "patch",
-                        group: Text::clean(group),
-                        version: Text::clean(version),
-                        resource: t.plural.clone(),
                         subresource: Text::clean(patch.subresource),
-                        namespace: t.namespace.clone(),
-                        name: t.name.clone(),
+                        ..object_right(&patch.target, "patch")
                     });
                 }
                 Action::Evict { node, pods, .. } => {
                     rights.extend(pods.iter().map(|p| pod_right(node.cluster, p)))
                 }
-                _ => {}
+                Action::RollBack(back) => {
+                    rights.push(object_right(&back.target, "patch"));
+                    rights.push(object_right(&back.to, "get"));
+                }
+                Action::Delete(target) => rights.push(object_right(target, "delete")),
+                Action::AwaitReady(_)
+                | Action::AwaitRollout(_)
+                | Action::AwaitRun(_)
+                | Action::Probe(_)
+                | Action::Assess(_) => {}
             }
         }
     }
     rights.sort();
     rights.dedup();
     rights
+}
+
+fn object_right(target: &Target, verb: &'static str) -> Right {
+    let (group, version) = target.api.split_once('/').unwrap_or(("", &target.api));
+    Right {
+        cluster: target.cluster,
+        verb,
+        group: Text::clean(group),
+        version: Text::clean(version),
+        resource: target.plural.clone(),
+        subresource: Text::EMPTY,
+        namespace: target.namespace.clone(),
+        name: target.name.clone(),
+    }
 }
 
 fn pod_right(cluster: ClusterId, pod: &EvictPod) -> Right {
@@ -134,6 +150,19 @@ async fn rights_lines<A: Api>(api: &A, snapshot: &Snapshot, plan: &Plan) -> Vec<
     lines
 }
 
+/// The dry run of a way back: its template is read first.
+async fn roll_back<A: Api>(api: &A, back: &RollBack) -> Result<ApiRequest, Text> {
+    let title = back.to.title();
+    match api.call(back.to.cluster, ApiRequest::get(&back.to)).await {
+        Ok(answer) if answer.good() => {
+            let patch = changes::template_patch(back, &answer.body)?;
+            Ok(ApiRequest::patch(&patch, true))
+        }
+        Ok(answer) => Err(format!("{title}: {}", answer.says()).into()),
+        Err(fault) => Err(format!("{title}: {fault}").into()),
+    }
+}
+
 /// What a dry run of one write came to.
 enum Tried {
     Accepted,
@@ -141,20 +170,30 @@ enum Tried {
     Refused(Text),
 }
 
+/// A request of a dry run, on which cluster and about what; or why it cannot be made.
+type Trial = (ClusterId, String, Result<ApiRequest, Text>);
+
 async fn dry_run_line<A: Api>(api: &A, plan: &Plan) -> Option<Line> {
-    let mut requests: Vec<(ClusterId, String, ApiRequest)> = Vec::new();
+    let mut requests: Vec<Trial> = Vec::new();
     for step in &plan.steps {
         match &step.action {
             Action::Patch(patch) => {
-                requests.push((patch.target.cluster, patch.target.title(), ApiRequest::patch(patch, true)));
+                let request = ApiRequest::patch(patch, true);
+                requests.push((patch.target.cluster, patch.target.title(), Ok(request)));
             }
-            Action::Evict { node, pods, grace } => requests.extend(pods.iter().map(|pod| {
+            Action::Evict { node, pods, grace, .. } => requests.extend(pods.iter().map(|pod| {
                 let title = format!("Pod {}/{}", pod.namespace, pod.name);
                 let mut request = ApiRequest::evict(pod, *grace, true);
                 // Once in the body and once in the query, so that neither can be lost on the way.
                 request.path.push_str(&format!("?dryRun=All&fieldManager={FIELD_MANAGER}"));
-                (node.cluster, title, request)
+                (node.cluster, title, Ok(request))
             })),
+            Action::RollBack(back) => {
+                requests.push((back.target.cluster, back.target.title(), roll_back(api, back).await));
+            }
+            Action::Delete(target) => {
+                requests.push((target.cluster, target.title(), Ok(ApiRequest::delete(target, true))));
+            }
             _ => {}
         }
     }
@@ -162,6 +201,10 @@ async fn dry_run_line<A: Api>(api: &A, plan: &Plan) -> Option<Line> {
         return None;
     }
     let tried = requests.into_iter().map(|(cluster, title, request)| async move {
+        let request = match request {
+            Ok(request) => request,
+            Err(why) => return Tried::Refused(why),
+        };
         match api.call(cluster, request).await {
             Ok(answer) if answer.good() => Tried::Accepted,
             Ok(answer) if answer.status == 429 && answer.cause("DisruptionBudget").is_some() => Tried::Budget,

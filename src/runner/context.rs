@@ -1,8 +1,9 @@
 //! What every part of a run works with, and the only way to write: [`Context::intend`], then
 //! [`Context::send`].
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{mpsc, watch};
 
@@ -29,7 +30,9 @@ pub(super) struct Context<A> {
     /// Why it must not run beside what ran when it was submitted.
     pub(super) crossed: Option<Text>,
     /// Whether it sends something.
-    pub(super) busy: Arc<AtomicBool>,
+    pub(super) busy: watch::Sender<bool>,
+    /// Whether the runs that were there when it was submitted still send something.
+    pub(super) others: BTreeMap<OpId, watch::Receiver<bool>>,
 }
 
 /// The proof that a write is in the journal and permitted: without it nothing can be sent.

@@ -37,12 +37,14 @@ pub(super) async fn evict<A: Api>(
     node: &Target,
     pods: &[EvictPod],
     grace: Option<u32>,
+    at_once: Option<u32>,
 ) -> End {
     let now = Instant::now();
     let eviction = Eviction {
         ctx,
         node,
         grace,
+        at_once: at_once.map_or(usize::MAX, |most| most.max(1) as usize),
         guests: pods.iter().map(|pod| Guest::new(pod.clone(), now)).collect(),
         flying: FuturesUnordered::new(),
         lost: None,
@@ -55,6 +57,8 @@ struct Eviction<'a, A> {
     ctx: &'a Arc<Context<A>>,
     node: &'a Target,
     grace: Option<u32>,
+    /// The most pods that may be on their way out at a time.
+    at_once: usize,
     guests: Vec<Guest>,
     flying: FuturesUnordered<BoxFuture<'static, Landed>>,
     /// The cluster does not answer: until it does nothing is asked of it but whether it is there.
@@ -129,10 +133,17 @@ impl<A: Api> Eviction<'_, A> {
         }
     }
 
-    /// Whether a pod's time has come and it is the first of each of its budgets.
+    /// Whether a pod's time has come, it is the first of each of its budgets, and few enough are
+    /// on their way out.
     fn may_ask(&self, index: usize, now: Instant) -> bool {
         let guest = &self.guests[index];
-        matches!(guest.stage, Stage::Ask(at) if at <= now) && self.first(index)
+        matches!(guest.stage, Stage::Ask(at) if at <= now) && self.first(index) && self.has_room()
+    }
+
+    /// Whether one more pod may be on its way out. One that a budget refused is not on its way.
+    fn has_room(&self) -> bool {
+        let on_its_way = |guest: &&Guest| matches!(guest.stage, Stage::Asking | Stage::Look(_) | Stage::Looking);
+        self.guests.iter().filter(on_its_way).count() < self.at_once
     }
 
     fn first(&self, index: usize) -> bool {
@@ -171,8 +182,9 @@ impl<A: Api> Eviction<'_, A> {
         if self.flying.len() >= SLOTS {
             return None;
         }
+        let room = self.has_room();
         let times = self.guests.iter().enumerate().filter_map(|(index, guest)| match guest.stage {
-            Stage::Ask(at) if !held && self.first(index) => Some(at),
+            Stage::Ask(at) if !held && room && self.first(index) => Some(at),
             Stage::Look(at) => Some(at),
             _ => None,
         });

@@ -47,7 +47,7 @@ pub(super) fn refusal(plan: &Plan, permit: &Permit) -> Option<Text> {
 /// be undone and the run did not end well, it waits to be asked for that.
 pub(super) async fn run<A: Api>(ctx: Arc<Context<A>>, mut gate: Gate) {
     if let Some(why) = refusal(&ctx.plan, &ctx.permit).or_else(|| ctx.crossed.clone()) {
-        ctx.busy.store(false, Ordering::Release);
+        ctx.busy.send_replace(false);
         ctx.tell(Progress::Ended(Outcome::Refused, why)).await;
         return;
     }
@@ -58,7 +58,7 @@ pub(super) async fn run<A: Api>(ctx: Arc<Context<A>>, mut gate: Gate) {
         .with("subjects", memory::subjects(&ctx))
         .with("way_back", memory::way_back(&ctx));
     if let Err(fault) = ctx.note(accepted).await {
-        ctx.busy.store(false, Ordering::Release);
+        ctx.busy.send_replace(false);
         ctx.tell(Progress::Ended(Outcome::Refused, fault.to_string().into())).await;
         return;
     }
@@ -129,7 +129,8 @@ impl<A: Api> Running<'_, A> {
             self.ctx.tell(Progress::StepBegan(index)).await;
             gate.until(self.limit(step));
             let end = act(self.ctx, gate, &step.action).await;
-            if !matches!((&step.action, &end), (Action::Patch(_), End::Failed(_) | End::NoRecord(_))) {
+            let one_write = matches!(step.action, Action::Patch(_) | Action::RollBack(_) | Action::Delete(_));
+            if !(one_write && matches!(end, End::Failed(_) | End::NoRecord(_))) {
                 self.touched.push(index);
             }
             if let (Some(cluster), End::Silent(_)) = (step.action.cluster(), &end) {
@@ -225,7 +226,7 @@ impl<A: Api> Running<'_, A> {
         if !self.can_undo() {
             return format!("{why}; there is nothing to undo").into();
         }
-        self.ctx.busy.store(true, Ordering::Release);
+        self.ctx.busy.send_replace(true);
         self.ctx.tell(Progress::Undoing).await;
         let mut failed = Vec::new();
         let mut undone = 0;
@@ -271,7 +272,7 @@ impl<A: Api> Running<'_, A> {
         if let Err(fault) = self.ctx.note(entry).await {
             self.ctx.say(fault.to_string()).await;
         }
-        self.ctx.busy.store(false, Ordering::Release);
+        self.ctx.busy.send_replace(false);
         self.ctx.tell(Progress::Ended(outcome, why)).await;
     }
 }

@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::api::{Api, ApiAnswer, ApiRequest};
 use super::context::Context;
 use super::gate::{Gate, Halt};
-use super::scribe::Entry;
+use super::rollout::{self, Rollout};
+use super::{changes, write};
 use crate::model::{ClusterId, Fault, Span, Text};
-use crate::operations::{Action, Patch, Probe, ReadyTarget};
+use crate::operations::{Action, OpId, Patch, Probe, ReadyTarget, Target};
 
 /// How long until something that did not work is tried again, unless the server says.
 pub(super) const AGAIN: Duration = Duration::from_secs(5);
@@ -57,7 +58,13 @@ pub(super) fn act<'a, A: Api>(
 ) -> BoxFuture<'a, End> {
     match action {
         Action::Patch(it) => Box::pin(patch(ctx, gate, it)),
-        Action::Evict { node, pods, grace } => Box::pin(super::evict::evict(ctx, gate, node, pods, *grace)),
+        Action::Evict { node, pods, grace, at_once } => {
+            Box::pin(super::evict::evict(ctx, gate, node, pods, *grace, *at_once))
+        }
+        Action::RollBack(back) => Box::pin(changes::roll_back(ctx, gate, back)),
+        Action::Delete(target) => Box::pin(changes::delete(ctx, gate, target)),
+        Action::AwaitRollout(target) => Box::pin(await_rollout(ctx, gate, target)),
+        Action::AwaitRun(op) => Box::pin(await_run(ctx, gate, *op)),
         Action::AwaitReady(targets) | Action::Probe(Probe::Ready(targets)) => {
             Box::pin(await_ready(ctx, gate, targets))
         }
@@ -84,68 +91,10 @@ pub(super) fn pause(answer: &ApiAnswer) -> Duration {
 }
 
 async fn patch<A: Api>(ctx: &Context<A>, gate: &mut Gate, patch: &Patch) -> End {
-    let title = patch.target.title();
-    if let Err(halt) = gate.pass().await {
-        return End::Halted(halt, format!("{title}: nothing was sent").into());
-    }
-    let entry = |action| Entry::new(action).on(&patch.target);
-    let intent = entry("intent")
-        .with("verb", "patch")
+    let intent = write::intent(&patch.target, "patch")
         .with("subresource", patch.subresource)
         .with("patch", patch.body.clone());
-    let recorded = match ctx.intend(patch.target.cluster, intent).await {
-        Ok(recorded) => recorded,
-        Err(fault) => return End::NoRecord(fault.to_string().into()),
-    };
-    let mut told = Text::EMPTY;
-    loop {
-        let mut request = ApiRequest::patch(patch, false);
-        request.timeout = gate.left(request.timeout);
-        let (wait, why, silent) = match ctx.send(&recorded, request).await {
-            Ok(answer) if answer.good() => {
-                ctx.came(&recorded, entry("result").answered(&answer), Ok("done")).await;
-                return End::Done(
-                    format!("{title}: {} answered {}", ctx.name(patch.target.cluster), answer.status).into(),
-                );
-            }
-            Ok(answer) if passing(answer.status) => (pause(&answer), answer.says(), before_server(&answer)),
-            Ok(answer) => {
-                let why = refused(&title, &answer);
-                ctx.came(&recorded, entry("result").answered(&answer), Err(&why)).await;
-                return End::Failed(why);
-            }
-            Err(fault) => (AGAIN, Text::from(fault.to_string()), true),
-        };
-        if why != told {
-            let line = format!("{title}: {why}; tried again in {} s", wait.as_secs().max(1));
-            ctx.say(line).await;
-            told = why.clone();
-        }
-        if let Err(halt) = gate.rest(wait).await {
-            let left = Text::from(format!("{title}: it is not known whether it was done: {why}"));
-            ctx.came(&recorded, entry("result"), Err(&left)).await;
-            return if silent && halt == Halt::Deadline {
-                End::Silent(left)
-            } else {
-                End::Halted(halt, left)
-            };
-        }
-    }
-}
-
-/// Why a server refused a patch, and what to do about it.
-fn refused(title: &str, answer: &ApiAnswer) -> Text {
-    // Seen at kube-apiserver 1.36: 422 for an object itself, 409 for its scale subresource.
-    let message = answer.body["message"].as_str().unwrap_or_default();
-    let uid = message.contains("metadata.uid") || message.contains("UID in precondition");
-    let text = match answer.status {
-        409 | 422 if uid => {
-            format!("{title}: another object of that name is there by now; make the plan again")
-        }
-        404 => format!("{title}: it is not there any more; make the plan again"),
-        _ => format!("{title}: refused, {}", answer.says()),
-    };
-    text.into()
+    write::write(ctx, gate, &patch.target, intent, ApiRequest::patch(patch, false)).await
 }
 
 async fn await_ready<A: Api>(ctx: &Context<A>, gate: &mut Gate, targets: &[ReadyTarget]) -> End {
@@ -191,6 +140,53 @@ async fn look<A: Api>(ctx: &Context<A>, target: &ReadyTarget) -> Result<u32, Tex
         return Ok(0);
     }
     Ok(u32::try_from(number("/status/readyReplicas")).unwrap_or(0))
+}
+
+async fn await_rollout<A: Api>(ctx: &Context<A>, gate: &mut Gate, target: &Target) -> End {
+    let title = target.title();
+    let mut told = String::new();
+    loop {
+        let said = match ctx.read(target.cluster, ApiRequest::get(target)).await {
+            Ok(answer) if answer.good() => match rollout::status(&target.kind, &answer.body) {
+                Rollout::Done(how) => return End::Done(format!("{title}: {how}").into()),
+                Rollout::Failed(why) => return End::Failed(format!("{title}: {why}").into()),
+                Rollout::Waits(what) => what,
+            },
+            Ok(answer) if answer.status == 404 => {
+                return End::Failed(format!("{title}: it is not there any more").into());
+            }
+            Ok(answer) => answer.says().to_string(),
+            Err(fault) => fault.to_string(),
+        };
+        if said != told {
+            ctx.say(format!("{title}: {said}")).await;
+            told = said;
+        }
+        if let Err(halt) = gate.rest(LOOK).await {
+            return End::Halted(halt, format!("{title}: {told}").into());
+        }
+    }
+}
+
+/// Waits until another run sends nothing more. One that is not known any more is over.
+async fn await_run<A: Api>(ctx: &Context<A>, gate: &mut Gate, op: OpId) -> End {
+    let Some(other) = ctx.others.get(&op) else {
+        return End::Done("it is over".into());
+    };
+    let mut busy = other.clone();
+    loop {
+        if let Err(halt) = gate.look() {
+            return End::Halted(halt, "it goes on".into());
+        }
+        let over = async {
+            // An end of the task is an end of the run too.
+            let _ = busy.wait_for(|busy| !*busy).await;
+        };
+        tokio::select! {
+            () = over => return End::Done("it is over".into()),
+            () = gate.changed() => {}
+        }
+    }
 }
 
 async fn probe<A: Api>(ctx: &Context<A>, gate: &mut Gate, url: &str, status: u16, every: Span) -> End {

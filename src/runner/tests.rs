@@ -96,7 +96,7 @@ fn evict(pods: &[(&str, u64, Option<&str>)]) -> Step {
         owner: None,
         delete: false,
     });
-    step("evict", Action::Evict { node: node(), pods: pods.collect(), grace: None })
+    step("evict", Action::Evict { node: node(), pods: pods.collect(), grace: None, at_once: None })
 }
 
 fn plan(steps: Vec<Step>) -> Plan {
@@ -107,6 +107,7 @@ fn plan(steps: Vec<Step>) -> Plan {
         touches: vec![ClusterId(0)],
         made: NOW,
         preview: Vec::new(),
+        objects: Vec::new(),
         choices: Vec::new(),
         steps,
         refusals: Vec::new(),

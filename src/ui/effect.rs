@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::told::JournalPage;
 use crate::model::{ClusterId, Fault, ObjectKey, Text};
-use crate::operations::{Control, Line, OpEvent, OpId, Permit, Plan, Unfinished};
+use crate::operations::{Control, Line, OpEvent, OpId, Permit, Plan, RecoveryFile, Unfinished};
 use crate::views::{Scope, Snapshot};
 
 /// What the screen asks of the application. Effects are data: only `app` runs them.
@@ -33,6 +33,8 @@ pub enum Effect {
     Close(u64),
     /// Put text on the terminal's clipboard.
     Copy(String),
+    /// Write this recovery plan to a file of its own.
+    KeepRecovery(String),
     /// Remember the chosen theme.
     KeepTheme(String),
     /// Give the terminal back and wait to be woken: `ctrl-z`.
@@ -90,6 +92,8 @@ pub enum Inbound {
     Checked(String, Vec<Line>),
     /// The journal, or why it is not to be trusted.
     Journal(Result<JournalPage, Text>),
+    /// A recovery plan that was written, and to which file.
+    Recovery(Arc<RecoveryFile>, Text),
     /// A word for the notices row.
     Notice(Text),
     /// Runs of earlier processes that were cut off.

@@ -282,7 +282,7 @@ fn hints(ui: &Ui) -> Vec<(Command, String)> {
         hints.iter().map(|(c, label)| (*c, (*label).to_owned())).collect::<Vec<_>>()
     };
     if let Some(overlay) = ui.overlays.last() {
-        return own(overlay.hints());
+        return own(&overlay.hints());
     }
     if ui.without_clusters() {
         return own(&[

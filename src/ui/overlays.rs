@@ -9,6 +9,7 @@ mod filter;
 mod help;
 mod login;
 mod menu;
+mod options;
 mod plan;
 mod run;
 mod themes;
@@ -23,6 +24,7 @@ use filter::FilterLine;
 use help::HelpView;
 use login::LoginView;
 use menu::{Asked, Menu};
+use options::OptionsView;
 use plan::PlanView;
 use run::RunView;
 use themes::ThemePicker;
@@ -45,6 +47,7 @@ pub(super) enum Flow {
 /// An overlay.
 pub(super) enum Overlay {
     Plan(Box<PlanView>),
+    Options(Box<OptionsView>),
     Run(RunView),
     Detail(Box<DetailView>),
     Compare(Box<CompareView>),
@@ -104,17 +107,22 @@ impl Overlay {
         Overlay::Menu(Menu::new(title, items))
     }
 
+    pub(super) fn options(plan: &PlanView) -> Overlay {
+        Overlay::Options(Box::new(OptionsView::new(plan)))
+    }
+
     /// A menu that is deaf until it was seen: nobody asked for it.
     pub(super) fn question(title: &str, items: Vec<Item>) -> Overlay {
         Overlay::Menu(Menu::new(title, items).guarded())
     }
 
     pub(super) fn ask_replicas(
+        ui: &Ui,
         operation: OperationDecl,
         subjects: Vec<ObjectKey>,
         options: Options,
     ) -> Overlay {
-        Overlay::Asked(Asked::replicas(operation, subjects, options))
+        Overlay::Asked(Asked::replicas(ui, operation, subjects, options))
     }
 
     /// The objects behind a row.
@@ -155,6 +163,22 @@ impl Overlay {
         Overlay::Menu(Menu::new(&title, items.into()).guarded())
     }
 
+    /// Whether to put back what an ended run left; leaving it comes first.
+    pub(super) fn put_back(ui: &Ui, op: OpId) -> Overlay {
+        let run = ui.runs().iter().find(|run| run.op == op);
+        let backs: Vec<&str> = run.map_or_else(Vec::new, |run| {
+            let undoable = run.plan.steps.iter().filter(|step| !step.undo.is_empty());
+            undoable.map(|step| step.way_back.as_str()).take(3).collect()
+        });
+        let items = [
+            ("leave it as it is".to_owned(), Pick::Nothing),
+            (format!("put back: {}", backs.join(", ")), Pick::Control(op, Control::StopAndUndo)),
+        ]
+        .map(|(label, pick)| Item { label: label.into(), why_not: None, pick });
+        let title = run.map_or_else(String::new, |run| format!("put back what {} did?", run.plan.title));
+        Overlay::Menu(Menu::new(&title, items.into()).guarded())
+    }
+
     pub(super) fn ask_to_leave(running: usize) -> Overlay {
         let items =
             [("stay", Pick::Nothing), ("leave; what runs here stops before its next request", Pick::Quit)]
@@ -168,6 +192,7 @@ impl Overlay {
     pub(super) fn typing(&self) -> bool {
         match self {
             Overlay::Plan(view) => view.field.is_some(),
+            Overlay::Options(view) => view.field.is_some(),
             Overlay::Detail(view) => view.search.is_some(),
             Overlay::Compare(view) => view.search.is_some(),
             Overlay::Command(_) | Overlay::Filter(_) | Overlay::Arm(_) | Overlay::Asked(_) => true,
@@ -228,6 +253,7 @@ impl Overlay {
     pub(super) fn typed(&mut self, ui: &mut Ui, key: Key, now: Time) -> Flow {
         match self {
             Overlay::Plan(view) => view.typed(key),
+            Overlay::Options(view) => view.typed(key),
             Overlay::Detail(view) => view.typed(key),
             Overlay::Compare(view) => view.typed(key),
             Overlay::Command(line) => line.typed(key),
@@ -258,6 +284,7 @@ impl Overlay {
     pub(super) fn command(&mut self, ui: &mut Ui, command: Command, now: Time) -> Flow {
         match self {
             Overlay::Plan(view) => view.command(ui, command, now),
+            Overlay::Options(view) => view.command(ui, command, now),
             Overlay::Run(view) => view.command(ui, command, now),
             Overlay::Detail(view) => view.command(ui, command, now),
             Overlay::Compare(view) => view.command(ui, command, now),
@@ -276,6 +303,7 @@ impl Overlay {
     pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, ui: &Ui, now: Time) {
         match self {
             Overlay::Plan(view) => view.draw(canvas, ui, now),
+            Overlay::Options(view) => view.draw(canvas),
             Overlay::Run(view) => view.draw(canvas, ui, now),
             Overlay::Detail(view) => view.draw(canvas, ui, now),
             Overlay::Compare(view) => view.draw(canvas),
@@ -291,26 +319,20 @@ impl Overlay {
     }
 
     /// The keys that work in it, for the last row.
-    pub(super) fn hints(&self) -> &'static [(Command, &'static str)] {
-        use Command::{
-            Accept, Back, Complete, Copy, Filter, Help, Lens, Mark, Open, PauseRun, Retry, StopRun, Up,
-        };
+    pub(super) fn hints(&self) -> Vec<(Command, &'static str)> {
         match self {
-            Overlay::Plan(view) if view.field.is_some() => &[(Accept, "run it"), (Back, "no")],
-            Overlay::Plan(view) if view.blocked() => {
-                &[(Mark, "choose"), (Copy, "copy kubectl"), (Back, "leave, nothing happens"), (Help, "keys")]
-            }
-            Overlay::Plan(_) => &[
-                (Open, "confirm"),
-                (Mark, "choose"),
-                (Copy, "copy kubectl"),
-                (Back, "leave, nothing happens"),
-                (Help, "keys"),
-            ],
-            Overlay::Run(view) if view.done => &[(Back, "close"), (Help, "keys")],
-            Overlay::Run(_) => {
-                &[(Back, "leave it running"), (PauseRun, "pause"), (StopRun, "stop…"), (Help, "keys")]
-            }
+            Overlay::Run(view) => view.hints(),
+            Overlay::Plan(view) => view.hints(),
+            Overlay::Options(view) => view.hints(),
+            _ => self.fixed_hints().to_vec(),
+        }
+    }
+
+    /// The keys of overlays in which always the same ones work.
+    fn fixed_hints(&self) -> &'static [(Command, &'static str)] {
+        use Command::{Accept, Back, Complete, Copy, Filter, Help, Lens, Open, Retry, Up};
+        match self {
+            Overlay::Run(_) | Overlay::Plan(_) | Overlay::Options(_) => &[],
             Overlay::Detail(_) => {
                 &[(Back, "close"), (Lens, "next reading"), (Filter, "search"), (Copy, "copy"), (Help, "keys")]
             }

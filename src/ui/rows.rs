@@ -198,8 +198,16 @@ impl Ui {
     }
 
     /// Pauses, resumes, or asks how to stop a run.
+    fn can_be_put_back(&self, op: OpId) -> bool {
+        self.runs.iter().any(|run| run.op == op && run.can_be_put_back())
+    }
+
     pub(super) fn control(&mut self, op: OpId, command: Command, now: Time) {
         match (self.run_state(op), command) {
+            (Some(RunState::Ended(_)), Command::StopRun) if self.can_be_put_back(op) => {
+                let overlay = Overlay::put_back(self, op);
+                self.overlays.push(overlay);
+            }
             (None | Some(RunState::Ended(_)), _) => self.notice(now, "it ended already"),
             (Some(RunState::Paused), Command::PauseRun) => {
                 self.effects.push(Effect::Control(op, Control::Resume));

@@ -236,6 +236,7 @@ impl Ui {
                 Arc::make_mut(&mut self.told).journal = Some(page);
                 self.runs_version += 1;
             }
+            Inbound::Recovery(file, path) => self.take_recovery(file, &path, now),
             Inbound::Notice(text) => self.notice(now, text),
             Inbound::CutOff(runs) => self.cut_off(runs, now),
         }

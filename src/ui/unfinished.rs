@@ -45,7 +45,7 @@ impl Ui {
         self.unfinished.remove(0);
         let nodes = run.operation == "drain" || run.operation == "cordon";
         let back = if nodes { "uncordon what it cordoned" } else { "put back what it changed" };
-        let nothing = run.back.is_empty().then(|| Text::clean("it had changed nothing yet"));
+        let nothing = run.back.is_empty().then(|| Text::clean("nothing of it can be put back from here"));
         let gone = run.subjects.is_empty() || run.found(&snapshot.fleet).is_empty();
         let lost = gone.then(|| Text::clean("what it was about is not there any more"));
         let mut items = vec![
@@ -71,7 +71,7 @@ impl Ui {
 
     /// Does what was decided. Whatever it is, nothing is sent before its plan was confirmed.
     pub(super) fn decide(&mut self, run: &Arc<Unfinished>, decision: Decision, now: Time) {
-        let options = Options { unfinished: Some(Arc::clone(run)), ..self.options() };
+        let options = Options { unfinished: Some(Arc::clone(run)), ..self.options(now) };
         match decision {
             Decision::Leave => self.effects.push(Effect::Close(run.seq)),
             Decision::PutBack => self.plan_with(PUT_BACK, Vec::new(), options, now),

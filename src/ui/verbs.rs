@@ -8,7 +8,7 @@ use super::Effect;
 use super::overlays::{Item, Overlay, Pick};
 use super::screen::Ui;
 use crate::model::{Kind, ObjectKey, Text, Time, Uid, Version};
-use crate::operations::{OperationDecl, Options, Plan, PlanInput, RecoveryWish, Way};
+use crate::operations::{Choice, OperationDecl, Options, Plan, PlanInput, RecoveryWish, Way};
 use crate::views::Snapshot;
 
 impl Ui {
@@ -31,11 +31,12 @@ impl Ui {
         } else {
             self.marks.values().flatten().collect()
         };
-        let mut fitting: Vec<ObjectKey> = behind
-            .iter()
-            .filter(|key| operation.applies_to.contains(&key.kind))
-            .map(|k| (*k).clone())
-            .collect();
+        let fits = |key: &&ObjectKey| operation.applies_to.contains(&key.kind);
+        let own = |key: &&ObjectKey| match fits(key) {
+            true => Some((*key).clone()),
+            false => self.stands_for(key).filter(|key| fits(&key)),
+        };
+        let mut fitting: Vec<ObjectKey> = behind.iter().filter_map(own).collect();
         fitting.sort();
         fitting.dedup();
         if !fitting.is_empty() {
@@ -44,6 +45,28 @@ impl Ui {
         let wants: Vec<&str> = operation.applies_to.iter().map(|kind| kind.names().plural).collect();
         let has = behind.first().map_or("none of them", |key| key.kind.names().plural);
         Err(Text::from(format!("{} acts on {}; here are {has}", operation.id, wants.join(", "))))
+    }
+
+    /// The workload that a row of a pod or of a ReplicaSet stands for.
+    fn stands_for(&self, key: &ObjectKey) -> Option<ObjectKey> {
+        let cluster = self.newest.as_ref()?.fleet.cluster(key.cluster)?;
+        let record = cluster.find(key.kind, &key.namespace, &key.name)?;
+        let owner = match record.pod() {
+            Some(pod) => pod.workload()?,
+            None => {
+                let owner = record.meta().owner.as_deref()?;
+                (Kind::by_kind(&owner.kind)?, owner.name.clone())
+            }
+        };
+        let found = cluster.find(owner.0, &key.namespace, &owner.1)?;
+        // A ReplicaSet whose name does not tell its Deployment's still says who owns it.
+        match found.meta().owner.as_deref().filter(|_| owner.0 == Kind::ReplicaSet) {
+            Some(above) => {
+                let kind = Kind::by_kind(&above.kind)?;
+                Some(cluster.find(kind, &key.namespace, &above.name)?.key(cluster.id))
+            }
+            None => Some(found.key(cluster.id)),
+        }
     }
 
     /// Why no verb works now at all.
@@ -77,16 +100,17 @@ impl Ui {
         if operation.applies_to.is_empty() {
             return self.choose_recovery(operation, now);
         }
-        let options = self.options();
+        let options = self.options(now);
         if operation.id == "scale" {
-            let overlay = Overlay::ask_replicas(operation, subjects, options);
+            let overlay = Overlay::ask_replicas(self, operation, subjects, options);
             return self.overlays.push(overlay);
         }
         self.plan_with(operation, subjects, options, now);
     }
 
-    pub(super) fn options(&self) -> Options {
+    pub(super) fn options(&self, now: Time) -> Options {
         Options {
+            asked: Some(now),
             recovery_plans: self.settings.recoveries.plans.clone(),
             rules: self.settings.rules.clone(),
             ..Options::default()
@@ -124,19 +148,34 @@ impl Ui {
         operation.plan(&PlanInput { snapshot, subjects, options, now })
     }
 
+    /// Makes the plan on screen again with these options, and says what there is to choose then.
+    pub(super) fn replan(&mut self, options: Options, now: Time) -> Result<Vec<Choice>, Text> {
+        let plan = |overlay: &Overlay| matches!(overlay, Overlay::Plan(_));
+        let at = self.overlays.iter().rposition(plan).ok_or("there is no plan on screen")?;
+        let Some(Overlay::Plan(view)) = self.overlays.get(at) else { return Ok(Vec::new()) };
+        let made = self.plan(&view.operation, &view.subjects, &options, now)?;
+        let Some(Overlay::Plan(view)) = self.overlays.get_mut(at) else { return Ok(Vec::new()) };
+        let other = view.decided(options, made, now);
+        let (plan, choices) = (view.plan.clone(), view.plan.choices.clone());
+        if other {
+            self.effects.push(Effect::Check(Box::new(plan)));
+        }
+        Ok(choices)
+    }
+
     /// Recovery plans and ways, the harmless way first.
     fn choose_recovery(&mut self, operation: OperationDecl, now: Time) {
         let plans = self.settings.recoveries.plans.clone();
         if plans.is_empty() {
             return self
-                .notice(now, "no recovery plan: put one into recovery/ of the configuration directory");
+                .notice(now, "no recovery plan: :failover init proposes one from what runs now");
         }
         let mut items = Vec::new();
         for (way, word) in [(Way::Drill, "drill"), (Way::Run, "fail over"), (Way::Back, "return")] {
             for file in plans.iter() {
                 let label = format!("{word} {} · {} → {}", file.name, file.primary, file.standby);
                 let options =
-                    Options { recovery: Some(RecoveryWish { file: file.clone(), way }), ..self.options() };
+                    Options { recovery: Some(RecoveryWish { file: file.clone(), way }), ..self.options(now) };
                 items.push(Item {
                     label: label.into(),
                     why_not: None,
@@ -170,7 +209,7 @@ impl Ui {
             return Some(why);
         }
         if operation.applies_to.is_empty() {
-            return self.settings.recoveries.plans.is_empty().then(|| "no recovery plan".into());
+            return self.settings.recoveries.plans.is_empty().then(|| "no recovery plan; :failover init proposes one".into());
         }
         let subjects = match self.subjects(operation) {
             Ok(subjects) => subjects,
@@ -179,7 +218,7 @@ impl Ui {
         if operation.id == "scale" {
             return None;
         }
-        self.plan(operation, &subjects, &self.options(), now).err()
+        self.plan(operation, &subjects, &self.options(now), now).err()
     }
 
     /// Makes the plan on screen again if something that it rests on changed.

@@ -12,12 +12,12 @@ mod words;
 pub(super) use words::connecting;
 
 pub use evidence::evidence;
-pub use rules::{reason, rules};
+pub use rules::{first_constraint, reason, rules};
 pub use standing::{
     Standing, age, awaited, counted, denied, fault, lagging, login_wanted, silent_since, standing, unhurt,
 };
 
-pub(super) use rules::{first_constraint, leaving, worst_metric};
+pub(super) use rules::{leaving, worst_metric};
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};

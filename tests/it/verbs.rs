@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quarterdeck::input::Key;
 use quarterdeck::model::*;
-use quarterdeck::operations::{Control, OpEvent, OpId, Outcome, Progress};
+use quarterdeck::operations::{Action, Control, OpEvent, OpId, Outcome, Progress, RecoveryFile};
 use quarterdeck::ui::{Effect, Inbound};
 
 use crate::screen::{NOW, Screen, after, checks, cluster, fleet, insert, on_nodes, to};
@@ -208,7 +208,7 @@ fn scaling_asks_for_a_number_first() {
     screen.keys(":");
     screen.text("deploy");
     screen.keys("enter S");
-    assert!(screen.picture().contains("scale shop/web to how many replicas?"), "{}", screen.picture());
+    assert!(screen.picture().contains("scale shop/web dev-1 2 to how many replicas?"), "{}", screen.picture());
     screen.text("many");
     assert_eq!(screen.keys("enter"), []);
     screen.keys("ctrl-u");
@@ -234,4 +234,151 @@ fn a_plan_that_cannot_be_read_cannot_be_confirmed() {
     screen.keys("enter");
     screen.text("yes");
     assert!(matches!(screen.keys("enter").as_slice(), [Effect::Run(..)]));
+}
+
+/// A deployment of two rollouts and its pods, in each of these clusters.
+fn rolled(names: &[(&str, u32)]) -> Fleet {
+    let clusters = names.iter().enumerate().map(|(id, (name, replicas))| {
+        let id = u16::try_from(id).unwrap();
+        let mut one = cluster(id, name, &["staging"], Tier::Dev);
+        let uid = |n: u32| Uid::parse(&format!("00000000-0000-4000-b000-{:012x}", u32::from(id) * 100 + n));
+        let named = |workload: &mut Workload, name: &str, number: u32| {
+            workload.meta.name = name.into();
+            workload.meta.namespace = "pay".into();
+            workload.meta.uid = uid(number);
+            workload.meta.version = Version(1);
+        };
+        let mut api = Workload { desired: *replicas, ready: *replicas, ..Workload::empty(Kind::Deployment) };
+        named(&mut api, "api", 1);
+        api.revision = "7".into();
+        for (number, revision) in [(2, "6"), (3, "7")] {
+            let mut set = Workload { revision: revision.into(), ..Workload::empty(Kind::ReplicaSet) };
+            named(&mut set, &format!("api-{revision}"), number);
+            let owner =
+                Owner { api: "apps/v1".into(), kind: "Deployment".into(), name: "api".into(), uid: uid(1) };
+            set.meta.owner = Some(Arc::new(owner));
+            insert(&mut one, Record::Workload(set));
+        }
+        insert(&mut one, Record::Workload(api));
+        let mut pod = Pod { phase: Phase::Running, ..Pod::default() };
+        pod.meta.name = "api-7-x".into();
+        pod.meta.namespace = "pay".into();
+        pod.meta.uid = uid(9);
+        let owner =
+            Owner { api: "apps/v1".into(), kind: "ReplicaSet".into(), name: "api-7".into(), uid: uid(3) };
+        pod.meta.owner = Some(Arc::new(owner));
+        insert(&mut one, Record::Pod(pod));
+        Arc::new(one)
+    });
+    Fleet { clusters: clusters.collect() }
+}
+
+fn on(kind: &str, fleet: Fleet) -> Screen {
+    let mut screen = Screen::new(120, 36);
+    screen.fleet(fleet);
+    screen.keys(":");
+    screen.text(kind);
+    screen.keys("enter");
+    screen
+}
+
+#[test]
+fn scaling_several_names_each_with_its_cluster_and_replicas() {
+    let mut screen = on("deploy", rolled(&[("dev-1", 4), ("dev-2", 2)]));
+    screen.keys("* S");
+    let picture = screen.picture();
+    assert!(picture.contains("scale 2 workloads: pay/api dev-1 4, pay/api dev-2 2"), "{picture}");
+    screen.text("+2");
+    let effects = screen.keys("enter");
+    let [Effect::Check(plan)] = effects.as_slice() else { panic!("{effects:?}") };
+    let titles: Vec<&str> = plan.steps.iter().map(|step| step.title.as_str()).collect();
+    assert!(titles.contains(&"scale api on dev-1 4 → 6") && titles.contains(&"scale api on dev-2 2 → 4"));
+    let named = |title: &&str| title.contains("dev-1") || title.contains("dev-2");
+    assert!(titles.iter().all(|title| named(title)), "{titles:?}");
+}
+
+#[test]
+fn a_pod_stands_for_its_workload() {
+    let mut screen = on("pods", rolled(&[("dev-1", 4)]));
+    to(&mut screen, "api-7-x");
+    for (key, operation) in [("R", "restart"), ("B", "roll-back"), ("X", "delete")] {
+        let effects = screen.keys(key);
+        let [Effect::Check(plan)] = effects.as_slice() else { panic!("{key}: {effects:?}") };
+        assert_eq!(plan.operation, operation);
+        let wanted = if key == "X" { Kind::Pod } else { Kind::Deployment };
+        assert_eq!(plan.subjects.iter().map(|s| s.kind).collect::<Vec<_>>(), [wanted]);
+        screen.keys("enter");
+        screen.text("yes");
+        assert!(matches!(screen.keys("enter").as_slice(), [Effect::Run(..)]), "{}", screen.picture());
+    }
+    // The plan that is made again while somebody types stays the same plan.
+    screen.keys("R enter");
+    screen.text("ye");
+    screen.now = after(30);
+    let mut changed = rolled(&[("dev-1", 4)]);
+    let mut one = (*changed.clusters[0]).clone();
+    let found = one.find(Kind::Deployment, "pay", "api").unwrap();
+    let mut api = found.workload().unwrap().clone();
+    api.meta.version = Version(2);
+    insert(&mut one, Record::Workload(api));
+    changed.clusters[0] = Arc::new(one);
+    assert_eq!(checks(&screen.fleet(changed)), 0);
+    screen.text("s");
+    assert!(matches!(screen.keys("enter").as_slice(), [Effect::Run(..)]), "{}", screen.picture());
+}
+
+#[test]
+fn options_of_a_drain_make_its_plan_again() {
+    let mut screen = on_nodes();
+    to(&mut screen, "dev-1-node-1");
+    screen.keys("D");
+    assert!(screen.picture().contains("one by one"), "{}", screen.picture());
+    screen.keys("O");
+    assert!(screen.picture().contains("each pod's own"), "{}", screen.picture());
+    screen.keys("enter");
+    screen.text("soon");
+    assert_eq!(screen.keys("enter"), []);
+    assert!(screen.picture().contains("is no number of seconds"), "{}", screen.picture());
+    screen.keys("ctrl-u");
+    screen.text("5");
+    let effects = screen.keys("enter");
+    let [Effect::Check(plan)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(plan.kubectl[0].contains("--grace-period=5"), "{:?}", plan.kubectl);
+    screen.keys("j j enter");
+    screen.text("1");
+    assert_eq!(checks(&screen.keys("enter")), 1);
+    screen.keys("esc enter");
+    screen.text("yes");
+    let effects = screen.keys("enter");
+    let [Effect::Run(plan, permit)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(permit.plan, plan.hash());
+    let evict = plan.steps.iter().find_map(|step| match &step.action {
+        Action::Evict { grace, at_once, .. } => Some((*grace, *at_once)),
+        _ => None,
+    });
+    assert_eq!(evict, Some((Some(5), Some(1))));
+}
+
+#[test]
+fn a_recovery_plan_is_proposed_on_screen() {
+    let mut screen = Screen::new(120, 36);
+    screen.fleet(rolled(&[("dev-1", 4), ("dev-2", 2)]));
+    screen.keys(":");
+    screen.text("failover init");
+    screen.keys("enter");
+    assert!(screen.picture().contains("which cluster serves now?"), "{}", screen.picture());
+    screen.keys("1");
+    assert!(screen.picture().contains("which cluster is to take over"), "{}", screen.picture());
+    let effects = screen.keys("1");
+    let [Effect::KeepRecovery(text)] = effects.as_slice() else { panic!("{effects:?}") };
+    let file = Arc::new(RecoveryFile::read(text).unwrap());
+    assert_eq!((&*file.primary, &*file.standby), ("dev-1", "dev-2"));
+    screen.ui.inbound(Inbound::Recovery(file, "/home/me/recovery/x.toml".into()), screen.now);
+    assert!(screen.picture().contains("/home/me/recovery/x.toml"), "{}", screen.picture());
+    screen.keys("F");
+    assert!(screen.picture().contains("1  drill dev-1-to-dev-2"), "{}", screen.picture());
+    screen.keys("esc :");
+    screen.text("failover init nowhere dev-2");
+    screen.keys("enter");
+    assert!(screen.picture().contains("no cluster is called nowhere"), "{}", screen.picture());
 }

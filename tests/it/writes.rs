@@ -21,15 +21,18 @@ const WRITING: [&str; 10] = [
 ];
 
 /// Every such place outside of the embedded fleet: file, what it names, how often, and why it may.
-const KNOWN: [(&str, &str, usize, &str); 10] = [
+const KNOWN: [(&str, &str, usize, &str); 13] = [
     ("cluster/request.rs", "Method::POST", 1, "the constructor"),
     ("cluster/request.rs", "Method::PATCH", 1, "the constructor"),
     ("cluster/request.rs", "Method::DELETE", 1, "the constructor"),
     ("cluster/access.rs", "Request::post(", 1, "asks what we may do; the server keeps nothing"),
     ("runner/api.rs", "Method::POST", 3, "an eviction, and two reviews of ourselves"),
     ("runner/api.rs", "Method::PATCH", 1, "a patch of a plan's step"),
-    ("runner/api.rs", "Method::DELETE", 1, "a pod that a plan deletes past its budgets"),
-    ("runner/check.rs", "Request::patch(", 1, "a dry run"),
+    ("runner/api.rs", "Method::DELETE", 2, "a pod that a plan deletes past its budgets, or an object"),
+    ("runner/check.rs", "Request::patch(", 2, "dry runs"),
+    ("runner/check.rs", "Request::delete(", 1, "a dry run"),
+    ("runner/changes.rs", "Request::patch(", 1, "sent with its record"),
+    ("runner/changes.rs", "Request::delete(", 1, "sent with its record"),
     ("runner/evict.rs", "ApiRequest::evict(", 1, "sent with its record"),
     ("runner/steps.rs", "Request::patch(", 1, "sent with its record"),
 ];
@@ -66,15 +69,24 @@ fn every_place_that_can_write_is_known() {
 
 #[test]
 fn a_write_is_sent_only_with_its_record() {
-    for (file, request) in
-        [("runner/evict.rs", "ApiRequest::evict("), ("runner/steps.rs", "ApiRequest::patch(")]
-    {
+    for file in ["runner/evict.rs", "runner/write.rs"] {
         let text = text(file);
-        let at = text.find(request).unwrap();
-        let before = &text[..at];
+        let at = text.find(".send(&recorded,").unwrap_or_else(|| panic!("{file} sends nothing"));
         // The record comes first: without it there is nothing to send with.
-        assert!(before.contains("ctx.intend("), "{file}: nothing was recorded before the request");
+        assert!(text[..at].contains("ctx.intend("), "{file}: nothing was recorded before the request");
         assert_eq!(text.matches(".send(&recorded,").count(), 1, "{file}");
+    }
+    // What is not a dry run is handed to the one function that records and sends.
+    for file in ["runner/steps.rs", "runner/changes.rs"] {
+        let text = text(file);
+        let lines = text.lines().filter(|line| ["::patch(", "::delete("].iter().any(|w| line.contains(w)));
+        let mut sent = 0;
+        for line in lines.filter(|line| line.contains("ApiRequest")) {
+            assert!(line.contains("write::write(ctx, gate, ") && line.contains(", false)"), "{file}: {line}");
+            sent += 1;
+        }
+        assert!(sent > 0, "{file} writes nothing: this test must follow it");
+        assert!(!text.contains(".send("), "{file} sends by itself");
     }
     let context = text("runner/context.rs");
     assert_eq!(context.matches("Ok(Recorded {").count(), 1, "a record is made in one place");
@@ -95,7 +107,7 @@ fn nothing_else_of_the_runner_reaches_a_cluster() {
         let calls = text.matches("api.call(").count();
         let known = match name.as_str() {
             "runner/context.rs" => 2,
-            "runner/check.rs" => 2,
+            "runner/check.rs" => 3,
             _ => 0,
         };
         assert_eq!(calls, known, "{name} calls a cluster by itself");
@@ -105,10 +117,12 @@ fn nothing_else_of_the_runner_reaches_a_cluster() {
             assert!(reads.iter().any(|r| call.contains(r)), "{name}: read({call}");
         }
     }
-    // Of the two calls of a check one asks what we may, the other is a dry run.
+    // Of the calls of a check one asks what we may, one reads a template, the other is a dry run.
     let check = text("runner/check.rs");
     assert!(
         check.contains("ApiRequest::patch(patch, true)")
+            && check.contains("ApiRequest::patch(&patch, true)")
+            && check.contains("ApiRequest::delete(target, true)")
             && check.contains("ApiRequest::evict(pod, *grace, true)")
     );
     assert!(!check.contains(", false)"), "a check that is no dry run");

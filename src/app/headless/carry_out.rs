@@ -9,7 +9,7 @@ use super::super::cli::{Exit, RunArgs};
 use super::super::clock::now;
 use super::super::engine::Engine;
 use super::super::opened::Opened;
-use super::{Stop, print, proposal};
+use super::{Stop, print, proposal, runs};
 use crate::model::{Fault, Text, Tone};
 use crate::operations::{
     Control, Line, OpEvent, OpId, Outcome, Permit, Plan, PodState, Progress, Run, RunState, StepState,
@@ -40,6 +40,7 @@ pub(super) async fn plan(
     flags: &[(&str, &str)],
 ) -> Result<Became, Stop> {
     let json = proposal::form(arguments.output)?;
+    runs::tell(opened);
     let hash = plan.hash();
     let confirmed = match &arguments.yes {
         Some(typed) => Some(proposal::confirmed(typed, &hash)?),
@@ -93,6 +94,13 @@ fn denied(allowed: &[Line]) -> Option<Exit> {
     no.peek()?;
     let refused = no.all(|line| line.text.starts_with("dry run"));
     Some(if refused { Exit::Refused } else { Exit::Unreachable })
+}
+
+/// Notes in the journal that somebody decided about a run that was cut off.
+pub(super) async fn close(opened: &Opened, engine: &Engine, run: u64) -> Result<(), Stop> {
+    let (events, _) = mpsc::channel(1);
+    let closed = runner(opened, engine, events)?.close(run);
+    Ok(closed.await?)
 }
 
 fn runner(

@@ -7,9 +7,9 @@ use super::super::cli::{ClusterArgs, DoctorArgs, Exit};
 use super::super::clock::now;
 use super::super::engine::Engine;
 use super::super::opened::{self, Opened};
-use super::super::{live, recovery};
+use super::super::{cut_off, live, recovery};
 use super::wait::{self, Readiness};
-use super::{Stop, print};
+use super::{Stop, print, runs};
 use crate::cluster::{Action, may};
 use crate::model::{Badge, Cluster, Kind, LinkState, Login};
 use crate::runner::journal;
@@ -107,6 +107,10 @@ fn journal_of(opened: &Opened, findings: &mut Findings) {
     if !path.exists() {
         findings.say(How::Ok, "journal", format!("{shown}: nothing was done yet"));
         return;
+    }
+    for run in cut_off::runs(&path) {
+        let next = "`quarterdeck runs` says how to go on or to put it back";
+        findings.say(How::Warn, "runs", format!("{} → {next}", runs::line(&run)));
     }
     match journal::verify(&path) {
         Ok(found) => findings.say(How::Ok, "journal", format!("{shown}: whole, {} records", found.records)),

@@ -66,6 +66,7 @@ fn options(arguments: &DrainArgs) -> Options {
         answers: answers(&given, &arguments.nodes.run),
         grace: arguments.grace_period,
         timeout: arguments.timeout.map(span),
+        at_once: arguments.at_once,
         pod_selector: Text::clean(&arguments.pod_selector),
         ..Options::default()
     }

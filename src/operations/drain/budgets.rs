@@ -31,11 +31,31 @@ pub(super) fn asked<'a>(on: &OnNode<'a>) -> Vec<&'a Budget> {
     if on.free_of_budgets() || passes { Vec::new() } else { on.budgets.clone() }
 }
 
+/// For each of these pods, in the order in which they come, the budget that it waits for; `None`
+/// for one that goes at once.
+pub(super) fn held<'a>(pods: &[&OnNode<'a>]) -> Vec<Option<&'a Budget>> {
+    let mut let_go: Vec<(Uid, u32)> = Vec::new();
+    let mut held = |on: &&OnNode<'a>| {
+        let [budget] = asked(on)[..] else { return None };
+        let index = let_go.iter().position(|(uid, _)| *uid == budget.meta.uid).unwrap_or_else(|| {
+            let_go.push((budget.meta.uid, 0));
+            let_go.len() - 1
+        });
+        let now = &mut let_go[index].1;
+        if behind(budget) || *now >= budget.allowed {
+            return Some(budget);
+        }
+        *now += 1;
+        None
+    };
+    pods.iter().map(&mut held).collect()
+}
+
 /// What every budget of these pods does, in the order in which the pods come. Pods that are to be
 /// deleted past their budgets are not among them.
 pub(super) fn waits<'a>(pods: &[&OnNode<'a>]) -> Vec<Wait<'a>> {
     let mut found: Vec<Wait<'a>> = Vec::new();
-    for on in pods {
+    for (on, held) in pods.iter().zip(held(pods)) {
         let [budget] = asked(on)[..] else { continue };
         let is = |uid: Uid| move |w: &Wait<'_>| w.budget.meta.uid == uid;
         let index = found.iter().position(is(budget.meta.uid)).unwrap_or_else(|| {
@@ -43,7 +63,7 @@ pub(super) fn waits<'a>(pods: &[&OnNode<'a>]) -> Vec<Wait<'a>> {
             found.len() - 1
         });
         let wait = &mut found[index];
-        if behind(budget) || wait.now >= budget.allowed as usize {
+        if held.is_some() {
             wait.waits += 1;
             wait.unready += usize::from(!on.pod.ready);
         } else {

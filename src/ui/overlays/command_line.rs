@@ -145,6 +145,8 @@ fn run(ui: &mut Ui, line: &str, now: Time) -> Result<(), Text> {
         "at" => return ui.go_to(rest, now),
         "kubeconfig" => return ui.open_file(rest),
         "theme" => ui.run(Command::Themes, now),
+        "failover" if rest == "init" => return ui.failover_init("", now),
+        "failover" if rest.starts_with("init ") => return ui.failover_init(&rest[5..], now),
         _ => return pane_kind_or_operation(ui, word, rest, now),
     }
     Ok(())

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Flow;
 use crate::input::{Command, Key};
-use crate::model::{ObjectKey, Text, Time};
-use crate::operations::{Control, OpId, OperationDecl, Options, Unfinished};
+use crate::model::{ClusterId, ObjectKey, Text, Time};
+use crate::operations::{Control, OpId, OperationDecl, Options, Replicas, Unfinished};
 use crate::theme::Role;
 use crate::ui::Effect;
 use crate::ui::canvas::{Canvas, cells};
@@ -26,6 +26,10 @@ pub(in crate::ui) enum Pick {
     Sort(Option<(usize, bool)>),
     Copy(String),
     Compare(Box<[ObjectKey; 2]>),
+    /// The cluster that serves, of a recovery plan that is to be proposed.
+    Primary(ClusterId),
+    /// It and the cluster that is to take over.
+    Propose(ClusterId, ClusterId),
     /// What is done about a run that was cut off.
     CutOff(Arc<Unfinished>, Decision),
 }
@@ -111,6 +115,8 @@ impl Menu {
                 }
             }
             Pick::Compare(pair) => ui.compare_objects(&pair[0], &pair[1]),
+            Pick::Primary(primary) => ui.ask_standby(primary, now),
+            Pick::Propose(primary, standby) => ui.propose_recovery(primary, standby, None, now),
             Pick::Copy(text) => ui.copy_text(text, now),
             Pick::Control(op, control) => ui.effects.push(Effect::Control(op, control)),
             Pick::CutOff(run, decision) => ui.decide(&run, decision, now),
@@ -154,13 +160,31 @@ pub(in crate::ui) struct Asked {
     operation: OperationDecl,
     subjects: Vec<ObjectKey>,
     options: Options,
+    /// Each object: its path, its cluster, its replicas now.
+    names: Vec<String>,
     field: Field,
     wrong: bool,
 }
 
+/// Lines on which the objects are named.
+const NAMES: u16 = 3;
+
 impl Asked {
-    pub(super) fn replicas(operation: OperationDecl, subjects: Vec<ObjectKey>, options: Options) -> Asked {
-        Asked { operation, subjects, options, field: Field::default(), wrong: false }
+    pub(super) fn replicas(
+        ui: &Ui,
+        operation: OperationDecl,
+        subjects: Vec<ObjectKey>,
+        options: Options,
+    ) -> Asked {
+        let fleet = ui.newest.as_ref().map(|snapshot| &snapshot.fleet);
+        let named = |key: &ObjectKey| {
+            let cluster = fleet.and_then(|fleet| fleet.cluster(key.cluster));
+            let record = cluster.and_then(|c| c.find(key.kind, &key.namespace, &key.name));
+            let now = record.and_then(|record| record.workload()).map_or("?".to_owned(), |w| w.desired.to_string());
+            format!("{} {} {now}", key.path(), cluster.map_or("?", |c| c.info.name.as_str()))
+        };
+        let names = subjects.iter().map(named).collect();
+        Asked { operation, subjects, options, names, field: Field::default(), wrong: false }
     }
 
     pub(super) fn typed(&mut self, key: Key) -> Flow {
@@ -173,7 +197,7 @@ impl Asked {
         match command {
             Command::Back => Flow::Close,
             Command::Accept => {
-                let Ok(replicas) = self.field.text().trim().parse::<u32>() else {
+                let Some(replicas) = Replicas::parse(self.field.text()) else {
                     self.wrong = true;
                     return Flow::Keep;
                 };
@@ -190,13 +214,41 @@ impl Asked {
     }
 
     pub(super) fn draw(&self, canvas: &mut Canvas<'_>) {
-        let what = match self.subjects.as_slice() {
-            [one] => one.path(),
-            many => format!("{} objects", many.len()),
-        };
-        let hint = if self.wrong { " (a whole number)" } else { "" };
-        let prompt = format!(" {} {what} to how many replicas{hint}? ", self.operation.id);
         let last = canvas.height().saturating_sub(1);
+        let width = canvas.width();
+        let hint = if self.wrong { "a whole number, +2 or -1: " } else { "6, +2 or -1: " };
+        let prompt = match self.names.as_slice() {
+            [one] => format!(" {} {one} to how many replicas? {hint}", self.operation.id),
+            _ => {
+                let lines = self.named(usize::from(width).saturating_sub(2));
+                let first = last.saturating_sub(cells(lines.len()));
+                for (at, line) in lines.iter().enumerate() {
+                    let y = first + cells(at);
+                    canvas.part(0, y, width, 1).clear();
+                    canvas.pieces(1, y, &[(line, Role::Text)]);
+                }
+                format!(" to how many replicas each? {hint}")
+            }
+        };
         self.field.draw(canvas, last, &prompt);
+    }
+
+    /// `scale 3 workloads: pay/api eks-use1 4, …`, on a few lines.
+    fn named(&self, width: usize) -> Vec<String> {
+        let mut lines = vec![format!("{} {} workloads:", self.operation.id, self.names.len())];
+        for (at, name) in self.names.iter().enumerate() {
+            let comma = if at + 1 < self.names.len() { "," } else { "" };
+            let used = lines.last().map_or(0, |line| line.chars().count());
+            if used + name.chars().count() + 2 > width {
+                if lines.len() == usize::from(NAMES) {
+                    lines.push(format!("and {} more", self.names.len() - at));
+                    break;
+                }
+                lines.push(format!(" {name}{comma}"));
+            } else if let Some(line) = lines.last_mut() {
+                line.push_str(&format!(" {name}{comma}"));
+            }
+        }
+        lines
     }
 }

@@ -146,6 +146,11 @@ impl PlanView {
             Command::Top => self.scroll(0),
             Command::Bottom => self.scroll(usize::MAX),
             Command::Mark => self.choose(ui, now),
+            Command::Options if self.operation.id == "drain" => {
+                let overlay = super::Overlay::options(self);
+                ui.overlays.push(overlay);
+            }
+            Command::Options => ui.notice(now, format!("{} has no options", self.operation.id)),
             Command::Copy => {
                 ui.effects.push(Effect::Copy(self.plan.kubectl.join("\n")));
                 ui.notice(now, "kubectl commands sent to the terminal's clipboard");
@@ -164,6 +169,36 @@ impl PlanView {
         !self.blocks().is_empty()
     }
 
+    /// The keys that work now.
+    pub(super) fn hints(&self) -> Vec<(Command, &'static str)> {
+        use Command::{Accept, Back, Copy, Help, Mark, Open};
+        if self.field.is_some() {
+            return vec![(Accept, "run it"), (Back, "no")];
+        }
+        let mut hints = Vec::new();
+        if !self.blocked() {
+            hints.push((Open, "confirm"));
+        }
+        if !self.plan.choices.is_empty() {
+            hints.push((Mark, "choose"));
+        }
+        if self.operation.id == "drain" {
+            hints.push((Command::Options, "options"));
+        }
+        hints.extend([(Copy, "copy kubectl"), (Back, "leave, nothing happens"), (Help, "keys")]);
+        hints
+    }
+
+    /// Takes what somebody decided: the plan is made again with it.
+    pub(in crate::ui) fn decided(&mut self, options: Options, plan: Plan, now: Time) -> bool {
+        self.options = options;
+        let other = self.remade(plan, now);
+        if other {
+            self.changed.clear();
+        }
+        other
+    }
+
     /// The next answer of the choice under the cursor; the plan is made again with it.
     fn choose(&mut self, ui: &mut Ui, now: Time) {
         let Some(choice) = self.plan.choices.get(self.cursor) else { return };
@@ -172,9 +207,7 @@ impl PlanView {
         options.answers.insert(choice.id.clone(), next);
         match ui.plan(&self.operation, &self.subjects, &options, now) {
             Ok(plan) => {
-                self.options = options;
-                if self.remade(plan, now) {
-                    self.changed.clear();
+                if self.decided(options, plan, now) {
                     // This is what was asked for, so the next key is meant for it.
                     self.drawn = true;
                     ui.effects.push(Effect::Check(Box::new(self.plan.clone())));
@@ -368,6 +401,11 @@ impl PlanView {
         }
         for command in &self.plan.kubectl {
             lines.push(Shown::of(&[(&format!("{:<LABEL$}", "like"), Role::TextDim), (command, Role::Text)]));
+        }
+        if !self.plan.objects.is_empty() {
+            lines.push(Shown::default());
+            lines.push(Shown::of(&[("one by one", Role::TextDim)]));
+            lines.extend(self.plan.objects.iter().map(Shown::line));
         }
         lines
     }

@@ -1,26 +1,71 @@
 //! A run on screen: what waits first, then what moves, then what is done. The stopwatches of a
 //! failover stand on top and never scroll away.
 
+mod drain;
+
 use super::Flow;
-use crate::input::Command;
-use crate::model::{Span, Text, Tier, Time};
-use crate::operations::{OpId, Outcome, PodProgress, PodState, Run, RunState, StepState};
-use crate::theme::{Role, bar};
+use crate::input::{Command, Mode};
+use crate::model::{ObjectKey, Span, Text, Tier, Time, Uid};
+use crate::operations::{DrainProgress, Offer, OpId, Options, Outcome, Replicas, Run, RunState, StepState, WhileRun};
+use crate::theme::Role;
 use crate::ui::canvas::{Canvas, cells};
-use crate::ui::panes::operations::progress;
 use crate::ui::screen::Ui;
+
+/// What can be done about a run, by how it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Running,
+    Paused,
+    Undoing,
+    /// It ended before its time and left something changed.
+    Left,
+    Over,
+}
+
+/// A row that the cursor can be on.
+#[derive(Clone, PartialEq, Debug)]
+enum Slot {
+    /// A pod: its uid, and what there is to look at.
+    Pod(Uid, Option<ObjectKey>, Text),
+    /// The pods that are not shown one by one.
+    More,
+}
+
+/// What a [`DrainProgress`] was made of: snapshot, runs, second.
+type MadeOf = (u64, u64, i64);
 
 /// A run and how far it is scrolled.
 pub(in crate::ui) struct RunView {
     op: OpId,
     top: usize,
-    /// Whether it was done when it was drawn: nothing is left to pause or to stop.
-    pub(super) done: bool,
+    /// The row of the cursor, and the pod that it is on.
+    cursor: (usize, Option<Uid>),
+    /// Whether the cursor must be seen: not once somebody scrolls past it.
+    follow: bool,
+    /// Whether pods that are gone are shown one by one however many there are.
+    every: bool,
+    /// As it was drawn last.
+    phase: Phase,
+    slots: Vec<Slot>,
+    offer: Option<Offer>,
+    of_nodes: bool,
+    drain: Option<(MadeOf, Option<DrainProgress>)>,
 }
 
 impl RunView {
     pub(super) fn new(op: OpId) -> RunView {
-        RunView { op, top: 0, done: false }
+        RunView {
+            op,
+            top: 0,
+            cursor: (0, None),
+            follow: true,
+            every: false,
+            phase: Phase::Running,
+            slots: Vec::new(),
+            offer: None,
+            of_nodes: false,
+            drain: None,
+        }
     }
 
     pub(super) fn command(&mut self, ui: &mut Ui, command: Command, now: Time) -> Flow {
@@ -33,12 +78,22 @@ impl RunView {
                 return Flow::Close;
             }
             Command::PauseRun | Command::StopRun => ui.control(self.op, command, now),
-            Command::Down => self.top += 1,
-            Command::Up => self.top = self.top.saturating_sub(1),
-            Command::HalfDown | Command::PageDown => self.top += 10,
-            Command::HalfUp | Command::PageUp => self.top = self.top.saturating_sub(10),
-            Command::Top => self.top = 0,
-            Command::Bottom => self.top = usize::MAX,
+            Command::Down => self.down(),
+            Command::Up => self.up(),
+            Command::HalfDown | Command::PageDown => self.scroll(self.top.saturating_add(10)),
+            Command::HalfUp | Command::PageUp => self.scroll(self.top.saturating_sub(10)),
+            Command::Top => {
+                self.go(0);
+                self.top = 0;
+            }
+            Command::Bottom => self.scroll(usize::MAX),
+            Command::Open | Command::Logs | Command::PreviousLogs | Command::Yaml | Command::Describe => {
+                self.look(ui, command, now);
+            }
+            Command::Operation("scale") => self.take_offer(ui, now),
+            Command::Operation("uncordon") if self.phase == Phase::Left && self.of_nodes => {
+                self.uncordon(ui, now);
+            }
             Command::Help => {
                 let help = super::Overlay::help(ui);
                 ui.overlays.push(help);
@@ -48,40 +103,237 @@ impl RunView {
         Flow::Keep
     }
 
+    fn scroll(&mut self, top: usize) {
+        (self.top, self.follow) = (top, false);
+    }
+
+    fn go(&mut self, to: usize) {
+        let uid = match self.slots.get(to) {
+            Some(Slot::Pod(uid, ..)) => Some(*uid),
+            _ => None,
+        };
+        (self.cursor, self.follow) = ((to, uid), true);
+    }
+
+    fn down(&mut self) {
+        match self.cursor.0 + 1 < self.slots.len() {
+            true => self.go(self.cursor.0 + 1),
+            false => self.scroll(self.top.saturating_add(1)),
+        }
+    }
+
+    fn up(&mut self) {
+        if !self.follow && self.top > 0 {
+            self.scroll(self.top - 1);
+        } else {
+            self.go(self.cursor.0.saturating_sub(1));
+        }
+    }
+
+    /// Opens what the cursor is on.
+    fn look(&mut self, ui: &mut Ui, command: Command, now: Time) {
+        match self.slots.get(self.cursor.0).cloned() {
+            Some(Slot::More) => self.every = true,
+            Some(Slot::Pod(_, Some(key), _)) => {
+                let command = if command == Command::Open { Command::Describe } else { command };
+                ui.open_detail(&key, command, now);
+            }
+            Some(Slot::Pod(_, None, why)) => ui.notice(now, why),
+            None => {}
+        }
+    }
+
+    /// Opens the plan that scales the workload for as long as this run goes on.
+    fn take_offer(&self, ui: &mut Ui, now: Time) {
+        let (Some(offer), Some(scale)) = (self.offer.clone(), ui.operation("scale")) else {
+            return ui.notice(now, "no budget is in the way that more replicas would open");
+        };
+        let run = ui.runs().iter().find(|run| run.op == self.op);
+        let while_run = run.map(|run| WhileRun { op: run.op, title: run.plan.title.clone() });
+        let options = Options { replicas: Some(Replicas::To(offer.to)), while_run, ..ui.options(now) };
+        ui.plan_with(scale, vec![offer.workload], options, now);
+    }
+
+    /// Opens the plan that lets pods come to the nodes of this run again.
+    fn uncordon(&self, ui: &mut Ui, now: Time) {
+        let run = ui.runs().iter().find(|run| run.op == self.op);
+        let subjects = run.map(|run| run.plan.subjects.clone()).unwrap_or_default();
+        if let Some(uncordon) = ui.operation("uncordon") {
+            ui.plan_on(uncordon, subjects, now);
+        }
+    }
+
+    /// The keys that work now.
+    pub(super) fn hints(&self) -> Vec<(Command, &'static str)> {
+        use Command::{Back, Help, Logs, Open, Operation, Operations, PauseRun, StopRun, Yaml};
+        let mut hints = match self.phase {
+            Phase::Running => vec![(Back, "leave it running"), (PauseRun, "pause"), (StopRun, "stop…")],
+            Phase::Paused => vec![(Back, "leave it paused"), (PauseRun, "go on"), (StopRun, "stop…")],
+            Phase::Undoing => vec![(Back, "leave it")],
+            Phase::Left if self.of_nodes => vec![(Back, "close"), (Operation("uncordon"), "uncordon…")],
+            Phase::Left => vec![(Back, "close"), (StopRun, "put back…")],
+            Phase::Over => vec![(Back, "close")],
+        };
+        if self.offer.is_some() {
+            hints.push((Operation("scale"), "scale for this…"));
+        }
+        if !self.slots.is_empty() {
+            hints.extend([(Open, "why"), (Logs, "logs"), (Yaml, "yaml")]);
+        }
+        hints.extend([(Operations, "all runs"), (Help, "keys")]);
+        hints
+    }
+
     pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, ui: &Ui, now: Time) {
         let Some(run) = ui.runs().iter().find(|run| run.op == self.op) else {
             canvas.pieces(1, 0, &[("this run is not known here", Role::Text)]);
             return;
         };
-        self.done = run.state == RunState::Ended(Outcome::Done);
+        self.phase = phase(run);
+        self.of_nodes = matches!(run.plan.operation, "drain" | "cordon");
         title(canvas, ui, run, now);
         let mut y = 2;
         if run.plan.recovery.is_some() {
             y = stopwatches(canvas, y, run, now);
         }
-        if !run.pods.is_empty() {
-            y = summary(canvas, y, run);
+        let drain = self.joined(ui, run, now);
+        if let Some(drain) = &drain {
+            y = drain::summary(canvas, y, run, drain);
         }
-        let lines = lines(run, now);
         let room = usize::from(canvas.height().saturating_sub(y + 2));
+        let lines = self.lines(canvas, ui, run, drain.as_ref(), room, now);
+        let slot = |line: &Line| line.slot.is_some() && line.slot == Some(self.cursor.0);
+        if let Some(at) = lines.iter().position(slot).filter(|_| self.follow) {
+            self.top = self.top.min(at).max((at + 1).saturating_sub(room.max(1)));
+            // The heading stays with the first row.
+            self.top = if self.cursor.0 == 0 { 0 } else { self.top };
+        }
         self.top = self.top.min(lines.len().saturating_sub(room));
         for (row, line) in lines.iter().skip(self.top).take(room).enumerate() {
-            let pieces: Vec<(&str, Role)> = line.iter().map(|(text, role)| (text.as_str(), *role)).collect();
-            canvas.pieces(1, y + cells(row), &pieces);
+            let y = y + cells(row);
+            let pieces: Vec<(&str, Role)> = line.pieces.iter().map(|(t, role)| (t.as_str(), *role)).collect();
+            canvas.pieces(1, y, &pieces);
+            if slot(line) {
+                canvas.pieces(0, y, &[("▸", Role::Text)]);
+                let (style, width) = (canvas.role(Role::Select), canvas.width());
+                canvas.restyle(0, y, width, style);
+            }
         }
-        let ended = run.plan.touches.iter().filter(|id| ui.arming.left(**id, now).is_none()).count();
-        let foot = if run.ended.is_some() {
-            format!(" {}", run.result)
-        } else if ended > 0 {
-            // What was confirmed is finished: half a drain or half a failover is worse than either.
-            " arming has ended: this run goes on with what was confirmed, nothing new begins; Q stops it"
-                .to_owned()
-        } else {
-            " if this link drops nothing further is sent; the next start offers to go on or to undo"
-                .to_owned()
-        };
         let last = canvas.height().saturating_sub(1);
-        canvas.pieces(0, last, &[(&foot, Role::TextDim)]);
+        let foot = self.foot(ui, run, now, usize::from(canvas.width()));
+        canvas.pieces(0, last, &[(" ", Role::TextDim), (&foot, Role::TextDim)]);
+    }
+
+    /// The run joined with the fleet; made again when either changed, or a second went by.
+    fn joined(&mut self, ui: &Ui, run: &Run, now: Time) -> Option<DrainProgress> {
+        let snapshot = ui.newest.as_ref()?;
+        let of = (snapshot.sequence, ui.runs_version, now.millis() / 1000);
+        if self.drain.as_ref().is_none_or(|(made, _)| *made != of) {
+            self.drain = Some((of, DrainProgress::of(run, snapshot, now)));
+        }
+        self.drain.as_ref().and_then(|(_, drain)| drain.clone())
+    }
+
+    /// Pods, budgets, steps, then evidence, newest first.
+    fn lines(
+        &mut self,
+        canvas: &Canvas<'_>,
+        ui: &Ui,
+        run: &Run,
+        drain: Option<&DrainProgress>,
+        room: usize,
+        now: Time,
+    ) -> Vec<Line> {
+        let width = usize::from(canvas.width());
+        let mut lines = Vec::new();
+        self.slots.clear();
+        self.offer = None;
+        if let Some(drain) = drain {
+            let key = ui.keymap.key_of(Command::Operation("scale"), &[Mode::Menu, Mode::All]);
+            let scaled = scaled_for(ui, self.op);
+            self.offer = drain.held.iter().find_map(|held| held.offer.clone()).filter(|_| scaled.is_none());
+            let budgets = drain::budgets(drain, scaled, key.as_deref(), width);
+            let rows = room.saturating_sub(budgets.len() + 3).max(4);
+            let (pods, slots) = drain::pods(drain, run, rows, self.every, width, now);
+            (lines, self.slots) = (pods, slots);
+            lines.extend(budgets);
+            lines.push(Line::default());
+            self.keep_cursor();
+        }
+        lines.extend(steps(run, width, now));
+        lines.push(Line::default());
+        lines.extend(run.evidence.iter().rev().map(|(at, text)| {
+            Line::of(vec![(format!("{}Z  ", at.clock()), Role::TextDim), (text.to_string(), Role::Text)])
+        }));
+        lines
+    }
+
+    /// The cursor stays on its pod, wherever that is by now.
+    fn keep_cursor(&mut self) {
+        let is = |slot: &Slot| matches!((slot, self.cursor.1), (Slot::Pod(uid, ..), Some(own)) if *uid == own);
+        match self.slots.iter().position(is) {
+            Some(at) => self.cursor.0 = at,
+            None => {
+                let follow = self.follow;
+                self.go(self.cursor.0.min(self.slots.len().saturating_sub(1)));
+                self.follow = follow;
+            }
+        }
+    }
+
+    fn foot(&self, ui: &Ui, run: &Run, now: Time, width: usize) -> String {
+        let unarmed = run.plan.touches.iter().filter(|id| ui.arming.left(**id, now).is_none()).count();
+        let short = width < 100;
+        match self.phase {
+            Phase::Left | Phase::Over => run.result.to_string(),
+            Phase::Undoing => "what was done is put back, last first".to_owned(),
+            // What was confirmed is finished: half a drain or half a failover is worse than either.
+            _ if unarmed > 0 && short => "arming has ended: what was confirmed goes on, nothing new begins".to_owned(),
+            _ if unarmed > 0 => {
+                "arming has ended: this run goes on with what was confirmed, nothing new begins; Q stops it"
+                    .to_owned()
+            }
+            _ if self.of_nodes && short => {
+                "link lost = no further eviction; the next start offers to go on or uncordon".to_owned()
+            }
+            _ if self.of_nodes => {
+                "if this link drops no further pod is evicted; the next start offers to go on or to uncordon"
+                    .to_owned()
+            }
+            _ => "if this link drops nothing further is sent; the next start offers to put it back".to_owned(),
+        }
+    }
+}
+
+fn phase(run: &Run) -> Phase {
+    match run.state {
+        RunState::Running => Phase::Running,
+        RunState::Paused => Phase::Paused,
+        RunState::Undoing => Phase::Undoing,
+        RunState::Ended(_) if run.can_be_put_back() => Phase::Left,
+        RunState::Ended(_) => Phase::Over,
+    }
+}
+
+/// The run that scales something for as long as this one goes on, if there is one.
+fn scaled_for(ui: &Ui, op: OpId) -> Option<&Run> {
+    let waits = |run: &&Run| {
+        run.plan.steps.iter().any(|step| step.action == crate::operations::Action::AwaitRun(op))
+    };
+    ui.runs().iter().filter(waits).find(|run| run.ended.is_none())
+}
+
+/// A line under the title.
+#[derive(Default)]
+struct Line {
+    pieces: Vec<(String, Role)>,
+    /// Which of the rows that the cursor can be on it is.
+    slot: Option<usize>,
+}
+
+impl Line {
+    fn of(pieces: Vec<(String, Role)>) -> Line {
+        Line { pieces, slot: None }
     }
 }
 
@@ -142,104 +394,23 @@ fn stopwatches(canvas: &mut Canvas<'_>, y: u16, run: &Run, now: Time) -> u16 {
     y + 3
 }
 
-/// `12 of 18 gone, 2 leaving, 1 evicting, 3 wait on 1 budget`, and a bar.
-fn summary(canvas: &mut Canvas<'_>, y: u16, run: &Run) -> u16 {
-    let count = |is: &dyn Fn(&PodState) -> bool| run.pods.iter().filter(|(pod, _)| is(&pod.state)).count();
-    let (gone, all) = progress(run);
-    let leaving = count(&|s| *s == PodState::Leaving);
-    let evicting = count(&|s| *s == PodState::Evicting);
-    let waiting =
-        count(&|s| matches!(s, PodState::WaitsOnBudget(_) | PodState::Queued | PodState::ServerBusy));
-    let failed = count(&|s| *s == PodState::Failed);
-    let mut budgets: Vec<&Text> = run
-        .pods
-        .iter()
-        .filter_map(|(pod, _)| match &pod.state {
-            PodState::WaitsOnBudget(budget) => Some(budget),
-            _ => None,
-        })
-        .collect();
-    budgets.sort();
-    budgets.dedup();
-    let mut text = format!("{gone} of {all} gone, {leaving} leaving, {evicting} evicting, {waiting} wait");
-    match budgets.len() {
-        0 => {}
-        1 => text.push_str(" on 1 budget"),
-        n => text.push_str(&format!(" on {n} budgets")),
-    }
-    if failed > 0 {
-        text.push_str(&format!(", {failed} refused for good"));
-    }
-    canvas.pieces(1, y, &[(&text, Role::TextStrong)]);
-    let line = format!("{} {gone}/{all}", bar(gone, leaving + evicting, all, 24));
-    canvas.pieces(1, y + 1, &[(&line, Role::Chart1)]);
-    y + 3
+/// The steps, with as much of their titles as there is room for.
+fn steps(run: &Run, width: usize, now: Time) -> Vec<Line> {
+    // Number, glyph, two times and the gaps between.
+    let room = width.saturating_sub(24);
+    let longest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
+    let said = longest(&mut run.steps.iter().map(|step| step.evidence.chars().count())).min(room / 3);
+    let titles = longest(&mut run.plan.steps.iter().map(|step| step.title.chars().count()));
+    let title = titles.min(room.saturating_sub(said + 1)).max(8);
+    let head = format!("  #   {:<title$} {:>6} {:>6} evidence", "step", "took", "of");
+    let mut lines = vec![Line::of(vec![(head, Role::TextDim)])];
+    lines.extend((0..run.steps.len()).map(|index| Line::of(step_line(run, index, title, now))));
+    lines
 }
 
 type Pieces = Vec<(String, Role)>;
 
-/// Pods, then steps, then evidence, newest first.
-fn lines(run: &Run, now: Time) -> Vec<Pieces> {
-    let mut lines: Vec<Pieces> = Vec::new();
-    if !run.pods.is_empty() {
-        lines.push(vec![(format!("{:<34} {:<18} {:>6} why", "pod", "state", "for"), Role::TextDim)]);
-        let mut pods: Vec<&(PodProgress, Time)> = run.pods.iter().collect();
-        pods.sort_by_key(|(pod, since)| (order(&pod.state), *since));
-        lines.extend(pods.into_iter().map(|(pod, since)| pod_line(pod, *since, now)));
-        lines.push(Vec::new());
-    }
-    lines.push(vec![(
-        format!("{:>3}   {:<34} {:>6} {:>6} evidence", "#", "step", "took", "of"),
-        Role::TextDim,
-    )]);
-    lines.extend((0..run.steps.len()).map(|index| step_line(run, index, now)));
-    lines.push(Vec::new());
-    lines.extend(run.evidence.iter().rev().map(|(at, text)| {
-        vec![(format!("{}Z  ", at.clock()), Role::TextDim), (text.to_string(), Role::Text)]
-    }));
-    lines
-}
-
-/// What waits comes first, what is done last.
-fn order(state: &PodState) -> u8 {
-    match state {
-        PodState::Failed => 0,
-        PodState::WaitsOnBudget(_) => 1,
-        PodState::ServerBusy => 2,
-        PodState::Queued => 3,
-        PodState::Leaving => 4,
-        PodState::Evicting => 5,
-        PodState::Gone => 6,
-    }
-}
-
-fn pod_line(pod: &PodProgress, since: Time, now: Time) -> Pieces {
-    let (state, role) = match &pod.state {
-        PodState::Queued => ("waits its turn", Role::TextDim),
-        PodState::Evicting => ("evicting", Role::Moving),
-        PodState::WaitsOnBudget(_) => ("waits on budget", Role::Warn),
-        PodState::ServerBusy => ("server is busy", Role::Warn),
-        PodState::Leaving => ("leaving", Role::Moving),
-        PodState::Gone => ("gone", Role::Ok),
-        PodState::Failed => ("refused", Role::Crit),
-    };
-    let path = format!("{}/{}", pod.namespace, pod.name);
-    let name = format!("{:<34} ", crate::model::text::middle_cut(&path, 34));
-    let age = if pod.state == PodState::Gone { "-".to_owned() } else { since.age(now).to_string() };
-    let mut why = pod.why.to_string();
-    if let Some(at) = pod.retry_at {
-        let left = now.age(at).seconds().max(0);
-        why = format!("{why} · next try in {left} s");
-    }
-    vec![
-        (name, Role::Text),
-        (format!("{state:<18} "), role),
-        (format!("{age:>6} "), Role::Text),
-        (why, Role::TextDim),
-    ]
-}
-
-fn step_line(run: &Run, index: usize, now: Time) -> Pieces {
+fn step_line(run: &Run, index: usize, width: usize, now: Time) -> Pieces {
     let (Some(step), Some(state)) = (run.plan.steps.get(index), run.steps.get(index)) else {
         return Vec::new();
     };
@@ -259,11 +430,11 @@ fn step_line(run: &Run, index: usize, now: Time) -> Pieces {
         }
         _ => String::new(),
     };
-    let title = crate::model::text::middle_cut(&step.title, 34);
+    let title = crate::model::text::middle_cut(&step.title, width);
     vec![
         (format!("{:>3} ", index + 1), Role::TextDim),
         (format!("{glyph} "), role),
-        (format!("{title:<34} "), Role::Text),
+        (format!("{title:<width$} "), Role::Text),
         (format!("{:>6} {:>6} ", said(took), said(step.deadline)), Role::Text),
         (late, Role::Warn),
         (state.evidence.to_string(), Role::TextDim),

@@ -9,7 +9,8 @@ use crate::model::{Cluster, Kind, Record, Span, Symptom, SymptomCause, Text, Tim
 use crate::views::Rule;
 
 pub(in crate::views) use nodes::{leaving, place as nodes_place};
-pub(in crate::views) use pods::{first_constraint, workload as pod_workload};
+pub use pods::first_constraint;
+pub(in crate::views) use pods::workload as pod_workload;
 pub(in crate::views) use workloads::worst_metric;
 
 /// The reasons that symptoms fold by; events and statuses bring more.

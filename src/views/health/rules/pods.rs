@@ -85,7 +85,7 @@ fn unscheduled(pod: &Pod, born: Time) -> Option<Found> {
 /// The scheduler sorts by alphabet. What comes first here is what is nearest to being solved:
 /// nodes that a pod may use but that are full, then volumes, then rules of its own.
 #[must_use]
-pub(in crate::views) fn first_constraint(message: &str) -> Option<String> {
+pub fn first_constraint(message: &str) -> Option<String> {
     const ORDER: [&str; 8] = [
         "Insufficient nvidia.com/gpu",
         "Insufficient ",

@@ -1,0 +1,151 @@
+//! `runs`: what was cut off, and how to go on or put it back.
+
+use std::sync::Arc;
+
+use super::super::cli::{ClusterArgs, Exit, PutBackArgs, RunsCommand};
+use super::super::clock::now;
+use super::super::cut_off;
+use super::super::opened::{self, Opened};
+use super::{Stop, carry_out, operate, print, wait};
+use crate::model::{ClusterId, Kind};
+use crate::operations::{Options, Outcome, PUT_BACK, PlanInput, RunState, Unfinished};
+
+/// Lists the runs that were cut off, or does something about one.
+pub(super) async fn run(command: Option<&RunsCommand>, clusters: &ClusterArgs) -> Result<Exit, Stop> {
+    match command {
+        None => list(clusters),
+        Some(RunsCommand::PutBack(arguments)) => put_back(arguments, clusters).await,
+        Some(RunsCommand::Close { number }) => close(*number, clusters).await,
+    }
+}
+
+/// Tells of runs that were cut off to somebody who is about to begin another.
+pub(super) fn tell(opened: &Opened) {
+    for run in cut_off::runs(&opened.dirs.journal()) {
+        let line = line(&run);
+        print::err(format!("quarterdeck: {line}; `quarterdeck runs` says how to go on or to put it back"));
+    }
+}
+
+/// `drain 1 node (gke n0) began 2026-11-21T02:20:11Z and was cut off`.
+pub(super) fn line(run: &Unfinished) -> String {
+    let on: Vec<String> = run.subjects.iter().take(3).map(|s| format!("{} {}", s.cluster, s.name)).collect();
+    let more = if run.subjects.len() > 3 { " and more" } else { "" };
+    let on = if on.is_empty() { String::new() } else { format!(" ({}{more})", on.join(", ")) };
+    format!("{}{on} began {} and was cut off", run.title, run.at.rfc3339())
+}
+
+fn list(clusters: &ClusterArgs) -> Result<Exit, Stop> {
+    let opened = opened::open(clusters)?;
+    let runs = cut_off::runs(&opened.dirs.journal());
+    if runs.is_empty() {
+        print::out("no run was cut off\n")?;
+        return Ok(Exit::Done);
+    }
+    print::out(&runs.iter().map(described).collect::<String>())?;
+    Ok(Exit::Findings)
+}
+
+/// A run, what it left, and the commands that take it up.
+fn described(run: &Unfinished) -> String {
+    let mut out = format!("{}  {}\n", run.seq, line(run));
+    for back in &run.back {
+        let object = &back.object;
+        out.push_str(&format!("    left changed: {} {} {}; back: {}\n", object.cluster, object.kind, object.name, back.title));
+    }
+    if run.back.is_empty() {
+        out.push_str("    nothing of it can be put back from here\n");
+    } else {
+        out.push_str(&format!("    put back:  quarterdeck runs put-back {}\n", run.seq));
+    }
+    let nodes: Vec<String> = run.subjects.iter().map(|s| format!("{}/{}", s.cluster, s.name)).collect();
+    if run.operation == "drain" && !nodes.is_empty() {
+        out.push_str(&format!("    go on:     quarterdeck drain {}\n", nodes.join(" ")));
+    }
+    out.push_str(&format!("    leave it:  quarterdeck runs close {}\n", run.seq));
+    out
+}
+
+fn find(opened: &Opened, number: u64) -> Result<Unfinished, Stop> {
+    let runs = cut_off::runs(&opened.dirs.journal());
+    let numbers: Vec<String> = runs.iter().map(|run| run.seq.to_string()).collect();
+    runs.into_iter().find(|run| run.seq == number).ok_or_else(|| {
+        let there = if numbers.is_empty() { "none was".to_owned() } else { numbers.join(", ") };
+        Stop::usage(format!("no run {number} was cut off; {there}"))
+    })
+}
+
+async fn put_back(arguments: &PutBackArgs, clusters: &ClusterArgs) -> Result<Exit, Stop> {
+    let (opened, mut engine) = super::start(clusters)?;
+    let run = find(&opened, arguments.number)?;
+    let named: Vec<ClusterId> = opened
+        .targets
+        .iter()
+        .filter(|target| run.back.iter().any(|back| back.object.cluster == target.info.name))
+        .map(|target| target.id)
+        .collect();
+    let limit = arguments.run.connect_timeout.unwrap_or_default();
+    let snapshot = wait::settle(&mut engine, limit, &named, &[Kind::Node]).await;
+    let options = Options {
+        unfinished: Some(Arc::new(run)),
+        rules: Arc::new(opened.settings.rules.clone()),
+        answers: operate::answers(&[], &arguments.run),
+        ..Options::default()
+    };
+    let input = PlanInput { snapshot: &snapshot, subjects: &[], options: &options, now: now() };
+    let plan = PUT_BACK.plan(&input).map_err(|why| Stop { exit: Exit::Refused, why: why.to_string() })?;
+    let became = carry_out::plan(&opened, &engine, plan, &arguments.run, &operate::FLAGS).await?;
+    if became.run.is_some_and(|run| run.state == RunState::Ended(Outcome::Done)) {
+        carry_out::close(&opened, &engine, arguments.number).await?;
+    }
+    Ok(became.exit)
+}
+
+async fn close(number: u64, clusters: &ClusterArgs) -> Result<Exit, Stop> {
+    let (opened, engine) = super::start(clusters)?;
+    let run = find(&opened, number)?;
+    carry_out::close(&opened, &engine, number).await?;
+    print::out(&format!("{} is left as it is\n", run.title))?;
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{Text, Time, Uid};
+    use crate::operations::{Back, Remembered};
+
+    #[test]
+    fn a_run_that_was_cut_off_says_how_to_take_it_up() {
+        let object = Remembered {
+            cluster: "gke".into(),
+            kind: "Node".into(),
+            namespace: Text::EMPTY,
+            name: "n0".into(),
+            uid: Uid::parse("1"),
+        };
+        let mut run = Unfinished {
+            seq: 7,
+            at: Time::from_seconds(1_795_227_247),
+            title: "drain 1 node".into(),
+            operation: "drain".into(),
+            subjects: vec![object.clone()],
+            back: vec![Back {
+                object,
+                api: ("v1".into(), "nodes".into()),
+                title: "uncordon".into(),
+                subresource: Text::EMPTY,
+                patch: json!({}),
+            }],
+        };
+        let said = described(&run);
+        assert!(said.starts_with("7  drain 1 node (gke n0) began 2026-11-21T02:14:07Z and was cut off\n"), "{said}");
+        for line in ["left changed: gke Node n0; back: uncordon", "runs put-back 7", "drain gke/n0", "runs close 7"] {
+            assert!(said.contains(line), "{line}: {said}");
+        }
+        run.back.clear();
+        assert!(!described(&run).contains("put-back"));
+    }
+}
