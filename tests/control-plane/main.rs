@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use planes::{Binaries, Error, Options, Planes, Result};
+use planes::{Addon, Binaries, Error, Options, Planes, Result};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[path = "planes.rs"]
@@ -28,6 +28,7 @@ thaw PLANE                 go on
 revoke-pods PLANE [USER]   take the right to read pods from a user (viewer)
 grant-pods PLANE [USER]    give it back
 nodes PLANE COUNT          add nodes
+scale PLANE DEPLOYMENT N   replicas of a Deployment (NAMESPACE/NAME); burst/render runs on Karpenter's nodes
 pids                       processes
 help, quit";
 
@@ -57,6 +58,12 @@ struct Up {
     /// Workloads to begin with: a small shop on every plane, or 200 nodes and 10,000 pods on the first one.
     #[arg(long, value_enum)]
     seed: Option<Seed>,
+    /// Minors of Kubernetes, in turn: 1.36 (with etcd, kubectl and KWOK for all), 1.35, 1.34.
+    #[arg(long, visible_alias = "minor", value_name = "MINOR", value_delimiter = ',')]
+    minors: Vec<String>,
+    /// Real controllers beside the planes: karpenter (on planes that look like EKS).
+    #[arg(long, value_name = "CONTROLLER", value_delimiter = ',', value_parser = addon)]
+    with: Vec<Addon>,
     /// Leave out controller manager and scheduler.
     #[arg(long)]
     no_controllers: bool,
@@ -70,6 +77,13 @@ enum Seed {
     Small,
     #[value(name = "10k")]
     TenThousand,
+}
+
+fn addon(name: &str) -> std::result::Result<Addon, String> {
+    Addon::ALL.iter().copied().find(|addon| addon.name() == name).ok_or_else(|| {
+        let known: Vec<_> = Addon::ALL.iter().map(|addon| addon.name()).collect();
+        format!("there are {}", known.join(", "))
+    })
 }
 
 fn main() -> ExitCode {
@@ -96,11 +110,15 @@ fn build() -> Result<()> {
 }
 
 fn run(up: &Up) -> Result<()> {
-    let options = Options {
+    let mut options = Options {
+        with: up.with.clone(),
         controllers: !up.no_controllers,
         compaction: up.compaction.map(Duration::from_secs),
         ..Options::default()
     };
+    if !up.minors.is_empty() {
+        options.minors.clone_from(&up.minors);
+    }
     let mut planes = Planes::start(&binaries()?, up.planes, &options)?;
     seed(&planes, up.seed)?;
     describe(&planes);
@@ -128,7 +146,7 @@ fn seed(planes: &Planes, seed: Option<Seed>) -> Result<()> {
 
 fn describe(planes: &Planes) {
     for plane in planes.iter() {
-        println!("{:<12} {}", plane.name(), plane.url());
+        println!("{:<12} {} {}", plane.name(), plane.version(), plane.url());
     }
     pids(planes);
     for (user, _) in [("admin", &[][..])].iter().chain(planes::USERS) {
@@ -201,6 +219,11 @@ fn obey(planes: &mut Planes, line: &str) -> Result<()> {
         ["nodes", plane, count] => {
             let count = count.parse().map_err(|_| Error::new(format!("{count} is not a number")))?;
             planes.plane(plane)?.add_nodes(count)
+        }
+        ["scale", plane, deployment, replicas] => {
+            let (space, name) = deployment.split_once('/').unwrap_or(("default", deployment));
+            let (name, replicas) = (format!("deployment/{name}"), format!("--replicas={replicas}"));
+            planes.plane(plane)?.kubectl(&["scale", "-n", space, &name, &replicas]).map(drop)
         }
         _ => {
             println!("{HELP}");

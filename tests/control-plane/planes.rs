@@ -23,6 +23,8 @@
 )]
 
 // Paths are spelled out, because a file that is itself included by path looks for its modules beside it, not below it.
+#[path = "planes/addon.rs"]
+pub mod addon;
 #[path = "planes/binaries.rs"]
 pub mod binaries;
 #[path = "planes/build.rs"]
@@ -31,6 +33,8 @@ mod build;
 mod components;
 #[path = "planes/error.rs"]
 pub mod error;
+#[path = "planes/karpenter.rs"]
+mod karpenter;
 #[path = "planes/kubeconfig.rs"]
 mod kubeconfig;
 #[path = "planes/looks.rs"]
@@ -47,6 +51,8 @@ mod ports;
 pub mod process;
 #[path = "planes/seed.rs"]
 mod seed;
+#[path = "planes/toolset.rs"]
+pub mod toolset;
 #[path = "planes/wait.rs"]
 pub mod wait;
 
@@ -55,10 +61,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use addon::Addon;
 pub use binaries::{Binaries, Unavailable};
 pub use error::{Error, Result};
 pub use looks::Look;
 pub use plane::Plane;
+pub use toolset::Toolset;
 pub use wait::wait_until;
 
 use kubeconfig::Credential;
@@ -74,11 +82,18 @@ pub const USERS: &[(&str, &[&str])] = &[
     ("nopods", &["fleet-read"]),
 ];
 
+/// Minors of Kubernetes that planes have where nothing else is asked for, in turn and with commas: `1.35,1.34`.
+pub const MINORS: &str = "QUARTERDECK_PLANES_MINORS";
+
 /// What to start beside the API servers, and how.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The looks of the planes, in turn; with more planes than looks a number is added to the name.
     pub looks: Vec<Look>,
+    /// The minors of Kubernetes of the planes, in turn: `1.36`. At the start what [`MINORS`] says, else the current one.
+    pub minors: Vec<String>,
+    /// Real controllers of the ecosystem that run beside the planes.
+    pub with: Vec<Addon>,
     /// Run the controller manager and the scheduler. Without them nothing makes pods, and every budget allows nothing.
     pub controllers: bool,
     /// Run KWOK. Without it nodes never become ready and pods never run.
@@ -96,6 +111,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             looks: looks::ALL.to_vec(),
+            minors: minors(),
+            with: Vec::new(),
             controllers: true,
             kwok: true,
             nodes: true,
@@ -103,6 +120,13 @@ impl Default for Options {
             api_flags: Vec::new(),
         }
     }
+}
+
+fn minors() -> Vec<String> {
+    let asked = std::env::var(MINORS).unwrap_or_default();
+    let minors: Vec<_> =
+        asked.split(',').map(str::trim).filter(|minor| !minor.is_empty()).map(str::to_owned).collect();
+    if minors.is_empty() { vec![toolset::current().name.to_owned()] } else { minors }
 }
 
 /// What every plane shares: where the binaries are, where data goes, who sweeps up.
@@ -126,11 +150,17 @@ pub struct Planes {
 }
 
 impl Planes {
-    /// Starts `n` planes and returns when each answers, has its roles, and has its nodes.
+    /// Starts `n` planes and returns when each answers, has its roles, and has its nodes. What [`Options`] ask for beside
+    /// the current Kubernetes is built first, where that was not done on this machine yet.
     ///
     /// # Errors
-    /// When a component does not come up; the error carries the end of its log.
+    /// When there is no such minor, or something cannot be built, or a component does not come up; the error carries the
+    /// end of its log.
     pub fn start(binaries: &Binaries, n: usize, options: &Options) -> Result<Self> {
+        let servers = options.minors.iter().map(|minor| Servers::of(minor)).collect::<Result<Vec<_>>>()?;
+        for addon in &options.with {
+            addon.binaries()?;
+        }
         let dir = tempfile::Builder::new()
             .prefix("quarterdeck-planes-")
             .tempdir()
@@ -147,7 +177,11 @@ impl Planes {
         });
         // All API servers first, so that they come up side by side.
         let mut planes = (0..n)
-            .map(|index| Plane::spawn(&ground, look_of(options, index)?, options))
+            .map(|index| {
+                let servers = in_turn(&servers, index)
+                    .ok_or_else(|| Error::new("Options::minors is empty; give at least one minor"))?;
+                Plane::spawn(&ground, look_of(options, index)?, servers.clone(), options)
+            })
             .collect::<Result<Vec<_>>>()?;
         for plane in &mut planes {
             plane.finish(options)?;
@@ -220,11 +254,31 @@ impl Planes {
     }
 }
 
+/// The API server and its controllers of one minor.
+#[derive(Debug, Clone)]
+pub(crate) struct Servers {
+    pub(crate) binaries: Binaries,
+    /// `v1.36.3`.
+    pub(crate) version: &'static str,
+}
+
+impl Servers {
+    fn of(minor: &str) -> Result<Self> {
+        let set = toolset::kubernetes(minor)?;
+        let binaries = Binaries::of(set)
+            .map_err(Error::on(format!("Kubernetes {minor} cannot be had on this machine")))?;
+        Ok(Self { binaries, version: set.kubernetes_version() })
+    }
+}
+
+fn in_turn<T>(all: &[T], index: usize) -> Option<&T> {
+    all.get(index.checked_rem(all.len())?)
+}
+
 fn look_of(options: &Options, index: usize) -> Result<Look> {
     let count = options.looks.len();
-    let look = options.looks.get(index.checked_rem(count).unwrap_or_default());
-    let mut look =
-        look.cloned().ok_or_else(|| Error::new("Options::looks is empty; give at least one look"))?;
+    let look = in_turn(&options.looks, index).cloned();
+    let mut look = look.ok_or_else(|| Error::new("Options::looks is empty; give at least one look"))?;
     if index >= count {
         look.name = format!("{}-{}", look.name, index / count + 1).into();
     }

@@ -1,5 +1,6 @@
-//! Builds the binaries from `go.mod` with the ordinary `go` command.
+//! Builds a set of tools from its `go.mod` with the ordinary `go` command.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,52 +9,30 @@ use std::time::Duration;
 
 use super::binaries::Unavailable;
 use super::process::{Process, Undertaker};
+use super::toolset::{Patch, Shipped, Toolset};
 use super::wait::wait_until;
 
-/// KWOK's stages (what a node and a pod do next), which its module ships and its command does not.
-pub(crate) const KWOK_CONFIG: &str = "kwok.yaml";
-
-const GO_MOD: &str = include_str!("../go.mod");
-const GO_SUM: &str = include_str!("../go.sum");
-
-/// Fetching one small module; it tells a missing proxy from a slow build.
+/// Fetching one module; it tells a missing proxy from a slow build.
 const PROBE: Duration = Duration::from_secs(120);
 const BUILD: Duration = Duration::from_secs(60 * 60);
 
-const KWOK_FILES: &[&str] = &[
-    "stage/node/fast/node-initialize.yaml",
-    "stage/node/heartbeat-with-lease/node-heartbeat-with-lease.yaml",
-    "stage/node/chaos/node-not-ready.yaml",
-    "stage/pod/fast/pod-ready.yaml",
-    "stage/pod/fast/pod-complete.yaml",
-    "stage/pod/fast/pod-delete.yaml",
-    "stage/pod/chaos/pod-container-running-failed.yaml",
-    "stage/pod/chaos/pod-init-container-running-failed.yaml",
-    "metrics/usage/usage-from-annotation.yaml",
-    "metrics/resource/metrics-resource.yaml",
-];
-
-/// What the binaries are made of, as a name: another version or another flag is another directory.
-pub(crate) fn fingerprint() -> String {
-    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-    for part in [GO_MOD, GO_SUM, &ldflags(), &KWOK_FILES.join(" "), std::env::consts::ARCH] {
-        context.update(part.as_bytes());
-    }
-    context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Builds everything beside `target` and moves it there in one step, so that nobody finds half of it.
-pub(crate) fn build(root: &Path, target: &Path) -> Result<(), Unavailable> {
+pub(crate) fn build(set: &Toolset, root: &Path, target: &Path) -> Result<(), Unavailable> {
     let work = tempfile::Builder::new()
         .prefix("building-")
         .tempdir_in(root)
         .map_err(|error| Unavailable(format!("cannot make a directory in {}: {error}", root.display())))?;
-    let go = Go::new(work.path())?;
-    let kwok = go.kwok_module()?;
-    note("building kube-apiserver, etcd and the rest once for this machine: about six minutes on two cores");
+    let go = Go::new(set, work.path())?;
+    // Small modules first: without a proxy that fails at once, and not after minutes.
+    let shipped = set.shipped.iter().map(|shipped| go.shipped(shipped)).collect::<Result<Vec<_>, _>>()?;
+    for patch in set.patches {
+        go.patch(patch)?;
+    }
+    let (what, takes) = (set.commands.join(", "), set.takes);
+    note(&format!("building {what} ({}) once for this machine: about {takes} on two cores", set.name));
     go.install()?;
     let bin = work.path().join("bin");
-    assemble(&bin, &kwok)
+    assemble(set, &bin, &shipped)
         .map_err(|error| Unavailable(format!("cannot put the binaries together: {error}")))?;
     fs::rename(&bin, target)
         .map_err(|error| Unavailable(format!("cannot move the binaries to {}: {error}", target.display())))
@@ -64,49 +43,85 @@ fn note(text: &str) {
     eprintln!("control planes: {text}");
 }
 
-/// Renames what is named oddly and adds KWOK's stages.
-fn assemble(bin: &Path, kwok: &Path) -> std::io::Result<()> {
-    fs::rename(bin.join("server"), bin.join("etcd"))?;
-    let mut stages = String::new();
-    for file in KWOK_FILES {
-        stages.push_str(&fs::read_to_string(kwok.join("kustomize").join(file))?);
-        stages.push_str("\n---\n");
+/// Renames what is named oddly and adds the files that modules ship.
+fn assemble(set: &Toolset, bin: &Path, shipped: &[String]) -> std::io::Result<()> {
+    for (theirs, ours) in set.renamed {
+        fs::rename(bin.join(theirs), bin.join(ours))?;
     }
-    fs::write(bin.join(KWOK_CONFIG), stages)
+    for (file, text) in set.shipped.iter().zip(shipped) {
+        fs::write(bin.join(file.to), text)?;
+    }
+    Ok(())
 }
 
 /// The `go` command in a copy of the module.
 struct Go<'a> {
+    set: &'a Toolset,
     work: &'a Path,
     undertaker: Arc<Undertaker>,
+    /// Commands run so far: each has a log of its own, because its output is read from it.
+    runs: Cell<u32>,
 }
 
 impl<'a> Go<'a> {
-    fn new(work: &'a Path) -> Result<Self, Unavailable> {
-        for (file, text) in [("go.mod", GO_MOD), ("go.sum", GO_SUM)] {
+    fn new(set: &'a Toolset, work: &'a Path) -> Result<Self, Unavailable> {
+        for (file, text) in [("go.mod", set.go_mod), ("go.sum", set.go_sum)] {
             fs::write(work.join(file), text)
                 .map_err(|error| Unavailable(format!("cannot write {}: {error}", work.display())))?;
         }
         let undertaker = Undertaker::start(work).map_err(|error| Unavailable(error.to_string()))?;
-        Ok(Self { work, undertaker: Arc::new(undertaker) })
+        Ok(Self { set, work, undertaker: Arc::new(undertaker), runs: Cell::new(0) })
     }
 
-    /// Downloads KWOK's module and says where it lies.
-    fn kwok_module(&self) -> Result<PathBuf, Unavailable> {
-        let json = self.run("mod", &["download", "-json", "sigs.k8s.io/kwok"], PROBE)?;
+    /// Downloads a module and says where it lies.
+    fn module(&self, module: &str) -> Result<PathBuf, Unavailable> {
+        let json = self.run("mod", &["download", "-json", module], PROBE)?;
         let dir = serde_json::from_str::<serde_json::Value>(&json)
             .ok()
             .and_then(|answer| answer.get("Dir").and_then(|dir| dir.as_str().map(PathBuf::from)));
-        dir.ok_or_else(|| Unavailable(format!("go did not say where it put KWOK's module: {json}")))
+        dir.ok_or_else(|| Unavailable(format!("go did not say where it put {module}: {json}")))
+    }
+
+    fn shipped(&self, shipped: &Shipped) -> Result<String, Unavailable> {
+        let dir = self.module(shipped.module)?.join(shipped.under);
+        let mut all = String::new();
+        for file in shipped.files {
+            let path = dir.join(file);
+            let text = fs::read_to_string(&path)
+                .map_err(|error| Unavailable(format!("cannot read {}: {error}", path.display())))?;
+            all.push_str(&text);
+            all.push_str("\n---\n");
+        }
+        Ok(all)
+    }
+
+    /// Builds from a copy of the module with the text changed: Go checks that the module itself is untouched.
+    fn patch(&self, patch: &Patch) -> Result<(), Unavailable> {
+        let from = self.module(patch.module)?;
+        let copy = self.work.join("patched").join(patch.module);
+        let file = copy.join(patch.file);
+        let write = || -> std::io::Result<bool> {
+            copy_sources(&from, &copy)?;
+            let text = fs::read_to_string(&file)?;
+            fs::write(&file, text.replace(patch.from, patch.to))?;
+            Ok(text.contains(patch.from))
+        };
+        let found = write().map_err(|error| Unavailable(format!("cannot copy {}: {error}", patch.module)))?;
+        if !found {
+            let (file, text) = (patch.file, patch.from);
+            return Err(Unavailable(format!("{file} of {} no longer says {text}", patch.module)));
+        }
+        self.run("mod", &["edit", &format!("-replace={}={}", patch.module, copy.display())], PROBE).map(drop)
     }
 
     fn install(&self) -> Result<(), Unavailable> {
-        self.run("install", &["-trimpath", "-ldflags", &ldflags(), "tool"], BUILD).map(drop)
+        self.run("install", &["-trimpath", "-ldflags", &self.set.ldflags(), "tool"], BUILD).map(drop)
     }
 
     /// Runs `go`, and gives its output, or the line of it that says what went wrong.
     fn run(&self, verb: &str, args: &[&str], deadline: Duration) -> Result<String, Unavailable> {
-        let log = self.work.join(format!("{verb}.log"));
+        let run = self.runs.replace(self.runs.get() + 1);
+        let log = self.work.join(format!("{verb}-{run}.log"));
         let mut command = Command::new("go");
         command.arg(verb).args(args).current_dir(self.work);
         // No flags of the user's, which could change what is built or refuse to build it.
@@ -129,6 +144,21 @@ impl<'a> Go<'a> {
     }
 }
 
+/// Copies a module, without the write protection that the module cache has.
+fn copy_sources(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_sources(&entry.path(), &target)?;
+        } else {
+            fs::write(&target, fs::read(entry.path())?)?;
+        }
+    }
+    Ok(())
+}
+
 /// Progress ("go: downloading …") goes to the same log as the answer; the answer is the JSON at its end.
 fn json_part(output: &str) -> &str {
     output.find('{').and_then(|start| output.get(start..)).unwrap_or(output)
@@ -142,30 +172,4 @@ fn cause(output: &str) -> String {
     }
     let telling = |line: &&str| !line.trim().is_empty() && !line.starts_with("go: downloading");
     output.lines().find(telling).unwrap_or("no message").trim().to_owned()
-}
-
-/// The version of a module that go.mod asks for.
-fn version_of(module: &str) -> &'static str {
-    GO_MOD
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix(module))
-        .find_map(|rest| rest.strip_prefix(' '))
-        .and_then(|rest| rest.split_whitespace().next())
-        .unwrap_or("v0.0.0")
-}
-
-/// Kubernetes learns its version from the linker; without it `kubectl version` and feature gates say 0.0.
-fn ldflags() -> String {
-    let version = version_of("k8s.io/kubernetes");
-    let mut numbers = version.trim_start_matches('v').split('.');
-    let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
-    let mut flags = "-s -w".to_owned();
-    for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
-        for (name, value) in
-            [("gitVersion", version), ("gitMajor", major), ("gitMinor", minor), ("gitTreeState", "clean")]
-        {
-            flags.push_str(&format!(" -X {package}.{name}={value}"));
-        }
-    }
-    flags
 }

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use super::binaries::Binaries;
 use super::error::{Error, Result};
 use super::kubeconfig::{self, Credential};
 use super::looks::Look;
 use super::process::Process;
 use super::wait::wait_until;
-use super::{Ground, Options, START, USERS, build, components, nodes, ports};
+use super::toolset::KWOK_CONFIG;
+use super::{Ground, Options, START, Servers, USERS, components, nodes, ports};
 
 const ROLES: &str = include_str!("../manifests/rbac.yaml");
 
@@ -28,13 +30,20 @@ pub struct Plane {
     port: u16,
     url: String,
     look: Look,
+    servers: Servers,
     dir: PathBuf,
     ground: Arc<Ground>,
 }
 
 impl Plane {
     /// Starts the API server without waiting for it.
-    pub(crate) fn spawn(ground: &Arc<Ground>, look: Look, options: &Options) -> Result<Self> {
+    pub(crate) fn spawn(
+        ground: &Arc<Ground>,
+        mut look: Look,
+        servers: Servers,
+        options: &Options,
+    ) -> Result<Self> {
+        look.served_by(servers.version);
         let dir = ground.dir.join(look.name.as_ref());
         std::fs::create_dir(&dir).map_err(Error::on(format!("cannot make {}", dir.display())))?;
         let port = ports::free()?;
@@ -45,6 +54,7 @@ impl Plane {
             port,
             url: format!("https://127.0.0.1:{port}"),
             look,
+            servers,
             dir,
             ground: Arc::clone(ground),
         };
@@ -67,6 +77,11 @@ impl Plane {
         if options.nodes {
             self.add_nodes(self.look.pools.iter().map(|pool| pool.nodes).sum())?;
         }
+        for addon in &options.with {
+            if addon.suits(&self.look) {
+                addon.start(self)?;
+            }
+        }
         Ok(())
     }
 
@@ -80,6 +95,12 @@ impl Plane {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The version of its servers: `v1.36.3`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.servers.version
     }
 
     /// What its nodes look like.
@@ -123,6 +144,16 @@ impl Plane {
     pub fn apply(&self, manifest: &str) -> Result<()> {
         self.kubectl_with("admin", &["apply", "--server-side", "--force-conflicts", "-f", "-"], manifest)
             .map(drop)
+    }
+
+    /// Installs the definitions of kinds in a file or directory and waits until they are served.
+    ///
+    /// # Errors
+    /// When the server refuses one, or does not serve it.
+    pub fn install_crds(&self, path: &Path) -> Result<()> {
+        let path = path.to_string_lossy();
+        self.kubectl(&["apply", "--server-side", "--force-conflicts", "--recursive", "-f", &path])?;
+        self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]).map(drop)
     }
 
     /// Binds a role of `manifests/rbac.yaml` to a user.
@@ -187,6 +218,11 @@ impl Plane {
         self.kubectl_with("admin", &["create", "-f", "-"], &list.to_string()).map(drop)
     }
 
+    /// Where its files are.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     fn signal_api(&self, signal: Signal) -> Result<()> {
         let api = self.api.as_ref();
         api.ok_or_else(|| Error::new(format!("the API server of {} is stopped", self.name())))?.signal(signal)
@@ -224,38 +260,54 @@ impl Plane {
     }
 
     fn spawn_api(&mut self) -> Result<()> {
-        let flags = self.api_flags.clone();
-        self.api = Some(self.spawn_component("kube-apiserver", &flags)?);
+        let command = self.command(&self.servers.binaries, "kube-apiserver", &self.api_flags);
+        self.api = Some(self.spawn_process("kube-apiserver", command)?);
         Ok(())
     }
 
     fn spawn_controllers(&mut self, options: &Options) -> Result<()> {
         let (pki, kubeconfig) = (&self.ground.pki, self.kubeconfig("admin"));
+        let (servers, shared) = (&self.servers.binaries, &self.ground.binaries);
         let mut wanted = Vec::new();
         if options.controllers {
-            wanted.push(("kube-scheduler", components::scheduler(&kubeconfig)));
-            wanted.push(("kube-controller-manager", components::controller_manager(&kubeconfig, pki)));
+            wanted.push(("kube-scheduler", servers, components::scheduler(&kubeconfig)));
+            wanted.push((
+                "kube-controller-manager",
+                servers,
+                components::controller_manager(&kubeconfig, pki),
+            ));
         }
         if options.kwok {
-            let stages = self.ground.binaries.path(build::KWOK_CONFIG);
-            wanted.push(("kwok", components::kwok(&kubeconfig, &stages, ports::free()?)));
+            let stages = shared.path(KWOK_CONFIG);
+            wanted.push(("kwok", shared, components::kwok(&kubeconfig, &stages, ports::free()?)));
         }
-        for (name, flags) in wanted {
-            let process = self.spawn_component(name, &flags)?;
+        for (name, binaries, flags) in wanted {
+            let process = self.spawn_process(name, self.command(binaries, name, &flags))?;
             self.controllers.push(process);
         }
         Ok(())
     }
 
-    fn spawn_component(&self, name: &str, flags: &[String]) -> Result<Process> {
-        let mut command = Command::new(self.ground.binaries.path(name));
+    /// The command of a component, in the plane's directory.
+    pub(crate) fn command(&self, binaries: &Binaries, name: &str, flags: &[String]) -> Command {
+        let mut command = Command::new(binaries.path(name));
         // Away from the user's files: some of them look for a configuration in the home directory.
         command.args(flags).current_dir(&self.dir).env("HOME", &self.dir);
+        command
+    }
+
+    /// Runs one more component, which stops with the plane.
+    pub(crate) fn add_component(&mut self, name: &str, command: Command) -> Result<&mut Process> {
+        let process = self.spawn_process(name, command)?;
+        Ok(self.controllers.push_mut(process))
+    }
+
+    fn spawn_process(&self, name: &str, command: Command) -> Result<Process> {
         Process::spawn(name, command, &self.log(name), &self.ground.undertaker)
     }
 
     fn log(&self, component: &str) -> PathBuf {
-        Path::new(&self.dir).join(format!("{component}.log"))
+        self.dir.join(format!("{component}.log"))
     }
 }
 
