@@ -61,7 +61,7 @@ struct Up {
     /// Minors of Kubernetes, in turn: 1.36 (with etcd, kubectl and KWOK for all), 1.35, 1.34.
     #[arg(long, visible_alias = "minor", value_name = "MINOR", value_delimiter = ',')]
     minors: Vec<String>,
-    /// Real controllers beside the planes: karpenter (on planes that look like EKS).
+    /// Real controllers beside the planes: karpenter (on planes that look like EKS), metrics-server.
     #[arg(long, value_name = "CONTROLLER", value_delimiter = ',', value_parser = addon)]
     with: Vec<Addon>,
     /// Leave out controller manager and scheduler.

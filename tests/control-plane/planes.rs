@@ -39,6 +39,8 @@ mod karpenter;
 mod kubeconfig;
 #[path = "planes/looks.rs"]
 pub mod looks;
+#[path = "planes/metrics_server.rs"]
+mod metrics_server;
 #[path = "planes/nodes.rs"]
 mod nodes;
 #[path = "planes/pki.rs"]

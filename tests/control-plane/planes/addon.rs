@@ -11,11 +11,13 @@ use super::toolset::{self, Toolset};
 pub enum Addon {
     /// Makes and removes nodes for pods that wait; on planes that look like EKS.
     Karpenter,
+    /// Says what nodes and pods use, as KWOK makes it up from annotations of pods.
+    MetricsServer,
 }
 
 impl Addon {
     /// All there are.
-    pub const ALL: &'static [Addon] = &[Addon::Karpenter];
+    pub const ALL: &'static [Addon] = &[Addon::Karpenter, Addon::MetricsServer];
 
     /// Its name, as `--with` has it.
     #[must_use]
@@ -28,6 +30,7 @@ impl Addon {
     pub fn toolset(self) -> &'static Toolset {
         match self {
             Addon::Karpenter => &toolset::KARPENTER,
+            Addon::MetricsServer => &toolset::METRICS_SERVER,
         }
     }
 
@@ -43,6 +46,7 @@ impl Addon {
     pub(crate) fn suits(self, look: &Look) -> bool {
         match self {
             Addon::Karpenter => look.provider == Provider::Eks,
+            Addon::MetricsServer => true,
         }
     }
 
@@ -51,6 +55,7 @@ impl Addon {
         let binaries = self.binaries()?;
         match self {
             Addon::Karpenter => super::karpenter::start(plane, &binaries),
+            Addon::MetricsServer => super::metrics_server::start(plane, &binaries),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The flags of each component.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::pki::Pki;
 use super::{Ground, Options};
@@ -19,6 +19,11 @@ pub(crate) fn api_server(ground: &Ground, name: &str, port: u16, options: &Optio
         // Its tokens come from the controller manager, which may be left out.
         "--disable-admission-plugins=ServiceAccount",
         "--service-account-issuer=https://kubernetes.default.svc",
+        // The aggregation layer, as kubeadm sets it up: servers behind it are told who asks.
+        "--requestheader-allowed-names=front-proxy-client",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
     ];
     let mut flags: Vec<String> = fixed.map(str::to_owned).into();
     flags.push(format!("--etcd-servers={}", ground.etcd_url));
@@ -31,6 +36,9 @@ pub(crate) fn api_server(ground: &Ground, name: &str, port: u16, options: &Optio
         ("tls-private-key-file", "apiserver.key"),
         ("service-account-key-file", "sa.pub"),
         ("service-account-signing-key-file", "sa.key"),
+        ("requestheader-client-ca-file", "front-proxy-ca.crt"),
+        ("proxy-client-cert-file", "front-proxy-client.crt"),
+        ("proxy-client-key-file", "front-proxy-client.key"),
     ] {
         flags.push(pki.flag(flag, file));
     }
@@ -70,16 +78,17 @@ pub(crate) fn controller_manager(kubeconfig: &Path, pki: &Pki) -> Vec<String> {
 }
 
 /// The stand-in for the kubelets.
-pub(crate) fn kwok(kubeconfig: &Path, stages: &Path, port: u16) -> Vec<String> {
-    [
+pub(crate) fn kwok(kubeconfig: &Path, stages: &[PathBuf], pki: &Pki, port: u16) -> Vec<String> {
+    let fixed = [
         &format!("--kubeconfig={}", kubeconfig.display()),
-        &format!("--config={}", stages.display()),
         "--manage-all-nodes=true",
         "--node-ip=127.0.0.1",
         &format!("--node-port={port}"),
         &format!("--server-address=127.0.0.1:{port}"),
         "--node-lease-duration-seconds=200",
-    ]
-    .map(str::to_owned)
-    .into()
+        &pki.flag("tls-cert-file", "apiserver.crt"),
+        &pki.flag("tls-private-key-file", "apiserver.key"),
+    ];
+    let configs = stages.iter().map(|stages| format!("--config={}", stages.display()));
+    fixed.map(str::to_owned).into_iter().chain(configs).collect()
 }

@@ -1,12 +1,11 @@
 //! Karpenter with its KWOK provider, which makes Node objects where others launch machines.
 
-use std::fs;
 use std::net::{Ipv4Addr, TcpStream};
 
 use serde_json::{Value, json};
 
 use super::binaries::Binaries;
-use super::error::{Error, Result};
+use super::error::Result;
 use super::looks::Look;
 use super::plane::Plane;
 use super::toolset::CRDS;
@@ -31,9 +30,7 @@ const SPOT: f64 = 0.4;
 pub(crate) fn start(plane: &mut Plane, binaries: &Binaries) -> Result<()> {
     let crds = binaries.path(CRDS);
     plane.install_crds(&crds)?;
-    let machines = plane.dir().join("instance-types.json");
-    fs::write(&machines, instance_types(plane.look()).to_string())
-        .map_err(Error::on(format!("cannot write {}", machines.display())))?;
+    let machines = plane.write("instance-types.json", &instance_types(plane.look()).to_string())?;
     let [metrics, health] = [ports::free()?, ports::free()?];
     let flags = [
         "--disable-leader-election".to_owned(),

@@ -44,6 +44,8 @@ fn node(look: &Look, index: u32) -> Option<Value> {
             "addresses": [
                 {"type": "InternalIP", "address": address},
                 {"type": "Hostname", "address": name},
+                // Where KWOK answers for the kubelet.
+                {"type": "InternalDNS", "address": "localhost"},
             ],
             "nodeInfo": {
                 "architecture": "amd64",

@@ -13,8 +13,8 @@ use rcgen::{
 use super::USERS;
 use super::error::{Error, Result};
 
-/// The directory with the certificate authority, the server's and the administrator's certificates, the key for service
-/// accounts, and the users' tokens.
+/// The directory with the certificate authority, the server's and the administrator's certificates, those of the
+/// aggregation layer, the key for service accounts, and the users' tokens.
 #[derive(Debug, Clone)]
 pub(crate) struct Pki {
     dir: PathBuf,
@@ -52,6 +52,12 @@ impl Pki {
         server.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
         self.pair("apiserver", &server, &issuer)?;
         self.pair("admin", &leaf("admin", Some("system:masters"), [])?, &issuer)?;
+
+        // An authority of its own: whoever the API server's own authority signs may not claim to be a proxy.
+        let (front_key, front) = (KeyPair::generate()?, authority()?);
+        self.file("front-proxy-ca.crt", &front.self_signed(&front_key)?.pem())?;
+        let proxy = leaf("front-proxy-client", None, [])?;
+        self.pair("front-proxy-client", &proxy, &Issuer::from_params(&front, &front_key))?;
 
         // The API server reads private keys in PKCS #8 only to sign; to verify it wants the public half.
         let service_accounts = KeyPair::generate()?;

@@ -9,16 +9,19 @@ use std::sync::Arc;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use super::addon::Addon;
 use super::binaries::Binaries;
 use super::error::{Error, Result};
 use super::kubeconfig::{self, Credential};
 use super::looks::Look;
+use super::pki::Pki;
 use super::process::Process;
 use super::wait::wait_until;
 use super::toolset::KWOK_CONFIG;
 use super::{Ground, Options, START, Servers, USERS, components, nodes, ports};
 
 const ROLES: &str = include_str!("../manifests/rbac.yaml");
+const METRICS_PATHS: &str = include_str!("../manifests/kwok-metrics.yaml");
 
 /// One control plane.
 #[derive(Debug)]
@@ -218,9 +221,16 @@ impl Plane {
         self.kubectl_with("admin", &["create", "-f", "-"], &list.to_string()).map(drop)
     }
 
-    /// Where its files are.
-    pub(crate) fn dir(&self) -> &Path {
-        &self.dir
+    /// Writes a file of its own and says where.
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.dir.join(name);
+        std::fs::write(&path, text).map_err(Error::on(format!("cannot write {}", path.display())))?;
+        Ok(path)
+    }
+
+    /// Keys and certificates.
+    pub(crate) fn pki(&self) -> &Pki {
+        &self.ground.pki
     }
 
     fn signal_api(&self, signal: Signal) -> Result<()> {
@@ -278,8 +288,11 @@ impl Plane {
             ));
         }
         if options.kwok {
-            let stages = shared.path(KWOK_CONFIG);
-            wanted.push(("kwok", shared, components::kwok(&kubeconfig, &stages, ports::free()?)));
+            let mut stages = vec![shared.path(KWOK_CONFIG)];
+            if options.with.contains(&Addon::MetricsServer) {
+                stages.push(self.write("kwok-metrics.yaml", METRICS_PATHS)?);
+            }
+            wanted.push(("kwok", shared, components::kwok(&kubeconfig, &stages, pki, ports::free()?)));
         }
         for (name, binaries, flags) in wanted {
             let process = self.spawn_process(name, self.command(binaries, name, &flags))?;

@@ -141,6 +141,19 @@ pub static KARPENTER: Toolset = Toolset {
     answer: OnceLock::new(),
 };
 
+/// The resource metrics API: what nodes and pods use.
+pub static METRICS_SERVER: Toolset = Toolset {
+    name: "metrics-server",
+    go_mod: go!("metrics-server", "go.mod"),
+    go_sum: go!("metrics-server", "go.sum"),
+    commands: &["metrics-server"],
+    renamed: &[],
+    shipped: &[],
+    patches: &[],
+    takes: "two minutes",
+    answer: OnceLock::new(),
+};
+
 /// The current minor of Kubernetes.
 #[must_use]
 pub fn current() -> &'static Toolset {
