@@ -1,21 +1,21 @@
 //! Sheets as text: a table, JSON or CSV.
 
-use std::fmt::Write;
+use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 use unicode_width::UnicodeWidthStr;
 
 use super::cli::Output;
-use crate::model::{Cell, Tone};
-use crate::views::Sheet;
+use crate::model::{Cell, Column, Tone};
+use crate::views::{Sheet, SheetRow};
 
-/// A sheet in the form that was asked for, with a line end.
-#[must_use]
-pub(super) fn sheet(sheet: &Sheet, output: Output) -> String {
+/// Writes a sheet in the form that was asked for, with a line end. Rows are written one by one: a
+/// large fleet's never stand in memory together.
+pub(super) fn write(out: &mut dyn Write, sheet: &Sheet, output: Output) -> io::Result<()> {
     match output {
-        Output::Table => table(sheet),
-        Output::Json => json_text(sheet),
-        Output::Csv => csv(sheet),
+        Output::Table => table(out, sheet),
+        Output::Json => json(out, sheet),
+        Output::Csv => csv(out, sheet),
     }
 }
 
@@ -35,62 +35,80 @@ pub(super) const fn tone_word(tone: Tone) -> &'static str {
 }
 
 /// Columns as wide as their widest cell, the answer above and the footer below.
-fn table(sheet: &Sheet) -> String {
+fn table(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
     let mut widths: Vec<usize> = sheet.columns.iter().map(|c| c.title.width()).collect();
-    for row in &sheet.rows {
+    for row in sheet.rows.iter() {
         for (width, cell) in widths.iter_mut().zip(&row.cells) {
             *width = (*width).max(cell.text.width());
         }
     }
-    let mut out = format!("{}\n", sheet.answer);
+    writeln!(out, "{}", sheet.answer)?;
     if sheet.rows.is_empty() {
         // Some panes answer with the same words.
         if sheet.empty.trim_end_matches('.') != sheet.answer.trim_end_matches('.') {
-            let _ = writeln!(out, "{}", sheet.empty);
+            writeln!(out, "{}", sheet.empty)?;
         }
-        return out;
+        return Ok(());
     }
-    let titles = sheet.columns.iter().map(|c| c.title.to_uppercase()).collect::<Vec<_>>();
-    line(&mut out, "STATE", &titles.iter().map(String::as_str).collect::<Vec<_>>(), sheet, &widths);
-    for row in &sheet.rows {
-        let cells: Vec<&str> = row.cells.iter().map(|c| c.text.as_str()).collect();
-        line(&mut out, tone_word(row.tone), &cells, sheet, &widths);
+    let titles: Vec<String> = sheet.columns.iter().map(|c| c.title.to_uppercase()).collect();
+    line(out, "STATE", titles.iter().map(String::as_str), sheet, &widths)?;
+    for row in sheet.rows.iter() {
+        line(out, tone_word(row.tone), row.cells.iter().map(|c| c.text.as_str()), sheet, &widths)?;
     }
     if !sheet.footer.is_empty() {
-        let _ = writeln!(out, "{}", sheet.footer);
+        writeln!(out, "{}", sheet.footer)?;
     }
-    out
+    Ok(())
 }
 
-fn line(out: &mut String, state: &str, cells: &[&str], sheet: &Sheet, widths: &[usize]) {
+fn line<'a>(
+    out: &mut dyn Write,
+    state: &str,
+    cells: impl Iterator<Item = &'a str>,
+    sheet: &Sheet,
+    widths: &[usize],
+) -> io::Result<()> {
     let mut text = format!("{state:<10}");
-    for ((cell, column), width) in cells.iter().zip(&sheet.columns).zip(widths) {
+    for ((cell, column), width) in cells.zip(&sheet.columns).zip(widths) {
         let gap = " ".repeat(width.saturating_sub(cell.width()));
-        let _ = if column.right { write!(text, "  {gap}{cell}") } else { write!(text, "  {cell}{gap}") };
+        let (before, after) = if column.right { (gap.as_str(), "") } else { ("", gap.as_str()) };
+        text.extend(["  ", before, cell, after]);
     }
-    let _ = writeln!(out, "{}", text.trim_end());
+    writeln!(out, "{}", text.trim_end())
 }
 
-fn json_text(sheet: &Sheet) -> String {
-    let rows: Vec<Value> = sheet
-        .rows
-        .iter()
-        .map(|row| {
-            let mut object = Map::new();
-            object.insert("state".to_owned(), json!(tone_word(row.tone)));
-            object.insert("stale".to_owned(), json!(row.stale));
-            let mut estimated = Vec::new();
-            for (column, cell) in sheet.columns.iter().zip(&row.cells) {
-                let (value, estimate) = if column.right { figure(cell) } else { (json!(cell.text), false) };
-                object.insert(column.title.to_string(), value);
-                estimated.extend(estimate.then_some(column.title.as_str()));
-            }
-            object.insert("estimated".to_owned(), json!(estimated));
-            Value::Object(object)
-        })
-        .collect();
-    let whole = json!({ "answer": sheet.answer, "rows": rows, "footer": sheet.footer });
-    format!("{whole:#}\n")
+fn json(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
+    /// The whole, with its rows as they come.
+    #[derive(serde::Serialize)]
+    struct Whole<'a> {
+        answer: &'a str,
+        rows: Rows<'a>,
+        footer: &'a str,
+    }
+    struct Rows<'a>(&'a Sheet);
+    impl serde::Serialize for Rows<'_> {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_seq(self.0.rows.iter().map(|row| object(&self.0.columns, &row)))
+        }
+    }
+    let whole = Whole { answer: &sheet.answer, rows: Rows(sheet), footer: &sheet.footer };
+    serde_json::to_writer_pretty(&mut *out, &whole)?;
+    writeln!(out)
+}
+
+/// A row, by the names of its columns.
+fn object(columns: &[Column], row: &SheetRow) -> Value {
+    let mut object = Map::new();
+    object.insert("state".to_owned(), json!(tone_word(row.tone)));
+    object.insert("stale".to_owned(), json!(row.stale));
+    let mut estimated = Vec::new();
+    for (column, cell) in columns.iter().zip(&row.cells) {
+        let (value, estimate) = if column.right { figure(cell) } else { (json!(cell.text), false) };
+        object.insert(column.title.to_string(), value);
+        estimated.extend(estimate.then_some(column.title.as_str()));
+    }
+    object.insert("estimated".to_owned(), json!(estimated));
+    Value::Object(object)
 }
 
 /// A figure as machines want it, and whether it is an estimate, last seen or has an unknown part:
@@ -113,42 +131,45 @@ fn figure(cell: &Cell) -> (Value, bool) {
     }
 }
 
-fn csv(sheet: &Sheet) -> String {
-    let mut out = String::new();
+fn csv(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
     let titles = sheet.columns.iter().map(|c| c.title.as_str());
-    csv_line(&mut out, std::iter::once("state").chain(titles));
-    for row in &sheet.rows {
-        csv_line(
-            &mut out,
-            std::iter::once(tone_word(row.tone)).chain(row.cells.iter().map(|c| c.text.as_str())),
-        );
+    csv_line(out, std::iter::once("state").chain(titles))?;
+    for row in sheet.rows.iter() {
+        let cells = row.cells.iter().map(|c| c.text.as_str());
+        csv_line(out, std::iter::once(tone_word(row.tone)).chain(cells))?;
     }
-    out
+    Ok(())
 }
 
 /// One record by RFC 4180. A cell that a spreadsheet would take for a formula is set in quotes
 /// with an apostrophe before it.
-fn csv_line<'a>(out: &mut String, cells: impl Iterator<Item = &'a str>) {
+fn csv_line<'a>(out: &mut dyn Write, cells: impl Iterator<Item = &'a str>) -> io::Result<()> {
     for (place, cell) in cells.enumerate() {
         if place > 0 {
-            out.push(',');
+            write!(out, ",")?;
         }
         let formula = cell.starts_with(['=', '@', '\t']);
         if formula || cell.contains([',', '"', '\n']) {
-            let _ = write!(out, "\"{}{}\"", if formula { "'" } else { "" }, cell.replace('"', "\"\""));
+            write!(out, "\"{}{}\"", if formula { "'" } else { "" }, cell.replace('"', "\"\""))?;
         } else {
-            out.push_str(cell);
+            write!(out, "{cell}")?;
         }
     }
-    out.push_str("\r\n");
+    write!(out, "\r\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ClusterId;
     use crate::model::Time;
-    use crate::model::{Cell, ClusterId, Column};
-    use crate::views::{RowId, SheetRow};
+    use crate::views::RowId;
+
+    fn sheet(sheet: &Sheet, output: Output) -> String {
+        let mut out = Vec::new();
+        write(&mut out, sheet, output).unwrap();
+        String::from_utf8(out).unwrap()
+    }
 
     fn sample() -> Sheet {
         Sheet {
@@ -160,7 +181,8 @@ mod tests {
                 cells: vec![Cell::text("a, \"b\""), Cell::text("1.50")],
                 objects: Vec::new(),
                 stale: false,
-            }],
+            }]
+            .into(),
             ..Sheet::default()
         }
     }
@@ -200,8 +222,8 @@ mod tests {
 
     #[test]
     fn cells_do_not_become_formulas() {
-        let mut out = String::new();
-        csv_line(&mut out, ["=1+1", "ok"].into_iter());
-        assert_eq!(out, "\"'=1+1\",ok\r\n");
+        let mut out = Vec::new();
+        csv_line(&mut out, ["=1+1", "ok"].into_iter()).unwrap();
+        assert_eq!(out, b"\"'=1+1\",ok\r\n");
     }
 }

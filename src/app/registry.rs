@@ -95,7 +95,7 @@ pub(super) fn panes() -> Vec<PaneDecl> {
             title: "Objects",
             question: "Any kind, every cluster, one table.",
             lenses: &[],
-            sheet: |input| objects::sheet(input.snapshot, input.scope, input.kind, input.now),
+            sheet: |input| objects::sheet(input.snapshot, input.scope, input.kind, input.now, input.before),
             evidence: no_evidence,
             on_enter: open_objects,
         },

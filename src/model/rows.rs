@@ -38,6 +38,25 @@ impl Rows {
         self.chunks.iter().flat_map(|chunk| chunk.iter()).flatten()
     }
 
+    /// All records and where they are.
+    pub fn places(&self) -> impl Iterator<Item = (Place, &Arc<Record>)> {
+        let places = (0..).map(Place);
+        let slots = self.chunks.iter().flat_map(|chunk| chunk.iter());
+        places.zip(slots).filter_map(|(place, record)| Some((place, record.as_ref()?)))
+    }
+
+    /// Whether `other` has the same objects at the same places, whatever their versions. Only
+    /// chunks that are not shared are looked at.
+    #[must_use]
+    pub fn same_objects(&self, other: &Rows) -> bool {
+        let uid = |record: &Option<Arc<Record>>| record.as_ref().map(|record| record.meta().uid);
+        self.len == other.len
+            && self.chunks.len() == other.chunks.len()
+            && self.chunks.iter().zip(&other.chunks).all(|(mine, theirs)| {
+                Arc::ptr_eq(mine, theirs) || mine.iter().map(uid).eq(theirs.iter().map(uid))
+            })
+    }
+
     /// The record at a place.
     #[must_use]
     pub fn get(&self, place: Place) -> Option<&Arc<Record>> {
@@ -115,11 +134,12 @@ impl std::fmt::Debug for Rows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Namespace, Text};
+    use crate::model::{Namespace, Text, Uid};
 
     fn record(name: &str) -> Arc<Record> {
         let mut namespace = Namespace::default();
         namespace.meta.name = Text::clean(name);
+        namespace.meta.uid = Uid::parse(name);
         Arc::new(Record::Namespace(namespace))
     }
 
@@ -137,6 +157,11 @@ mod tests {
         assert_eq!(rows.iter().count(), 200);
         assert_eq!(before.beyond(&rows), (1, 2), "one was removed, one replaced");
         assert_eq!(before.beyond(&before.clone()), (0, 0));
+        assert!(before.places().all(|(place, record)| before.get(place) == Some(record)));
+        assert!(!before.same_objects(&rows), "one went and another came in its place");
+        let mut newer = before.clone();
+        newer.replace(places[9], record("9"));
+        assert!(newer.same_objects(&before) && !Arc::ptr_eq(&newer.chunks[0], &before.chunks[0]));
         // Only the touched chunk was copied.
         assert!(Arc::ptr_eq(&before.chunks[2], &rows.chunks[2]));
         assert!(!Arc::ptr_eq(&before.chunks[0], &rows.chunks[0]));

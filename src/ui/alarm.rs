@@ -112,7 +112,7 @@ impl Ui {
             return;
         }
         let Some(table) = self.tables.get(self.active) else { return };
-        let on_screen = table.shown().skip(table.top).take(table.page);
+        let on_screen = (table.top..table.top + table.page).filter_map(|at| table.at_slot(at));
         let shown: Vec<SymptomCause> = on_screen
             .filter_map(|row| match &row.id {
                 RowId::Finding(cause) => Some(cause.clone()),

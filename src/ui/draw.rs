@@ -192,7 +192,7 @@ impl Ui {
         {
             return evidence.clone();
         }
-        let evidence = self.with_input(now, |pane, input| (pane.evidence)(input, row)).unwrap_or_default();
+        let evidence = self.with_input(now, |pane, input| (pane.evidence)(input, &row)).unwrap_or_default();
         self.proof = Some((self.active, row.id.clone(), at, evidence.clone()));
         evidence
     }

@@ -305,7 +305,8 @@ fn hints(ui: &Ui) -> Vec<(Command, String)> {
         hints.push((Lens, "by".to_owned()));
     }
     let row = ui.tables.get(ui.active).and_then(|table| table.current());
-    let kinds: Vec<_> = row.map_or_else(Vec::new, |row| row.objects.iter().map(|key| key.kind).collect());
+    let kinds: Vec<_> =
+        row.as_ref().map_or_else(Vec::new, |row| row.objects.iter().map(|key| key.kind).collect());
     if kinds.contains(&crate::model::Kind::Pod) {
         hints.push((Logs, "logs".to_owned()));
     }

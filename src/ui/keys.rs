@@ -81,7 +81,10 @@ impl Ui {
                     _ => self.typed(key, now),
                 }
             }
-            Resolved::Nothing => self.pending.clear(),
+            Resolved::Nothing => {
+                let keys: Vec<String> = self.pending.drain(..).map(|key| key.to_string()).collect();
+                self.notice(now, format!("{} does nothing here; ? lists the keys", keys.join(" ")));
+            }
         }
     }
 
@@ -105,7 +108,7 @@ impl Ui {
 
     /// Puts an overlay back below what it opened, unless it is done.
     fn put_back(&mut self, overlay: Overlay, flow: Flow, depth: usize) {
-        if flow == Flow::Keep {
+        if flow != Flow::Close {
             self.overlays.insert(depth.min(self.overlays.len()), overlay);
         }
     }
@@ -128,11 +131,26 @@ impl Ui {
                 if let Some(mut overlay) = self.overlays.pop() {
                     let depth = self.overlays.len();
                     let flow = overlay.command(self, command, now);
+                    let reads = overlay.reads();
                     self.put_back(overlay, flow, depth);
+                    if flow == Flow::Ignored {
+                        self.run_past_overlay(command, reads, now);
+                    }
                 } else {
                     self.run_on_panes(command, now);
                 }
             }
+        }
+    }
+
+    /// Does what an overlay knows nothing of, where that changes nothing under it; `reads` says that
+    /// it is only read. No key stays without an answer.
+    fn run_past_overlay(&mut self, command: Command, reads: bool, now: Time) {
+        use Command::{Arm, Earlier, Freeze, Later, Themes, Times, Unit};
+        match command {
+            Times | Unit => self.run_on_panes(command, now),
+            Freeze | Earlier | Later | Arm | Themes if reads => self.run_on_panes(command, now),
+            _ => self.notice(now, format!("{command} does nothing here; esc closes this first")),
         }
     }
 
@@ -165,7 +183,7 @@ impl Ui {
             Command::Pane(digit) => self.show_digit(char::from(b'0' + digit.min(9)), now),
             Command::Operations => self.show_digit('@', now),
             Command::NextPane | Command::PreviousPane => self.step_pane(command == Command::NextPane, now),
-            Command::LastView => self.show_last_view(),
+            Command::LastView => self.show_last_view(now),
             Command::Tree => self.toggle_tree(),
             Command::FocusNext | Command::FocusPrevious => self.step_focus(command == Command::FocusNext),
             Command::CommandLine => self.overlays.push(Overlay::command_line()),
@@ -181,7 +199,7 @@ impl Ui {
             Command::Retry => self.retry(now),
             Command::Previous if self.alarms.newest().is_some() => self.show_alarm(),
             Command::Unit => self.turn_unit(now),
-            _ if self.focus == Focus::Tree => self.run_on_tree(command),
+            _ if self.focus == Focus::Tree && self.run_on_tree(command) => {}
             _ if self.focus == Focus::Lower && self.scroll_lower(command) => {}
             _ => self.run_on_table(command, now),
         }
@@ -251,13 +269,14 @@ impl Ui {
         self.show((self.active + step) % count);
     }
 
-    fn show_last_view(&mut self) {
-        if let Some((pane, scope)) = self.last_view.take() {
-            let here = (self.active, self.scope.clone());
-            self.active = pane.min(self.panes.len().saturating_sub(1));
-            self.set_scope(scope);
-            self.last_view = Some(here);
-        }
+    fn show_last_view(&mut self, now: Time) {
+        let Some((pane, scope)) = self.last_view.take() else {
+            return self.notice(now, "there is no view before this one");
+        };
+        let here = (self.active, self.scope.clone());
+        self.active = pane.min(self.panes.len().saturating_sub(1));
+        self.set_scope(scope);
+        self.last_view = Some(here);
     }
 
     /// Changes the scope of all panes; watches of what is in it come first.
@@ -294,18 +313,21 @@ impl Ui {
         self.tree.focus();
     }
 
-    fn run_on_tree(&mut self, command: Command) {
+    /// Does what the tree knows of; says whether it does.
+    fn run_on_tree(&mut self, command: Command) -> bool {
         let page = usize::from(self.size.1);
         if self.tree.motion(command, page) {
-            return;
+            return true;
         }
-        if command == Command::Open
-            && let Some(scope) = self.tree.scope()
-        {
+        if command != Command::Open {
+            return false;
+        }
+        if let Some(scope) = self.tree.scope() {
             self.set_scope(scope);
             self.drawer = false;
             self.focus = Focus::Table;
         }
+        true
     }
 
     fn scroll_lower(&mut self, command: Command) -> bool {
@@ -334,7 +356,9 @@ impl Ui {
         if self.pane_name() == "operations" {
             return self.want_journal();
         }
-        let Some(snapshot) = self.newest.clone() else { return };
+        let Some(snapshot) = self.newest.clone() else {
+            return self.notice(now, "no cluster was asked yet");
+        };
         let waiting = snapshot.fleet.clusters.iter().filter(|c| self.scope.holds(c) && !c.link.live());
         let mut ids: Vec<_> = waiting.map(|c| c.id).collect();
         let silent = ids.len();
@@ -371,7 +395,8 @@ impl Ui {
 
 /// Whether a command shows something else: what is only read makes way for it.
 const fn leads_away(command: Command) -> bool {
-    matches!(command, Command::Pane(_) | Command::Operations | Command::CommandLine | Command::LastView)
+    use Command::{CommandLine, LastView, NextPane, Operations, Pane, PreviousPane, Tree};
+    matches!(command, Pane(_) | Operations | CommandLine | LastView | NextPane | PreviousPane | Tree)
 }
 
 /// `1 cluster`, `3 clusters`.

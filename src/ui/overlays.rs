@@ -42,6 +42,8 @@ use crate::views::SheetRow;
 pub(super) enum Flow {
     Keep,
     Close,
+    /// It stays, and knows nothing of that command.
+    Ignored,
 }
 
 /// An overlay.

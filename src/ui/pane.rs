@@ -46,6 +46,8 @@ pub struct PaneInput<'a> {
     pub recoveries: &'a Recoveries,
     /// What was told: notices and the journal.
     pub told: &'a Told,
+    /// The sheet of the same view that the new one follows, if there is one.
+    pub before: Option<&'a Sheet>,
     /// The time.
     pub now: Time,
 }

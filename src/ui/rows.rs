@@ -1,5 +1,7 @@
 //! What commands do to the rows of a table: open, mark, copy, pause.
 
+use std::borrow::Cow;
+
 use super::Effect;
 use super::keys::clusters;
 use super::overlays::Overlay;
@@ -13,9 +15,16 @@ use crate::views::RowId;
 impl Ui {
     pub(super) fn run_on_table(&mut self, command: Command, now: Time) {
         let Some(table) = self.tables.get_mut(self.active) else { return };
+        let before = table.at;
         if table.motion(command, now) {
             self.lower_top = 0;
+            if matches!(command, Command::Next | Command::Previous) && table.at == before {
+                self.notice(now, "no other row in trouble that way");
+            }
             return;
+        }
+        if table.current().is_none() && needs_row(command) {
+            return self.notice(now, format!("{command}: no row here"));
         }
         match command {
             Command::Open => self.open_row(now),
@@ -33,8 +42,12 @@ impl Ui {
                 table.relist();
             }
             Command::ShowNew => {
+                let new = table.withheld();
                 table.held_until = None;
                 table.release = true;
+                if new == 0 {
+                    self.notice(now, "no new rows wait");
+                }
             }
             Command::Sort => {
                 let menu = Overlay::sort(self);
@@ -49,14 +62,18 @@ impl Ui {
                     table.lens = (table.lens + 1) % lenses;
                     table.touched = false;
                     table.shift = 0;
+                } else {
+                    self.notice(now, "this pane has one way to look at it");
                 }
                 self.want_journal();
             }
             Command::Wide => table.wide = !table.wide,
             Command::Mute => self.mute(now),
             Command::Unmute => {
+                let muted = table.muted.len();
                 table.muted.clear();
                 table.relist();
+                self.notice(now, format!("{muted} muted rows are shown again"));
             }
             Command::Copy => {
                 let menu = Overlay::copy(self);
@@ -70,7 +87,7 @@ impl Ui {
                 Some(op) => self.control(op, command, now),
                 None => self.notice(now, "no run here; @ lists them"),
             },
-            _ => {}
+            _ => self.notice(now, format!("{command} does nothing here; ? lists the keys")),
         }
     }
 
@@ -79,7 +96,7 @@ impl Ui {
         if table.on_ghost() {
             return self.notice(now, "gone: it cannot be marked");
         }
-        let Some(row) = table.current().cloned() else { return };
+        let Some(row) = table.current().map(Cow::into_owned) else { return };
         table.anchor = Some(row.id.clone());
         if self.marks.remove(&row.id).is_none() {
             self.marks.insert(row.id, row.objects);
@@ -91,13 +108,10 @@ impl Ui {
     fn mark_range(&mut self, now: Time) {
         let Some(table) = self.tables.get_mut(self.active) else { return };
         let anchor = table.anchor.clone();
-        let rows: Vec<_> = table.shown().map(|row| (row.id.clone(), row.objects.clone())).collect();
-        let from = anchor.and_then(|id| rows.iter().position(|(row, _)| *row == id));
-        let to = rows.iter().position(|(row, _)| Some(row) == table.cursor.as_ref());
-        match (from, to) {
-            (Some(a), Some(b)) => self.marks.extend(rows[a.min(b)..=a.max(b)].iter().cloned()),
-            _ => return self.mark(now),
-        }
+        let Some(from) = anchor.and_then(|id| table.find(&id)) else { return self.mark(now) };
+        let to = table.at;
+        let range = (from.min(to)..=from.max(to)).filter_map(|at| table.at_slot(at));
+        self.marks.extend(range.map(|row| (row.id.clone(), row.objects.clone())));
         self.tell_marks(now);
     }
 
@@ -144,7 +158,9 @@ impl Ui {
     }
 
     fn open_row(&mut self, now: Time) {
-        let Some(row) = self.tables.get(self.active).and_then(|t| t.current()).cloned() else { return };
+        let Some(row) = self.tables.get(self.active).and_then(|t| t.current()).map(Cow::into_owned) else {
+            return;
+        };
         let enter =
             self.with_input(now, |pane, input| (pane.on_enter)(input, &row)).unwrap_or(Enter::Nothing);
         match enter {
@@ -169,7 +185,9 @@ impl Ui {
     }
 
     fn open_detail_of_row(&mut self, command: Command, now: Time) {
-        let Some(row) = self.tables.get(self.active).and_then(|t| t.current()).cloned() else { return };
+        let Some(row) = self.tables.get(self.active).and_then(|t| t.current()).map(Cow::into_owned) else {
+            return;
+        };
         let logs = matches!(command, Command::Logs | Command::PreviousLogs);
         let wanted = |key: &&ObjectKey| !logs || key.kind == Kind::Pod;
         let own = match &row.id {
@@ -219,6 +237,29 @@ impl Ui {
             }
         }
     }
+}
+
+/// Whether a command is about the row under the cursor, or about rows at all.
+const fn needs_row(command: Command) -> bool {
+    use Command::{
+        Compare, Copy, Describe, Logs, Mark, MarkAll, MarkRange, Mute, Open, PreviousLogs, Sort, SortBack,
+        Yaml,
+    };
+    matches!(
+        command,
+        Open | Mark
+            | MarkRange
+            | MarkAll
+            | Mute
+            | Describe
+            | Yaml
+            | Logs
+            | PreviousLogs
+            | Compare
+            | Copy
+            | Sort
+            | SortBack
+    )
 }
 
 /// `1 line`, `31 lines`.

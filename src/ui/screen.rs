@@ -353,6 +353,7 @@ impl Ui {
         };
         let hold = table.computed.as_ref().filter(|_| key.held && !table.release).filter(same).cloned();
         table.release = false;
+        let before = table.computed.as_ref().filter(|computed| computed.key.same_view(&key)).cloned();
         let recoveries = Arc::clone(&self.settings.recoveries);
         let told = Arc::clone(&self.told);
         let newest = self.newest.clone().filter(|newest| self.alarms.due(newest, now) <= now);
@@ -360,7 +361,8 @@ impl Ui {
             self.alarms.looking(newest, now);
         }
         let shown_at = self.pane_time(now);
-        Some(SheetJob { key, pane, snapshot, runs, recoveries, told, alarms: newest, hold, shown_at, now })
+        let alarms = newest;
+        Some(SheetJob { key, pane, snapshot, runs, recoveries, told, alarms, before, hold, shown_at, now })
     }
 
     /// Takes a computed sheet.
@@ -452,6 +454,7 @@ impl Ui {
             runs: &self.runs,
             recoveries: &self.settings.recoveries,
             told: &self.told,
+            before: None,
             now: self.pane_time(now),
         };
         Some(f(pane, &input))

@@ -5,6 +5,7 @@ mod draw;
 mod filter;
 mod job;
 mod motion;
+mod widths;
 
 pub(super) use columns::fit;
 pub(super) use draw::{Look, draw};
@@ -12,11 +13,12 @@ pub(super) use filter::{Filter, completions, contains, find};
 pub(super) use job::{Computed, JobKey};
 pub use job::{SheetDone, SheetJob};
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{Span, Text, Time, Tone};
-use crate::views::{RowId, SheetRow};
+use crate::views::{RowId, RowView, SheetRow};
 
 /// For how long rows do not move after the cursor did.
 pub(super) const HOLD: Span = Span::from_seconds(5);
@@ -63,6 +65,8 @@ pub(super) struct TableState {
     /// Columns scrolled away on the left, after the first.
     pub(super) shift: usize,
     pub(super) wide: bool,
+    /// The widest cell of each column that was met.
+    pub(super) widest: Vec<u16>,
     pub(super) in_flight: Option<JobKey>,
     /// What the cursor's row says in a cell that is too narrow for it.
     pub(super) cut: Option<Text>,
@@ -74,9 +78,14 @@ pub(super) struct TableState {
 
 impl TableState {
     /// The row under the cursor; a ghost when it is gone.
-    pub(super) fn current(&self) -> Option<&SheetRow> {
-        match self.slots.get(self.at)? {
-            Slot::Ghost => self.ghost.as_ref().map(|g| &g.row),
+    pub(super) fn current(&self) -> Option<Cow<'_, SheetRow>> {
+        self.at_slot(self.at)
+    }
+
+    /// The row of a slot.
+    pub(super) fn at_slot(&self, at: usize) -> Option<Cow<'_, SheetRow>> {
+        match self.slots.get(at)? {
+            Slot::Ghost => self.ghost.as_ref().map(|g| Cow::Borrowed(&g.row)),
             Slot::Row(index) => self.row(*index),
         }
     }
@@ -86,12 +95,12 @@ impl TableState {
         self.slots.get(self.at) == Some(&Slot::Ghost)
     }
 
-    pub(super) fn row(&self, index: u32) -> Option<&SheetRow> {
+    pub(super) fn row(&self, index: u32) -> Option<Cow<'_, SheetRow>> {
         self.computed.as_ref()?.sheet.rows.get(index as usize)
     }
 
     /// The rows that are shown, in their order, without a ghost.
-    pub(super) fn shown(&self) -> impl Iterator<Item = &SheetRow> {
+    pub(super) fn shown(&self) -> impl Iterator<Item = Cow<'_, SheetRow>> {
         self.slots.iter().filter_map(|slot| match slot {
             Slot::Row(index) => self.row(*index),
             Slot::Ghost => None,
@@ -114,10 +123,12 @@ impl TableState {
 
     /// Takes a newer sheet: the cursor's row keeps its place on the screen.
     pub(super) fn take(&mut self, computed: Arc<Computed>, now: Time) {
-        let before = self.current().cloned();
+        let before = self.current().map(Cow::into_owned);
         self.muted.retain(|_, until| now < *until);
         let gone_since = self.ghost.as_ref().map(|ghost| ghost.since);
+        let same = self.computed.as_ref().is_some_and(|before| before.key.same_view(&computed.key));
         self.computed = Some(computed);
+        self.take_widths(same);
         let Some(id) = self.cursor.clone().filter(|_| self.touched) else {
             self.ghost = None;
             self.list();
@@ -142,27 +153,54 @@ impl TableState {
 
     /// Lists the rows that pass the filter.
     fn list(&mut self) {
+        let all = self.computed.as_ref().map_or_else(Vec::new, |computed| computed.order.clone());
+        self.list_among(&all);
+    }
+
+    /// Lists those of these rows that pass the filter.
+    fn list_among(&mut self, among: &[u32]) {
         self.slots.clear();
         let Some(computed) = &self.computed else { return };
         let filter = self.filter.bind(&computed.sheet, &computed.places, computed.shown_at);
         self.filter_problem.clone_from(&filter.problem);
-        let bad = |row: &SheetRow| !self.only_bad || row.tone > Tone::Moving;
-        let heard = |row: &SheetRow| self.muted.is_empty() || !self.muted.contains_key(&row.id);
-        let passes = |index: &u32| {
-            computed
-                .sheet
-                .rows
-                .get(*index as usize)
-                .is_some_and(|row| bad(row) && heard(row) && filter.passes(row))
+        let rows = &computed.sheet.rows;
+        let muted: Vec<usize> = self.muted.keys().filter_map(|id| rows.find(id)).collect();
+        let bad = |row: &RowView<'_>| !self.only_bad || row.tone() > Tone::Moving;
+        let every = self.filter.is_empty() && !self.only_bad;
+        let mut spare = String::new();
+        let mut passes = |index: usize| {
+            let mut fits = |row: RowView<'_>| bad(&row) && filter.passes(&row, &mut spare);
+            !muted.contains(&index) && (every || rows.look(index).is_some_and(&mut fits))
         };
-        self.slots.extend(computed.order.iter().filter(|i| passes(i)).map(|i| Slot::Row(*i)));
+        self.slots.extend(among.iter().filter(|i| passes(**i as usize)).map(|i| Slot::Row(*i)));
+    }
+
+    /// Puts another filter on. Where it only says more than the one before, the rows that this left
+    /// out are not looked at again: a long table follows the typing.
+    pub(super) fn refilter(&mut self, filter: Filter) {
+        let narrower = filter.narrows(&self.filter);
+        self.filter = filter;
+        if !narrower {
+            return self.relist();
+        }
+        let listed = |slot: &Slot| match slot {
+            Slot::Row(index) => Some(*index),
+            Slot::Ghost => None,
+        };
+        let among: Vec<u32> = self.slots.iter().filter_map(listed).collect();
+        self.relist_among(&among);
     }
 
     /// Lists again after the filter changed; the cursor stays on its row if that still passes.
     pub(super) fn relist(&mut self) {
+        let all = self.computed.as_ref().map_or_else(Vec::new, |computed| computed.order.clone());
+        self.relist_among(&all);
+    }
+
+    fn relist_among(&mut self, among: &[u32]) {
         self.ghost = None;
         let id = self.cursor.clone();
-        self.list();
+        self.list_among(among);
         self.at = id.and_then(|id| self.find(&id)).unwrap_or(0);
         self.cursor = self.current().map(|row| row.id.clone());
         self.top = self.top.min(self.at);
@@ -182,10 +220,8 @@ impl TableState {
         self.cursor = wanted;
     }
 
-    fn find(&self, id: &RowId) -> Option<usize> {
-        self.slots.iter().position(|slot| match slot {
-            Slot::Row(index) => self.row(*index).is_some_and(|row| row.id == *id),
-            Slot::Ghost => false,
-        })
+    pub(super) fn find(&self, id: &RowId) -> Option<usize> {
+        let index = self.computed.as_ref()?.sheet.rows.find(id)?;
+        self.slots.iter().position(|slot| matches!(slot, Slot::Row(at) if *at as usize == index))
     }
 }

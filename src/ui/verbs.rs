@@ -27,7 +27,7 @@ impl Ui {
         }
         let row = table.and_then(|t| t.current());
         let behind: Vec<&ObjectKey> = if self.marks.is_empty() {
-            row.into_iter().flat_map(|row| &row.objects).collect()
+            row.iter().flat_map(|row| &row.objects).collect()
         } else {
             self.marks.values().flatten().collect()
         };

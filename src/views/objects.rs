@@ -1,16 +1,25 @@
 //! The objects pane: any watched kind, every cluster in scope, one table.
 
 mod columns;
+mod field;
+mod fields;
+mod listing;
+mod tones;
+
+pub use listing::{Listed, Listing};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::model::{Cause, Cell, Cluster, Column, Kind, LinkState, Record, Text, Time, Tone, grouped};
+use crate::model::{Cause, Cluster, Column, Kind, LinkState, Time, grouped};
 use crate::views::health::{counted, denied};
-use crate::views::{RowId, Scope, Sheet, SheetRow, Snapshot};
+use crate::views::{Scope, Sheet, SheetRows, Snapshot};
+use listing::Tally;
 
-/// Every object of a kind in scope, by cluster, namespace and name.
+/// Every object of a kind in scope, by cluster, namespace and name. `before` is the sheet of the same
+/// kind and scope that this one follows, if there is one: what did not change is taken from it.
 #[must_use]
-pub fn sheet(snapshot: &Snapshot, scope: &Scope, kind: Kind, now: Time) -> Sheet {
+pub fn sheet(snapshot: &Snapshot, scope: &Scope, kind: Kind, now: Time, before: Option<&Sheet>) -> Sheet {
     let names = kind.names();
     let mut columns = vec![Column::left("cluster", 12, 100)];
     if names.namespaced {
@@ -20,59 +29,19 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, kind: Kind, now: Time) -> Sheet
     columns.extend(columns::of(kind));
     columns.push(Column::right("age", 6, 90));
 
-    let mut rows = Vec::new();
-    for cluster in snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)) {
-        add_rows(&mut rows, cluster, scope, kind, now);
-    }
-    let clusters: Vec<&Cluster> =
-        snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).map(AsRef::as_ref).collect();
+    let clusters: Vec<&Arc<Cluster>> = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).collect();
+    let before = before.and_then(|sheet| match &sheet.rows {
+        SheetRows::Listed(listing) => Some(&**listing),
+        SheetRows::Made(_) => None,
+    });
+    let rows = Listing::new(&clusters, scope, kind, now, before);
     Sheet {
-        answer: answer(kind, &rows, &clusters, finished(scope, kind, &clusters)).into(),
+        answer: answer(kind, &rows, &clusters).into(),
         charts: Vec::new(),
         columns,
         empty: empty(kind, &clusters).into(),
         footer: footer(kind, &clusters).into(),
-        rows,
-    }
-}
-
-fn add_rows(rows: &mut Vec<SheetRow>, cluster: &Cluster, scope: &Scope, kind: Kind, now: Time) {
-    let table = cluster.table(kind);
-    let stale = table.link.stale(now);
-    let namespaced = kind.names().namespaced;
-    let first = rows.len();
-    let guests = if kind == Kind::Node { columns::guests(cluster) } else { None };
-    for record in table.rows.iter().filter(|r| in_scope(scope, r)) {
-        let meta = record.meta();
-        let mut cells = vec![Cell::text(cluster.info.name.clone())];
-        if namespaced {
-            cells.push(Cell::text(meta.namespace.clone()));
-        }
-        cells.push(Cell::text(meta.name.clone()));
-        let tone = columns::cells(cluster, record, guests.as_ref(), now, &mut cells);
-        let age = meta.created.map(|created| created.age(now));
-        cells.push(age.map_or_else(|| Cell::text("?"), |age| Cell::number(age.to_string(), age.seconds())));
-        rows.push(SheetRow {
-            id: RowId::Object(record.key(cluster.id)),
-            tone,
-            cells,
-            objects: vec![record.key(cluster.id)],
-            stale,
-        });
-    }
-    let place = |row: &SheetRow| match &row.id {
-        RowId::Object(key) => (key.namespace.clone(), key.name.clone()),
-        _ => (Text::EMPTY, Text::EMPTY),
-    };
-    rows[first..].sort_by_cached_key(place);
-}
-
-fn in_scope(scope: &Scope, record: &Record) -> bool {
-    match record {
-        Record::Node(node) => scope.holds_node(node),
-        Record::Pod(_) | Record::Workload(_) => scope.holds_namespace(&record.meta().namespace),
-        _ if record.kind().names().namespaced => scope.holds_namespace(&record.meta().namespace),
-        _ => true,
+        rows: SheetRows::Listed(Box::new(rows)),
     }
 }
 
@@ -91,21 +60,12 @@ const fn trouble(kind: Kind) -> &'static str {
     }
 }
 
-/// Pods that have ended: every other figure leaves them out, so the sentence says how many they are.
-fn finished(scope: &Scope, kind: Kind, clusters: &[&Cluster]) -> usize {
-    if kind != Kind::Pod {
-        return 0;
-    }
-    let here = |pod: &&crate::model::Pod| pod.finished() && scope.holds_namespace(&pod.meta.namespace);
-    clusters.iter().map(|cluster| cluster.pods().filter(here).count()).sum()
-}
-
 /// `48,213 pods in 24 clusters, 9 of them finished, 143 not ready.`,
 /// `45+? pods in 3 clusters; pods of 1 cluster not readable.`
-fn answer(kind: Kind, rows: &[SheetRow], clusters: &[&Cluster], finished: usize) -> String {
+fn answer(kind: Kind, rows: &Listing, clusters: &[&Arc<Cluster>]) -> String {
     let names = kind.names();
     let unread = clusters.iter().filter(|c| denied(c).any(|table| table.kind == kind)).count();
-    let unlisted = |c: &&&Cluster| !counted(c, kind) && c.table(kind).link.state != LinkState::Missing;
+    let unlisted = |c: &&&Arc<Cluster>| !counted(c, kind) && c.table(kind).link.state != LinkState::Missing;
     let known = match (rows.len(), clusters.iter().any(|c| unlisted(&c))) {
         (0, true) => "?".to_owned(),
         (n, true) => format!("{}+?", grouped(n as u64)),
@@ -113,7 +73,8 @@ fn answer(kind: Kind, rows: &[SheetRow], clusters: &[&Cluster], finished: usize)
     };
     let noun = if known == "1" { names.kind.to_lowercase() } else { names.plural.to_owned() };
     let mut text = format!("{known} {noun} in {}", many(clusters.len()));
-    let troubled = rows.iter().filter(|row| row.tone >= Tone::Warn).count();
+    // Every other figure leaves out pods that ended, so the sentence says how many they are.
+    let Tally { finished, troubled } = rows.tally();
     for (n, word) in [(finished, "of them finished"), (troubled, trouble(kind))] {
         if n > 0 {
             text.push_str(&format!(", {} {word}", grouped(n as u64)));
@@ -131,7 +92,7 @@ fn many(clusters: usize) -> String {
     if clusters == 1 { "1 cluster".to_owned() } else { format!("{clusters} clusters") }
 }
 
-fn empty(kind: Kind, clusters: &[&Cluster]) -> String {
+fn empty(kind: Kind, clusters: &[&Arc<Cluster>]) -> String {
     let plural = kind.names().plural;
     let answered = clusters
         .iter()
@@ -152,7 +113,7 @@ fn empty(kind: Kind, clusters: &[&Cluster]) -> String {
 }
 
 /// What is not in the table, and why.
-fn footer(kind: Kind, clusters: &[&Cluster]) -> String {
+fn footer(kind: Kind, clusters: &[&Arc<Cluster>]) -> String {
     let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for cluster in clusters {
         let table = cluster.table(kind);
@@ -184,10 +145,8 @@ fn footer(kind: Kind, clusters: &[&Cluster]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::model::{ClusterId, ClusterInfo, Fleet, Meta, Uid, Workload};
+    use crate::model::{ClusterId, ClusterInfo, Fleet, Meta, Record, Uid, Workload};
 
     fn meta() -> Meta {
         Meta { name: "x".into(), namespace: "n".into(), uid: Uid::parse("x"), ..Meta::default() }
@@ -227,9 +186,9 @@ mod tests {
             cluster.tables[kind.index()].rows.insert(Arc::new(record(kind)));
             cluster.tables[kind.index()].synced = Some(now);
             let snapshot = Snapshot::new(now, 1, Fleet { clusters: vec![Arc::new(cluster)] });
-            let sheet = sheet(&snapshot, &Scope::All, kind, now);
+            let sheet = sheet(&snapshot, &Scope::All, kind, now, None);
             assert_eq!(sheet.rows.len(), 1, "{kind:?}");
-            assert_eq!(sheet.rows[0].cells.len(), sheet.columns.len(), "{kind:?}");
+            assert_eq!(sheet.rows.get(0).unwrap().cells.len(), sheet.columns.len(), "{kind:?}");
             assert!(sheet.answer.starts_with("1 "), "{}", sheet.answer);
         }
     }
@@ -255,7 +214,7 @@ mod tests {
         };
         let told = |clusters| {
             let snapshot = Snapshot::new(now, 1, Fleet { clusters });
-            let sheet = sheet(&snapshot, &Scope::All, kind, now);
+            let sheet = sheet(&snapshot, &Scope::All, kind, now, None);
             (sheet.answer.to_string(), sheet.empty.to_string())
         };
         let (answer, _) = told(vec![cluster(0, LinkState::Live), cluster(1, LinkState::Denied)]);
@@ -276,10 +235,89 @@ mod tests {
         cluster.tables[Kind::Pod.index()].rows.insert(Arc::new(Record::Pod(pod)));
         let shown = |cluster: &Cluster| {
             let snapshot = Snapshot::new(now, 1, Fleet { clusters: vec![Arc::new(cluster.clone())] });
-            sheet(&snapshot, &Scope::All, Kind::Node, now).rows[0].cells[3].text.to_string()
+            let sheet = sheet(&snapshot, &Scope::All, Kind::Node, now, None);
+            sheet.rows.get(0).unwrap().cells[3].text.to_string()
         };
         assert_eq!(shown(&cluster), "?/110");
         cluster.tables[Kind::Pod.index()].synced = Some(now);
         assert_eq!(shown(&cluster), "1/110");
+    }
+
+    fn pod(name: &str, status: &str) -> Record {
+        let meta =
+            Meta { name: name.into(), namespace: "n".into(), uid: Uid::parse(name), ..Meta::default() };
+        let reason = status.into();
+        Record::Pod(crate::model::Pod {
+            meta,
+            reason,
+            scheduled: Some(Time::from_seconds(1)),
+            ..Default::default()
+        })
+    }
+
+    fn listing(sheet: &Sheet) -> &Listing {
+        match &sheet.rows {
+            SheetRows::Listed(listing) => listing,
+            SheetRows::Made(_) => panic!("rows of objects are written when they are looked at"),
+        }
+    }
+
+    #[test]
+    fn rows_come_by_name_and_are_found_sorted_and_kept() {
+        let now = Time::from_seconds(100);
+        let mut cluster = Cluster::new(ClusterId(0), Arc::new(ClusterInfo::default()), now);
+        let rows = &mut cluster.tables[Kind::Pod.index()].rows;
+        for (name, status) in [("c", "Y"), ("a", "Z"), ("b", "X")] {
+            rows.insert(Arc::new(pod(name, status)));
+        }
+        let shown = |cluster: &Cluster, before: Option<&Sheet>| {
+            let snapshot = Snapshot::new(now, 1, Fleet { clusters: vec![Arc::new(cluster.clone())] });
+            sheet(&snapshot, &Scope::All, Kind::Pod, now, before)
+        };
+        let names = |sheet: &Sheet, order: &[u32]| -> Vec<String> {
+            let name = |at: &u32| sheet.rows.get(*at as usize).unwrap().cells[2].text.to_string();
+            order.iter().map(name).collect()
+        };
+        let first = shown(&cluster, None);
+        assert_eq!(names(&first, &[0, 1, 2]), ["a", "b", "c"]);
+        for at in 0..3 {
+            let id = first.rows.get(at).unwrap().id.clone();
+            assert_eq!(first.rows.find(&id), Some(at));
+        }
+        let by_status = listing(&first).sorted(4, false);
+        assert_eq!(names(&first, &by_status), ["b", "c", "a"]);
+        assert_eq!(names(&first, &listing(&first).sorted(4, true)), ["a", "c", "b"]);
+
+        // A newer version of an object moves nothing; a new object is told apart and left out.
+        let place = cluster.tables[Kind::Pod.index()].rows.places().find(|(_, r)| r.meta().name == "a");
+        let place = place.unwrap().0;
+        cluster.tables[Kind::Pod.index()].rows.replace(place, Arc::new(pod("a", "W")));
+        let second = shown(&cluster, Some(&first));
+        assert_eq!(
+            listing(&second).keep_order(&[0, 1, 2], listing(&first), &by_status),
+            (by_status.clone(), 0)
+        );
+        assert_eq!(second.rows.get(0).unwrap().cells[4].text, "W");
+        cluster.tables[Kind::Pod.index()].rows.insert(Arc::new(pod("aa", "Q")));
+        let third = shown(&cluster, Some(&second));
+        let (kept, new) = listing(&third).keep_order(&[0, 1, 2, 3], listing(&second), &by_status);
+        assert_eq!((names(&third, &kept), new), (vec!["b".to_owned(), "c".to_owned(), "a".to_owned()], 1));
+    }
+
+    #[test]
+    fn every_cell_is_found_by_what_it_says() {
+        let now = Time::from_seconds(100_000);
+        for kind in Kind::ALL {
+            let mut cluster = Cluster::new(ClusterId(0), Arc::new(ClusterInfo::default()), now);
+            cluster.tables[kind.index()].rows.insert(Arc::new(record(kind)));
+            let snapshot = Snapshot::new(now, 1, Fleet { clusters: vec![Arc::new(cluster)] });
+            let sheet = sheet(&snapshot, &Scope::All, kind, now, None);
+            let row = listing(&sheet).get(0).unwrap();
+            for cell in row.row().cells.iter().filter(|cell| !cell.text.is_empty()) {
+                let word = cell.text.to_lowercase();
+                let found = |text: &str| text.to_lowercase().contains(&word);
+                assert!(row.says(&word, &mut String::new(), &found), "{kind:?} {word}");
+            }
+        }
     }
 }

@@ -253,8 +253,8 @@ pub(crate) fn snapshot(scenes: Vec<Scene>) -> Snapshot {
 }
 
 /// The cells of a sheet's row, joined by ` | `.
-pub(crate) fn cells(row: &super::SheetRow) -> String {
-    row.cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join(" | ")
+pub(crate) fn cells(row: impl std::borrow::Borrow<super::SheetRow>) -> String {
+    row.borrow().cells.iter().map(|c| c.text.as_str()).collect::<Vec<_>>().join(" | ")
 }
 
 /// The lines of evidence: `02:11:04 first text`.

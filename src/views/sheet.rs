@@ -1,5 +1,9 @@
 //! Sheets: what a pane shows, as data. The screen draws them; `quarterdeck get` prints them.
 
+mod rows;
+
+pub use rows::{RowView, SheetRows};
+
 use crate::model::{Cell, ClusterId, Column, ObjectKey, SymptomCause, Text, Time, Tone};
 
 /// What a pane shows: an answer, then rows.
@@ -13,7 +17,7 @@ pub struct Sheet {
     /// state glyph is not a column: it is the row's tone.
     pub columns: Vec<Column>,
     /// The rows, in the pane's own order.
-    pub rows: Vec<SheetRow>,
+    pub rows: SheetRows,
     /// What stands there when there are no rows.
     pub empty: Text,
     /// The last line under the table: sources, doubts, what is not counted.

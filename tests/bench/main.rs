@@ -4,11 +4,13 @@
 //! cargo build --release && cargo run --example bench -- target/release/quarterdeck
 //! cargo run --example bench -- target/release/quarterdeck --real
 //! cargo run --release --example bench -- --decode
+//! cargo run --release --example bench -- --views
 //! ```
 //!
 //! The first prints G1, G9, G11 and G13 on an embedded fleet in a process of its own; `--real`
 //! prints G29 and G30 on a real control plane with 10,000 pods, beside kubectl's time and memory
-//! for the same table in the same run; `--decode` times the reading of one pod in both formats. The figures' meaning and targets are in the README.
+//! for the same table in the same run; `--decode` times the reading of one pod in both formats;
+//! `--views` times each pane over 200,000 pods, and prints G12. The figures' meaning and targets are in the README.
 //! Machines are noisy: compare within one run.
 
 #[path = "../pty/session.rs"]
@@ -22,6 +24,7 @@ mod decode;
 mod embedded;
 mod process;
 mod real;
+mod views;
 
 use std::path::PathBuf;
 
@@ -33,10 +36,14 @@ fn main() -> Result<()> {
     if arguments.iter().any(|a| a == "--decode") {
         return decode::measure();
     }
+    if arguments.iter().any(|a| a == "--views") {
+        return views::measure();
+    }
     let real = arguments.iter().any(|a| a == "--real");
     let binary = arguments.iter().find(|a| !a.starts_with("--"));
-    let binary =
-        PathBuf::from(binary.ok_or_else(|| eyre!("usage: bench BINARY [--real], or bench --decode"))?);
+    let binary = PathBuf::from(
+        binary.ok_or_else(|| eyre!("usage: bench BINARY [--real], or bench --decode or --views"))?,
+    );
     if real { real::measure(&binary) } else { embedded::measure(&binary) }
 }
 

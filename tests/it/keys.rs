@@ -408,3 +408,49 @@ fn what_is_muted_counts_and_comes_back() {
     screen.keys("enter");
     assert!(!screen.picture().contains("1 muted"), "{}", screen.picture());
 }
+
+/// Every key of the shipped keymap, on every kind of screen: it changes the picture, asks for an
+/// effect, or is answered by a notice.
+#[test]
+fn no_key_is_silent() {
+    /// Ways to a screen, and the modes whose keys are tried there.
+    const SCREENS: [(&str, &[&str], &[&str]); 8] = [
+        ("table", &["0"], &["table", "all"]),
+        ("health", &["2"], &["table", "all"]),
+        ("runs", &["@"], &["table", "all"]),
+        ("tree", &["0", "f", "f"], &["tree", "all"]),
+        ("detail", &["0", "d"], &["text", "all"]),
+        ("help", &["?"], &["text", "all"]),
+        ("plan", &["0", "D"], &["menu", "all"]),
+        ("menu", &["0", "a"], &["menu", "all"]),
+    ];
+    /// Motions say by the picture that there is nothing further; `Redraw` draws the same again.
+    fn may_be_silent(command: &str) -> bool {
+        const MOTIONS: [&str; 10] =
+            ["down", "up", "left", "right", "half-down", "half-up", "page-down", "page-up", "top", "bottom"];
+        MOTIONS.contains(&command)
+    }
+    let keymap: toml::Table = toml::from_str(include_str!("../../keymaps/default.toml")).unwrap();
+    for (name, way, modes) in SCREENS {
+        for mode in modes {
+            for (key, command) in keymap[*mode].as_table().unwrap() {
+                let command = command.as_str().unwrap();
+                if may_be_silent(command) {
+                    continue;
+                }
+                let mut screen = Screen::new(120, 36);
+                for step in way {
+                    screen.keys(step);
+                }
+                // Notices of the way there are gone.
+                screen.now = crate::screen::after(30);
+                let before = screen.picture();
+                let effects = screen.keys(key);
+                assert!(
+                    !effects.is_empty() || screen.picture() != before,
+                    "{key} ({command}) on {name} is silent\n{before}"
+                );
+            }
+        }
+    }
+}

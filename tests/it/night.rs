@@ -83,7 +83,7 @@ fn draw_all(snapshot: &Snapshot, now: Time) {
     sheets.extend(["app", "pool", "pending"].map(lens));
     let lens = |name: &str| cost::sheet(snapshot, &scope, CostLens::named(name), Unit::Hour, now);
     sheets.extend(["cluster", "namespace", "workload", "pool"].map(lens));
-    sheets.extend(Kind::ALL.into_iter().map(|kind| objects::sheet(snapshot, &scope, kind, now)));
+    sheets.extend(Kind::ALL.into_iter().map(|kind| objects::sheet(snapshot, &scope, kind, now, None)));
     assert!(!sheets[0].rows.is_empty(), "the fleet has clusters");
     assert_ne!(fleet::header(snapshot, now).rate(quarterdeck::views::cost::Unit::Hour), "");
     assert!(fleet::notices(snapshot, &scope, now).len() < 1000);

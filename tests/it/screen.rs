@@ -82,7 +82,7 @@ fn health(input: &PaneInput<'_>) -> Sheet {
             Column::right("blast", 13, 6),
             Column::left("owner", 12, 2),
         ],
-        rows,
+        rows: rows.into(),
         empty: "Nothing is wrong.".into(),
         footer: "412 symptoms folded into 6 findings".into(),
     }
@@ -136,7 +136,7 @@ fn objects(input: &PaneInput<'_>) -> Sheet {
             Column::left("namespace", 14, 5),
             Column::left("name", 0, 9),
         ],
-        rows,
+        rows: rows.into(),
         empty: "None.".into(),
         ..Sheet::default()
     }

@@ -45,7 +45,8 @@ pub(super) async fn run(arguments: &GetArgs, clusters: &ClusterArgs) -> Result<E
         snapshot = with_usage(&mut engine, left.min(METRICS)).await;
     }
     let now = now();
-    print::out(&output::sheet(&wish.sheet(&snapshot, now), arguments.output))?;
+    let sheet = wish.sheet(&snapshot, now);
+    print::with(|out| output::write(out, &sheet, arguments.output))?;
     let unknown = wait::unknown(&snapshot, &[], &wish.kinds);
     unknown.iter().for_each(print::err);
     if let (false, Some(condition)) = (held, &wish.until) {
@@ -155,7 +156,7 @@ impl Wish {
             View::Placement => placement::sheet(snapshot, scope, PlacementLens::named(lens), now),
             View::Scaling => scaling::sheet(snapshot, scope, ScalingLens::named(lens), now),
             View::Cost => cost::sheet(snapshot, scope, CostLens::named(lens), Unit::Hour, now),
-            View::Objects => objects::sheet(snapshot, scope, self.kind, now),
+            View::Objects => objects::sheet(snapshot, scope, self.kind, now, None),
         }
     }
 }

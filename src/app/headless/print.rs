@@ -7,8 +7,13 @@ use super::Stop;
 
 /// A result. Whoever reads may go away in the middle, as `head` does: that is no failure.
 pub(super) fn out(text: &str) -> Result<(), Stop> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    with(|out| out.write_all(text.as_bytes()))
+}
+
+/// A result that is written piece by piece.
+pub(super) fn with(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Stop> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(Stop::usage(format!("the result cannot be written: {error}")))
         }

@@ -43,7 +43,7 @@ impl Overlay {
                 let names: Vec<String> = row.objects.iter().map(|key| named(ui, key)).collect();
                 offer(&format!("{} names", names.len()), names.join("\n"));
             }
-            offer("the row", line(row));
+            offer("the row", line(&row));
         }
         if !ui.marks.is_empty() {
             let names: Vec<String> = ui.marks.values().flatten().map(|key| named(ui, key)).collect();
@@ -53,7 +53,7 @@ impl Overlay {
         }
         let sheet = &table.computed.as_ref()?.sheet;
         offer("the answer", sheet.answer.to_string());
-        let rows: Vec<String> = table.shown().map(line).collect();
+        let rows: Vec<String> = table.shown().map(|row| line(&row)).collect();
         if rows.len() > 1 {
             let titles: Vec<&str> = sheet.columns.iter().map(|column| column.title.as_str()).collect();
             let all = format!("{}\n{}", titles.join("\t"), rows.join("\n"));

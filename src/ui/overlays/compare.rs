@@ -1,6 +1,8 @@
 //! Two things side by side in one text: the same object in two clusters, two objects, or the
 //! cells of two rows. What a server makes by itself is left out.
 
+use std::borrow::Cow;
+
 use similar::{ChangeTag, TextDiff};
 
 use super::{Flow, Item, Overlay, Pick};
@@ -164,9 +166,8 @@ impl CompareView {
                 let changed = |role| matches!(role, Role::DiffAdd | Role::DiffDel);
                 self.text.step(command == Command::Next, changed);
             }
-            _ => {
-                self.text.motion(command);
-            }
+            _ if self.text.motion(command) => {}
+            _ => return Flow::Ignored,
         }
         Flow::Keep
     }
@@ -222,8 +223,10 @@ impl Ui {
         let Some(table) = self.tables.get(self.active) else { return };
         let Some(computed) = table.computed.as_ref() else { return };
         // In the order in which they stand.
-        let rows: Vec<&SheetRow> =
-            computed.sheet.rows.iter().filter(|row| self.marks.contains_key(&row.id)).collect();
+        let mut places: Vec<usize> =
+            self.marks.keys().filter_map(|id| computed.sheet.rows.find(id)).collect();
+        places.sort_unstable();
+        let rows: Vec<_> = places.into_iter().filter_map(|at| computed.sheet.rows.get(at)).collect();
         let [left, right] = rows.as_slice() else {
             return self.notice(now, "= compares two rows of this pane, or two rows of one object each");
         };
@@ -233,7 +236,9 @@ impl Ui {
 
     /// The cursor's object, or its workload, in this cluster and another.
     fn compare_elsewhere(&mut self, now: crate::model::Time) {
-        let Some(row) = self.tables.get(self.active).and_then(|t| t.current()).cloned() else { return };
+        let Some(row) = self.tables.get(self.active).and_then(|t| t.current()).map(Cow::into_owned) else {
+            return;
+        };
         let own = match &row.id {
             RowId::Object(key) => Some(key.clone()),
             _ => row.objects.first().cloned(),

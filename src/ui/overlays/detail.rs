@@ -217,9 +217,8 @@ impl DetailView {
                 let help = super::Overlay::help(ui);
                 ui.overlays.push(help);
             }
-            _ => {
-                self.text.motion(command);
-            }
+            _ if self.text.motion(command) => {}
+            _ => return Flow::Ignored,
         }
         Flow::Keep
     }

@@ -21,8 +21,7 @@ impl FilterLine {
 
     fn apply(&self, ui: &mut Ui) {
         if let Some(table) = ui.table() {
-            table.filter = Filter::parse(self.field.text());
-            table.relist();
+            table.refilter(Filter::parse(self.field.text()));
         }
     }
 

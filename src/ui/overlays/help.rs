@@ -43,10 +43,8 @@ impl HelpView {
     pub(super) fn command(&mut self, command: Command) -> Flow {
         match command {
             Command::Back | Command::Help => Flow::Close,
-            _ => {
-                self.text.motion(command);
-                Flow::Keep
-            }
+            _ if self.text.motion(command) => Flow::Keep,
+            _ => Flow::Ignored,
         }
     }
 

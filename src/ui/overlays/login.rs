@@ -65,7 +65,7 @@ impl LoginView {
                 let help = super::Overlay::help(ui);
                 ui.overlays.push(help);
             }
-            _ => {}
+            _ => return Flow::Ignored,
         }
         Flow::Keep
     }

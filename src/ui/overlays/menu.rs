@@ -88,8 +88,9 @@ impl Menu {
                 if let Some(at) = self.items.iter().position(is) {
                     return self.choose(ui, at, now);
                 }
+                return Flow::Ignored;
             }
-            _ => {}
+            _ => return Flow::Ignored,
         }
         Flow::Keep
     }

@@ -155,7 +155,7 @@ impl PlanView {
                 ui.effects.push(Effect::Copy(self.plan.kubectl.join("\n")));
                 ui.notice(now, "kubectl commands sent to the terminal's clipboard");
             }
-            _ => {}
+            _ => return Flow::Ignored,
         }
         Flow::Keep
     }

@@ -98,7 +98,7 @@ impl RunView {
                 let help = super::Overlay::help(ui);
                 ui.overlays.push(help);
             }
-            _ => {}
+            _ => return Flow::Ignored,
         }
         Flow::Keep
     }

@@ -49,7 +49,7 @@ impl ThemePicker {
                 ui.theme = self.before.clone();
                 return Flow::Close;
             }
-            _ => self.at,
+            _ => return Flow::Ignored,
         };
         if let Some(name) = self.names.get(self.at) {
             let files = |name: &str| self.own.get(name).cloned();

@@ -1,5 +1,6 @@
 //! Drawing a table: only the rows that are on screen.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ratatui::style::Style;
@@ -28,23 +29,24 @@ fn margin(columns: &[Column]) -> u16 {
 /// Draws headings and rows.
 pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, table: &mut TableState, look: &Look<'_>) {
     let Some(computed) = table.computed.clone() else { return };
+    table.widen();
     let room = canvas.width().saturating_sub(margin(&computed.sheet.columns));
-    let columns = fit(&computed.sheet.columns, &computed.widest, room, table.shift);
+    let columns = fit(&computed.sheet.columns, &table.widest, room, table.shift);
     headings(canvas, table, &columns);
     table.page = usize::from(canvas.height().saturating_sub(1));
     table.scroll();
-    table.cut = table.current().and_then(|row| cut(row, &columns));
+    table.cut = table.current().and_then(|row| cut(&row, &columns));
     for line in 0..table.page {
         let at = table.top + line;
         let y = cells(line + 1);
         let Some(slot) = table.slots.get(at) else { break };
         let (row, gone) = match (slot, &table.ghost) {
             (Slot::Row(index), _) => (table.row(*index), None),
-            (Slot::Ghost, Some(ghost)) => (Some(&ghost.row), Some(ghost.since)),
+            (Slot::Ghost, Some(ghost)) => (Some(Cow::Borrowed(&ghost.row)), Some(ghost.since)),
             (Slot::Ghost, None) => (None, None),
         };
         if let Some(row) = row {
-            let drawn = Drawn { row, gone, cursor: at == table.at };
+            let drawn = Drawn { row: &row, gone, cursor: at == table.at };
             draw_row(canvas, y, &drawn, &columns, &computed.sheet.columns, &table.filter, look);
         }
     }

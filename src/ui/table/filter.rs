@@ -112,6 +112,17 @@ impl Filter {
         self.text.is_empty()
     }
 
+    /// Whether every row that passes this passes `before` too: a word was written on.
+    pub(in crate::ui) fn narrows(&self, before: &Filter) -> bool {
+        let same = self.labels == before.labels && before.problem.is_none();
+        let narrower = |(term, before): (&Term, &Term)| match (&term.test, &before.test) {
+            (Test::Word(word), Test::Word(old)) => !term.not && !before.not && word.contains(old.as_str()),
+            (Test::Fuzzy(word), Test::Fuzzy(old)) => word.starts_with(old.as_str()),
+            _ => term == before,
+        };
+        same && self.terms.len() >= before.terms.len() && self.terms.iter().zip(&before.terms).all(narrower)
+    }
+
     /// The words that rows were found by, for marking them.
     pub(in crate::ui) fn found_words(&self) -> impl Iterator<Item = &str> {
         self.terms.iter().filter(|term| !term.not).filter_map(|term| match &term.test {
@@ -166,7 +177,13 @@ pub(in crate::ui) fn find(text: &str, word: &str) -> Option<std::ops::Range<usiz
     }
     if word.is_ascii() {
         let (hay, needle) = (text.as_bytes(), word.as_bytes());
-        let at = hay.windows(needle.len()).position(|window| window.eq_ignore_ascii_case(needle))?;
+        let (first, last) = (*needle.first()?, hay.len().checked_sub(needle.len())?);
+        // A filter asks this of every row of a fleet: most places differ in their first letter.
+        let is = |at: &usize| {
+            hay[*at].to_ascii_lowercase() == first
+                && hay[*at..*at + needle.len()].eq_ignore_ascii_case(needle)
+        };
+        let at = (0..=last).find(is)?;
         return Some(at..at + needle.len());
     }
     // Beyond ASCII lower case can change lengths: only the exact letters are sought there.

@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use unicode_width::UnicodeWidthStr;
 
+use super::widths;
 use crate::model::{Cell, ClusterId, Face, Kind, Selector, Text, Time, Uid};
 use crate::operations::{Recoveries, Run};
 use crate::ui::alarm::{Critical, critical};
 use crate::ui::pane::{PaneDecl, PaneInput};
 use crate::ui::told::Told;
 use crate::views::cost::Unit;
-use crate::views::{RowId, Scope, Sheet, Snapshot};
+use crate::views::{RowId, RowView, Scope, Sheet, SheetRows, Snapshot};
 
 /// What a sheet was computed from. Two equal keys give equal sheets, but for ages.
 #[derive(Clone, PartialEq, Debug)]
@@ -57,6 +57,8 @@ pub struct SheetJob {
     pub(in crate::ui) told: Arc<Told>,
     /// The newest state, when it is to be looked through for what became critical.
     pub(in crate::ui) alarms: Option<Arc<Snapshot>>,
+    /// The sheet that is shown now, if it is of the same view.
+    pub(in crate::ui) before: Option<Arc<Computed>>,
     pub(in crate::ui) hold: Option<Arc<Computed>>,
     /// The time that the sheet is for: that of the state, when one is held.
     pub(in crate::ui) shown_at: Time,
@@ -74,7 +76,7 @@ pub struct SheetDone {
 pub(in crate::ui) struct Computed {
     pub(in crate::ui) key: JobKey,
     pub(in crate::ui) sheet: Sheet,
-    /// The widest cell of each column, heading included.
+    /// The widest cell of each column, heading included, as far as it was looked for.
     pub(in crate::ui) widest: Vec<u16>,
     pub(in crate::ui) order: Vec<u32>,
     /// Rows that are left out of the order because it is held.
@@ -101,21 +103,23 @@ impl SheetJob {
             runs: &self.runs,
             recoveries: &self.recoveries,
             told: &self.told,
+            before: self.before.as_ref().map(|before| &before.sheet),
             now: self.shown_at,
         };
         let mut sheet = (self.pane.sheet)(&input);
         show_times(&mut sheet, &self.key.face, self.shown_at);
         let mut order = sorted(&sheet, self.key.sort);
-        let withheld = self.hold.as_ref().map_or(0, |hold| keep_order(&sheet, &mut order, hold));
-        let total = order.len();
         if let Some(selector) = &self.key.labels {
             let fitting = labelled(&self.snapshot, &sheet, selector);
-            order.retain(|index| {
-                let row = sheet.rows.get(*index as usize);
-                row.is_some_and(|row| row.objects.iter().any(|key| fitting.contains(&key.uid)))
+            order.retain(|index| match sheet.rows.look(*index as usize) {
+                Some(RowView::Made(row)) => row.objects.iter().any(|key| fitting.contains(&key.uid)),
+                Some(RowView::Listed(listed)) => listed.selected(selector),
+                None => false,
             });
         }
-        let widest = widest(&sheet);
+        let withheld = self.hold.as_ref().map_or(0, |hold| keep_order(&sheet, &mut order, hold));
+        let total = sheet.rows.len() - withheld;
+        let widest = widths::of(&sheet);
         let places = self.snapshot.fleet.clusters.iter().map(|c| c.info.name.clone()).collect();
         let (shown_at, at) = (self.shown_at, self.now);
         let key = self.key.clone();
@@ -131,7 +135,8 @@ fn show_times(sheet: &mut Sheet, face: &Face, now: Time) {
     if *face == Face::Utc {
         return;
     }
-    for cell in sheet.rows.iter_mut().flat_map(|row| &mut row.cells) {
+    // Rows that are written when they are looked at show no moments.
+    for cell in sheet.rows.made_mut().iter_mut().flat_map(|row| &mut row.cells) {
         if let Some(at) = cell.at {
             cell.text = face.column(at, now).into();
         }
@@ -140,7 +145,8 @@ fn show_times(sheet: &mut Sheet, face: &Face, now: Time) {
 
 /// The objects behind a sheet that have these labels. Only tables that rows come from are read.
 fn labelled(snapshot: &Snapshot, sheet: &Sheet, selector: &Selector) -> FxHashSet<Uid> {
-    let keys = sheet.rows.iter().flat_map(|row| &row.objects);
+    let SheetRows::Made(rows) = &sheet.rows else { return FxHashSet::default() };
+    let keys = rows.iter().flat_map(|row| &row.objects);
     let tables: FxHashSet<(ClusterId, Kind)> = keys.map(|key| (key.cluster, key.kind)).collect();
     let clusters = tables.into_iter().filter_map(|(id, kind)| Some((snapshot.fleet.cluster(id)?, kind)));
     clusters
@@ -150,36 +156,24 @@ fn labelled(snapshot: &Snapshot, sheet: &Sheet, selector: &Selector) -> FxHashSe
         .collect()
 }
 
-/// The widest cell of each column, heading included, as far as a screen could show it.
-fn widest(sheet: &Sheet) -> Vec<u16> {
-    const WIDEST: usize = 400;
-    let mut widest: Vec<usize> = sheet.columns.iter().map(|column| column.title.width() + 1).collect();
-    for row in &sheet.rows {
-        for (widest, cell) in widest.iter_mut().zip(&row.cells) {
-            // Most texts are ASCII and shorter than what is already there: no need to look closer.
-            if cell.text.len() > *widest {
-                *widest = (*widest).max(cell.text.width());
-            }
-        }
-    }
-    widest.into_iter().map(|width| u16::try_from(width.min(WIDEST)).unwrap_or(u16::MAX)).collect()
-}
-
 /// The rows in the pane's order, or by a column.
 fn sorted(sheet: &Sheet, sort: Option<(usize, bool)>) -> Vec<u32> {
     let mut order: Vec<u32> = (0..u32::try_from(sheet.rows.len()).unwrap_or(u32::MAX)).collect();
-    if let Some((column, back)) = sort {
-        let cell = |index: u32| sheet.rows.get(index as usize).and_then(|row| row.cells.get(column));
-        order.sort_by(|a, b| {
-            let ordering = compare(cell(*a), cell(*b));
-            if back { ordering.reverse() } else { ordering }
-        });
-        // The sum of all stays under them.
-        let sums = |index: &u32| sheet.rows.get(*index as usize).is_some_and(|row| row.id == RowId::Total);
-        if let Some(place) = order.iter().position(sums) {
-            let sum = order.remove(place);
-            order.push(sum);
-        }
+    let Some((column, back)) = sort else { return order };
+    let rows = match &sheet.rows {
+        SheetRows::Listed(listing) => return listing.sorted(column, back),
+        SheetRows::Made(rows) => rows,
+    };
+    let cell = |index: u32| rows.get(index as usize).and_then(|row| row.cells.get(column));
+    order.sort_by(|a, b| {
+        let ordering = compare(cell(*a), cell(*b));
+        if back { ordering.reverse() } else { ordering }
+    });
+    // The sum of all stays under them.
+    let sums = |index: &u32| rows.get(*index as usize).is_some_and(|row| row.id == RowId::Total);
+    if let Some(place) = order.iter().position(sums) {
+        let sum = order.remove(place);
+        order.push(sum);
     }
     order
 }
@@ -199,10 +193,19 @@ fn compare(a: Option<&Cell>, b: Option<&Cell>) -> std::cmp::Ordering {
 
 /// Puts rows where they stood before, leaves out those that are new, and says how many.
 fn keep_order(sheet: &Sheet, order: &mut Vec<u32>, before: &Computed) -> usize {
-    let mut places: FxHashMap<&RowId, u32> =
-        order.iter().filter_map(|i| Some((&sheet.rows.get(*i as usize)?.id, *i))).collect();
-    let ids = before.order.iter().filter_map(|i| before.sheet.rows.get(*i as usize)).map(|row| &row.id);
-    let kept: Vec<u32> = ids.filter_map(|id| places.remove(id)).collect();
-    *order = kept;
-    places.len()
+    match (&sheet.rows, &before.sheet.rows) {
+        (SheetRows::Made(rows), SheetRows::Made(old)) => {
+            let mut places: FxHashMap<&RowId, u32> =
+                order.iter().filter_map(|i| Some((&rows.get(*i as usize)?.id, *i))).collect();
+            let ids = before.order.iter().filter_map(|i| old.get(*i as usize)).map(|row| &row.id);
+            *order = ids.filter_map(|id| places.remove(id)).collect();
+            places.len()
+        }
+        (SheetRows::Listed(listing), SheetRows::Listed(old)) => {
+            let (kept, new) = listing.keep_order(order, old, &before.order);
+            *order = kept;
+            new
+        }
+        _ => 0,
+    }
 }

@@ -63,7 +63,10 @@ impl TableState {
 
     fn next_in_trouble(&self, mut among: impl Iterator<Item = usize>) -> Option<usize> {
         among.find(|at| match self.slots.get(*at) {
-            Some(Slot::Row(index)) => self.row(*index).is_some_and(|row| row.tone >= Tone::Unseen),
+            Some(Slot::Row(index)) => {
+                let rows = self.computed.as_ref().map(|computed| &computed.sheet.rows);
+                rows.and_then(|rows| rows.look(*index as usize)).is_some_and(|row| row.tone() >= Tone::Unseen)
+            }
             _ => false,
         })
     }

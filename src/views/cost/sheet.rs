@@ -148,7 +148,7 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, lens: CostLens, unit: Unit, now
         answer: answer(&total, unknown, change_of(&costs, now), unit).into(),
         charts: Vec::new(),
         columns: if lens == CostLens::Waste { waste::columns(unit) } else { columns(lens, unit) },
-        rows,
+        rows: rows.into(),
         empty: match lens {
             CostLens::Waste if total.measured => "Nothing to win back is seen.".into(),
             CostLens::Waste => "Nothing to win back is seen; what pods use is not known.".into(),

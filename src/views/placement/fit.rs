@@ -45,7 +45,7 @@ pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
             rows.len()
         )),
         columns,
-        rows,
+        rows: rows.into(),
         empty: "No load in this scope. esc widens.".into(),
         footer: "affinity, topology and ports are not looked at; pods of daemon sets stay".into(),
         ..Sheet::default()

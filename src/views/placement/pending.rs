@@ -54,7 +54,7 @@ pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
             Column::right("gpu", 4, 60),
             Column::left("why", 0, 90),
         ],
-        rows,
+        rows: rows.into(),
         empty: "No pod waits for a node in this scope.".into(),
         ..Sheet::default()
     }

@@ -46,7 +46,7 @@ pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
             Column::left("types", 26, 50),
             Column::left("zones", 26, 55),
         ],
-        rows,
+        rows: rows.into(),
         empty: "No nodes in this scope. esc widens.".into(),
         ..Sheet::default()
     }

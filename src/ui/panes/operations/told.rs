@@ -35,7 +35,7 @@ pub(super) fn commands(input: &PaneInput<'_>) -> Sheet {
             Column::left("run", 10, 5),
             Column::left("command", 0, 9),
         ],
-        rows,
+        rows: rows.into(),
         empty: "No command was sent from here yet.".into(),
         ..Sheet::default()
     }
@@ -53,7 +53,7 @@ pub(super) fn notices(input: &PaneInput<'_>) -> Sheet {
     Sheet {
         answer: Text::from(format!("{} notices since this screen was opened.", rows.len())),
         columns: vec![Column::right("when", 8, 6), Column::left("notice", 0, 9)],
-        rows,
+        rows: rows.into(),
         empty: "Nothing was told yet.".into(),
         ..Sheet::default()
     }
@@ -71,10 +71,10 @@ pub(super) fn journal(input: &PaneInput<'_>) -> Sheet {
         Column::left("result", 0, 10),
         Column::left("who", 12, 3),
     ];
-    let sheet = |answer: String, rows, empty: &str| Sheet {
+    let sheet = |answer: String, rows: Vec<SheetRow>, empty: &str| Sheet {
         answer: answer.into(),
         columns: columns.clone(),
-        rows,
+        rows: rows.into(),
         empty: Text::clean(empty),
         ..Sheet::default()
     };

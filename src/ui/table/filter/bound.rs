@@ -3,7 +3,7 @@
 use super::figure::{self, Measure, Operator};
 use super::{Filter, Term, Test, contains};
 use crate::model::{ClusterId, Text, Time};
-use crate::views::{RowId, Sheet, SheetRow};
+use crate::views::{RowId, RowView, Sheet};
 
 /// As many rows show what a column measures.
 const SAMPLE: usize = 200;
@@ -61,9 +61,11 @@ impl Column {
             };
             Text::from(format!("no column {name} here: {}{label}", known.join(" ")))
         })?;
-        let cells = || sheet.rows.iter().take(SAMPLE).filter_map(|row| row.cells.get(index));
-        let time = cells().any(|cell| cell.at.is_some() || figure::surely_time(&cell.text))
-            || titles[index] == "age";
+        let shows_time = |row: RowView<'_>| {
+            row.cell(index).is_some_and(|cell| cell.at.is_some() || figure::surely_time(&cell.text))
+        };
+        let time = titles[index] == "age"
+            || (0..sheet.rows.len()).take(SAMPLE).filter_map(|at| sheet.rows.look(at)).any(shows_time);
         let measure = if time { Measure::Time } else { Measure::Amount };
         let value = figure::read(operand, measure);
         if value.is_none() && !matches!(operator, Operator::Equal | Operator::Unequal) {
@@ -74,8 +76,8 @@ impl Column {
     }
 
     /// Whether a row passes; what is not known passes no comparison.
-    fn passes(&self, row: &SheetRow, text: &str, now: Time) -> bool {
-        let Some(cell) = row.cells.get(self.index) else { return false };
+    fn passes(&self, row: &RowView<'_>, text: &str, now: Time) -> bool {
+        let Some(cell) = row.cell(self.index) else { return false };
         let Some(operand) = self.operand else {
             return self.operator.holds(cell.text.to_lowercase().as_str().cmp(text.to_lowercase().as_str()));
         };
@@ -90,22 +92,22 @@ impl Column {
 }
 
 impl Bound<'_> {
-    /// Whether a row is shown.
-    pub(in crate::ui) fn passes(&self, row: &SheetRow) -> bool {
+    /// Whether a row is shown. `spare` is for what has to be written down to be looked through.
+    pub(in crate::ui) fn passes(&self, row: &RowView<'_>, spare: &mut String) -> bool {
         self.filter
             .terms
             .iter()
             .zip(&self.columns)
-            .all(|(term, column)| self.holds(term, column.as_ref(), row))
+            .all(|(term, column)| self.holds(term, column.as_ref(), row, spare))
     }
 
-    fn holds(&self, term: &Term, column: Option<&Column>, row: &SheetRow) -> bool {
+    fn holds(&self, term: &Term, column: Option<&Column>, row: &RowView<'_>, spare: &mut String) -> bool {
         let found = match &term.test {
-            Test::Word(word) => in_cells(row, word),
-            Test::Fuzzy(word) => row.cells.iter().any(|cell| fuzzy(&cell.text, word)),
+            Test::Word(word) => says(row, word, spare, &|text| contains(text, word)),
+            Test::Fuzzy(word) => says(row, word, spare, &|text| fuzzy(text, word)),
             Test::Cluster(name) => self.in_cluster(row, name),
             Test::Namespace(name) => in_namespace(row, name),
-            Test::Tone(tone) => row.tone == *tone,
+            Test::Tone(tone) => row.tone() == *tone,
             // A comparison that is not understood filters nothing.
             Test::Column(_, _, text) => match column {
                 Some(column) => column.passes(row, text, self.now),
@@ -115,36 +117,55 @@ impl Bound<'_> {
         found != term.not
     }
 
-    fn in_cluster(&self, row: &SheetRow, begin: &str) -> bool {
-        let is = |id: ClusterId| {
-            self.places.get(usize::from(id.0)).is_some_and(|name| name.to_lowercase().starts_with(begin))
+    fn in_cluster(&self, row: &RowView<'_>, begin: &str) -> bool {
+        let is = |id: ClusterId| self.places.get(usize::from(id.0)).is_some_and(|name| begins(name, begin));
+        let row = match row {
+            RowView::Made(row) => row,
+            RowView::Listed(listed) => return begins(&listed.cluster().info.name, begin),
         };
         match &row.id {
             RowId::Cluster(id) | RowId::Signal(_, id, _) => is(*id),
             RowId::Object(key) => is(key.cluster),
             _ if !row.objects.is_empty() => row.objects.iter().any(|key| is(key.cluster)),
             // Rows of a namespace, a pool, a run: their cluster is in a cell.
-            _ => row.cells.iter().any(|cell| cell.text.to_lowercase().starts_with(begin)),
+            _ => row.cells.iter().any(|cell| begins(&cell.text, begin)),
         }
     }
 }
 
-fn in_namespace(row: &SheetRow, begin: &str) -> bool {
-    let begins = |namespace: &str| namespace.to_lowercase().starts_with(begin);
+fn in_namespace(row: &RowView<'_>, begin: &str) -> bool {
+    let row = match row {
+        RowView::Made(row) => row,
+        RowView::Listed(listed) => return begins(&listed.record().meta().namespace, begin),
+    };
     match &row.id {
-        RowId::Object(key) => begins(&key.namespace),
-        RowId::Workload(_, namespace, _) => begins(namespace),
-        _ if !row.objects.is_empty() => row.objects.iter().any(|key| begins(&key.namespace)),
-        _ => row.cells.iter().any(|cell| begins(&cell.text)),
+        RowId::Object(key) => begins(&key.namespace, begin),
+        RowId::Workload(_, namespace, _) => begins(namespace, begin),
+        _ if !row.objects.is_empty() => row.objects.iter().any(|key| begins(&key.namespace, begin)),
+        _ => row.cells.iter().any(|cell| begins(&cell.text, begin)),
     }
 }
 
-fn in_cells(row: &SheetRow, word: &str) -> bool {
-    row.cells.iter().any(|cell| contains(&cell.text, word))
+/// Whether a name begins with a word of lower case, whatever its own case.
+fn begins(name: &str, word: &str) -> bool {
+    let mut letters = name.chars().flat_map(char::to_lowercase);
+    word.chars().all(|wanted| letters.next() == Some(wanted))
+}
+
+/// Whether a text of the row holds what is looked for.
+fn says(row: &RowView<'_>, word: &str, spare: &mut String, found: &dyn Fn(&str) -> bool) -> bool {
+    match row {
+        RowView::Made(row) => row.cells.iter().any(|cell| found(&cell.text)),
+        RowView::Listed(listed) => listed.says(word, spare, found),
+    }
 }
 
 /// Whether the letters of a word come in a text, in this order.
 fn fuzzy(text: &str, word: &str) -> bool {
+    if text.is_ascii() && word.is_ascii() {
+        let mut letters = text.bytes();
+        return word.bytes().all(|wanted| letters.any(|letter| letter.to_ascii_lowercase() == wanted));
+    }
     let mut letters = text.chars().flat_map(char::to_lowercase);
     word.chars().all(|wanted| letters.any(|letter| letter == wanted))
 }

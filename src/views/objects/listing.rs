@@ -1,0 +1,289 @@
+//! The rows of the objects pane: places of records, in order. A row is written when it is shown.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::field::{Field, may_be_figure};
+use super::fields::{self, Fields, Guests};
+use super::tones;
+use crate::model::{Cell, Cluster, ClusterId, Kind, ObjectKey, Place, Record, Selector, Time, Tone, Uid};
+use crate::views::{RowId, Scope, SheetRow};
+
+/// Every object of a kind in scope, by cluster, namespace and name. It holds the clusters that it
+/// was made from, and four bytes for each row.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    kind: Kind,
+    now: Time,
+    parts: Vec<Part>,
+    len: usize,
+}
+
+/// The rows of one cluster.
+#[derive(Clone, Debug)]
+struct Part {
+    cluster: Arc<Cluster>,
+    /// The row that its first one is.
+    first: usize,
+    /// Where its records are, in the order of their rows. The same allocation as in the listing
+    /// before when no object came or went since.
+    order: Arc<[Place]>,
+    guests: Option<Arc<Guests>>,
+    stale: bool,
+}
+
+/// A row that is not written yet.
+#[derive(Clone, Copy)]
+pub struct Listed<'a> {
+    part: &'a Part,
+    record: &'a Arc<Record>,
+    now: Time,
+}
+
+/// What the rows of a listing are, counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Tally {
+    /// Rows of tone warn or worse.
+    pub(super) troubled: usize,
+    /// Pods that ended.
+    pub(super) finished: usize,
+}
+
+impl Listing {
+    /// The objects of a kind in scope. `before` is a listing of the same kind and scope: the order
+    /// of clusters in which no object came or went is taken from it.
+    pub(super) fn new(
+        clusters: &[&Arc<Cluster>],
+        scope: &Scope,
+        kind: Kind,
+        now: Time,
+        before: Option<&Listing>,
+    ) -> Listing {
+        let mut listing = Listing { kind, now, parts: Vec::with_capacity(clusters.len()), len: 0 };
+        for cluster in clusters {
+            let kept = before.filter(|before| before.kind == kind).and_then(|b| b.order_of(cluster));
+            let order = kept.unwrap_or_else(|| order(cluster, scope, kind));
+            let guests = if kind == Kind::Node { fields::guests(cluster).map(Arc::new) } else { None };
+            let stale = cluster.table(kind).link.stale(now);
+            let first = listing.len;
+            listing.len += order.len();
+            listing.parts.push(Part { cluster: Arc::clone(cluster), first, order, guests, stale });
+        }
+        listing
+    }
+
+    /// The order of a cluster's rows, if it still holds: the same objects are at the same places.
+    /// Whether a node is in a scope can change with the node.
+    fn order_of(&self, cluster: &Cluster) -> Option<Arc<[Place]>> {
+        let part = self.parts.iter().find(|part| part.cluster.id == cluster.id)?;
+        let (old, new) = (&part.cluster.table(self.kind).rows, &cluster.table(self.kind).rows);
+        (self.kind != Kind::Node && old.same_objects(new)).then(|| Arc::clone(&part.order))
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// A row.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Listed<'_>> {
+        let at = self.parts.partition_point(|part| part.first <= index).checked_sub(1)?;
+        let part = self.parts.get(at)?;
+        let place = part.order.get(index - part.first)?;
+        let record = part.cluster.table(self.kind).rows.get(*place)?;
+        Some(Listed { part, record, now: self.now })
+    }
+
+    /// All rows, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Listed<'_>> {
+        self.parts.iter().flat_map(move |part| {
+            let rows = &part.cluster.table(self.kind).rows;
+            let listed = move |place: &Place| Some(Listed { part, record: rows.get(*place)?, now: self.now });
+            part.order.iter().filter_map(listed)
+        })
+    }
+
+    /// The row of an object.
+    #[must_use]
+    pub fn find(&self, key: &ObjectKey) -> Option<usize> {
+        let part = self.parts.iter().find(|part| part.cluster.id == key.cluster && self.kind == key.kind)?;
+        let rows = &part.cluster.table(self.kind).rows;
+        let meta = |place: &Place| rows.get(*place).map(|record| record.meta());
+        let wanted = (&key.namespace, &key.name);
+        let from = part
+            .order
+            .partition_point(|place| meta(place).is_some_and(|meta| (&meta.namespace, &meta.name) < wanted));
+        // One object of a name can be followed by its successor while both are there.
+        let same = |place: &&Place| meta(place).is_some_and(|m| (&m.namespace, &m.name) == wanted);
+        let twins = part.order.get(from..)?.iter().take_while(same);
+        let at = twins.map(|place| meta(place).map(|m| m.uid)).position(|uid| uid == Some(key.uid))?;
+        Some(part.first + from + at)
+    }
+
+    /// Counts what the answer tells.
+    pub(super) fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for row in self.iter() {
+            tally.troubled += usize::from(row.tone() >= Tone::Warn);
+            tally.finished += usize::from(row.record.pod().is_some_and(crate::model::Pod::finished));
+        }
+        tally
+    }
+
+    /// The rows by a column: numbers by their value, texts by themselves; what has no value comes
+    /// last. Rows that are equal there stay in their order.
+    #[must_use]
+    pub fn sorted(&self, column: usize, back: bool) -> Vec<u32> {
+        let mut keys: Vec<(Key<'_>, u32)> = self.iter().map(|row| row.key(column)).zip(0..).collect();
+        keys.sort_by(|(a, _), (b, _)| if back { b.cmp(a) } else { a.cmp(b) });
+        keys.into_iter().map(|(_, index)| index).collect()
+    }
+
+    /// The rows of `order` in the order that they had, `before`, in another listing; and how many of
+    /// them are not in that.
+    #[must_use]
+    pub fn keep_order(&self, order: &[u32], other: &Listing, before: &[u32]) -> (Vec<u32>, usize) {
+        let same = self.parts.len() == other.parts.len()
+            && self.parts.iter().zip(&other.parts).all(|(a, b)| Arc::ptr_eq(&a.order, &b.order));
+        if same && order.len() == before.len() {
+            return (before.to_vec(), 0);
+        }
+        let uid = |row: Listed<'_>| (row.part.cluster.id, row.record.meta().uid);
+        let mut places: FxHashMap<(ClusterId, Uid), u32> =
+            order.iter().filter_map(|at| Some((uid(self.get(*at as usize)?), *at))).collect();
+        let kept = before
+            .iter()
+            .filter_map(|index| other.get(*index as usize))
+            .filter_map(|row| places.remove(&uid(row)))
+            .collect();
+        (kept, places.len())
+    }
+}
+
+/// What a row is sorted by. The order of the variants is the order of the rows.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Key<'a> {
+    Number(i64),
+    Text(&'a str),
+    Made(String),
+}
+
+/// Where the records of a cluster are that are in scope, by namespace and name.
+fn order(cluster: &Cluster, scope: &Scope, kind: Kind) -> Arc<[Place]> {
+    let rows = cluster.table(kind).rows.places().filter(|(_, record)| in_scope(scope, record));
+    let mut keys: Vec<(&str, &str, Place)> = rows
+        .map(|(place, record)| (record.meta().namespace.as_str(), record.meta().name.as_str(), place))
+        .collect();
+    keys.sort_by(|a, b| match a.0.cmp(b.0) {
+        Ordering::Equal => a.1.cmp(b.1),
+        other => other,
+    });
+    keys.into_iter().map(|(_, _, place)| place).collect()
+}
+
+fn in_scope(scope: &Scope, record: &Record) -> bool {
+    match record {
+        Record::Node(node) => scope.holds_node(node),
+        _ if record.kind().names().namespaced => scope.holds_namespace(&record.meta().namespace),
+        _ => true,
+    }
+}
+
+impl<'a> Listed<'a> {
+    /// The cluster that it is in.
+    #[must_use]
+    pub fn cluster(&self) -> &'a Cluster {
+        &self.part.cluster
+    }
+
+    /// Its record.
+    #[must_use]
+    pub fn record(&self) -> &'a Record {
+        self.record
+    }
+
+    /// How worrying it is.
+    #[must_use]
+    pub fn tone(&self) -> Tone {
+        tones::of(&self.part.cluster, self.record, self.now)
+    }
+
+    /// Whether it has labels that a selector asks for.
+    #[must_use]
+    pub fn selected(&self, selector: &Selector) -> bool {
+        selector.matches(&self.record.meta().labels)
+    }
+
+    /// Whether a text of it holds what `found` looks for, which is a part of `word` or the whole,
+    /// in lower case. `spare` is for writing figures down: they are where `word` may be one.
+    #[must_use]
+    pub fn says(&self, word: &str, spare: &mut String, found: &dyn Fn(&str) -> bool) -> bool {
+        let meta = self.record.meta();
+        if found(&meta.name) || found(&meta.namespace) || found(&self.part.cluster.info.name) {
+            return true;
+        }
+        let figures = may_be_figure(word);
+        let mut own = Fields::new();
+        self.append(&mut own);
+        own.iter().any(|field| (figures || field.known().is_some()) && field.says(spare, found))
+    }
+
+    /// One cell of it.
+    #[must_use]
+    pub fn cell(&self, column: usize) -> Option<Cell> {
+        self.fields().get(column).map(Field::cell)
+    }
+
+    /// The whole row.
+    #[must_use]
+    pub fn row(&self) -> SheetRow {
+        let key = self.record.key(self.part.cluster.id);
+        SheetRow {
+            id: RowId::Object(key.clone()),
+            tone: self.tone(),
+            cells: self.fields().iter().map(Field::cell).collect(),
+            objects: vec![key],
+            stale: self.part.stale,
+        }
+    }
+
+    fn fields(&self) -> Fields<'a> {
+        let meta = self.record.meta();
+        let mut out = Fields::new();
+        out.push(Field::Text(&self.part.cluster.info.name));
+        if self.record.kind().names().namespaced {
+            out.push(Field::Text(&meta.namespace));
+        }
+        out.push(Field::Text(&meta.name));
+        self.append(&mut out);
+        out
+    }
+
+    /// The fields that follow the name.
+    fn append(&self, out: &mut Fields<'a>) {
+        fields::append(&self.part.cluster, self.record, self.part.guests.as_deref(), self.now, out);
+        let created = self.record.meta().created;
+        out.push(created.map_or(Field::Word("?"), |created| Field::Span(created.age(self.now))));
+    }
+
+    fn key(&self, column: usize) -> Key<'a> {
+        let fields = self.fields();
+        let Some(field) = fields.into_iter().nth(column) else { return Key::Text("") };
+        match (field.sort(), field) {
+            (Some(number), _) => Key::Number(number),
+            (None, Field::Text(text)) => Key::Text(text),
+            (None, Field::Word(word)) => Key::Text(word),
+            (None, other) => Key::Made(other.to_string()),
+        }
+    }
+}
