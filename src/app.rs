@@ -2,6 +2,7 @@
 //!
 //! Rank 5, the composition root: the only room that knows all others.
 
+mod abilities;
 pub mod cli;
 mod clock;
 mod cut_off;
@@ -37,9 +38,11 @@ pub async fn run(cli: Cli) -> Result<Exit> {
     // With only one provider compiled in, rustls would find it too; this says which.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match &cli.command {
-        None => live::run(opened::open(&cli.clusters)?, None, &cli.clusters, &cli.screen)
-            .await
-            .map(|()| Exit::Done),
+        None => {
+            abilities::need_terminal()?;
+            let opened = opened::open(&cli.clusters)?;
+            live::run(opened, None, &cli.clusters, &cli.screen).await.map(|()| Exit::Done)
+        }
         Some(Command::Demo(arguments)) => demo::run(arguments, &cli.clusters).await.map(|()| Exit::Done),
         Some(command) => Ok(headless::run(command, &cli.clusters).await),
     }

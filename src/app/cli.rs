@@ -49,9 +49,12 @@ pub struct ScreenArgs {
     /// Keymap: a file in keymaps/ of the configuration directory, or a shipped one
     #[arg(long, value_name = "NAME")]
     pub keymap: Option<String>,
-    /// Draw with ASCII only
+    /// Draw with ASCII only, as is done by itself where TERM or the locale ask for it
     #[arg(long)]
     pub ascii: bool,
+    /// Draw glyphs beyond ASCII whatever TERM and the locale say
+    #[arg(long, conflicts_with = "ascii")]
+    pub unicode: bool,
     /// Use the mouse
     #[arg(long)]
     pub mouse: bool,

@@ -8,7 +8,7 @@ use color_eyre::eyre::{Result, WrapErr, eyre};
 
 use super::cli::{ClusterArgs, DemoArgs};
 use super::opened::{self, Opened};
-use super::{files, live, recovery};
+use super::{abilities, files, live, recovery};
 use crate::cluster::{ClusterTarget, Sources, find_clusters};
 use crate::model::{ClusterId, Text};
 use crate::operations::RecoveryFile;
@@ -23,6 +23,9 @@ pub(super) async fn run(arguments: &DemoArgs, clusters: &ClusterArgs) -> Result<
         return list();
     }
     let scenario = scenario(arguments)?;
+    if !arguments.serve {
+        abilities::need_terminal()?;
+    }
     let pace = if arguments.speed == 0 { Pace::Manual } else { Pace::Running(f64::from(arguments.speed)) };
     let fleet = Fleet::start(scenario, Options { pace, ..Options::default() }).await?;
     let kubeconfig = fleet.kubeconfig(Role::Admin);

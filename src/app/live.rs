@@ -18,13 +18,13 @@ use super::engine::Engine;
 use super::opened::Opened;
 use super::screen::{self, Canvas, News};
 use super::terminal::Screen;
-use super::{cut_off, demo, files, opened, recovery, registry, reports};
+use super::{abilities, cut_off, demo, files, opened, recovery, registry, reports};
 use crate::input::{self, Keymap};
 use crate::model::{ClusterId, Face, Problem, Source, Text, Time};
 use crate::operations::{self, Recoveries};
 use crate::runner::{Journal, Runner, Sessions, Who, system_clock};
 use crate::sim::Fleet;
-use crate::theme::{self, Depth, Theme};
+use crate::theme::{self, Theme};
 use crate::ui::{self, Opening, Ui};
 
 /// Events and readings on their way to the screen.
@@ -154,7 +154,8 @@ pub(super) fn looks(opened: &Opened, arguments: &ScreenArgs) -> (Keymap, Theme, 
     let (keymap, mut problems) = input::load(name, &own, &input_operations());
     let name = arguments.theme.as_deref().or(settings.theme.as_deref()).unwrap_or("default");
     let own = |name: &str| own_file(config, "themes", name);
-    let (theme, wrong) = theme::load(name, &own, depth(), arguments.ascii || settings.ascii);
+    let ascii = abilities::ascii(arguments, settings, &abilities::variable).is_some();
+    let (theme, wrong) = theme::load(name, &own, abilities::depth(), ascii);
     problems.extend(wrong);
     (keymap, theme, problems)
 }
@@ -227,17 +228,6 @@ fn own_themes(folder: &Path) -> BTreeMap<String, Source> {
             .then(|| (name, Source { file: path.display().to_string(), text }))
     });
     named.collect()
-}
-
-/// The terminal's colours, by the environment alone: a question to the terminal would cost a
-/// round trip, and over SSH some never answer.
-fn depth() -> Depth {
-    match supports_color::on(supports_color::Stream::Stdout) {
-        None => Depth::None,
-        Some(level) if level.has_16m => Depth::True,
-        Some(level) if level.has_256 => Depth::Indexed,
-        Some(_) => Depth::Ansi,
-    }
 }
 
 /// Resolves when the system asks this process to end. It listens from this call on, not from the

@@ -17,7 +17,7 @@ use crate::views::prices::Overrides;
 /// ```toml
 /// theme = "light"            # themes/light.toml, own or shipped
 /// keymap = "k9s"             # keymaps/k9s.toml
-/// ascii = true               # no glyphs beyond ASCII
+/// ascii = true               # no glyphs beyond ASCII; false: draw them whatever the locale says
 /// mouse = true
 /// trusted-plugins = ["/opt/all/login"]  # credential plugins that may run although everybody
 ///                            # can write to them or their folder
@@ -72,8 +72,8 @@ pub struct Settings {
     pub theme: Option<String>,
     /// The keymap's name.
     pub keymap: Option<String>,
-    /// Whether only ASCII is drawn.
-    pub ascii: bool,
+    /// Whether only ASCII is drawn; by the terminal when nothing is said.
+    pub ascii: Option<bool>,
     /// Whether the mouse is used.
     pub mouse: bool,
     /// Credential plugins, by path or file name, that may run although anybody on this machine

@@ -51,6 +51,49 @@ fn it_starts_and_leaves_with_the_terminal_given_back() {
     assert!(!session.screen().bracketed_paste());
 }
 
+/// The whole screen of the demo's small scenario under these variables.
+fn demo_under(variables: &[(&str, &str)], flags: &[&str]) -> String {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().to_str().unwrap();
+    let mut all = vec![("QUARTERDECK_HOME", path), ("HOME", path)];
+    all.extend(variables);
+    let mut arguments = vec!["demo", "--scenario", "small", "-c", "fleet"];
+    arguments.extend(flags);
+    let mut session =
+        Session::start(Path::new(env!("CARGO_BIN_EXE_quarterdeck")), &arguments, &all, (100, 30));
+    session.wait_for_text(LIMIT, "READ-ONLY").unwrap();
+    // The rows of the fleet, each with the glyph of its state.
+    session.wait_for_text(LIMIT, "worst finding").unwrap();
+    session.text()
+}
+
+#[test]
+fn the_locale_and_the_terminal_choose_the_glyphs() {
+    for variables in [[("TERM", "dumb")], [("LC_ALL", "C")], [("LANG", "de_DE.ISO-8859-1")]] {
+        let text = demo_under(&variables, &[]);
+        assert!(text.is_ascii(), "{variables:?}\n{text}");
+        let text = demo_under(&variables, &["--unicode"]);
+        assert!(!text.is_ascii(), "{variables:?}\n{text}");
+    }
+    assert!(!demo_under(&[("LANG", "C.UTF-8")], &[]).is_ascii());
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_use_instead() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().to_str().unwrap();
+    let variables = [("QUARTERDECK_HOME", path), ("HOME", path)];
+    for redirected in ["</dev/null", "| cat"] {
+        let script = format!("\"$0\" demo --scenario small {redirected}");
+        let arguments = ["-c", script.as_str(), env!("CARGO_BIN_EXE_quarterdeck")];
+        let mut session = Session::start(Path::new("/bin/sh"), &arguments, &variables, (100, 30));
+        session.wait_for_text(LIMIT, "quarterdeck get").unwrap();
+        assert!(session.text().contains("the screen needs a terminal"), "{}", session.text());
+        session.wait_for_end(LIMIT).unwrap();
+        assert!(!session.screen().alternate_screen());
+    }
+}
+
 #[test]
 fn it_draws_at_every_size() {
     let Started { mut session, home: _home } = demo((120, 36));

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::io::IsTerminal;
 
-use super::super::cli::{ClusterArgs, DoctorArgs, Exit};
+use super::super::abilities;
+use super::super::cli::{ClusterArgs, DoctorArgs, Exit, ScreenArgs};
 use super::super::clock::now;
 use super::super::engine::Engine;
 use super::super::opened::{self, Opened};
@@ -11,8 +12,10 @@ use super::super::{cut_off, live, recovery};
 use super::wait::{self, Readiness};
 use super::{Stop, print, runs};
 use crate::cluster::{Action, may};
+use crate::config::Settings;
 use crate::model::{Badge, Cluster, Kind, LinkState, Login};
 use crate::runner::journal;
+use crate::theme::Depth;
 use crate::views::health;
 
 /// The screen needs about this much.
@@ -52,7 +55,7 @@ pub(super) async fn run(arguments: &DoctorArgs, clusters: &ClusterArgs) -> Resul
     let mut findings = Findings::default();
     files(&opened, clusters, &mut findings);
     journal_of(&opened, &mut findings);
-    terminal(&mut findings);
+    terminal(&opened.settings, &mut findings);
     let mut all_answer = true;
     if !opened.targets.is_empty() {
         let mut engine = Engine::start(&opened.targets, &opened.plugins, &opened.prices);
@@ -121,20 +124,27 @@ fn journal_of(opened: &Opened, findings: &mut Findings) {
     }
 }
 
-fn terminal(findings: &mut Findings) {
+fn terminal(settings: &Settings, findings: &mut Findings) {
     if !std::io::stdout().is_terminal() {
         findings.say(How::Ok, "terminal", "the output goes elsewhere; the screen needs a terminal");
         return;
     }
-    let colors = match supports_color::on(supports_color::Stream::Stdout) {
-        None => "none",
-        Some(level) if level.has_16m => "16 million",
-        Some(level) if level.has_256 => "256",
-        Some(_) => "16",
+    let colors = match abilities::depth() {
+        Depth::None => "none",
+        Depth::True => "16 million",
+        Depth::Indexed => "256",
+        Depth::Ansi => "16",
     };
     let colour = if colors == "none" { How::Warn } else { How::Ok };
     let next = if colors == "none" { " → set TERM, and unset NO_COLOR" } else { "" };
     findings.say(colour, "terminal", format!("{colors} colours{next}"));
+    match abilities::ascii(&ScreenArgs::default(), settings, &abilities::variable) {
+        None => findings.say(How::Ok, "terminal", "draws glyphs beyond ASCII"),
+        Some(why) => {
+            let next = "a UTF-8 locale, --unicode or ascii = false in the settings draws glyphs";
+            findings.say(How::Ok, "terminal", format!("draws ASCII only, by {why} → {next}"));
+        }
+    }
     match crossterm::terminal::size() {
         Ok((width, height)) if width >= SCREEN.0 && height >= SCREEN.1 => {
             findings.say(How::Ok, "terminal", format!("{width}×{height}"));
