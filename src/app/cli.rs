@@ -302,6 +302,13 @@ pub struct DemoArgs {
     /// How much faster than real time it plays; 0 stands still
     #[arg(long, default_value_t = 1)]
     pub speed: u32,
+    /// So many pods change a second, in all clusters together; for measuring
+    #[arg(long, value_name = "RATE")]
+    pub churn: Option<f64>,
+    /// Open the control endpoint at this address of 127.0.0.1; port 0 takes a free one. Its token
+    /// is printed with --serve
+    #[arg(long, value_name = "ADDRESS", requires = "serve")]
+    pub control: Option<std::net::SocketAddr>,
     /// The seed of everything random in it
     #[arg(long)]
     pub seed: Option<u64>,

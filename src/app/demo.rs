@@ -1,6 +1,7 @@
 //! The demo: the embedded fleet, with the screen on it or for other clients.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,14 +27,18 @@ pub(super) async fn run(arguments: &DemoArgs, clusters: &ClusterArgs) -> Result<
     if !arguments.serve {
         abilities::need_terminal()?;
     }
-    let pace = if arguments.speed == 0 { Pace::Manual } else { Pace::Running(f64::from(arguments.speed)) };
-    let fleet = Fleet::start(scenario, Options { pace, ..Options::default() }).await?;
+    let pace = Pace::Running(f64::from(arguments.speed));
+    let mut fleet = Fleet::start(scenario, Options { pace, ..Options::default() }).await?;
     let kubeconfig = fleet.kubeconfig(Role::Admin);
     if let Some(path) = &arguments.kubeconfig_out {
         write_kubeconfig(path, &kubeconfig)?;
     }
     if arguments.serve {
-        return serve(&fleet, arguments.kubeconfig_out.as_deref()).await;
+        let control = match arguments.control {
+            Some(at) => Some(fleet.open_control(at).await.wrap_err("the control endpoint cannot be opened")?),
+            None => None,
+        };
+        return serve(&fleet, arguments.kubeconfig_out.as_deref(), control).await;
     }
     // Real clusters beside it only when somebody names them.
     let beside = clusters.kubeconfig.is_some() || !clusters.context.is_empty();
@@ -95,8 +100,23 @@ fn recovery_of(scenario: &str) -> Result<Option<RecoveryFile>> {
     }
 }
 
-/// The scenario by its shipped name, its size, or its file.
+/// The scenario, with what the command line says of it.
 fn scenario(arguments: &DemoArgs) -> Result<Scenario> {
+    let mut scenario = named(arguments)?;
+    if let Some(seed) = arguments.seed {
+        scenario = scenario.seeded(seed);
+    }
+    match arguments.churn {
+        Some(rate) if !(0.0..=1_000_000.0).contains(&rate) => {
+            Err(eyre!("--churn {rate}: expected between 0 and 1000000 changes a second"))
+        }
+        Some(rate) => Ok(scenario.churning(rate)),
+        None => Ok(scenario),
+    }
+}
+
+/// The scenario by its shipped name, its size, or its file.
+fn named(arguments: &DemoArgs) -> Result<Scenario> {
     let name = arguments.scenario.as_str();
     if let Some(size) = name.strip_prefix("sized:") {
         let numbers: Vec<usize> = size.split('x').filter_map(|n| n.parse().ok()).collect();
@@ -130,13 +150,20 @@ fn write_kubeconfig(path: &Path, kubeconfig: &str) -> Result<()> {
 }
 
 #[expect(clippy::print_stdout, reason = "it has no screen")]
-async fn serve(fleet: &Fleet, kubeconfig: Option<&Path>) -> Result<()> {
+async fn serve(
+    fleet: &Fleet,
+    kubeconfig: Option<&Path>,
+    control: Option<(SocketAddr, String)>,
+) -> Result<()> {
     for cluster in fleet.clusters() {
         println!("{}", cluster.name);
     }
     match kubeconfig {
         Some(path) => println!("kubectl --kubeconfig {} get nodes --context NAME", path.display()),
         None => println!("--kubeconfig-out FILE writes a kubeconfig for other clients"),
+    }
+    if let Some((address, token)) = control {
+        println!("curl -H 'Authorization: Bearer {token}' http://{address}/clusters");
     }
     std::io::stdout().flush()?;
     live::asked_to_end().await;

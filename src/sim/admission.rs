@@ -7,6 +7,8 @@ use crate::sim::json::{Value, json};
 
 use super::custom;
 use super::fields::{at, int, list, list_mut, map, name, object_mut, place, set, text};
+use super::quota;
+use super::refusal::Refusal;
 use super::resources::Res;
 use super::world::World;
 
@@ -15,6 +17,8 @@ pub(crate) fn admit(world: &World, res: Res, object: &mut Value) {
     complete(world, res, object);
     match res {
         Res::Pods => {
+            quota::fill_in(world, object);
+            quota::prioritise(world, object);
             tolerate(world, object);
             let class = quality(object);
             set(object, "status", json!({ "phase": "Pending", "qosClass": class }));
@@ -43,6 +47,15 @@ pub(crate) fn admit(world: &World, res: Res, object: &mut Value) {
         Res::Definitions => custom::admit(object, world.now),
         _ => {}
     }
+}
+
+/// Refuses what a namespace has no room for, and what is not within its limits.
+pub(crate) fn refuse(world: &mut World, res: Res, object: &Value, dry: bool) -> Result<(), Refusal> {
+    if res == Res::Pods {
+        quota::known_class(world, object)?;
+        quota::within_limits(world, object)?;
+    }
+    quota::admit(world, res, object, dry)
 }
 
 /// Fills in the defaults of an object, new or changed.

@@ -7,15 +7,19 @@ mod convert;
 mod deletes;
 mod discovery;
 mod encode;
+mod faulty;
 mod lists;
 mod logs;
 mod metrics;
 mod openapi;
+mod prometheus;
 mod reply;
 mod scale;
+mod spoil;
 mod tables;
 mod target;
 mod terminal;
+mod tokens;
 mod watching;
 mod writes;
 
@@ -39,9 +43,14 @@ pub(crate) async fn serve(shared: &Arc<Shared>, mut request: Request<Incoming>) 
     let upgrade = Upgrade::read(&mut request);
     let gzip = call::accepts_gzip(request.headers());
     let answer = match Call::read(shared, request).await {
-        Ok(call) => {
-            route(shared, &call, upgrade).unwrap_or_else(|r| Answer::refusal(&r, call.wants_protobuf()))
-        }
+        Ok(call) => match faulty::instead(shared, &call) {
+            Some(answer) => answer,
+            None => {
+                let answer = route(shared, &call, upgrade);
+                let answer = answer.unwrap_or_else(|r| Answer::refusal(&r, call.wants_protobuf()));
+                faulty::spoiled(shared, &call, answer)
+            }
+        },
         Err(refusal) => Answer::refusal(&refusal, false),
     };
     answer.reply(gzip)
@@ -51,6 +60,7 @@ fn route(shared: &Arc<Shared>, call: &Call, upgrade: Option<Upgrade>) -> Result<
     let path: Vec<&str> = call.segments.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["version"] => Ok(discovery::version(shared)),
+        ["metrics"] => Ok(prometheus::serve(shared)),
         ["readyz" | "livez" | "healthz", ..] => Ok(Answer::text("ok")),
         ["api"] => Ok(discovery::core(shared, call)),
         ["apis"] => Ok(discovery::groups(shared, call)),
@@ -75,6 +85,9 @@ fn resource(
     let watch = call.query.flag("watch");
     let verb = target.verb(&call.method, watch)?;
     access::check(shared, call, verb, target)?;
+    if changes(&call.method) && shared.read(|world| world.full) {
+        return Err(Refusal::etcd_full());
+    }
     match (verb, target.sub.as_deref()) {
         ("list", _) => lists::list(shared, call, target),
         ("watch", _) => watching::watch(shared, call, target),
@@ -83,12 +96,15 @@ fn resource(
         ("get", Some("log")) => logs::serve(shared, call, target),
         (_, Some("log")) => Err(Refusal::method()),
         ("get", Some("scale")) => scale::get(shared, target),
-        ("get", None | Some("status" | "approval")) => lists::get(shared, call, target),
+        ("get", None | Some("status" | "approval" | "ephemeralcontainers")) => {
+            lists::get(shared, call, target)
+        }
         ("create", Some("eviction")) => deletes::evict(shared, call, target),
+        ("create", Some("token")) => tokens::create(shared, call, target),
         ("create", Some("binding")) => deletes::bind(shared, call, target),
         ("create", None) => writes::create(shared, call, target),
         ("update" | "patch", Some("scale")) => scale::write(shared, call, target),
-        ("update" | "patch", None | Some("status" | "approval" | "finalize")) => {
+        ("update" | "patch", None | Some("status" | "approval" | "finalize" | "ephemeralcontainers")) => {
             writes::modify(shared, call, target)
         }
         ("delete", None) => deletes::delete(shared, call, target),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::sim::json::Value;
 
+use super::controllers::repels;
 use super::fields::{self, at, controller, flag, holds, list, name, text, uid};
 use super::objects::Touched;
 use super::queue::Id;
@@ -46,6 +47,8 @@ pub(crate) struct Cache {
     stray: HashMap<String, NodeView>,
     /// Pods without a node.
     pub(crate) waiting: BTreeSet<Id>,
+    /// Pods on nodes that keep others away.
+    pub(crate) repelling: BTreeSet<Id>,
 }
 
 /// Whether a pod still takes room on its node.
@@ -155,12 +158,16 @@ impl Cache {
         if takes_room(pod) {
             view.used += fields::pod_requests(pod);
         }
+        if takes_room(pod) && repels(pod) {
+            self.repelling.insert(id.clone());
+        }
         view.pods.insert(id);
     }
 
     fn pod_leaves(&mut self, pod: &Value) {
         let id = Id::of(pod);
         self.waiting.remove(&id);
+        self.repelling.remove(&id);
         let node = text(pod, "spec.nodeName");
         let view = match self.nodes.get_mut(node) {
             Some(view) => Some(view),

@@ -7,8 +7,10 @@ use tokio::sync::watch;
 
 use super::api::Role;
 use super::clock::Clock;
+use super::encoded::Encoded;
+use super::faults::{Way, way};
 use super::resources::Slot;
-use super::world::{Reach, World, bit};
+use super::world::{World, bit};
 use crate::model::Time;
 
 /// What a server is allowed to do and how it behaves.
@@ -29,6 +31,8 @@ pub(crate) struct Shared {
     clock: Arc<Clock>,
     tokens: Arc<Vec<(Role, String)>>,
     pub(crate) options: ServerOptions,
+    /// What watches of the same changes share.
+    pub(crate) encoded: Encoded,
 }
 
 /// Items of work in one step, so that a request never waits long for the lock.
@@ -42,7 +46,7 @@ impl Shared {
         options: ServerOptions,
     ) -> Shared {
         let changed = (0..64).map(|_| watch::Sender::new(world.store.version())).collect();
-        Shared { world: Mutex::new(world), changed, clock, tokens, options }
+        Shared { world: Mutex::new(world), changed, clock, tokens, options, encoded: Encoded::default() }
     }
 
     /// The role of a token.
@@ -71,12 +75,22 @@ impl Shared {
         answer
     }
 
-    /// Does what is due; says whether all was done, and whether the cluster should be reachable.
-    pub(crate) fn step(&self, until: Time) -> (bool, Reach) {
+    /// Does what is due; says whether all was done, and how the way to the cluster should be.
+    pub(crate) fn step(&self, until: Time) -> (bool, Way) {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         let done = world.run_until(until, STEP);
         self.tell(&mut world);
-        (done, world.reach)
+        (done, way(world.reach, &world.trouble))
+    }
+
+    /// Another world takes the place of this one; watches of the old one end.
+    pub(crate) fn replace(&self, make: impl FnOnce(&mut World) -> World) {
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        *world = make(&mut world);
+        for res in super::resources::Res::ALL {
+            world.cut(res);
+        }
+        self.tell(&mut world);
     }
 
     /// When work is due next.
@@ -92,6 +106,11 @@ impl Shared {
                 sender.send_replace(world.store.version());
             }
         }
+    }
+
+    /// Whether several watch a resource.
+    pub(crate) fn crowded(&self, slot: Slot) -> bool {
+        self.changed[bit(slot)].receiver_count() > 1
     }
 
     /// Hears of changes of a resource.

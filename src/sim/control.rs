@@ -24,8 +24,7 @@ impl Control {
     }
 
     fn reach(&self, reach: Reach) -> io::Result<()> {
-        self.member.shared.with(|world| world.reach = reach);
-        self.member.carry_out(reach)
+        self.member.change(|world| world.reach = reach)
     }
 
     /// Closes the listener and all connections: connecting is refused.

@@ -6,9 +6,11 @@
 
 mod autoscaler;
 mod budget;
+mod churn;
 mod cron_job;
 mod daemon_set;
 mod deployment;
+mod endpoints;
 mod events;
 mod garbage;
 mod incidents;
@@ -18,16 +20,18 @@ mod kubelet;
 mod nodes;
 mod pods;
 mod pools;
+mod pressure;
 mod replica_set;
 mod scheduler;
 mod shrink;
 mod stateful_set;
 
+pub(crate) use churn::{Churn, churn};
 pub(crate) use garbage::FOREGROUND;
 pub(crate) use incidents::{Undo, allow, begin_all, deny, revive, silence};
 pub(crate) use kubelet::RUNS;
 pub(crate) use pools::{Manner, Order, Pool, order, pool_usable};
-pub(crate) use scheduler::tolerate;
+pub(crate) use scheduler::{repels, tolerate};
 
 use crate::sim::json::Value;
 
@@ -69,7 +73,8 @@ pub(crate) fn start(world: &mut World) {
 
 /// Makes a pod that nothing keeps.
 pub(crate) fn place_pod(world: &mut World, pod: Value) {
-    pods::create(world, pod);
+    // a scenario has no quota yet when it makes its pods
+    let _ = pods::create(world, pod);
 }
 
 /// Does one item of work.
@@ -88,12 +93,24 @@ pub(crate) fn work(world: &mut World, work: Work) {
         Work::Autoscaler(id) => autoscaler::reconcile(world, &id),
         Work::Budget(id) => budget::reconcile(world, &id),
         Work::Namespace(name) => garbage::namespace(world, &name),
+        Work::Endpoints(id) => endpoints::reconcile(world, &id),
         Work::Foreground(slot, id) => garbage::foreground(world, slot, &id),
         Work::Orphans(owner) => garbage::orphans(world, &owner),
         Work::Pools => pools::reconcile(world),
         Work::Machine(order) => pools::arrive(world, order),
         Work::Leave(node) => shrink::leave(world, &node),
+        Work::Quota(space) => {
+            let all: Vec<String> = world
+                .store
+                .list(Res::Quotas, Some(&space))
+                .map(|q| super::fields::name(q).to_owned())
+                .collect();
+            for quota in all {
+                super::quota::count(world, &space, &quota);
+            }
+        }
         Work::Events => events::expire(world),
+        Work::Churn => churn::turn(world),
         Work::Incident(index, begins) => incidents::turn(world, index, begins),
     }
 }
@@ -120,9 +137,12 @@ pub(crate) fn route(world: &mut World, touched: &Touched) {
                 world.queue.add(Work::Autoscaler(id), soon);
             }
         }
+        Some(Res::Namespaces) if touched.before.is_none() => garbage::account(world, &id.name),
         Some(Res::Namespaces) if deleting(&object) => world.queue.add(Work::Namespace(id.name), soon),
         Some(Res::Pods) => pods::changed(world, touched, &object),
         Some(Res::Nodes) => nodes::changed(world, touched, &object),
+        Some(Res::Services) => world.queue.add(Work::Endpoints(id), soon),
+        Some(Res::Quotas) => world.queue.add(Work::Quota(id.namespace), soon),
         Some(Res::NodeClaims) => karpenter::changed(world, touched, &object),
         _ => {}
     }

@@ -91,6 +91,12 @@ fn allow(world: &mut World, budget: &Arc<Value>, pod: &Value, dry: bool) -> Resu
     Ok(())
 }
 
+/// Whether the budgets of a pod allow that it goes.
+pub(crate) fn allowed(world: &World, pod: &Value) -> bool {
+    let free = |b: &Arc<Value>| int(b, "status.disruptionsAllowed") > 0;
+    !guarded(pod) || budgets(world, pod).iter().all(free)
+}
+
 /// What a budget counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Arithmetic {

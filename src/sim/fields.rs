@@ -191,6 +191,13 @@ pub(crate) fn set_condition(
     }
 }
 
+/// Takes a condition out, if it is there.
+pub(crate) fn drop_condition(object: &mut Value, kind: &str) {
+    if condition(object, kind).is_some() {
+        list_mut(place(object, "status.conditions")).retain(|c| text(c, "type") != kind);
+    }
+}
+
 /// A microsecond time, as leases and new events have it.
 pub(crate) fn micro(time: Time) -> String {
     let seconds = time.rfc3339();

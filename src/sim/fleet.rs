@@ -12,11 +12,16 @@ use super::api::Role;
 use super::clock::{Clock, Pace};
 use super::cluster::{ServerOptions, Shared};
 use super::control::Control;
+use super::controllers;
+use super::endpoint::{self, Endpoint};
+use super::faults::{self, Way};
+use super::queue::Work;
 use super::random::Random;
-use super::scenario::{self, About, Scenario};
+use super::resources::Res;
+use super::scenario::{self, About, Scenario, ScenarioFile};
 use super::server::Server;
 use super::tls::{self, Keys};
-use super::world::{Reach, World};
+use super::world::World;
 use crate::model::{Span, Time};
 
 /// How a fleet runs.
@@ -72,8 +77,9 @@ pub(crate) struct Member {
     pub(crate) shared: Arc<Shared>,
     pub(crate) server: Mutex<Server>,
     address: SocketAddr,
+    scenario: Arc<Scenario>,
     /// What the server was last told.
-    reach: Mutex<Reach>,
+    way: Mutex<Way>,
 }
 
 impl Member {
@@ -82,20 +88,46 @@ impl Member {
         self.address
     }
 
-    /// Makes the server as reachable as it should be.
-    pub(crate) fn carry_out(&self, reach: Reach) -> io::Result<()> {
-        let mut last = self.reach.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last == reach {
+    /// Makes the way to the server as it should be.
+    pub(crate) fn carry_out(&self, way: Way) -> io::Result<()> {
+        let mut last = self.way.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last == way {
             return Ok(());
         }
-        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        match reach {
-            Reach::Open | Reach::Silent => server.listen()?,
-            Reach::Refusing => server.stop(),
+        if way.replacements != last.replacements {
+            self.replace(way.replacements);
         }
-        server.freeze(reach == Reach::Silent);
-        *last = reach;
+        self.server.lock().unwrap_or_else(PoisonError::into_inner).set_way(way.clone())?;
+        *last = way;
         Ok(())
+    }
+
+    /// Another cluster of the same name takes the place of this one. What was going to happen to
+    /// the old one happens to it as well.
+    fn replace(&self, times: u64) {
+        let file =
+            ScenarioFile { seed: self.scenario.file.seed.wrapping_add(times), ..self.scenario.file.clone() };
+        let Some(cluster) = file.clusters.iter().find(|c| c.name == self.about.name) else { return };
+        self.shared.replace(|old| {
+            let mut new = World {
+                trouble: std::mem::take(&mut old.trouble),
+                certificate: old.certificate,
+                cuts: old.cuts,
+                ..scenario::build(&file, cluster, old.now)
+            };
+            controllers::churn(&mut new, old.churn.rate());
+            new
+        });
+    }
+
+    /// Changes the world, and the way to its server if that follows.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> io::Result<T> {
+        let (answer, way) = self.shared.with(|world| {
+            let answer = change(world);
+            (answer, faults::way(world.reach, &world.trouble))
+        });
+        self.carry_out(way)?;
+        Ok(answer)
     }
 
     /// Does what is due until a time; gives up the lock between steps.
@@ -104,9 +136,9 @@ impl Member {
             return;
         }
         loop {
-            let (done, reach) = self.shared.step(until);
+            let (done, way) = self.shared.step(until);
             // a port that somebody else took meanwhile is tried again with the next tick
-            let _ = self.carry_out(reach);
+            let _ = self.carry_out(way);
             if done {
                 return;
             }
@@ -117,11 +149,65 @@ impl Member {
 /// A running fleet. It ends when it is dropped.
 #[derive(Debug)]
 pub struct Fleet {
-    members: Vec<Arc<Member>>,
-    clock: Arc<Clock>,
+    hands: Hands,
     authority: String,
     tokens: Arc<Vec<(Role, String)>>,
     ticker: Option<JoinHandle<()>>,
+    endpoint: Option<Endpoint>,
+}
+
+/// What a fleet is moved and disturbed by.
+#[derive(Clone, Debug)]
+pub(crate) struct Hands {
+    pub(crate) members: Vec<Arc<Member>>,
+    pub(crate) clock: Arc<Clock>,
+    scenario: Arc<Scenario>,
+}
+
+impl Hands {
+    /// Moves time on and does everything that falls due until then.
+    pub(crate) fn advance(&self, by: Span) {
+        self.clock.advance(by);
+        let until = self.clock.now();
+        for member in &self.members {
+            member.catch_up(until);
+        }
+    }
+
+    /// Changes of pods a second, in all clusters together.
+    pub(crate) fn churn(&self) -> f64 {
+        self.members.iter().map(|m| m.shared.read(|world| world.churn.rate())).sum()
+    }
+
+    /// Changes so many pods a second, each cluster by its pods.
+    pub(crate) fn set_churn(&self, rate: f64) {
+        let pods = |m: &Arc<Member>| m.shared.read(|world| world.store.list(Res::Pods, None).count());
+        let counts: Vec<usize> = self.members.iter().map(pods).collect();
+        let sum = counts.iter().sum::<usize>().max(1) as f64;
+        for (member, count) in self.members.iter().zip(counts) {
+            member.shared.with(|world| controllers::churn(world, rate * count as f64 / sum));
+        }
+    }
+
+    /// Begins an incident that is written in TOML; says in which clusters.
+    pub(crate) fn begin(&self, text: &str) -> Result<Vec<String>, String> {
+        let file = scenario::parse_incident(&self.scenario.file, text)?;
+        let mut concerned = Vec::new();
+        for member in &self.members {
+            let Some(incident) = file.in_cluster(&member.about.name) else { continue };
+            concerned.push(member.about.name.clone());
+            member.shared.with(|world| {
+                let at = world.now + incident.at;
+                world.incidents.push(incident);
+                world.queue.add(Work::Incident(world.incidents.len() - 1, true), at);
+            });
+            member.catch_up(self.clock.now());
+        }
+        match concerned.is_empty() {
+            true => Err("no cluster is meant; expected names of clusters, with * for any letters".to_owned()),
+            false => Ok(concerned),
+        }
+    }
 }
 
 impl Fleet {
@@ -133,7 +219,7 @@ impl Fleet {
         if scenario.file.clusters.is_empty() {
             return Err(FleetError::Empty(scenario.name().to_owned()));
         }
-        let keys = tls::make_keys().map_err(|e| FleetError::Keys(e.to_string()))?;
+        let keys = Arc::new(tls::make_keys().map_err(|e| FleetError::Keys(e.to_string()))?);
         let clock = Arc::new(Clock::new(options.pace));
         let now = clock.origin();
         let scenario = Arc::new(scenario);
@@ -149,41 +235,59 @@ impl Fleet {
                     region: file.region.clone(),
                     tier: file.tier,
                 };
-                member(world, about, &keys, &clock, &tokens, &options)
+                member(world, about, &scenario, &keys, &clock, &tokens, &options)
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let mut fleet = Fleet { members, clock, authority: keys.authority, tokens, ticker: None };
+        let rate = scenario.file.churn;
+        let hands = Hands { members, clock, scenario };
+        hands.set_churn(rate);
+        let authority = keys.authority.clone();
+        let mut fleet = Fleet { hands, authority, tokens, ticker: None, endpoint: None };
         if matches!(options.pace, Pace::Running(_)) {
-            fleet.ticker = Some(tokio::spawn(tick(fleet.members.clone(), fleet.clock.clone(), options.tick)));
+            let (members, clock) = (fleet.hands.members.clone(), fleet.hands.clock.clone());
+            fleet.ticker = Some(tokio::spawn(tick(members, clock, options.tick)));
         }
         Ok(fleet)
     }
 
+    /// Opens the control endpoint at an address of loopback; says where it listens and the token
+    /// that it asks for.
+    ///
+    /// # Errors
+    /// When the address is not of this machine alone, or is taken.
+    pub async fn open_control(&mut self, at: SocketAddr) -> io::Result<(SocketAddr, String)> {
+        let token = secret("control");
+        let (endpoint, address) = endpoint::start(at, token.clone(), self.hands.clone()).await?;
+        self.endpoint = Some(endpoint);
+        Ok((address, token))
+    }
+
+    /// Changes so many pods a second from now on, in all clusters together.
+    pub fn set_churn(&self, rate: f64) {
+        self.hands.set_churn(rate);
+    }
+
     /// What is known of each cluster, in the scenario's order.
     pub fn clusters(&self) -> impl Iterator<Item = &About> {
-        self.members.iter().map(|m| &m.about)
+        self.hands.members.iter().map(|m| &m.about)
     }
 
     /// A handle to a cluster, to disturb it and to look into it.
     #[must_use]
     pub fn cluster(&self, name: &str) -> Option<Control> {
-        self.members.iter().find(|m| m.about.name == name).map(|m| Control::new(m.clone()))
+        self.hands.members.iter().find(|m| m.about.name == name).map(|m| Control::new(m.clone()))
     }
 
     /// Now, in the fleet.
     #[must_use]
     pub fn now(&self) -> Time {
-        self.clock.now()
+        self.hands.clock.now()
     }
 
     /// Moves time on and does everything that falls due until then; with [`Pace::Manual`] nothing
     /// else moves it.
     pub fn advance(&self, by: Span) {
-        self.clock.advance(by);
-        let until = self.clock.now();
-        for member in &self.members {
-            member.catch_up(until);
-        }
+        self.hands.advance(by);
     }
 
     /// A kubeconfig with a context for each cluster, named as the cluster, for one role. It holds
@@ -194,7 +298,7 @@ impl Fleet {
         let authority = tls::base64(self.authority.as_bytes());
         let mut out = String::from("apiVersion: v1\nkind: Config\nclusters:\n");
         // writing into a string cannot fail
-        for m in &self.members {
+        for m in &self.hands.members {
             let _ = write!(
                 out,
                 "- name: {name}\n  cluster:\n    server: https://{address}\n    certificate-authority-data: {authority}\n",
@@ -204,11 +308,11 @@ impl Fleet {
         }
         let user = role.user();
         let _ = write!(out, "users:\n- name: {user}\n  user:\n    token: {token}\ncontexts:\n");
-        for m in &self.members {
+        for m in &self.hands.members {
             let name = &m.about.name;
             let _ = write!(out, "- name: {name}\n  context:\n    cluster: {name}\n    user: {user}\n");
         }
-        let first = self.members.first().map_or("", |m| m.about.name.as_str());
+        let first = self.hands.members.first().map_or("", |m| m.about.name.as_str());
         let _ = writeln!(out, "current-context: {first}");
         out
     }
@@ -232,7 +336,7 @@ impl Drop for Fleet {
         if let Some(ticker) = self.ticker.take() {
             ticker.abort();
         }
-        for member in &self.members {
+        for member in &self.hands.members {
             member.server.lock().unwrap_or_else(PoisonError::into_inner).stop();
         }
     }
@@ -261,7 +365,8 @@ async fn build_all(scenario: Arc<Scenario>, now: Time) -> Result<Vec<World>, Fle
 fn member(
     world: World,
     about: About,
-    keys: &Keys,
+    scenario: &Arc<Scenario>,
+    keys: &Arc<Keys>,
     clock: &Arc<Clock>,
     tokens: &Arc<Vec<(Role, String)>>,
     options: &Options,
@@ -269,22 +374,30 @@ fn member(
     let server_options =
         ServerOptions { streaming_lists: options.streaming_lists, bookmarks: options.bookmarks };
     let shared = Arc::new(Shared::new(world, clock.clone(), tokens.clone(), server_options));
-    let server = Server::start(shared.clone(), keys.server.clone())
+    let server = Server::start(shared.clone(), keys.clone())
         .map_err(|source| FleetError::Listen { cluster: about.name.clone(), source })?;
     let address = server.address();
-    Ok(Arc::new(Member { about, shared, server: Mutex::new(server), address, reach: Mutex::default() }))
+    Ok(Arc::new(Member {
+        about,
+        shared,
+        server: Mutex::new(server),
+        address,
+        scenario: scenario.clone(),
+        way: Mutex::default(),
+    }))
 }
 
 /// A token for each role, new with every start: other programs of this machine cannot guess them.
 fn tokens() -> Vec<(Role, String)> {
+    Role::ALL.into_iter().map(|role| (role, secret(role.user()))).collect()
+}
+
+fn secret(of: &str) -> String {
     use std::hash::{BuildHasher, RandomState};
-    let token = |role: Role| {
-        // seeded by the system's own chance
-        let (a, b) = (RandomState::new().hash_one(role.user()), RandomState::new().hash_one("fleet"));
-        let mut chance = Random::new(a ^ b.rotate_left(32), role.user());
-        format!("sim-{}-{:016x}{:016x}", role.user(), chance.next() ^ a, chance.next() ^ b)
-    };
-    Role::ALL.into_iter().map(|role| (role, token(role))).collect()
+    // seeded by the system's own chance
+    let (a, b) = (RandomState::new().hash_one(of), RandomState::new().hash_one("fleet"));
+    let mut chance = Random::new(a ^ b.rotate_left(32), of);
+    format!("sim-{of}-{:016x}{:016x}", chance.next() ^ a, chance.next() ^ b)
 }
 
 async fn tick(members: Vec<Arc<Member>>, clock: Arc<Clock>, every: Duration) {

@@ -1,46 +1,84 @@
-//! A connection that can be made silent: bytes neither come nor go while its gate is shut.
+//! The connections of a server, and what is wrong with them: bytes that do not come or go, or
+//! slowly, and ends in the middle.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Sleep, sleep};
+
+use super::faults::{End, Way};
+use super::world::Reach;
 
 /// A gate for all connections of a server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Gate {
-    shut: AtomicBool,
+    /// Whether bytes pass as they are.
+    open: AtomicBool,
+    way: watch::Sender<Way>,
     waiting: Mutex<Vec<Waker>>,
 }
 
+impl Default for Gate {
+    fn default() -> Gate {
+        Gate { open: AtomicBool::new(true), way: watch::Sender::default(), waiting: Mutex::default() }
+    }
+}
+
 impl Gate {
-    /// Shuts or opens the gate.
-    pub(crate) fn set(&self, shut: bool) {
-        self.shut.store(shut, Ordering::Release);
-        if !shut {
-            let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-            waiting.into_iter().for_each(Waker::wake);
-        }
+    /// Makes the way as it should be.
+    pub(crate) fn set(&self, way: Way) {
+        let held = way.reach == Reach::Silent || way.one_way;
+        let changed = way.rate.is_some() || way.delay.is_some() || way.end.is_some();
+        self.way.send_replace(way);
+        self.open.store(!held && !changed, Ordering::Release);
+        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Pending while the gate is shut.
-    fn pass(&self, context: &Context<'_>) -> Poll<()> {
-        if !self.shut.load(Ordering::Acquire) {
-            return Poll::Ready(());
+    /// Hears of changes of the way.
+    pub(crate) fn watch(&self) -> watch::Receiver<Way> {
+        self.way.subscribe()
+    }
+
+    /// The way when there is something about it.
+    fn trouble(&self) -> Option<Way> {
+        if self.open.load(Ordering::Acquire) { None } else { Some(self.way.borrow().clone()) }
+    }
+
+    /// Pending while bytes are held back: `held` looks at the way.
+    fn pass(&self, context: &Context<'_>, held: fn(&Way) -> bool) -> Poll<Option<Way>> {
+        let Some(way) = self.trouble() else { return Poll::Ready(None) };
+        if !held(&way) {
+            return Poll::Ready(Some(way));
         }
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         // opened between the look above and the lock: then nobody would wake us
-        if !self.shut.load(Ordering::Acquire) {
-            return Poll::Ready(());
+        match self.trouble() {
+            Some(way) if held(&way) => {
+                if !waiting.iter().any(|w| w.will_wake(context.waker())) {
+                    waiting.push(context.waker().clone());
+                }
+                Poll::Pending
+            }
+            other => Poll::Ready(other),
         }
-        if !waiting.iter().any(|w| w.will_wake(context.waker())) {
-            waiting.push(context.waker().clone());
-        }
-        Poll::Pending
     }
+}
+
+fn silent(way: &Way) -> bool {
+    way.reach == Reach::Silent
+}
+
+fn mute(way: &Way) -> bool {
+    way.reach == Reach::Silent || way.one_way
 }
 
 /// A connection behind a gate.
@@ -48,20 +86,56 @@ impl Gate {
 pub(crate) struct Gated {
     stream: TcpStream,
     gate: Arc<Gate>,
+    /// Whether it ends with a reset.
+    resets: Arc<AtomicBool>,
+    /// What arrived waits for this.
+    arriving: Option<Pin<Box<Sleep>>>,
+    /// The next bytes leave after this.
+    leaving: Option<Pin<Box<Sleep>>>,
+    /// Bytes that left while an end in the middle was near.
+    left: u64,
 }
 
 impl Gated {
-    pub(crate) fn new(stream: TcpStream, gate: Arc<Gate>) -> Gated {
-        Gated { stream, gate }
+    pub(crate) fn new(stream: TcpStream, gate: Arc<Gate>, resets: Arc<AtomicBool>) -> Gated {
+        Gated { stream, gate, resets, arriving: None, leaving: None, left: 0 }
+    }
+
+    /// Writes as much as may leave now.
+    fn write_part(&mut self, cx: &mut Context<'_>, way: &Way, from: &[u8]) -> Poll<io::Result<usize>> {
+        if let Some(leaving) = &mut self.leaving {
+            ready!(leaving.as_mut().poll(cx));
+            self.leaving = None;
+        }
+        let mut most = from.len() as u64;
+        if let Some(rate) = way.rate {
+            most = most.min((rate / 10).max(1));
+        }
+        if let Some((limit, end)) = way.end {
+            if self.left >= limit {
+                self.resets.store(end == End::Reset, Ordering::Release);
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
+            most = most.min(limit - self.left);
+        }
+        let part = &from[..usize::try_from(most).unwrap_or(from.len())];
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, part))?;
+        self.left += written as u64;
+        if let Some(rate) = way.rate {
+            let wait = Duration::from_secs_f64(written as f64 / rate as f64);
+            self.leaving = Some(Box::pin(sleep(wait)));
+        }
+        Poll::Ready(Ok(written))
     }
 }
 
-macro_rules! pass {
-    ($self:expr, $context:expr) => {
-        if $self.gate.pass($context).is_pending() {
-            return Poll::Pending;
+impl Drop for Gated {
+    fn drop(&mut self) {
+        if self.resets.load(Ordering::Acquire) {
+            // what is closed without lingering is reset; a socket that is gone needs nothing
+            let _ = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
         }
-    };
+    }
 }
 
 impl AsyncRead for Gated {
@@ -70,24 +144,32 @@ impl AsyncRead for Gated {
         cx: &mut Context<'_>,
         to: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        pass!(self, cx);
-        Pin::new(&mut self.stream).poll_read(cx, to)
+        let this = &mut *self;
+        if let Some(delay) = ready!(this.gate.pass(cx, silent)).and_then(|way| way.delay) {
+            ready!(this.stream.poll_read_ready(cx))?;
+            let arriving = this.arriving.get_or_insert_with(|| Box::pin(sleep(delay)));
+            ready!(arriving.as_mut().poll(cx));
+            this.arriving = None;
+        }
+        Pin::new(&mut this.stream).poll_read(cx, to)
     }
 }
 
 impl AsyncWrite for Gated {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        pass!(self, cx);
-        Pin::new(&mut self.stream).poll_write(cx, from)
+        match ready!(self.gate.pass(cx, mute)) {
+            None => Pin::new(&mut self.stream).poll_write(cx, from),
+            Some(way) => self.write_part(cx, &way, from),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        pass!(self, cx);
+        ready!(self.gate.pass(cx, mute));
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        pass!(self, cx);
+        ready!(self.gate.pass(cx, mute));
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
@@ -96,8 +178,13 @@ impl AsyncWrite for Gated {
         cx: &mut Context<'_>,
         from: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        pass!(self, cx);
-        Pin::new(&mut self.stream).poll_write_vectored(cx, from)
+        match ready!(self.gate.pass(cx, mute)) {
+            None => Pin::new(&mut self.stream).poll_write_vectored(cx, from),
+            Some(way) => {
+                let first = from.iter().find(|part| !part.is_empty());
+                self.write_part(cx, &way, first.map_or(&[], |part| part))
+            }
+        }
     }
 
     fn is_write_vectored(&self) -> bool {

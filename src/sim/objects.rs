@@ -162,6 +162,15 @@ impl Store {
             .map(|(_, object)| object)
     }
 
+    /// The object that follows a place in the order of lists, and its place; the first one follows
+    /// the last.
+    pub(crate) fn after(&self, of: impl Into<Slot>, place: &str) -> Option<(&str, &Arc<Value>)> {
+        let objects = &self.tables.get(of.into().index())?.objects;
+        let behind = (std::ops::Bound::Excluded(place), std::ops::Bound::Unbounded);
+        let found = objects.range::<str, _>(behind).next().or_else(|| objects.iter().next());
+        found.map(|(place, object)| (place.as_str(), object))
+    }
+
     /// The objects of a resource as they were at a version that is not forgotten.
     pub(crate) fn list_at(&self, slot: Slot, version: u64) -> Result<Vec<Arc<Value>>, Refusal> {
         let table = &self.tables[slot.index()];
@@ -214,6 +223,39 @@ impl Store {
             table.log = VecDeque::new();
         }
         self.open.clear();
+    }
+
+    /// Goes back so many versions, as an etcd does that was restored from a copy.
+    pub(crate) fn restore(&mut self, versions: u64) {
+        let then = self.version.saturating_sub(versions);
+        let slots: Vec<Slot> =
+            Res::ALL.into_iter().map(Slot::from).chain(self.custom.live().map(|d| d.slot)).collect();
+        for slot in slots {
+            let table = &mut self.tables[slot.index()];
+            // what a copy of that age would not hold any more is left as it is
+            while table.log.back().is_some_and(|c| c.version > then) {
+                let Some(change) = table.log.pop_back() else { break };
+                let key = key(namespace(&change.object), name(&change.object));
+                let after = table.objects.remove(&key);
+                if let Some(before) = &change.before {
+                    table.objects.insert(key, before.clone());
+                }
+                self.touched.push(Touched { slot, before: after, after: change.before });
+            }
+            table.floor = table.floor.min(then);
+            table.forgotten = table.forgotten.min(then);
+        }
+        self.open.clear();
+        self.version = then;
+    }
+
+    /// Gives an object another uid, as if it had been deleted and made again in between.
+    pub(crate) fn new_identity(&mut self, of: impl Into<Slot>, object: &Arc<Value>, now: Time) {
+        let mut other = (**object).clone();
+        let uid = self.random.uuid();
+        set(&mut other, "metadata.uid", uid);
+        set(&mut other, "metadata.creationTimestamp", now.rfc3339());
+        self.insert(of.into(), other);
     }
 
     /// Keeps the rest of a list for its further pages.

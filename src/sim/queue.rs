@@ -43,6 +43,10 @@ pub(crate) enum Work {
     Node(String),
     Autoscaler(Id),
     Budget(Id),
+    /// What is used of the quotas of a namespace.
+    Quota(String),
+    /// Which pods are behind a service.
+    Endpoints(Id),
     /// A namespace that is being removed.
     Namespace(String),
     /// What an object that is gone owned.
@@ -57,6 +61,8 @@ pub(crate) enum Work {
     Leave(String),
     /// Old events go.
     Events,
+    /// Pods change for the sake of changing.
+    Churn,
     /// An incident begins or ends: its number, and whether it begins.
     Incident(usize, bool),
 }

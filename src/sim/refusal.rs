@@ -93,6 +93,11 @@ impl Refusal {
         }
     }
 
+    /// A refusal that a fault makes.
+    pub(crate) fn of(code: u16, reason: &'static str, message: &str) -> Refusal {
+        Refusal::new(code, reason, message)
+    }
+
     fn about(self, spec: &Spec, name: &str) -> Refusal {
         let details = details(name, &spec.group, &spec.plural);
         Refusal { details: Box::new(details), ..self }
@@ -284,6 +289,11 @@ impl Refusal {
 
     pub(crate) fn internal(message: impl Into<String>) -> Refusal {
         Refusal::new(500, "InternalError", message)
+    }
+
+    /// A write into a store that is full: an error of etcd that the server knows no reason for.
+    pub(crate) fn etcd_full() -> Refusal {
+        Refusal::new(500, "", "etcdserver: mvcc: database space exceeded")
     }
 
     /// A watch from a version that the log does not hold any more.

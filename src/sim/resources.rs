@@ -156,7 +156,7 @@ type Line = (
 const LINES: [Line; Res::ALL.len()] = [
     ("", "v1", "nodes", "Node", "no", "", "status", ""),
     ("", "v1", "namespaces", "Namespace", "ns", "", "status finalize", ""),
-    ("", "v1", "pods", "Pod", "po", "all", "status eviction log binding exec attach portforward", "ng"),
+    ("", "v1", "pods", "Pod", "po", "all", "status eviction log binding exec attach portforward ephemeralcontainers", "ng"),
     ("apps", "v1", "deployments", "Deployment", "deploy", "all", "status scale", "ng"),
     ("apps", "v1", "statefulsets", "StatefulSet", "sts", "all", "status scale", "ng"),
     ("apps", "v1", "daemonsets", "DaemonSet", "ds", "all", "status", "ng"),
@@ -171,7 +171,7 @@ const LINES: [Line; Res::ALL.len()] = [
     ("", "v1", "persistentvolumes", "PersistentVolume", "pv", "", "status", ""),
     ("storage.k8s.io", "v1", "storageclasses", "StorageClass", "sc", "", "", ""),
     ("", "v1", "configmaps", "ConfigMap", "cm", "", "", "n"),
-    ("", "v1", "serviceaccounts", "ServiceAccount", "sa", "", "", "n"),
+    ("", "v1", "serviceaccounts", "ServiceAccount", "sa", "", "token", "n"),
     ("", "v1", "replicationcontrollers", "ReplicationController", "rc", "all", "status scale", "ng"),
     ("coordination.k8s.io", "v1", "leases", "Lease", "", "", "", "n"),
     ("karpenter.sh", "v1", "nodepools", "NodePool", "", "karpenter", "status", "gu"),

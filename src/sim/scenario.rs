@@ -2,14 +2,17 @@
 
 mod build;
 mod file;
+mod incident;
 mod manifests;
 mod sized;
 
 use std::fmt;
 
 pub(crate) use build::build;
-pub(crate) use file::{ClusterFile, ScenarioFile};
+pub(crate) use file::{ClusterFile, Length, ScenarioFile, fits};
+pub(crate) use incident::parse_incident;
 
+use super::faults::FaultFile;
 use super::load::Load;
 use super::queue::Id;
 use super::resources::Res;
@@ -20,6 +23,9 @@ const NIGHT_SHIFT: &str = include_str!("../../assets/scenarios/night-shift.toml"
 
 /// A region is lost, on a clock: for rehearsing a failover.
 const DRILL: &str = include_str!("../../assets/scenarios/drill.toml");
+
+/// One of each incident, one after the other.
+const TROUBLE: &str = include_str!("../../assets/scenarios/trouble.toml");
 
 /// Three quiet clusters.
 const SMALL: &str = include_str!("../../assets/scenarios/small.toml");
@@ -54,7 +60,8 @@ impl std::error::Error for ScenarioError {}
 
 impl Scenario {
     /// The scenarios that come with the program, by name; the first is the default demo.
-    pub const SHIPPED: [(&str, &str); 3] = [("night-shift", NIGHT_SHIFT), ("drill", DRILL), ("small", SMALL)];
+    pub const SHIPPED: [(&str, &str); 4] =
+        [("night-shift", NIGHT_SHIFT), ("drill", DRILL), ("trouble", TROUBLE), ("small", SMALL)];
 
     /// Reads a scenario. `file` is how it is called in errors.
     ///
@@ -84,6 +91,20 @@ impl Scenario {
     #[must_use]
     pub fn sized(clusters: usize, nodes: usize, pods: usize) -> Scenario {
         Scenario { file: sized::sized(clusters, nodes, pods) }
+    }
+
+    /// The same scenario with another beginning of everything random.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Scenario {
+        self.file.seed = seed;
+        self
+    }
+
+    /// The same scenario in which so many pods change a second, in all clusters together.
+    #[must_use]
+    pub fn churning(mut self, rate: f64) -> Scenario {
+        self.file.churn = rate;
+        self
     }
 
     /// The scenario's name.
@@ -124,6 +145,15 @@ pub(crate) struct Incident {
     pub(crate) what: What,
 }
 
+/// What nodes can run short of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Pressure {
+    Memory,
+    Disk,
+    Pid,
+}
+
 /// What goes wrong.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum What {
@@ -143,6 +173,18 @@ pub(crate) enum What {
     Spot { pool: String, count: usize },
     /// Somebody cordons nodes.
     Cordon { pool: Option<String>, count: usize },
+    /// Deployments are rolled out with another image.
+    Rollout { workloads: Vec<Id>, image: String },
+    /// Images of a registry cannot be pulled.
+    Registry(String),
+    /// Budgets of workloads allow no disruption.
+    Budget(Vec<Id>),
+    /// Nodes run short of something.
+    Pressure { of: Pressure, pool: Option<String>, zone: Option<String>, count: usize },
+    /// The server's store is full: nothing is written any more.
+    EtcdFull,
+    /// The server or the way to it is at fault.
+    Fault(FaultFile),
     /// Something may not be read.
     Deny { res: Res, namespace: Option<String> },
     /// The cluster takes connections and does not answer.

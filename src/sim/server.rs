@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
@@ -11,12 +12,16 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use super::api;
 use super::cluster::Shared;
+use super::faults::{Certificate, Way};
 use super::gate::{Gate, Gated};
+use super::tls::Keys;
+use super::world::Reach;
 
 /// Streams of one connection, as a real server allows by default.
 const STREAMS: u32 = 100;
@@ -25,7 +30,9 @@ const STREAMS: u32 = 100;
 #[derive(Debug)]
 pub(crate) struct Server {
     shared: Arc<Shared>,
-    config: Arc<ServerConfig>,
+    keys: Arc<Keys>,
+    certificate: Certificate,
+    config: Arc<Mutex<Arc<ServerConfig>>>,
     address: SocketAddr,
     gate: Arc<Gate>,
     /// Empty when it is stopped. It is kept here and not in its task, because a task ends some
@@ -38,10 +45,13 @@ type Listening = Mutex<Option<TcpListener>>;
 
 impl Server {
     /// Listens on a free port of 127.0.0.1.
-    pub(crate) fn start(shared: Arc<Shared>, config: Arc<ServerConfig>) -> io::Result<Server> {
+    pub(crate) fn start(shared: Arc<Shared>, keys: Arc<Keys>) -> io::Result<Server> {
+        let config = keys.server(Certificate::Good).map_err(io::Error::other)?;
         let mut server = Server {
             shared,
-            config,
+            keys,
+            certificate: Certificate::Good,
+            config: Arc::new(Mutex::new(config)),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             gate: Arc::default(),
             listener: Arc::default(),
@@ -68,12 +78,8 @@ impl Server {
         let listener = socket.listen(1024)?;
         self.address = listener.local_addr()?;
         self.listener = Arc::new(Mutex::new(Some(listener)));
-        let accept = accept(
-            self.listener.clone(),
-            TlsAcceptor::from(self.config.clone()),
-            self.gate.clone(),
-            self.shared.clone(),
-        );
+        let accept =
+            accept(self.listener.clone(), self.config.clone(), self.gate.clone(), self.shared.clone());
         self.running = Some(tokio::spawn(accept));
         Ok(())
     }
@@ -87,9 +93,19 @@ impl Server {
         }
     }
 
-    /// Makes it silent, or lets it speak again: connections stay, nothing is answered.
-    pub(crate) fn freeze(&self, frozen: bool) {
-        self.gate.set(frozen);
+    /// Makes the way to it as it should be.
+    pub(crate) fn set_way(&mut self, way: Way) -> io::Result<()> {
+        if way.certificate != self.certificate {
+            let keys = self.keys.server(way.certificate).map_err(io::Error::other)?;
+            *self.config.lock().unwrap_or_else(PoisonError::into_inner) = keys;
+            self.certificate = way.certificate;
+        }
+        match way.reach {
+            Reach::Open | Reach::Silent => self.listen()?,
+            Reach::Refusing => self.stop(),
+        }
+        self.gate.set(way);
+        Ok(())
     }
 }
 
@@ -108,14 +124,20 @@ async fn next(listener: &Listening) -> Option<io::Result<TcpStream>> {
     .await
 }
 
-async fn accept(listener: Arc<Listening>, tls: TlsAcceptor, gate: Arc<Gate>, shared: Arc<Shared>) {
+async fn accept(
+    listener: Arc<Listening>,
+    tls: Arc<Mutex<Arc<ServerConfig>>>,
+    gate: Arc<Gate>,
+    shared: Arc<Shared>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = next(&listener) => match accepted {
                 None => return,
                 Some(Ok(stream)) => {
-                    connections.spawn(connection(stream, tls.clone(), gate.clone(), shared.clone()));
+                    let tls = TlsAcceptor::from(tls.lock().unwrap_or_else(PoisonError::into_inner).clone());
+                    connections.spawn(connection(stream, tls, gate.clone(), shared.clone()));
                 }
                 // out of descriptors, most likely: the next one may work when some are closed
                 Some(Err(_)) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
@@ -125,16 +147,42 @@ async fn accept(listener: Arc<Listening>, tls: TlsAcceptor, gate: Arc<Gate>, sha
     }
 }
 
-/// Serves one connection until either side ends it; errors of a connection are the client's to see.
+/// Serves one connection until either side ends it, or it is to be reset; errors of a connection
+/// are the client's to see.
 async fn connection(stream: TcpStream, tls: TlsAcceptor, gate: Arc<Gate>, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
-    let Ok(stream) = tls.accept(Gated::new(stream, gate)).await else { return };
+    let reset = Arc::new(AtomicBool::new(false));
+    let mut way = gate.watch();
+    let born = way.borrow_and_update().resets;
+    let stream = Gated::new(stream, gate, reset.clone());
+    // the connection is dropped after this: how it ends, is said by the flag
+    let mut spoken = Box::pin(speak(stream, tls, way.clone(), shared));
+    tokio::select! {
+        () = spoken.as_mut() => {}
+        _ = way.wait_for(|way| way.resets != born) => reset.store(true, Ordering::Release),
+    }
+}
+
+async fn speak(stream: Gated, tls: TlsAcceptor, mut way: watch::Receiver<Way>, shared: Arc<Shared>) {
+    if way.wait_for(|way| !way.hangs).await.is_err() {
+        return;
+    }
+    let Ok(stream) = tls.accept(stream).await else { return };
     let service = service_fn(move |request| {
         let shared = shared.clone();
         async move { Ok::<_, Infallible>(api::serve(&shared, request).await) }
     });
+    let (streams, told) = {
+        let way = way.borrow_and_update();
+        (if way.one_stream { 1 } else { STREAMS }, way.farewells)
+    };
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new());
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
-    let _ = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await;
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(streams);
+    let mut served = std::pin::pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    tokio::select! {
+        _ = served.as_mut() => return,
+        _ = way.wait_for(|way| way.farewells != told) => served.as_mut().graceful_shutdown(),
+    }
+    let _ = served.await;
 }

@@ -2,7 +2,9 @@
 
 mod client;
 mod evictions;
+mod faults;
 mod movement;
+mod namespaces;
 mod protocol;
 mod scenarios;
 mod watches;

@@ -1,45 +1,87 @@
-//! Keys made at start: one authority for the fleet, one certificate for loopback.
+//! Keys made at start: one authority for the fleet, one certificate for loopback, and the
+//! certificates of servers that something is wrong with.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// The authority that clients are told to trust, and what servers need.
+use super::faults::Certificate;
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long a certificate is over, or not yet begun.
+const OFF: Duration = Duration::from_secs(3600);
+
+/// The authority that clients are told to trust, and what servers need. Nothing of it is written
+/// to a file.
 pub(crate) struct Keys {
     /// The authority's certificate in PEM.
     pub(crate) authority: String,
-    /// What a listener speaks with.
-    pub(crate) server: Arc<ServerConfig>,
+    issuer: Issuer<'static, KeyPair>,
+    /// What a listener speaks with when nothing is wrong.
+    good: Arc<ServerConfig>,
 }
 
-/// Makes an authority and a certificate for 127.0.0.1, ::1 and localhost. Nothing of it is
-/// written to a file.
-pub(crate) fn make_keys() -> Result<Keys, Box<dyn std::error::Error + Send + Sync>> {
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys")
+    }
+}
+
+/// Makes an authority and a certificate for 127.0.0.1, ::1 and localhost.
+pub(crate) fn make_keys() -> Result<Keys, Error> {
+    let (authority, issuer) = make_authority()?;
+    let good = config(&issuer, Certificate::Good)?;
+    Ok(Keys { authority, issuer, good })
+}
+
+impl Keys {
+    /// What a listener speaks with that shows this certificate.
+    pub(crate) fn server(&self, certificate: Certificate) -> Result<Arc<ServerConfig>, Error> {
+        match certificate {
+            Certificate::Good => Ok(self.good.clone()),
+            Certificate::Foreign => config(&make_authority()?.1, certificate),
+            Certificate::Expired | Certificate::TooNew => config(&self.issuer, certificate),
+        }
+    }
+}
+
+fn make_authority() -> Result<(String, Issuer<'static, KeyPair>), Error> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.distinguished_name.push(DnType::CommonName, "quarterdeck embedded fleet");
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
     let key = KeyPair::generate()?;
     let authority = params.self_signed(&key)?.pem();
-    let issuer = Issuer::new(params, key);
+    Ok((authority, Issuer::new(params, key)))
+}
 
+fn config(issuer: &Issuer<'static, KeyPair>, certificate: Certificate) -> Result<Arc<ServerConfig>, Error> {
     let names = ["localhost", "127.0.0.1", "::1", "kubernetes"].map(String::from);
     let mut leaf = CertificateParams::new(names.to_vec())?;
     leaf.distinguished_name.push(DnType::CommonName, "kube-apiserver");
     leaf.use_authority_key_identifier_extension = true;
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = rcgen::date_time_ymd(1970, 1, 1) + since_epoch;
+    match certificate {
+        Certificate::Expired => leaf.not_after = now - OFF,
+        Certificate::TooNew => leaf.not_before = now + OFF,
+        Certificate::Good | Certificate::Foreign => {}
+    }
     let leaf_key = KeyPair::generate()?;
-    let certificate = leaf.signed_by(&leaf_key, &issuer)?;
+    let signed = leaf.signed_by(&leaf_key, issuer)?;
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
 
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut server = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], private)?;
+        .with_single_cert(vec![signed.der().clone()], private)?;
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Keys { authority, server: Arc::new(server) })
+    Ok(Arc::new(server))
 }
 
 /// Base64 with padding, for `certificate-authority-data`.
@@ -71,6 +113,10 @@ mod tests {
     fn keys_are_made() {
         let keys = make_keys().unwrap();
         assert!(keys.authority.starts_with("-----BEGIN CERTIFICATE-----"));
-        assert_eq!(keys.server.alpn_protocols[0], b"h2");
+        for certificate in
+            [Certificate::Good, Certificate::Foreign, Certificate::Expired, Certificate::TooNew]
+        {
+            assert_eq!(keys.server(certificate).unwrap().alpn_protocols[0], b"h2");
+        }
     }
 }

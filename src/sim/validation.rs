@@ -186,6 +186,41 @@ fn unchanged(res: Res, old: &Value, new: &Value, causes: &mut Vec<Cause>) {
     }
 }
 
+/// What is wrong with a change of ephemeral containers: they are only ever added.
+pub(crate) fn ephemeral(old: &Value, new: &Value) -> Vec<Cause> {
+    const PATH: &str = "spec.ephemeralContainers";
+    let mut causes = Vec::new();
+    let (before, after) = (list(old, PATH), list(new, PATH));
+    for container in before {
+        match after.iter().find(|c| text(c, "name") == text(container, "name")) {
+            None => {
+                let why =
+                    format!("existing ephemeral containers {:?} may not be removed", text(container, "name"));
+                causes.push(Cause::forbidden(PATH, &why));
+            }
+            Some(same) if same != container => {
+                let why =
+                    format!("existing ephemeral containers {:?} may not be changed", text(container, "name"));
+                causes.push(Cause::forbidden(PATH, &why));
+            }
+            Some(_) => {}
+        }
+    }
+    let main: Vec<&str> = list(new, "spec.containers").iter().map(|c| text(c, "name")).collect();
+    for (i, container) in after.iter().enumerate() {
+        let own = text(container, "name");
+        if main.contains(&own) {
+            causes.push(Cause::duplicate(&format!("{PATH}[{i}].name"), own));
+        }
+        for required in ["name", "image"] {
+            if text(container, required).is_empty() {
+                causes.push(Cause::required(&format!("{PATH}[{i}].{required}"), ""));
+            }
+        }
+    }
+    causes
+}
+
 fn fixed_parts(object: &Value) -> Vec<Value> {
     ["selector", "serviceName", "volumeClaimTemplates", "podManagementPolicy"]
         .map(|f| at(object, &format!("spec.{f}")).clone())

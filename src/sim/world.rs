@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::sim::json::Value;
 
 use super::cache::Cache;
-use super::controllers::{self, Order, Pool};
+use super::controllers::{self, Churn, Order, Pool};
+use super::faults::{Certificate, Faults};
 use super::fields::{self, list, list_mut, place, text};
 use super::load::Load;
 use super::objects::{Store, Touched};
-use super::queue::{Id, Queue};
+use super::queue::{Id, Queue, Work};
 use super::random::Random;
 use super::resources::{Res, Slot};
 use super::scenario::Incident;
 use super::timing::Timing;
-use crate::model::{Provider, Time};
+use crate::model::{Provider, Span, Time};
 
 /// What is wrong with the pods of a workload.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Fault {
 pub(crate) enum FaultKind {
     /// This image cannot be pulled.
     Image(String),
+    /// No image of this registry can be pulled.
+    Registry(String),
     /// The workload's containers end with an error.
     Crash(Id),
     /// The workload's containers use more memory than they may.
@@ -88,11 +91,26 @@ pub(crate) struct World {
     pub(crate) incidents: Vec<Incident>,
     /// What incidents changed and will put back.
     pub(crate) undo: Vec<(usize, controllers::Undo)>,
+    /// Changes of pods that are made for the sake of changing.
+    pub(crate) churn: Churn,
     /// Low wishes of horizontal autoscalers, for their stabilisation.
     pub(crate) wishes: HashMap<Id, Vec<(Time, i64)>>,
+    /// Nodes that were promised to pods whose victims are leaving.
+    pub(crate) nominated: BTreeMap<Id, String>,
+    /// Whether the store takes no more writes.
+    pub(crate) full: bool,
+    /// Faults of the server and of the way to it that are on.
+    pub(crate) trouble: Faults,
+    /// The certificate that is shown.
+    pub(crate) certificate: Certificate,
+    /// The version of the server while it says another.
+    pub(crate) usual_version: Option<String>,
     /// Resources that changed and whose watches have not been told.
     pub(crate) stale: u64,
 }
+
+/// After how long controllers try again to write into a store that is full.
+const AGAIN: Span = Span::from_seconds(5);
 
 /// The bit of a slot in [`World::stale`]; custom resources share the last.
 pub(crate) fn bit(slot: Slot) -> usize {
@@ -127,7 +145,13 @@ impl World {
             reach: Reach::Open,
             incidents: Vec::new(),
             undo: Vec::new(),
+            churn: Churn::default(),
             wishes: HashMap::new(),
+            nominated: BTreeMap::new(),
+            full: false,
+            trouble: Faults::default(),
+            certificate: Certificate::Good,
+            usual_version: None,
             stale: 0,
         }
     }
@@ -142,6 +166,7 @@ impl World {
                 self.define(&touched);
             }
             if touched.slot == Res::Pods {
+                self.churn.seen += 1;
                 self.count_serving(touched.before.as_deref(), touched.after.as_deref());
             }
             controllers::route(self, &touched);
@@ -157,6 +182,11 @@ impl World {
                 return true;
             };
             self.now = self.now.max(at);
+            if self.full && !matches!(work, Work::Incident(..)) {
+                // nothing can be written, so everybody tries again later
+                self.queue.add(work, at + AGAIN);
+                continue;
+            }
             controllers::work(self, work);
             self.absorb();
         }
@@ -190,6 +220,24 @@ impl World {
         self.stale |= 1 << bit(res.into());
     }
 
+    /// Everything is as it was so many versions ago, and so is the version; open watches are not
+    /// told. Changes that are forgotten stay.
+    pub(crate) fn restore(&mut self, versions: u64) {
+        self.absorb();
+        self.store.restore(versions);
+        self.absorb();
+        controllers::start(self);
+    }
+
+    /// Makes an object by a chance of its own: what a scenario makes otherwise stays the same.
+    pub(crate) fn create_aside(&mut self, res: Res, object: Value) {
+        let own = format!("{}/{}/{}", self.name, fields::namespace(&object), fields::name(&object));
+        let usual = std::mem::replace(self.store.random(), Random::new(0, &own));
+        // one that is there already is as good
+        let _ = self.store.create(res, object, self.now);
+        *self.store.random() = usual;
+    }
+
     /// Takes an owner's dependents away from it, so that they stay when it goes.
     pub(crate) fn orphan(&mut self, owner_uid: &str) {
         for (res, id) in self.cache.dependents(owner_uid) {
@@ -204,11 +252,27 @@ impl World {
         self.store.get(Res::Pods, &id.namespace, &id.name).cloned()
     }
 
-    /// Whether an image of the pod cannot be pulled: which.
-    pub(crate) fn bad_image(&self, pod: &Value) -> Option<String> {
-        let images = list(pod, "spec.containers").iter().map(|c| text(c, "image"));
-        let bad = |image: &&str| self.faults.iter().any(|f| f.what == FaultKind::Image((*image).to_owned()));
-        images.into_iter().find(bad).map(str::to_owned)
+    /// Whether an image of the pod cannot be pulled: which, and why, in the runtime's words.
+    pub(crate) fn bad_image(&self, pod: &Value) -> Option<(String, String)> {
+        let node = text(pod, "spec.nodeName");
+        let why = |image: &str, fault: &Fault| match &fault.what {
+            FaultKind::Image(bad) if bad == image => Some(format!("manifest for {image} not found")),
+            // what is on the node already needs no registry
+            FaultKind::Registry(host)
+                if image.strip_prefix(host.as_str()).is_some_and(|rest| rest.starts_with('/'))
+                    && !self.pulled.contains(&(node.to_owned(), image.to_owned())) =>
+            {
+                let name = image.strip_prefix(&format!("{host}/")).unwrap_or(image);
+                let (name, tag) = name.rsplit_once(':').unwrap_or((name, "latest"));
+                Some(format!(
+                    "failed to do request: Head \"https://{host}/v2/{name}/manifests/{tag}\": dial tcp: lookup {host}: i/o timeout"
+                ))
+            }
+            _ => None,
+        };
+        list(pod, "spec.containers").iter().map(|c| text(c, "image")).find_map(|image| {
+            self.faults.iter().find_map(|f| why(image, f)).map(|why| (image.to_owned(), why))
+        })
     }
 
     /// Whether the pod's workload has a fault of this kind.

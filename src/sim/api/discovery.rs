@@ -260,6 +260,7 @@ fn subresource<'a>(
         "attach" => ("", "", "PodAttachOptions", &["create", "get"]),
         "portforward" => ("", "", "PodPortForwardOptions", &["create", "get"]),
         "finalize" => ("", "", &s.kind, &["update"]),
+        "token" => ("authentication.k8s.io", "v1", "TokenRequest", CREATE),
         _ => ("", "", &s.kind, &["get", "patch", "update"]),
     }
 }

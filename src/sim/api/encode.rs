@@ -104,7 +104,7 @@ pub(super) fn refusal(refusal: &Refusal, protobuf: bool) -> Vec<u8> {
 pub(super) struct Writer {
     pub(super) form: Form,
     slot: Slot,
-    spec: Arc<Spec>,
+    pub(super) spec: Arc<Spec>,
     custom: Option<Arc<Version>>,
     api_version: String,
     /// What of the object goes into a table's row: `Metadata`, `Object` or `None`.
@@ -149,6 +149,18 @@ impl Writer {
             }
         };
         document.to_string().into_bytes()
+    }
+
+    /// In which of the forms that many ask for it writes; `None` when what it writes is for its
+    /// own client only.
+    pub(super) fn common(&self) -> Option<u8> {
+        let form = match self.form {
+            Form::Json => 0,
+            Form::Protobuf(_) => 1,
+            Form::Metadata => 2,
+            Form::Table => return None,
+        };
+        (self.api_version == self.spec.api_version()).then_some(form)
     }
 
     /// A bookmark as a document. `initial_end` ends the initial events of a streaming list.

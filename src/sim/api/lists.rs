@@ -6,6 +6,7 @@ use crate::sim::json::{Value, json};
 
 use super::call::Call;
 use super::encode::{Form, Writer, selectable};
+use super::faulty;
 use super::reply::Answer;
 use super::target::Target;
 use crate::sim::cluster::Shared;
@@ -134,7 +135,9 @@ impl Moment {
 pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
     let form = Form::negotiate(call, target)?;
     let selection = Selection::read(call, target)?;
-    let limit = call.query.number("limit")?.unwrap_or(0) as usize;
+    let faults = faulty::pages(shared, &target.spec.plural);
+    let asked = if faults.no_limit { None } else { call.query.number("limit")? };
+    let limit = asked.unwrap_or(0) as usize;
     let token = match call.query.get("continue") {
         "" => None,
         text => {
@@ -147,8 +150,19 @@ pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result
         if moment.version() > world.store.version() {
             return Err(Refusal::ahead(moment.version(), world.store.version()));
         }
+        let moment = match (faults.behind, moment) {
+            // a replica that lags behind shows what it has
+            (Some(behind), Moment::NotBefore(_)) => {
+                Moment::Exactly(world.store.version().saturating_sub(behind))
+            }
+            _ => moment,
+        };
         Ok((page(world, target, &selection, token.as_ref(), moment, limit)?, world.now))
     })?;
+    let mut page = page;
+    if faults.repeats && token.is_some() {
+        page.from = page.from.saturating_sub(1);
+    }
     let mut meta = json!({ "resourceVersion": page.version.to_string() });
     if target.version.is_some() && matches!(form, Form::Json) {
         // untyped lists say that they end
@@ -160,8 +174,14 @@ pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result
         let version = if page.consistent { page.version } else { 0 };
         meta["continue"] = json!(Token { version, after: last }.write());
         meta["remainingItemCount"] = json!(left);
+    } else if faults.endless {
+        meta["continue"] = json!(Token { version: 0, after: String::new() }.write());
     }
-    let items: Vec<&Value> = page.items[page.from..page.to].iter().map(AsRef::as_ref).collect();
+    let mut items: Vec<&Value> = page.items[page.from..page.to].iter().map(AsRef::as_ref).collect();
+    let large = faults.large.and_then(|bytes| Some(faulty::large(items.first()?, bytes)));
+    if let (Some(large), Some(first)) = (&large, items.first_mut()) {
+        *first = large;
+    }
     let writer = Writer::new(form, target, call.query.get("includeObject"), now);
     Ok(Answer::bytes(form.content_type(), writer.list(&items, &meta)))
 }

@@ -66,6 +66,7 @@ pub(super) fn serve(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
 /// The container of this name, or the one there is.
 pub(super) fn container<'a>(pod: &'a Value, wanted: &str) -> Result<&'a str, Refusal> {
     let names: Vec<&str> = list(pod, "spec.containers").iter().map(|c| text(c, "name")).collect();
+    let added: Vec<&str> = list(pod, "spec.ephemeralContainers").iter().map(|c| text(c, "name")).collect();
     let own = name(pod);
     match (wanted, names.as_slice()) {
         ("", [one]) => Ok(one),
@@ -75,6 +76,7 @@ pub(super) fn container<'a>(pod: &'a Value, wanted: &str) -> Result<&'a str, Ref
         ))),
         (wanted, _) => names
             .iter()
+            .chain(&added)
             .find(|n| **n == wanted)
             .copied()
             .ok_or_else(|| Refusal::bad_request(format!("container {wanted} is not valid for pod {own}"))),
@@ -91,8 +93,9 @@ impl Log {
         now: Time,
     ) -> Result<Log, Refusal> {
         let own = name(pod);
-        let statuses = list(pod, "status.containerStatuses");
-        let status = statuses.iter().find(|s| text(s, "name") == container).unwrap_or(&Value::Null);
+        let added = list(pod, "status.ephemeralContainerStatuses");
+        let mut statuses = list(pod, "status.containerStatuses").iter().chain(added);
+        let status = statuses.find(|s| text(s, "name") == container).unwrap_or(&Value::Null);
         let waits = text(status, "state.waiting.reason");
         let why = match waits {
             "ErrImagePull" | "ImagePullBackOff" => "trying and failing to pull image",

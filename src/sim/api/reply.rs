@@ -1,7 +1,6 @@
 //! Answers: JSON, protobuf, text and streams; gzip for large ones.
 
-use std::convert::Infallible;
-use std::io::Write;
+use std::io::{self, Write};
 
 use crate::sim::json::Value;
 use bytes::Bytes;
@@ -20,7 +19,14 @@ use crate::sim::refusal::Refusal;
 /// Bodies above this are compressed when asked (KEP-1115; `defaultGzipThresholdBytes`).
 const GZIP_ABOVE: usize = 128 << 10;
 
-pub(crate) type Reply = Response<UnsyncBoxBody<Bytes, Infallible>>;
+/// The body of an answer. An error breaks it off: with HTTP/2 its stream is reset.
+type Flow = UnsyncBoxBody<Bytes, io::Error>;
+
+pub(crate) type Reply = Response<Flow>;
+
+fn whole(bytes: Vec<u8>) -> Flow {
+    Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync()
+}
 
 /// An answer before it is put on the wire.
 pub(super) struct Answer {
@@ -34,7 +40,9 @@ pub(super) struct Answer {
 
 enum Body {
     Whole(Vec<u8>),
-    Stream(UnsyncBoxBody<Bytes, Infallible>),
+    Stream(Flow),
+    /// Written as it is, compressed already.
+    Zipped(Vec<u8>),
 }
 
 impl Answer {
@@ -62,7 +70,7 @@ impl Answer {
 
     /// A refused request.
     pub(super) fn refusal(refusal: &Refusal, protobuf: bool) -> Answer {
-        if refusal.reason.is_empty() {
+        if refusal.reason.is_empty() && refusal.code == 404 {
             return Answer::text(refusal.message.clone()).coded(refusal.code);
         }
         let media = if protobuf { Format::Protobuf } else { Format::Json }.media_type();
@@ -73,8 +81,16 @@ impl Answer {
     /// A body that goes on.
     pub(super) fn stream(content_type: &str, chunks: impl Stream<Item = Bytes> + Send + 'static) -> Answer {
         use futures::StreamExt;
-        let frames = chunks.map(|chunk| Ok::<_, Infallible>(Frame::data(chunk)));
-        let body = Body::Stream(StreamBody::new(frames).boxed_unsync());
+        Answer::flow(content_type, chunks.map(Ok))
+    }
+
+    /// A body that goes on, and may break off.
+    pub(super) fn flow(
+        content_type: &str,
+        chunks: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    ) -> Answer {
+        use futures::StreamExt;
+        let body = Body::Stream(StreamBody::new(chunks.map(|c| c.map(Frame::data))).boxed_unsync());
         Answer {
             code: 200,
             content_type: content_type.into(),
@@ -105,6 +121,54 @@ impl Answer {
         Answer { code, ..self }
     }
 
+    /// The same answer, said to be of another type.
+    pub(super) fn typed(self, content_type: &str) -> Answer {
+        Answer { content_type: content_type.into(), ..self }
+    }
+
+    /// The same answer, of which clients are told to wait so long.
+    pub(super) fn wait(mut self, value: &str) -> Answer {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((header::RETRY_AFTER, value));
+        }
+        self
+    }
+
+    /// The same answer with its body compressed in pieces of so many bytes, each a member of its own.
+    pub(super) fn in_members(self, size: usize) -> Answer {
+        let body = match self.body {
+            Body::Whole(bytes) => {
+                let parts: io::Result<Vec<Vec<u8>>> = bytes.chunks(size.max(1)).map(compressed).collect();
+                parts.map_or(Body::Whole(bytes), |parts| Body::Zipped(parts.concat()))
+            }
+            other => other,
+        };
+        Answer { body, ..self }
+    }
+
+    /// So many compressed zeros: little to send, much to read.
+    pub(super) fn bomb(content_type: &str, bytes: u64) -> Answer {
+        const PART: usize = 1 << 20;
+        let part = compressed(&vec![0; PART]).unwrap_or_default();
+        let members = usize::try_from(bytes).unwrap_or(usize::MAX).div_ceil(PART).min(1 << 16);
+        let answer = Answer::bytes(content_type, Vec::new());
+        Answer { body: Body::Zipped(part.repeat(members)), ..answer }
+    }
+
+    /// The same answer that breaks off after the first half of its body.
+    pub(super) fn broken_off(self) -> Answer {
+        let broken = || Err(io::Error::from(io::ErrorKind::ConnectionAborted));
+        match self.body {
+            Body::Whole(mut bytes) | Body::Zipped(mut bytes) => {
+                bytes.truncate(bytes.len() / 2);
+                let flow =
+                    Answer::flow(&self.content_type, futures::stream::iter([Ok(bytes.into()), broken()]));
+                Answer { code: self.code, ..flow }
+            }
+            Body::Stream(_) => Answer::flow(&self.content_type, futures::stream::iter([broken()])),
+        }
+    }
+
     /// The answer as a response.
     pub(super) fn reply(self, gzip: bool) -> Reply {
         let mut zipped = false;
@@ -112,11 +176,15 @@ impl Answer {
             Body::Whole(bytes) if gzip && bytes.len() > GZIP_ABOVE => match compressed(&bytes) {
                 Ok(small) => {
                     zipped = true;
-                    Full::new(Bytes::from(small)).boxed_unsync()
+                    whole(small)
                 }
-                Err(_) => Full::new(Bytes::from(bytes)).boxed_unsync(),
+                Err(_) => whole(bytes),
             },
-            Body::Whole(bytes) => Full::new(Bytes::from(bytes)).boxed_unsync(),
+            Body::Whole(bytes) => whole(bytes),
+            Body::Zipped(bytes) => {
+                zipped = true;
+                whole(bytes)
+            }
             Body::Stream(stream) => stream,
         };
         let mut reply = Response::new(body);

@@ -14,8 +14,11 @@ use super::call::Call;
 use super::encode::{self, Form, Writer};
 use super::lists::Selection;
 use super::reply::Answer;
+use super::spoil::{self, Event, Spoiler};
 use super::target::Target;
 use crate::sim::cluster::Shared;
+use crate::sim::faults::FaultName;
+use crate::sim::fields::text;
 use crate::sim::refusal::{Cause, Refusal};
 use crate::sim::resources::Slot;
 
@@ -32,6 +35,11 @@ struct Watch {
     slot: Slot,
     selection: Selection,
     writer: Writer,
+    /// The form that it shares with other watches.
+    common: Option<u8>,
+    spoiler: Spoiler,
+    /// Whether any fault is on.
+    troubled: bool,
     bookmarks: bool,
     /// Every change up to this version was sent or did not matter.
     position: u64,
@@ -74,11 +82,15 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
         (initial.into(), position, world.cut_of(target.slot), world.now)
     });
     let start = Instant::now();
+    let writer = Writer::new(form, target, call.query.get("includeObject"), now);
     let watch = Watch {
         shared: shared.clone(),
         slot: target.slot,
         selection,
-        writer: Writer::new(form, target, call.query.get("includeObject"), now),
+        common: writer.common(),
+        writer,
+        spoiler: Spoiler::default(),
+        troubled: false,
         bookmarks,
         position,
         initial,
@@ -100,7 +112,7 @@ async fn next(mut watch: Watch) -> Option<(Bytes, Watch)> {
             return None;
         }
         let mut out = Vec::new();
-        let more = watch.collect(&mut out);
+        let more = watch.spoiler.goes_on(&mut out) || watch.collect(&mut out);
         if !out.is_empty() {
             return Some((Bytes::from(out), watch));
         }
@@ -123,16 +135,22 @@ impl Watch {
     /// Writes what is there to be sent; says whether more is waiting behind a full batch.
     fn collect(&mut self, out: &mut Vec<u8>) -> bool {
         self.changed.borrow_and_update();
+        self.troubled = self.shared.read(|world| !world.trouble.none());
         if !self.initial.is_empty() {
             for _ in 0..BATCH {
                 let Some(object) = self.initial.pop_front() else { break };
-                self.event("ADDED", &object, out);
+                self.event("ADDED", &object, None, out);
             }
             return true;
         }
         if std::mem::take(&mut self.announce) {
-            self.bookmark(true, out);
+            if !self.struck(FaultName::NoInitialEnd) {
+                self.bookmark(true, out);
+            }
             return true;
+        }
+        if self.struck(FaultName::Silence) {
+            return false;
         }
         let shared = self.shared.clone();
         let (changes, position) = shared.read(|world| {
@@ -165,9 +183,9 @@ impl Watch {
                     let was = change.before.as_ref().is_some_and(|b| self.selection.matches(b));
                     let is = !change.removed && self.selection.matches(&change.object);
                     match (was, is) {
-                        (false, true) => self.event("ADDED", &change.object, out),
-                        (true, true) => self.event("MODIFIED", &change.object, out),
-                        (true, false) => self.event("DELETED", &change.object, out),
+                        (false, true) => self.event("ADDED", &change.object, None, out),
+                        (true, true) => self.event("MODIFIED", &change.object, change.before.as_deref(), out),
+                        (true, false) => self.event("DELETED", &change.object, change.before.as_deref(), out),
                         (false, false) => {}
                     }
                 }
@@ -186,7 +204,9 @@ impl Watch {
         let more = self.collect(out);
         if self.bookmarks && !more && !self.ended {
             self.bookmark_at = Instant::now() + self.shared.options.bookmarks;
-            self.bookmark(false, out);
+            if !self.struck(FaultName::NoBookmarks) && !self.struck(FaultName::Silence) {
+                self.bookmark(false, out);
+            }
         }
         if Instant::now() >= self.deadline {
             self.ended = true;
@@ -198,10 +218,34 @@ impl Watch {
         out.extend(self.writer.form.event("BOOKMARK", &document));
     }
 
-    fn event(&mut self, kind: &str, object: &Value, out: &mut Vec<u8>) {
+    /// Whether a fault is on for this watch.
+    fn struck(&self, fault: FaultName) -> bool {
+        let plural = &self.writer.spec.plural;
+        self.troubled && self.shared.read(|world| world.trouble.strike(&[fault], plural, "watch").is_some())
+    }
+
+    fn event(&mut self, kind: &str, object: &Value, before: Option<&Value>, out: &mut Vec<u8>) {
         let first = std::mem::take(&mut self.first);
-        let document = self.writer.object(object, first);
-        out.extend(self.writer.form.event(kind, &document));
+        let plural = &self.writer.spec.plural;
+        if self.troubled
+            && let Some(fault) = self.shared.read(|w| w.trouble.strike(&spoil::EVENTS, plural, "watch"))
+        {
+            self.spoiler.write(&fault, &Event { kind, object, before }, &self.writer, out);
+            return;
+        }
+        let version = || text(object, "metadata.resourceVersion").parse().unwrap_or(0);
+        match self.common.filter(|_| self.shared.crowded(self.slot)) {
+            Some(form) => {
+                let document =
+                    self.shared.encoded.get((version(), form), || self.writer.object(object, first));
+                out.extend(self.writer.form.event(kind, &document));
+            }
+            None => {
+                let document = self.writer.object(object, first);
+                out.extend(self.writer.form.event(kind, &document));
+            }
+        }
+        self.spoiler.release(out);
     }
 
     fn refuse(&mut self, refusal: &Refusal, out: &mut Vec<u8>) {

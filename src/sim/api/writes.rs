@@ -77,6 +77,9 @@ fn make(world: &mut World, target: &Target, object: Value, dry: bool) -> Result<
     let mut named = object.clone();
     world.store.prepare(target.slot, &mut named, world.now)?;
     check(target, None, &named)?;
+    if let Some(res) = target.slot.built_in() {
+        admission::refuse(world, res, &named, dry)?;
+    }
     if dry {
         return Ok(Arc::new(named));
     }
@@ -256,6 +259,15 @@ fn keep(
 
 /// A write to an object leaves its status alone, one to its status everything else.
 fn keep_half(target: &Target, old: &Value, sent: Value) -> Value {
+    if target.subresource() == "ephemeralcontainers" {
+        let mut kept = old.clone();
+        for path in ["spec.ephemeralContainers", "metadata.managedFields"] {
+            if !at(&sent, path).is_null() {
+                set(&mut kept, path, at(&sent, path).clone());
+            }
+        }
+        return kept;
+    }
     let status = ["status", "approval"].contains(&target.subresource());
     if !target.has_status() {
         return sent;
@@ -283,6 +295,10 @@ fn keep_half(target: &Target, old: &Value, sent: Value) -> Value {
 /// What no write may do.
 fn check(target: &Target, old: Option<&Value>, new: &Value) -> Result<(), Refusal> {
     let Some(res) = target.slot.built_in().filter(|_| target.version.is_none()) else { return Ok(()) };
-    let causes = validation::check(res, old, new);
+    let mut causes = validation::check(res, old, new);
+    let debugs = target.subresource() == "ephemeralcontainers";
+    if let Some(old) = old.filter(|_| debugs) {
+        causes = validation::ephemeral(old, new);
+    }
     if causes.is_empty() { Ok(()) } else { Err(Refusal::invalid(&target.spec, name(new), &causes)) }
 }

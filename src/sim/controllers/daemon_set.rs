@@ -80,13 +80,8 @@ fn place_pods(world: &mut World, owner: &Value, revision: &str) {
         let mut pod = sample.clone();
         // the scheduler would find no other place for it
         set(&mut pod, "spec.nodeName", node.clone());
-        if let Some(pod) = pods::create(world, pod) {
-            record(
-                world,
-                owner,
-                &Said::normal(COMPONENT, "SuccessfulCreate", format!("Created pod: {}", name(&pod))),
-            );
-        }
+        // a refusal is said by an event; the next look tries again
+        let _ = pods::create_for(world, owner, COMPONENT, pod);
     }
     let all_serve = by_node.values().all(|p| holds(p, "Ready") && !deleting(p));
     let outdated = by_node.values().find(|p| label(p, REVISION) != revision && !deleting(p));

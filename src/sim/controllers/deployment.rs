@@ -9,8 +9,8 @@ use super::{generation, pods};
 use crate::model::Span;
 use crate::sim::eviction::portion;
 use crate::sim::fields::{
-    annotate, annotation, at, condition, deleting, flag, int, label, maybe_int, name, namespace,
-    owner_reference, set, set_condition, text, time, uid,
+    annotate, annotation, at, condition, deleting, drop_condition, flag, int, label, maybe_int, name,
+    namespace, owner_reference, set, set_condition, text, time, uid,
 };
 use crate::sim::queue::{Id, Work};
 use crate::sim::resources::Res;
@@ -219,6 +219,7 @@ fn status(world: &mut World, id: &Id) {
     let deadline = Span::from_seconds(maybe_int(&deployment, "spec.progressDeadlineSeconds").unwrap_or(600));
     let since = condition(&deployment, "Progressing").and_then(|c| time(c, "lastUpdateTime")).unwrap_or(now);
     let late = !complete && !moved && since.age(now) >= deadline;
+    let failure = sets.iter().find_map(|s| condition(s, "ReplicaFailure")).cloned();
     let set_name = sets.iter().find(|s| label(s, HASH) == hash).map_or("", |s| name(s)).to_owned();
     world.store.update(Res::Deployments, &id.namespace, &id.name, |d| {
         for (field, value) in [
@@ -237,6 +238,12 @@ fn status(world: &mut World, id: &Id) {
         } else {
             let message = "Deployment does not have minimum availability.";
             set_condition(d, "Available", "False", "MinimumReplicasUnavailable", message, now);
+        }
+        match &failure {
+            Some(c) => {
+                set_condition(d, "ReplicaFailure", "True", text(c, "reason"), text(c, "message"), now);
+            }
+            None => drop_condition(d, "ReplicaFailure"),
         }
         let (status, reason, message) = if complete {
             (

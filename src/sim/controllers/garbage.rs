@@ -1,7 +1,7 @@
 //! What is left behind: dependents of objects that are gone, and contents of namespaces that go.
 
 use crate::model::Span;
-use crate::sim::json::Value;
+use crate::sim::json::{Value, json};
 
 use crate::sim::fields::{deleting, list, list_mut, place, uid};
 use crate::sim::objects::Deletion;
@@ -17,6 +17,12 @@ pub(super) fn orphans(world: &mut World, owner: &str) {
             world.store.delete(slot, &object, Deletion::default(), now);
         }
     }
+}
+
+/// A namespace that is new gets its service account (`serviceaccounts-controller`).
+pub(super) fn account(world: &mut World, namespace: &str) {
+    let account = json!({ "metadata": { "name": "default", "namespace": namespace } });
+    world.create_aside(Res::ServiceAccounts, account);
 }
 
 /// The finalizer of an object that goes after what it owns.

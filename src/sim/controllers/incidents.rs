@@ -1,13 +1,15 @@
 //! Incidents: what goes wrong by the clock, and how it is put right.
 
 use super::events::{Said, record};
-use super::{karpenter, nodes, pods, pools};
+use super::{karpenter, nodes, pods, pools, pressure};
 use crate::model::{Provider, Span, Time};
+use crate::sim::faults;
 use crate::sim::fields::{self, list, set, text};
+use crate::sim::json::{Value, json};
 use crate::sim::load::Load;
 use crate::sim::queue::{Id, Work};
 use crate::sim::resources::Res;
-use crate::sim::scenario::What;
+use crate::sim::scenario::{Pressure, What};
 use crate::sim::world::{Fault, FaultKind, Reach, World};
 
 /// How long a machine that is taken back still runs: the two minutes of the clouds, shortened.
@@ -24,6 +26,16 @@ pub(crate) enum Undo {
     Nodes(Vec<String>),
     /// Nodes that take pods again.
     Uncordon(Vec<String>),
+    /// A deployment's image, whatever it is now.
+    Rollout(Id, String),
+    /// The spec of a budget; none if there was no budget.
+    Budget(Id, Option<Value>),
+    /// Nodes that have enough again.
+    Pressure(Vec<String>, Pressure),
+    /// The store takes writes again.
+    Full,
+    /// A fault of the server is over.
+    Fault,
     /// What may be read again.
     Allow(Res, Option<String>),
     /// The cluster can be reached.
@@ -90,6 +102,30 @@ fn begin(world: &mut World, index: usize, what: &What) {
             }
             undo.push(Undo::Uncordon(chosen));
         }
+        What::Rollout { workloads, image } => {
+            for id in workloads {
+                undo.extend(set_image(world, id, image).map(|old| Undo::Rollout(id.clone(), old)));
+            }
+        }
+        What::Registry(host) => {
+            world.faults.push(Fault { incident: index, what: FaultKind::Registry(host.clone()) });
+        }
+        What::Budget(ids) => undo.extend(ids.iter().map(|id| block(world, id))),
+        What::Pressure { of, pool, zone, count } => {
+            let chosen = choose(world, pool.as_deref(), zone.as_deref(), *count);
+            for node in &chosen {
+                pressure::begin(world, node, *of);
+            }
+            undo.push(Undo::Pressure(chosen, *of));
+        }
+        What::EtcdFull => {
+            world.full = true;
+            undo.push(Undo::Full);
+        }
+        What::Fault(file) => {
+            faults::state::switch_on(world, Some(index), file);
+            undo.push(Undo::Fault);
+        }
         What::Deny { res, namespace } => {
             deny(world, *res, namespace.clone());
             undo.push(Undo::Allow(*res, namespace.clone()));
@@ -133,6 +169,13 @@ fn end(world: &mut World, index: usize) {
                     world.store.update(Res::Nodes, "", &node, |n| fields::unset(n, "spec.unschedulable"));
                 }
             }
+            Undo::Rollout(id, image) => drop(set_image(world, &id, &image)),
+            Undo::Budget(id, spec) => unblock(world, &id, spec),
+            Undo::Pressure(nodes, of) => nodes.iter().for_each(|n| pressure::end(world, n, of)),
+            Undo::Full => world.full = false,
+            Undo::Fault => {
+                faults::state::switch_off(world, |a| a.incident == Some(index));
+            }
             Undo::Allow(res, namespace) => allow(world, res, namespace.as_deref()),
             Undo::Reach => world.reach = Reach::Open,
         }
@@ -140,7 +183,7 @@ fn end(world: &mut World, index: usize) {
     for fault in faults {
         match fault.what {
             FaultKind::Crash(id) | FaultKind::OutOfMemory(id) | FaultKind::NotReady(id) => wake(world, &id),
-            FaultKind::Image(_) => {}
+            FaultKind::Image(_) | FaultKind::Registry(_) => {}
         }
     }
 }
@@ -256,6 +299,45 @@ fn interrupt(world: &mut World, node: &str) {
     }
     world.queue.add(Work::Leave(node.to_owned()), world.now + Span::from_millis(500));
     pods::retry_waiting(world);
+}
+
+/// The budget of a workload allows no disruption any more; one that had none gets one.
+fn block(world: &mut World, id: &Id) -> Undo {
+    let budget = world.store.get(Res::Budgets, &id.namespace, &id.name).cloned();
+    let none = json!(0);
+    match budget {
+        Some(budget) => {
+            world.store.update(Res::Budgets, &id.namespace, &id.name, |b| {
+                fields::unset(b, "spec.minAvailable");
+                set(b, "spec.maxUnavailable", none);
+            });
+            Undo::Budget(id.clone(), Some(budget["spec"].clone()))
+        }
+        None => {
+            let mut budget = json!({
+                "metadata": { "name": id.name, "namespace": id.namespace },
+                "spec": { "maxUnavailable": 0, "selector": { "matchLabels": { "app": id.name } } },
+            });
+            crate::sim::admission::admit(world, Res::Budgets, &mut budget);
+            let now = world.now;
+            // a workload of a scenario is there, and so is its namespace
+            let _ = world.store.create(Res::Budgets, budget, now);
+            Undo::Budget(id.clone(), None)
+        }
+    }
+}
+
+fn unblock(world: &mut World, id: &Id, spec: Option<Value>) {
+    match spec {
+        Some(spec) => {
+            world.store.update(Res::Budgets, &id.namespace, &id.name, |b| set(b, "spec", spec));
+        }
+        None => {
+            if let Some(budget) = world.store.get(Res::Budgets, &id.namespace, &id.name).cloned() {
+                world.store.remove(Res::Budgets, &budget);
+            }
+        }
+    }
 }
 
 /// Nobody may read this any more; open watches of it end.

@@ -6,15 +6,19 @@ use crate::sim::json::{Value, json};
 
 use super::events::{Said, record};
 use super::pods;
+use crate::model::Span;
 use crate::sim::fields::{
     at, condition, deleting, flag, holds, int, maybe_int, name, set, set_condition, text, time, uid,
 };
 use crate::sim::objects::Deletion;
-use crate::sim::queue::Id;
+use crate::sim::queue::{Id, Work};
 use crate::sim::resources::Res;
 use crate::sim::world::World;
 
 const COMPONENT: &str = "job-controller";
+
+/// After how long a job tries again that was refused a pod.
+const AGAIN: Span = Span::from_seconds(15);
 
 /// Makes pods until enough have succeeded, or too many failed.
 pub(super) fn reconcile(world: &mut World, id: &Id) {
@@ -37,12 +41,10 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
             if at(&pod, "spec.restartPolicy").is_null() {
                 set(&mut pod, "spec.restartPolicy", "Never");
             }
-            if let Some(pod) = pods::create(world, pod) {
-                record(
-                    world,
-                    &job,
-                    &Said::normal(COMPONENT, "SuccessfulCreate", format!("Created pod: {}", name(&pod))),
-                );
+            // a refusal is said by an event
+            if pods::create_for(world, &job, COMPONENT, pod).is_err() {
+                world.queue.add(Work::Job(id.clone()), world.now + AGAIN);
+                break;
             }
         }
         let surplus = (active.len() as i64 - want).max(0) as usize;

@@ -7,7 +7,7 @@ use crate::sim::json::{Value, json};
 use super::events::{Said, record};
 use crate::model::{Span, Time};
 use crate::sim::fields::{
-    annotation, at, deleting, holds, int, list, name, set, set_condition, text, time, uid,
+    annotation, at, deleting, holds, int, list, list_mut, name, place, set, set_condition, text, time, uid,
 };
 use crate::sim::queue::{Id, Work};
 use crate::sim::random;
@@ -141,8 +141,8 @@ fn pull_time(world: &World, pod: &Value) -> Span {
 fn pull(world: &mut World, id: &Id, pod: &Arc<Value>, started: Time) {
     let now = world.now;
     let due = started + pull_time(world, pod);
-    if let Some(image) = world.bad_image(pod) {
-        return fail_pull(world, id, pod, started, &image);
+    if let Some((image, why)) = world.bad_image(pod) {
+        return fail_pull(world, id, pod, started, &image, &why);
     }
     // times on objects are whole seconds, so `due` may be up to one second early
     if now < due {
@@ -193,7 +193,7 @@ fn started_container(container: &Value, status: &mut Value, now: Time) {
     set(status, "containerID", format!("containerd://{id:016x}{id:016x}"));
 }
 
-fn fail_pull(world: &mut World, id: &Id, pod: &Arc<Value>, started: Time, image: &str) {
+fn fail_pull(world: &mut World, id: &Id, pod: &Arc<Value>, started: Time, image: &str, why: &str) {
     let now = world.now;
     let first = list(pod, "status.containerStatuses").first().unwrap_or(&Value::Null);
     let reason = match text(first, "state.waiting.reason") {
@@ -203,9 +203,8 @@ fn fail_pull(world: &mut World, id: &Id, pod: &Arc<Value>, started: Time, image:
         "ErrImagePull" => "ImagePullBackOff",
         _ => "ErrImagePull",
     };
-    let why = format!(
-        "failed to pull and unpack image {image:?}: failed to resolve reference {image:?}: manifest for {image} not found"
-    );
+    let why =
+        format!("failed to pull and unpack image {image:?}: failed to resolve reference {image:?}: {why}");
     if reason == "ErrImagePull" {
         record(
             world,
@@ -233,9 +232,39 @@ fn fail_pull(world: &mut World, id: &Id, pod: &Arc<Value>, started: Time, image:
     again(world, id, now + jitter(Span::from_seconds(next), pod));
 }
 
+/// Starts containers that were added to a running pod for looking into it.
+fn start_ephemeral(world: &mut World, id: &Id, pod: &Arc<Value>) {
+    let now = world.now;
+    let known = list(pod, "status.ephemeralContainerStatuses");
+    let is_new = |c: &&Value| !known.iter().any(|s| text(s, "name") == text(c, "name"));
+    let fresh: Vec<Value> = list(pod, "spec.ephemeralContainers").iter().filter(is_new).cloned().collect();
+    for container in fresh {
+        let (own, image) = (text(&container, "name"), text(&container, "image"));
+        for (reason, message) in [
+            ("Pulling", format!("Pulling image {image:?}")),
+            (
+                "Pulled",
+                format!(
+                    "Successfully pulled image {image:?} in 611ms (611ms including waiting). Image size: 2160406 bytes."
+                ),
+            ),
+            ("Created", format!("Created container: {own}")),
+            ("Started", format!("Started container {own}")),
+        ] {
+            record(world, pod, &Said::normal(COMPONENT, reason, message));
+        }
+        world.store.update(Res::Pods, &id.namespace, &id.name, |p| {
+            let mut status = json!({ "name": own, "lastState": {}, "ready": false, "restartCount": 0 });
+            started_container(&container, &mut status, now);
+            list_mut(place(p, "status.ephemeralContainerStatuses")).push(status);
+        });
+    }
+}
+
 /// A container runs: it becomes ready, ends well, or fails.
 fn run(world: &mut World, id: &Id, pod: &Arc<Value>, first: &Value) {
     let now = world.now;
+    start_ephemeral(world, id, pod);
     let began = time(first, "state.running.startedAt").unwrap_or(now);
     let memory = world.faulty(pod, FaultKind::OutOfMemory);
     if memory || world.faulty(pod, FaultKind::Crash) {
@@ -273,7 +302,7 @@ fn run(world: &mut World, id: &Id, pod: &Arc<Value>, first: &Value) {
     }
 }
 
-fn set_ready(world: &mut World, id: &Id, ready: bool, now: Time) {
+pub(super) fn set_ready(world: &mut World, id: &Id, ready: bool, now: Time) {
     world.store.update(Res::Pods, &id.namespace, &id.name, |p| mark_ready(p, ready, now));
 }
 
@@ -332,6 +361,26 @@ fn crash(world: &mut World, id: &Id, pod: &Arc<Value>, began: Time, memory: bool
         uid(pod)
     );
     record(world, pod, &Said::warning(COMPONENT, "BackOff", text));
+}
+
+/// A container has ended by itself, and is started again at once.
+pub(super) fn start_again(world: &mut World, id: &Id) {
+    let now = world.now;
+    world.store.update(Res::Pods, &id.namespace, &id.name, |p| {
+        let began = text(p, "status.startTime").to_owned();
+        let container = list(p, "spec.containers").first().cloned().unwrap_or_default();
+        let Some(status) = p.pointer_mut("/status/containerStatuses/0") else { return };
+        let began = match text(status, "state.running.startedAt") {
+            "" => began,
+            since => since.to_owned(),
+        };
+        let ended =
+            json!({ "exitCode": 0, "reason": "Completed", "startedAt": began, "finishedAt": now.rfc3339() });
+        let restarts = int(status, "restartCount") + 1;
+        set(status, "lastState", json!({ "terminated": ended }));
+        set(status, "restartCount", restarts);
+        started_container(&container, status, now);
+    });
 }
 
 /// A failed container starts again when its back-off is over.

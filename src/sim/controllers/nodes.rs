@@ -20,6 +20,12 @@ const CONTROLLER: &str = "node-controller";
 const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
 const NOT_READY: &str = "node.kubernetes.io/not-ready";
 const CORDON: &str = "node.kubernetes.io/unschedulable";
+/// Conditions of shortage and their taints.
+const PRESSURES: [(&str, &str); 3] = [
+    ("MemoryPressure", "node.kubernetes.io/memory-pressure"),
+    ("DiskPressure", "node.kubernetes.io/disk-pressure"),
+    ("PIDPressure", "node.kubernetes.io/pid-pressure"),
+];
 const LEASES: &str = "kube-node-lease";
 
 /// How long a new machine's kubelet takes until it is ready.
@@ -159,6 +165,7 @@ fn give_up(world: &mut World, node: &Value, now: Time) {
 fn taint(world: &mut World, own: &str, now: Time) {
     let Some(node) = world.store.get(Res::Nodes, "", own) else { return };
     let status = condition(node, "Ready").map_or("False", |c| text(c, "status"));
+    let short = PRESSURES.map(|(condition, key)| (key, "NoSchedule", holds(node, condition)));
     let wanted: Vec<(&str, &str)> = [
         (UNREACHABLE, "NoSchedule", status == "Unknown"),
         (UNREACHABLE, "NoExecute", status == "Unknown"),
@@ -167,11 +174,15 @@ fn taint(world: &mut World, own: &str, now: Time) {
         (CORDON, "NoSchedule", flag(node, "spec.unschedulable")),
     ]
     .into_iter()
+    .chain(short)
     .filter(|(_, _, wanted)| *wanted)
     .map(|(key, effect, _)| (key, effect))
     .collect();
     world.store.update(Res::Nodes, "", own, |n| {
-        let ours = |t: &Value| [UNREACHABLE, NOT_READY, CORDON].contains(&text(t, "key"));
+        let ours = |t: &Value| {
+            let key = text(t, "key");
+            [UNREACHABLE, NOT_READY, CORDON].contains(&key) || PRESSURES.iter().any(|(_, p)| *p == key)
+        };
         let is = |t: &Value, w: &(&str, &str)| (text(t, "key"), text(t, "effect")) == *w;
         let before = list(n, "spec.taints").to_vec();
         let mut taints: Vec<Value> =

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::sim::json::{Value, json};
 
-use super::{NOTICE, kubelet, scheduler, tell_owner};
+use super::events::{Said, record};
+use super::{NOTICE, endpoints, kubelet, scheduler, tell_owner};
 use crate::model::Span;
 use crate::sim::admission;
 use crate::sim::cache::takes_room;
@@ -13,7 +14,9 @@ use crate::sim::fields::{
 };
 use crate::sim::objects::Touched;
 use crate::sim::queue::{Id, Work};
+use crate::sim::quota;
 use crate::sim::random;
+use crate::sim::refusal::Refusal;
 use crate::sim::resources::Res;
 use crate::sim::world::World;
 
@@ -47,20 +50,51 @@ pub(super) fn template_hash(template: &Value, length: usize) -> String {
     random::Random::new(0, &template.to_string()).suffix(length)
 }
 
+/// Makes a pod for its owner, and says so, or why it could not be made.
+pub(super) fn create_for(
+    world: &mut World,
+    owner: &Value,
+    component: &str,
+    pod: Value,
+) -> Result<Arc<Value>, Refusal> {
+    let made = create(world, pod);
+    match &made {
+        Ok(pod) => {
+            let message = format!("Created pod: {}", name(pod));
+            record(world, owner, &Said::normal(component, "SuccessfulCreate", message));
+        }
+        Err(refusal) => {
+            let message = format!("Error creating: {}", refusal.message);
+            record(world, owner, &Said::warning(component, "FailedCreate", message));
+        }
+    }
+    made
+}
+
 /// Makes a pod. Before the curtain rises it is placed and serving at once.
-pub(super) fn create(world: &mut World, mut pod: Value) -> Option<Arc<Value>> {
+pub(super) fn create(world: &mut World, mut pod: Value) -> Result<Arc<Value>, Refusal> {
     admission::admit(world, Res::Pods, &mut pod);
+    if let Err(refusal) = admission::refuse(world, Res::Pods, &pod, false) {
+        if !name(&pod).is_empty() {
+            return Err(refusal);
+        }
+        // what is refused has its name by then
+        let own = format!("{}{}", text(&pod, "metadata.generateName"), world.store.random().suffix(5));
+        set(&mut pod, "metadata.name", own);
+        admission::refuse(world, Res::Pods, &pod, false)?;
+    }
     if world.instant {
         if text(&pod, "spec.nodeName").is_empty()
             && let Ok(node) = scheduler::choose(world, &pod)
         {
+            scheduler::pin(world, &pod, &node);
             set(&mut pod, "spec.nodeName", node);
         }
         if !text(&pod, "spec.nodeName").is_empty() {
             kubelet::make_ready(world, &mut pod);
         }
     }
-    let made = world.store.create(Res::Pods, pod, world.now).ok();
+    let made = world.store.create(Res::Pods, pod, world.now);
     // the next one must see the room that this one takes
     world.absorb();
     made
@@ -69,16 +103,34 @@ pub(super) fn create(world: &mut World, mut pod: Value) -> Option<Arc<Value>> {
 /// What a changed pod sets in motion.
 pub(super) fn changed(world: &mut World, touched: &Touched, pod: &Value) {
     let soon = world.now + NOTICE;
-    tell_owner(world, pod);
     let state = |p: &Option<Arc<Value>>| {
-        p.as_ref().map(|p| (holds(p, "Ready"), deleting(p), text(p, "status.phase").to_owned()))
+        p.as_ref().map(|p| (holds(p, "Ready"), deleting(p), at(p, "status.phase").clone()))
     };
-    if state(&touched.before) != state(&touched.after) {
+    let moved = state(&touched.before) != state(&touched.after);
+    // what an owner looks at: most changes of a status are not it
+    let own = |p: &Option<Arc<Value>>| {
+        let field = |path: &str| p.as_ref().map(|p| at(p, path).clone());
+        (field("metadata.labels"), field("metadata.ownerReferences"), field("spec"))
+    };
+    if moved || own(&touched.before) != own(&touched.after) {
+        tell_owner(world, pod);
+    }
+    if moved {
         let budgets: Vec<Id> =
             world.store.list(Res::Budgets, Some(namespace(pod))).map(|b| Id::of(b)).collect();
         for budget in budgets {
             world.queue.add(Work::Budget(budget), soon + NOTICE);
         }
+    }
+    let address = |p: &Option<Arc<Value>>| p.as_ref().map(|p| at(p, "status.podIP").clone());
+    if moved || address(&touched.before) != address(&touched.after) {
+        endpoints::pod_changed(world, pod);
+    }
+    if moved && quota::counts(world, namespace(pod)) {
+        world.queue.add(Work::Quota(namespace(pod).to_owned()), soon + NOTICE);
+    }
+    if touched.after.is_none() {
+        world.nominated.remove(&Id::of(pod));
     }
     let room = touched.after.as_ref().is_none_or(|p| !takes_room(p));
     if room && !text(pod, "spec.nodeName").is_empty() {

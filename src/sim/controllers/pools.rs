@@ -7,6 +7,7 @@ use crate::sim::json::{Map, Value, json};
 
 use super::events::{Said, record};
 use super::{karpenter, scheduler, shrink};
+use crate::model::Resources;
 use crate::sim::cache::NodeView;
 use crate::sim::fields::{deleting, holds, pod_requests, resources, set};
 use crate::sim::machines::{self, Machine, Plan};
@@ -98,15 +99,21 @@ fn size(world: &World, pool: usize) -> usize {
     members(world, pool).len() + world.orders.values().filter(|o| o.pool == pool).count()
 }
 
-/// Names the next machine of a pool and says which zone it goes to.
-pub(crate) fn order(world: &mut World, pool: usize, machine: &'static Machine) -> Option<Order> {
+/// Names the next machine of a pool; without a wish its zones take turns.
+pub(crate) fn order(
+    world: &mut World,
+    pool: usize,
+    machine: &'static Machine,
+    zone: Option<&str>,
+) -> Option<Order> {
     let suffix = world.store.random().suffix(5);
     let cluster = world.name.clone();
     let provider = world.provider;
     let entry = world.pools.get_mut(pool)?;
-    let zone = match entry.zones.len() {
-        0 => String::new(),
-        n => entry.zones[entry.made as usize % n].clone(),
+    let zone = match (zone, entry.zones.len()) {
+        (Some(zone), _) => zone.to_owned(),
+        (None, 0) => String::new(),
+        (None, n) => entry.zones[entry.made as usize % n].clone(),
     };
     entry.made += 1;
     use crate::model::Provider;
@@ -141,8 +148,7 @@ pub(crate) fn pool_usable(world: &mut World, order: &Order) -> Option<Arc<Value>
 }
 
 /// The empty node that a pool would add, as the scheduler would see it.
-fn fresh_view(world: &World, pool: &Pool, machine: &'static Machine) -> NodeView {
-    let zone = pool.zones.get(pool.made as usize % pool.zones.len().max(1)).map_or("", String::as_str);
+fn fresh_view(world: &World, pool: &Pool, machine: &'static Machine, zone: &str) -> NodeView {
     let plan = pool.plan("new", machine, zone);
     let node = machines::node(world, &plan, true, world.now);
     NodeView {
@@ -158,21 +164,51 @@ fn fresh_view(world: &World, pool: &Pool, machine: &'static Machine) -> NodeView
 struct Coming {
     pool: usize,
     machine: &'static Machine,
+    zone: String,
     view: NodeView,
     pods: Vec<Arc<Value>>,
     new: bool,
 }
 
 impl Coming {
-    fn take(&mut self, pod: &Arc<Value>) -> bool {
-        let asks = pod_requests(pod);
-        if scheduler::misfit(pod, asks, &self.view).is_some() {
+    fn new(world: &World, pool: usize, machine: &'static Machine, zone: &str) -> Coming {
+        let view = fresh_view(world, &world.pools[pool], machine, zone);
+        Coming { pool, machine, zone: zone.to_owned(), view, pods: Vec::new(), new: true }
+    }
+
+    fn take(&mut self, pending: &Pending) -> bool {
+        if !pending.fits(&self.view) {
             return false;
         }
-        self.view.used += asks;
-        self.pods.push(pod.clone());
+        self.view.used += pending.asks;
+        self.pods.push(pending.pod.clone());
         true
     }
+}
+
+/// A pod that found no node.
+struct Pending {
+    pod: Arc<Value>,
+    asks: Resources,
+    ties: scheduler::Ties,
+}
+
+impl Pending {
+    fn of(world: &World, pod: Arc<Value>) -> Pending {
+        Pending { asks: pod_requests(&pod), ties: scheduler::Ties::of(world, &pod), pod }
+    }
+
+    fn fits(&self, view: &NodeView) -> bool {
+        scheduler::misfit(&self.pod, self.asks, view).is_none() && self.ties.allow(view)
+    }
+}
+
+/// The zones of a pool, that of its next machine first when so many are about to be ordered.
+fn zones(pool: &Pool, ordered: usize) -> Vec<String> {
+    let mut zones = if pool.zones.is_empty() { vec![String::new()] } else { pool.zones.clone() };
+    let next = (pool.made as usize + ordered) % zones.len();
+    zones.rotate_left(next);
+    zones
 }
 
 /// Looks at all pools: what is missing, what is too much.
@@ -182,7 +218,7 @@ pub(super) fn reconcile(world: &mut World) {
     if world.pools.iter().all(|p| p.manner == Manner::None) {
         return;
     }
-    let pending: Vec<Arc<Value>> = world
+    let pending: Vec<Pending> = world
         .cache
         .waiting
         .iter()
@@ -192,23 +228,21 @@ pub(super) fn reconcile(world: &mut World) {
                 && crate::sim::fields::condition(p, "PodScheduled").is_some()
                 && !holds(p, "PodScheduled")
         })
+        .map(|p| Pending::of(world, p))
         .collect();
     let mut coming: Vec<Coming> = world
         .orders
         .values()
-        .filter_map(|o| {
-            let view = fresh_view(world, world.pools.get(o.pool)?, o.machine);
-            Some(Coming { pool: o.pool, machine: o.machine, view, pods: Vec::new(), new: false })
-        })
+        .filter(|o| o.pool < world.pools.len())
+        .map(|o| Coming { new: false, ..Coming::new(world, o.pool, o.machine, &o.zone) })
         .collect();
     for (i, pod) in pending.iter().enumerate() {
         if coming.iter_mut().any(|c| c.take(pod)) {
             continue;
         }
         match best(world, pod, &pending[i..], &coming) {
-            Some((pool, machine)) => {
-                let view = fresh_view(world, &world.pools[pool], machine);
-                let mut node = Coming { pool, machine, view, pods: Vec::new(), new: true };
+            Some((pool, machine, zone)) => {
+                let mut node = Coming::new(world, pool, machine, &zone);
                 node.take(pod);
                 coming.push(node);
             }
@@ -223,42 +257,42 @@ pub(super) fn reconcile(world: &mut World) {
 /// The cheapest way to a node for this pod, counting the pods behind it that would share it.
 fn best(
     world: &World,
-    pod: &Arc<Value>,
-    rest: &[Arc<Value>],
+    pod: &Pending,
+    rest: &[Pending],
     coming: &[Coming],
-) -> Option<(usize, &'static Machine)> {
-    let mut found: Option<(i64, usize, &'static Machine)> = None;
+) -> Option<(usize, &'static Machine, String)> {
+    let mut found: Option<(i64, usize, &'static Machine, String)> = None;
     for (i, pool) in world.pools.iter().enumerate() {
         let new = coming.iter().filter(|c| c.new && c.pool == i).count();
         if pool.manner == Manner::None || size(world, i) + new >= pool.max {
             continue;
         }
         for machine in &pool.machines {
-            let view = fresh_view(world, pool, machine);
-            let mut trial = Coming { pool: i, machine, view, pods: Vec::new(), new: true };
-            if !trial.take(pod) {
-                continue;
-            }
+            let trials = zones(pool, new).into_iter().map(|zone| Coming::new(world, i, machine, &zone));
+            let Some(mut trial) = trials.into_iter().find(|t| pod.fits(&t.view)) else { continue };
+            trial.take(pod);
             for other in rest.iter().skip(1).take(100) {
                 trial.take(other);
             }
             let price = machine.price(pool.spot) * 1000 / i64::try_from(trial.pods.len()).unwrap_or(1).max(1);
-            if found.is_none_or(|(best, ..)| price < best) {
-                found = Some((price, i, machine));
+            if found.as_ref().is_none_or(|(best, ..)| price < *best) {
+                found = Some((price, i, machine, trial.zone));
             }
         }
     }
-    found.map(|(_, pool, machine)| (pool, machine))
+    found.map(|(_, pool, machine, zone)| (pool, machine, zone))
 }
 
 /// Says why a pod gets no node.
-fn refuse(world: &mut World, pod: &Arc<Value>) {
-    let asks = pod_requests(pod);
+fn refuse(world: &mut World, pending: &Pending) {
+    let pod = &pending.pod;
     let (mut full, mut unfit) = (0, 0);
     let mut limited = None;
     for (i, pool) in world.pools.iter().enumerate().filter(|(_, p)| p.manner != Manner::None) {
-        let fits =
-            pool.machines.iter().any(|m| scheduler::misfit(pod, asks, &fresh_view(world, pool, m)).is_none());
+        let fits = pool
+            .machines
+            .iter()
+            .any(|m| zones(pool, 0).iter().any(|zone| pending.fits(&fresh_view(world, pool, m, zone))));
         match fits && size(world, i) >= pool.max {
             true => {
                 full += 1;
@@ -295,7 +329,7 @@ fn launch(world: &mut World, new: Vec<Coming>) {
         let (name, max, by_karpenter) =
             (world.pools[i].name.clone(), world.pools[i].max, world.pools[i].karpenter());
         for node in &group {
-            let Some(mut order) = order(world, i, node.machine) else { continue };
+            let Some(mut order) = order(world, i, node.machine, Some(&node.zone)) else { continue };
             if by_karpenter {
                 karpenter::claim(world, &mut order, &node.pods);
             }

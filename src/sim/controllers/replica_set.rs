@@ -7,13 +7,20 @@ use crate::sim::json::Value;
 
 use super::events::{Said, record};
 use super::{generation, pods};
-use crate::sim::fields::{at, deleting, holds, maybe_int, name, set, text, uid};
+use crate::model::Span;
+use crate::sim::fields::{
+    at, deleting, drop_condition, holds, maybe_int, name, set, set_condition, text, uid,
+};
 use crate::sim::objects::Deletion;
-use crate::sim::queue::Id;
+use crate::sim::queue::{Id, Work};
+use crate::sim::refusal::Refusal;
 use crate::sim::resources::Res;
 use crate::sim::world::World;
 
 const COMPONENT: &str = "replicaset-controller";
+
+/// After how long a set tries again that was refused a pod.
+const AGAIN: Span = Span::from_seconds(15);
 
 /// Most pods made or deleted in one look (`BurstReplicas`).
 const BURST: usize = 500;
@@ -24,24 +31,29 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
     let all: Vec<Arc<Value>> =
         pods::of_owner(world, uid(&set)).into_iter().filter(|p| pods::active(p)).collect();
     let wanted = usize::try_from(maybe_int(&set, "spec.replicas").unwrap_or(1)).unwrap_or(0);
+    let mut refused = None;
     if !deleting(&set) {
         if all.len() < wanted {
-            grow(world, &set, (wanted - all.len()).min(BURST));
+            refused = grow(world, &set, (wanted - all.len()).min(BURST)).err();
         } else if all.len() > wanted {
             shrink(world, &set, &all, (all.len() - wanted).min(BURST));
         }
     }
-    status(world, id, &set);
+    status(world, id, &set, refused.as_ref());
+    if refused.is_some() {
+        world.absorb();
+        world.queue.drop_work(&Work::ReplicaSet(id.clone()));
+        world.queue.add(Work::ReplicaSet(id.clone()), world.now + AGAIN);
+    }
 }
 
-fn grow(world: &mut World, set: &Value, count: usize) {
+/// Makes pods; the first that is refused is the last that is tried.
+fn grow(world: &mut World, set: &Value, count: usize) -> Result<(), Refusal> {
     for _ in 0..count {
         let pod = pods::from_template(set, ("apps/v1", "ReplicaSet"), at(set, "spec.template"));
-        if let Some(pod) = pods::create(world, pod) {
-            let said = Said::normal(COMPONENT, "SuccessfulCreate", format!("Created pod: {}", name(&pod)));
-            record(world, set, &said);
-        }
+        pods::create_for(world, set, COMPONENT, pod)?;
     }
+    Ok(())
 }
 
 fn shrink(world: &mut World, set: &Value, all: &[Arc<Value>], count: usize) {
@@ -64,13 +76,18 @@ fn shrink(world: &mut World, set: &Value, all: &[Arc<Value>], count: usize) {
     world.absorb();
 }
 
-fn status(world: &mut World, id: &Id, set: &Value) {
+fn status(world: &mut World, id: &Id, set: &Value, refused: Option<&Refusal>) {
     let pods = pods::of_owner(world, uid(set));
     let active: Vec<_> = pods.iter().filter(|p| pods::active(p)).collect();
     let ready = active.iter().filter(|p| holds(p, "Ready")).count();
     let observed = generation(set);
+    let now = world.now;
     world.store.update(Res::ReplicaSets, &id.namespace, &id.name, |s| {
         set_status(s, active.len(), ready, observed);
+        match refused {
+            Some(why) => set_condition(s, "ReplicaFailure", "True", "FailedCreate", &why.message, now),
+            None => drop_condition(s, "ReplicaFailure"),
+        }
     });
 }
 

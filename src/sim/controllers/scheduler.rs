@@ -1,18 +1,33 @@
 //! The scheduler: which node a pod goes to, or why none takes it.
+//!
+//! Like the real one it filters, scores, and when nothing is left looks for pods of lower priority
+//! that could go (`kubernetes/kubernetes:pkg/scheduler/framework/plugins`).
+
+mod around;
+mod failure;
+mod filter;
+mod preemption;
+mod spread;
+mod volumes;
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 use crate::sim::json::{Value, json};
 
+use self::around::Around;
+use self::failure::Failure;
+use self::spread::Spread;
 use super::events::{Said, record};
-use super::pods;
-use crate::model::{Resources, Span};
+use crate::model::Span;
 use crate::sim::cache::NodeView;
-use crate::sim::fields::{self, controller, deleting, list, list_mut, map, place, set, set_condition, text};
+use crate::sim::fields::{self, controller, deleting, list_mut, place, set, set_condition, text};
 use crate::sim::queue::{Id, Work};
 use crate::sim::resources::Res;
 use crate::sim::world::World;
+
+pub(crate) use around::repels;
+pub(super) use filter::{misfit, misfit_in};
+pub(crate) use volumes::pin;
 
 const COMPONENT: &str = "default-scheduler";
 
@@ -27,8 +42,10 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
         return;
     }
     let now = world.now;
-    match choose(world, &pod) {
+    match decide(world, &pod) {
         Ok(node) => {
+            world.nominated.remove(id);
+            volumes::pin(world, &pod, &node);
             world.store.update(Res::Pods, &id.namespace, &id.name, |p| {
                 set(p, "spec.nodeName", node.clone());
                 fields::unset(p, "status.nominatedNodeName");
@@ -37,7 +54,17 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
             let message = format!("Successfully assigned {}/{} to {node}", id.namespace, id.name);
             record(world, &pod, &Said::normal(COMPONENT, "Scheduled", message));
         }
-        Err(message) => {
+        Err(failure) => {
+            let message = match preemption::make_room(world, &pod, &failure) {
+                Some(node) => {
+                    world.nominated.insert(id.clone(), node.clone());
+                    world.store.update(Res::Pods, &id.namespace, &id.name, |p| {
+                        set(p, "status.nominatedNodeName", node.clone());
+                    });
+                    failure.said()
+                }
+                None => failure.said_without_victims(&pod),
+            };
             world.store.update(Res::Pods, &id.namespace, &id.name, |p| {
                 set_condition(p, "PodScheduled", "False", "Unschedulable", &message, now);
             });
@@ -47,79 +74,69 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
     }
 }
 
-/// Why a pod does not fit a node, in the scheduler's words; `None` when it fits.
-pub(super) fn misfit(pod: &Value, asks: Resources, node: &NodeView) -> Option<String> {
-    misfit_in(pod, asks, node, node.free())
+/// What a pod asks of where it goes, worked out once for all nodes.
+struct Wish<'a> {
+    pod: &'a Value,
+    around: Around,
+    spread: Spread,
+    zones: volumes::Places,
 }
 
-/// The same when so much of the node is free.
-pub(super) fn misfit_in(pod: &Value, asks: Resources, node: &NodeView, free: Resources) -> Option<String> {
-    if node.unschedulable
-        && !pods::tolerates(
+impl<'a> Wish<'a> {
+    fn of(world: &World, pod: &'a Value) -> Wish<'a> {
+        Wish {
             pod,
-            &json!({ "key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule" }),
-        )
-    {
-        return Some("node(s) were unschedulable".into());
-    }
-    let taint = node.taints.iter().find(|t| {
-        let ours = text(t, "key") == "node.kubernetes.io/unschedulable";
-        !ours && text(t, "effect") != "PreferNoSchedule" && !pods::tolerates(pod, t)
-    });
-    if let Some(taint) = taint {
-        return Some(format!(
-            "node(s) had untolerated taint {{{}: {}}}",
-            text(taint, "key"),
-            text(taint, "value")
-        ));
-    }
-    if !map(pod, "spec.nodeSelector").iter().all(|(k, v)| v == node.label(k)) || !affine(pod, node) {
-        return Some("node(s) didn't match Pod's node affinity/selector".into());
-    }
-    let short = match () {
-        () if asks.pods > free.pods => "Too many pods",
-        () if asks.cpu > free.cpu => "Insufficient cpu",
-        () if asks.memory > free.memory => "Insufficient memory",
-        () if asks.gpus > free.gpus => "Insufficient nvidia.com/gpu",
-        () => return None,
-    };
-    Some(short.into())
-}
-
-/// Whether the required node affinity holds: one of its terms must.
-fn affine(pod: &Value, node: &NodeView) -> bool {
-    let path = "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms";
-    let terms = list(pod, path);
-    let holds = |term: &Value| {
-        list(term, "matchExpressions").iter().all(|e| {
-            let key = text(e, "key");
-            let has = node.labels.contains_key(key);
-            let listed = list(e, "values").iter().any(|v| v == node.label(key));
-            match text(e, "operator") {
-                "In" => has && listed,
-                "NotIn" => !has || !listed,
-                "Exists" => has,
-                "DoesNotExist" => !has,
-                _ => false,
-            }
-        })
-    };
-    terms.is_empty() || terms.iter().any(holds)
-}
-
-/// The node for a pod, or the message of a failure.
-pub(super) fn choose(world: &World, pod: &Value) -> Result<String, String> {
-    let asks = fields::pod_requests(pod);
-    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-    let mut fitting: Vec<(&String, &NodeView)> = Vec::new();
-    for (name, node) in &world.cache.nodes {
-        match misfit(pod, asks, node) {
-            None => fitting.push((name, node)),
-            Some(reason) => *reasons.entry(reason).or_default() += 1,
+            around: Around::of(world, pod),
+            spread: Spread::of(world, pod),
+            zones: volumes::Places::of(world, pod),
         }
     }
-    if fitting.is_empty() {
-        return Err(failure(&reasons, world.cache.nodes.len()));
+
+    /// Why a node does not take the pod; nothing when it does.
+    fn misfits(&self, node: &NodeView, free: crate::model::Resources) -> Vec<String> {
+        let asks = fields::pod_requests(self.pod);
+        let reasons = filter::misfits(self.pod, asks, node, free);
+        if !reasons.is_empty() {
+            return reasons;
+        }
+        let further = self.zones.misfit(node).or_else(|| self.spread.misfit(node));
+        further.or_else(|| self.around.misfit(node)).map(str::to_owned).into_iter().collect()
+    }
+}
+
+/// What else than the node alone decides where a pod goes: its volumes and its neighbours. For
+/// those who ask what would be if there were other nodes.
+pub(super) struct Ties {
+    zones: volumes::Places,
+    around: Around,
+}
+
+impl Ties {
+    pub(super) fn of(world: &World, pod: &Value) -> Ties {
+        Ties { zones: volumes::Places::of(world, pod), around: Around::of(world, pod) }
+    }
+
+    /// Whether they let the pod go to a node.
+    pub(super) fn allow(&self, node: &NodeView) -> bool {
+        self.zones.misfit(node).is_none() && self.around.misfit(node).is_none()
+    }
+}
+
+/// The node for a pod, or why there is none.
+pub(super) fn choose(world: &World, pod: &Value) -> Result<String, String> {
+    decide(world, pod).map_err(|failure| failure.said())
+}
+
+fn decide(world: &World, pod: &Value) -> Result<String, Failure> {
+    let wish = Wish::of(world, pod);
+    let mut failure = Failure::default();
+    let mut fitting: Vec<(&String, &NodeView)> = Vec::new();
+    for (name, node) in &world.cache.nodes {
+        let free = node.free() - preemption::promised(world, pod, name);
+        match wish.misfits(node, free) {
+            reasons if reasons.is_empty() => fitting.push((name, node)),
+            reasons => failure.add(name, reasons),
+        }
     }
     let siblings = siblings(world, pod);
     let score = |(name, node): &(&String, &NodeView)| {
@@ -129,10 +146,13 @@ pub(super) fn choose(world: &World, pod: &Value) -> Result<String, String> {
         let free = node.free();
         let cpu = free.cpu * 100 / node.allocatable.cpu.max(1);
         let memory = free.memory * 100 / node.allocatable.memory.max(1);
-        // spread over zones, then nodes; then the emptiest
-        (Reverse(in_zone), Reverse(on_node), cpu + memory, Reverse((*name).clone()))
+        // what is preferred; then spread over zones, then nodes; then the emptiest
+        let preferred =
+            filter::preference(pod, node) + wish.spread.preference(node) + wish.around.preference(node);
+        (preferred, Reverse(in_zone), Reverse(on_node), cpu + memory, Reverse((*name).clone()))
     };
-    fitting.iter().max_by_key(|n| score(n)).map(|(name, _)| (*name).clone()).ok_or_else(String::new)
+    let best = fitting.iter().max_by_key(|n| score(n));
+    best.map(|(name, _)| (*name).clone()).ok_or(failure)
 }
 
 /// Node and zone of the other pods of the same owner.
@@ -154,31 +174,6 @@ fn siblings(world: &World, pod: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The message of a failure (`framework.FitError`).
-fn failure(reasons: &BTreeMap<String, usize>, nodes: usize) -> String {
-    if nodes == 0 {
-        return "no nodes available to schedule pods".into();
-    }
-    let parts: Vec<String> = reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
-    let short: usize = reasons
-        .iter()
-        .filter(|(r, _)| r.starts_with("Insufficient") || *r == "Too many pods")
-        .map(|(_, n)| n)
-        .sum();
-    let mut preemption = Vec::new();
-    if short > 0 {
-        preemption.push(format!("{short} No preemption victims found for incoming pod"));
-    }
-    if nodes > short {
-        preemption.push(format!("{} Preemption is not helpful for scheduling", nodes - short));
-    }
-    format!(
-        "0/{nodes} nodes are available: {}. no new claims to deallocate, preemption: 0/{nodes} nodes are available: {}.",
-        parts.join(", "),
-        preemption.join(", ")
-    )
-}
-
 /// Adds a toleration to a pod.
 pub(crate) fn tolerate(pod: &mut Value, key: &str, value: &str, effect: &str) {
     list_mut(place(pod, "spec.tolerations"))
@@ -186,20 +181,4 @@ pub(crate) fn tolerate(pod: &mut Value, key: &str, value: &str, effect: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn failures_are_said_as_the_scheduler_says_them() {
-        let reasons = BTreeMap::from([
-            ("Insufficient cpu".to_owned(), 3),
-            ("node(s) had untolerated taint {gpu: true}".to_owned(), 2),
-        ]);
-        assert_eq!(
-            failure(&reasons, 5),
-            "0/5 nodes are available: 3 Insufficient cpu, 2 node(s) had untolerated taint {gpu: true}. \
-             no new claims to deallocate, preemption: 0/5 nodes are available: 3 No preemption victims found \
-             for incoming pod, 2 Preemption is not helpful for scheduling."
-        );
-    }
-}
+mod tests;

@@ -89,7 +89,11 @@ fn spare(world: &World, node: &str) -> bool {
     let mut others: Vec<(&NodeView, Resources)> = others.map(|(_, v)| (v, v.free())).collect();
     movers.iter().all(|pod| {
         let asks = pod_requests(pod);
-        let place = others.iter_mut().find(|(v, free)| scheduler::misfit_in(pod, asks, v, *free).is_none());
+        let ties = scheduler::Ties::of(world, pod);
+        let fits = |v: &NodeView, free: Resources| {
+            scheduler::misfit_in(pod, asks, v, free).is_none() && ties.allow(v)
+        };
+        let place = others.iter_mut().find(|(v, free)| fits(v, *free));
         place.map(|(_, free)| *free -= asks).is_some()
     })
 }

@@ -6,15 +6,19 @@ use crate::sim::json::{Value, json};
 
 use super::events::{Said, record};
 use super::{generation, pods};
+use crate::model::Span;
 use crate::sim::fields::{
     at, deleting, holds, label, list, list_mut, maybe_int, name, namespace, place, set, text, uid,
 };
 use crate::sim::objects::Deletion;
-use crate::sim::queue::Id;
+use crate::sim::queue::{Id, Work};
 use crate::sim::resources::Res;
 use crate::sim::world::World;
 
 const COMPONENT: &str = "statefulset-controller";
+/// After how long a set tries again that was refused a pod.
+const AGAIN: Span = Span::from_seconds(15);
+
 const REVISION: &str = "controller-revision-hash";
 
 /// Makes one step: the next pod is made, replaced or deleted.
@@ -90,9 +94,17 @@ fn make(world: &mut World, owner: &Value, revision: &str, i: i64) {
         list_mut(place(&mut pod, "spec.volumes"))
             .push(json!({ "name": name(template), "persistentVolumeClaim": { "claimName": claim } }));
     }
-    if pods::create(world, pod).is_some() {
-        let message = format!("create Pod {own} in StatefulSet {} successful", name(owner));
-        record(world, owner, &Said::normal(COMPONENT, "SuccessfulCreate", message));
+    match pods::create(world, pod) {
+        Ok(_) => {
+            let message = format!("create Pod {own} in StatefulSet {} successful", name(owner));
+            record(world, owner, &Said::normal(COMPONENT, "SuccessfulCreate", message));
+        }
+        Err(refusal) => {
+            let set = name(owner);
+            let message = format!("create Pod {own} in StatefulSet {set} failed error: {}", refusal.message);
+            record(world, owner, &Said::warning(COMPONENT, "FailedCreate", message));
+            world.queue.add(Work::StatefulSet(Id::of(owner)), world.now + AGAIN);
+        }
     }
 }
 

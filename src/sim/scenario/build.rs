@@ -42,6 +42,9 @@ pub(crate) fn build(file: &ScenarioFile, cluster: &ClusterFile, now: Time) -> Wo
         let made = now - workload.age.map_or(USUAL_AGE, |a| a.0) - SETTLE;
         world.run_until(made, MOST_WORK);
         let replicas = workload.replicas_of(&cluster.name).unwrap_or(1);
+        if let Some(value) = workload.priority {
+            priority(&mut world, &manifests::class(value), value);
+        }
         for (res, object) in manifests::of(&world, cluster, workload, replicas) {
             create(&mut world, res, object);
         }
@@ -51,6 +54,7 @@ pub(crate) fn build(file: &ScenarioFile, cluster: &ClusterFile, now: Time) -> Wo
         let settled = world.now + SETTLE;
         world.run_until(settled, MOST_WORK);
     }
+    quotas(&mut world, file, cluster);
     world.run_until(now, MOST_WORK);
     raise(&mut world, file, cluster, now);
     world
@@ -95,6 +99,11 @@ fn base(world: &mut World, cluster: &ClusterFile) {
     for namespace in ["default", "kube-system", "kube-public", "kube-node-lease"] {
         create(world, Res::Namespaces, json!({ "metadata": { "name": namespace } }));
     }
+    for (class, value) in
+        [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)]
+    {
+        priority(world, class, value);
+    }
     let (name, provisioner, disk) = match cluster.provider {
         ProviderFile::Eks => ("gp3", "ebs.csi.aws.com", "gp3"),
         ProviderFile::Gke => ("premium-rwo", "pd.csi.storage.gke.io", "pd-ssd"),
@@ -111,6 +120,33 @@ fn base(world: &mut World, cluster: &ClusterFile) {
             "volumeBindingMode": "WaitForFirstConsumer", "allowVolumeExpansion": true,
         }),
     );
+}
+
+/// Makes a class of priority.
+pub(super) fn priority(world: &mut World, class: &str, value: i64) {
+    let object = json!({
+        "metadata": { "name": class, "generation": 1 }, "value": value, "globalDefault": false,
+        "preemptionPolicy": "PreemptLowerPriority",
+    });
+    world.create_aside(Res::PriorityClasses, object);
+}
+
+/// Makes the quotas of a scenario: what is there already counts, and nothing is refused for it.
+fn quotas(world: &mut World, file: &ScenarioFile, cluster: &ClusterFile) {
+    for quota in file.quotas.iter().filter(|q| q.concerns(&cluster.name)) {
+        let meta = json!({ "name": quota.name, "namespace": quota.namespace });
+        world.create_aside(Res::Quotas, json!({ "metadata": meta, "spec": { "hard": quota.hard } }));
+        let limits =
+            [("default", &quota.default), ("defaultRequest", &quota.default_request), ("max", &quota.most)];
+        let mut range = json!({ "type": "Container" });
+        for (key, amounts) in limits.iter().filter(|(_, amounts)| !amounts.is_empty()) {
+            crate::sim::fields::set(&mut range, key, json!(amounts));
+        }
+        if limits.iter().any(|(_, amounts)| !amounts.is_empty()) {
+            world.create_aside(Res::LimitRanges, json!({ "metadata": meta, "spec": { "limits": [range] } }));
+        }
+    }
+    world.absorb();
 }
 
 /// The default storage class's name.
@@ -143,7 +179,7 @@ fn pools(world: &mut World, cluster: &ClusterFile) {
         world.pools.push(pool);
         let index = world.pools.len() - 1;
         for _ in 0..file.count {
-            if let Some(order) = controllers::order(world, index, usual) {
+            if let Some(order) = controllers::order(world, index, usual, None) {
                 controllers::pool_usable(world, &order);
             }
         }

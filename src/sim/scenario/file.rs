@@ -6,17 +6,16 @@ use std::ops::Range;
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
-use super::{Incident, ScenarioError, What};
+use super::ScenarioError;
+use super::incident::{IncidentFile, check_incident};
 use crate::model::{Provider, Span, Tier};
 use crate::sim::controllers::Manner;
 use crate::sim::load::{Load, Shape};
 use crate::sim::machines;
-use crate::sim::queue::Id;
-use crate::sim::resources::Res;
 use crate::sim::timing::Timing;
 
 /// A length of time in a file: `"30s"`, `"4m"`, `"2h"`, `"12d"`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Length(pub(crate) Span);
 
 impl<'de> Deserialize<'de> for Length {
@@ -48,12 +47,17 @@ pub(crate) struct ScenarioFile {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) seed: u64,
+    /// Changes of pods a second, in all clusters together.
+    #[serde(default)]
+    pub(crate) churn: f64,
     #[serde(default)]
     pub(crate) pace: PaceFile,
     #[serde(default, rename = "cluster")]
     pub(crate) clusters: Vec<ClusterFile>,
     #[serde(default, rename = "workload")]
     pub(crate) workloads: Vec<WorkloadFile>,
+    #[serde(default, rename = "quota")]
+    pub(crate) quotas: Vec<QuotaFile>,
     #[serde(default, rename = "incident")]
     pub(crate) incidents: Vec<IncidentFile>,
 }
@@ -215,9 +219,63 @@ pub(crate) struct WorkloadFile {
     pub(crate) argo: Option<String>,
     /// The Helm release that delivers it.
     pub(crate) helm: Option<String>,
+    /// The value of its class of priority.
+    pub(crate) priority: Option<i64>,
+    /// No two of its pods on the same node, or in the same zone.
+    pub(crate) apart: Option<PlaceFile>,
+    /// Its pods are spread evenly over nodes or zones.
+    pub(crate) spread: Option<PlaceFile>,
     /// `Recreate` instead of a rolling update.
     #[serde(default)]
     pub(crate) recreate: bool,
+}
+
+/// Over what pods are spread.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PlaceFile {
+    Node,
+    Zone,
+}
+
+impl PlaceFile {
+    /// The label of nodes that says where they are.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            PlaceFile::Node => "kubernetes.io/hostname",
+            PlaceFile::Zone => "topology.kubernetes.io/zone",
+        }
+    }
+}
+
+/// A quota of a namespace, and the limits of its containers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct QuotaFile {
+    pub(crate) namespace: String,
+    #[serde(default = "usual_quota")]
+    pub(crate) name: String,
+    pub(crate) clusters: Vec<Spanned<String>>,
+    pub(crate) hard: BTreeMap<String, String>,
+    /// What containers may use at most that do not say.
+    #[serde(default)]
+    pub(crate) default: BTreeMap<String, String>,
+    /// What containers ask for that do not say.
+    #[serde(default)]
+    pub(crate) default_request: BTreeMap<String, String>,
+    /// What containers may use at most.
+    #[serde(default)]
+    pub(crate) most: BTreeMap<String, String>,
+}
+
+fn usual_quota() -> String {
+    "quota".to_owned()
+}
+
+impl QuotaFile {
+    pub(crate) fn concerns(&self, cluster: &str) -> bool {
+        self.clusters.iter().any(|c| fits(c.get_ref(), cluster))
+    }
 }
 
 /// A horizontal autoscaler.
@@ -266,45 +324,6 @@ impl From<LoadFile> for Load {
     }
 }
 
-/// What goes wrong.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum IncidentKind {
-    BadImage,
-    Crash,
-    OutOfMemory,
-    NotReady,
-    Load,
-    NodesNotReady,
-    SpotInterruption,
-    Cordon,
-    Deny,
-    Unreachable,
-    Refusing,
-}
-
-/// An incident.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct IncidentFile {
-    pub(crate) kind: Spanned<IncidentKind>,
-    pub(crate) clusters: Vec<Spanned<String>>,
-    pub(crate) at: Length,
-    pub(crate) lasts: Option<Length>,
-    pub(crate) every: Option<Length>,
-    /// `namespace/name`
-    #[serde(default)]
-    pub(crate) workloads: Vec<Spanned<String>>,
-    pub(crate) image: Option<String>,
-    pub(crate) load: Option<LoadFile>,
-    pub(crate) pool: Option<String>,
-    pub(crate) zone: Option<String>,
-    pub(crate) count: Option<usize>,
-    /// The plural: `pods`.
-    pub(crate) resource: Option<Spanned<String>>,
-    pub(crate) namespace: Option<String>,
-}
-
 /// Whether a cluster is meant by a pattern.
 pub(crate) fn fits(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
@@ -317,7 +336,7 @@ pub(crate) fn fits(pattern: &str, name: &str) -> bool {
 }
 
 /// A mistake and its place.
-type Mistake = (Range<usize>, String);
+pub(super) type Mistake = (Range<usize>, String);
 
 /// Reads and checks a file.
 pub(crate) fn parse(name: &str, text: &str) -> Result<ScenarioFile, ScenarioError> {
@@ -355,79 +374,14 @@ fn check(file: &ScenarioFile) -> Result<(), Mistake> {
     for workload in &file.workloads {
         workload.clusters.iter().chain(workload.replicas_in.keys()).try_for_each(known)?;
     }
+    for quota in &file.quotas {
+        quota.clusters.iter().try_for_each(known)?;
+    }
     for incident in &file.incidents {
         incident.clusters.iter().try_for_each(known)?;
-        for workload in &incident.workloads {
-            let id = workload.get_ref();
-            if !file.workloads.iter().any(|w| format!("{}/{}", w.namespace, w.name) == *id) {
-                return Err((
-                    workload.span(),
-                    format!("no workload {id:?}; expected namespace/name of one above"),
-                ));
-            }
-        }
-        incident.what()?;
+        check_incident(file, incident)?;
     }
     Ok(())
-}
-
-impl IncidentFile {
-    /// What the incident does; or which key it needs and has not.
-    pub(crate) fn what(&self) -> Result<What, Mistake> {
-        let needs = |key: &str| (self.kind.span(), format!("this kind of incident needs the key {key:?}"));
-        let workloads = || -> Result<Vec<Id>, Mistake> {
-            let split = |w: &Spanned<String>| {
-                let (namespace, name) = w.get_ref().split_once('/').unwrap_or_default();
-                Id::new(namespace, name)
-            };
-            let all: Vec<Id> = self.workloads.iter().map(split).collect();
-            if all.is_empty() { Err(needs("workloads")) } else { Ok(all) }
-        };
-        Ok(match self.kind.get_ref() {
-            IncidentKind::BadImage => What::BadImage {
-                workloads: workloads()?,
-                image: self.image.clone().ok_or_else(|| needs("image"))?,
-            },
-            IncidentKind::Crash => What::Crash(workloads()?),
-            IncidentKind::OutOfMemory => What::OutOfMemory(workloads()?),
-            IncidentKind::NotReady => What::NotReady(workloads()?),
-            IncidentKind::Load => {
-                What::Load { workloads: workloads()?, load: self.load.ok_or_else(|| needs("load"))?.into() }
-            }
-            IncidentKind::NodesNotReady => What::NodesSilent {
-                pool: self.pool.clone(),
-                zone: self.zone.clone(),
-                count: self.count.unwrap_or(usize::MAX),
-            },
-            IncidentKind::SpotInterruption => What::Spot {
-                pool: self.pool.clone().ok_or_else(|| needs("pool"))?,
-                count: self.count.unwrap_or(1),
-            },
-            IncidentKind::Cordon => What::Cordon { pool: self.pool.clone(), count: self.count.unwrap_or(1) },
-            IncidentKind::Deny => {
-                let resource = self.resource.as_ref().ok_or_else(|| needs("resource"))?;
-                let odd = || {
-                    (
-                        resource.span(),
-                        format!("no resource {:?}; expected a plural such as \"pods\"", resource.get_ref()),
-                    )
-                };
-                What::Deny {
-                    res: Res::of_plural(resource.get_ref()).ok_or_else(odd)?,
-                    namespace: self.namespace.clone(),
-                }
-            }
-            IncidentKind::Unreachable => What::Unreachable,
-            IncidentKind::Refusing => What::Refusing,
-        })
-    }
-
-    /// The incident in a cluster, if it is meant.
-    pub(crate) fn in_cluster(&self, cluster: &str) -> Option<Incident> {
-        let meant = self.clusters.iter().any(|c| fits(c.get_ref(), cluster));
-        let what = self.what().ok().filter(|_| meant)?;
-        Some(Incident { at: self.at.0, lasts: self.lasts.map(|l| l.0), every: self.every.map(|e| e.0), what })
-    }
 }
 
 impl WorkloadFile {

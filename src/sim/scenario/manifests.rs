@@ -64,6 +64,11 @@ pub(super) fn of(world: &World, cluster: &ClusterFile, w: &WorkloadFile, replica
     out
 }
 
+/// The name of a class of priority.
+pub(super) fn class(value: i64) -> String {
+    format!("priority-{value}")
+}
+
 fn meta(w: &WorkloadFile) -> Value {
     json!({ "name": w.name, "namespace": w.namespace, "labels": { "app": w.name } })
 }
@@ -128,6 +133,18 @@ fn template(world: &World, cluster: &ClusterFile, w: &WorkloadFile) -> Value {
             "dnsPolicy": "ClusterFirst", "serviceAccountName": "default", "schedulerName": "default-scheduler",
         },
     });
+    if let Some(value) = w.priority {
+        set(&mut pod, "spec.priorityClassName", class(value));
+    }
+    if let Some(place) = w.apart {
+        let term = json!([{ "labelSelector": selector(w), "topologyKey": place.label() }]);
+        set(&mut pod, "spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution", term);
+    }
+    if let Some(place) = w.spread {
+        let constraint = json!([{ "maxSkew": 1, "topologyKey": place.label(), "whenUnsatisfiable": "DoNotSchedule",
+                                  "labelSelector": selector(w) }]);
+        set(&mut pod, "spec.topologySpreadConstraints", constraint);
+    }
     if w.scratch {
         list_mut(place(&mut pod, "spec.volumes")).push(json!({ "name": "scratch", "emptyDir": {} }));
     }

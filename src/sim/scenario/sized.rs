@@ -26,9 +26,11 @@ pub(super) fn sized(clusters: usize, nodes: usize, pods: usize) -> ScenarioFile 
     let mut file = ScenarioFile {
         name: format!("{clusters} clusters, {nodes} nodes, {pods} pods"),
         seed: 1,
+        churn: 0.0,
         pace: PaceFile::default(),
         clusters: Vec::new(),
         workloads: Vec::new(),
+        quotas: Vec::new(),
         incidents: Vec::new(),
     };
     for i in 0..clusters {

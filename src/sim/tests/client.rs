@@ -115,6 +115,12 @@ impl Client {
         self.open(Method::GET, "/readyz", &[], &Value::Null).await.is_ok()
     }
 
+    /// A body, if it comes whole.
+    pub(super) async fn whole(&self, path: &str) -> Option<Bytes> {
+        let response = self.open(Method::GET, path, &[], &Value::Null).await.ok()?;
+        Some(response.into_body().collect().await.ok()?.to_bytes())
+    }
+
     pub(super) async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], &Value::Null).await
     }
@@ -160,6 +166,11 @@ impl Watch {
             }
             None => false,
         }
+    }
+
+    /// What comes next, whatever it is; `None` at the end.
+    pub(super) async fn frame(&mut self) -> Option<Result<(), hyper::Error>> {
+        self.body.frame().await.map(|f| f.map(drop))
     }
 
     /// The next event of a JSON watch; `None` at its end.

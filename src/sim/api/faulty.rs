@@ -1,0 +1,166 @@
+//! Answers that are wrong because a fault is on.
+
+use std::sync::Arc;
+
+use super::call::Call;
+use super::reply::Answer;
+use crate::sim::cluster::Shared;
+use crate::sim::faults::{FaultFile, FaultName};
+use crate::sim::fields::set;
+use crate::sim::json::{Value, json};
+use crate::sim::refusal::Refusal;
+
+/// Faults that answer in place of the server.
+const INSTEAD: [FaultName; 10] = [
+    FaultName::CaptivePortal,
+    FaultName::TooMany,
+    FaultName::Unauthorized,
+    FaultName::Forbidden,
+    FaultName::NotFound,
+    FaultName::NotAcceptable,
+    FaultName::Expired,
+    FaultName::Error,
+    FaultName::EmptyBody,
+    FaultName::GzipBomb,
+];
+
+/// Faults that change an answer.
+const AFTER: [FaultName; 3] = [FaultName::WrongType, FaultName::GzipMembers, FaultName::ResetStream];
+
+/// What a request is about: the plural of its kind, and the verb.
+fn about(call: &Call) -> (&str, &'static str) {
+    let path: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    let rest = match path.as_slice() {
+        ["api", _, rest @ ..] | ["apis", _, _, rest @ ..] => rest,
+        _ => return ("", "get"),
+    };
+    let rest = match rest {
+        ["namespaces", _, rest @ ..] if !rest.is_empty() => rest,
+        rest => rest,
+    };
+    let plural = rest.first().copied().unwrap_or_default();
+    let verb = match call.method.as_str() {
+        "GET" | "HEAD" if call.query.flag("watch") => "watch",
+        "GET" | "HEAD" if rest.len() == 1 => "list",
+        "GET" | "HEAD" => "get",
+        "POST" => "create",
+        "PUT" => "update",
+        "PATCH" => "patch",
+        _ => "delete",
+    };
+    (plural, verb)
+}
+
+/// The fault's own answer to a request, if one is on.
+pub(super) fn instead(shared: &Arc<Shared>, call: &Call) -> Option<Answer> {
+    let (plural, verb) = about(call);
+    let fault = shared.read(|world| {
+        if world.trouble.none() {
+            return None;
+        }
+        let further = !call.query.get("continue").is_empty();
+        let pages = further.then(|| world.trouble.strike(&[FaultName::ExpiredPages], plural, verb)).flatten();
+        pages.or_else(|| world.trouble.strike(&INSTEAD, plural, verb))
+    })?;
+    let refused = |refusal: &Refusal| Some(Answer::refusal(refusal, call.wants_protobuf()));
+    match fault.fault {
+        FaultName::CaptivePortal => {
+            let page =
+                "<html><head><title>Sign in to the network</title></head><body>Please sign in.</body></html>";
+            Some(Answer::bytes("text/html; charset=utf-8", page.into()))
+        }
+        FaultName::TooMany => {
+            let message = "the server has received too many requests and has asked us to try again later";
+            let answer = refused(&Refusal::of(429, "TooManyRequests", message))?;
+            Some(match &fault.retry_after {
+                Some(value) => answer.wait(value),
+                None => answer,
+            })
+        }
+        FaultName::Unauthorized => refused(&Refusal::unauthorized()),
+        FaultName::Forbidden => {
+            let message = format!(
+                "{plural} is forbidden: User {:?} cannot {verb} resource {plural:?} at the cluster scope",
+                call.role.user()
+            );
+            refused(&Refusal::forbidden(message))
+        }
+        FaultName::NotFound => Some(Answer::text("404 page not found\n").coded(404)),
+        FaultName::NotAcceptable => refused(&Refusal::not_acceptable()),
+        FaultName::Expired | FaultName::ExpiredPages if ["list", "watch"].contains(&verb) => {
+            refused(&Refusal::expired(1, 2))
+        }
+        FaultName::Error => refused(&error(&fault)),
+        FaultName::EmptyBody => Some(Answer::bytes("application/json", Vec::new())),
+        FaultName::GzipBomb => Some(Answer::bomb("application/json", fault.bytes.unwrap_or(1 << 30))),
+        _ => None,
+    }
+}
+
+/// An error of the server, with the reason that goes with its code.
+fn error(fault: &FaultFile) -> Refusal {
+    let code = fault.code.unwrap_or(503);
+    let (reason, message) = match code {
+        500 => ("InternalError", "Internal error occurred: etcdserver: leader changed"),
+        504 => ("Timeout", "Timeout: request did not complete within the allotted timeout"),
+        503 => ("ServiceUnavailable", "the server is currently unable to handle the request"),
+        _ => ("InternalError", "the server has asked for the client to provide something else"),
+    };
+    Refusal::of(code, reason, message)
+}
+
+/// An answer as faults leave it.
+pub(super) fn spoiled(shared: &Arc<Shared>, call: &Call, answer: Answer) -> Answer {
+    let (plural, verb) = about(call);
+    let fault = shared
+        .read(|world| if world.trouble.none() { None } else { world.trouble.strike(&AFTER, plural, verb) });
+    match fault {
+        Some(f) if f.fault == FaultName::WrongType => {
+            answer.typed(f.value.as_deref().unwrap_or("text/plain"))
+        }
+        Some(f) if f.fault == FaultName::GzipMembers => {
+            answer.in_members(usize::try_from(f.bytes.unwrap_or(4096)).unwrap_or(4096))
+        }
+        Some(_) => answer.broken_off(),
+        None => answer,
+    }
+}
+
+/// The faults of a list's pages.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pages {
+    pub(super) no_limit: bool,
+    pub(super) repeats: bool,
+    pub(super) endless: bool,
+    /// Versions that it is behind.
+    pub(super) behind: Option<u64>,
+    /// Bytes that its first object is too large by.
+    pub(super) large: Option<u64>,
+}
+
+/// What is wrong with the pages of a list.
+pub(super) fn pages(shared: &Arc<Shared>, plural: &str) -> Pages {
+    shared.read(|world| {
+        if world.trouble.none() {
+            return Pages::default();
+        }
+        let strike = |name: FaultName| world.trouble.strike(&[name], plural, "list");
+        Pages {
+            no_limit: strike(FaultName::NoLimit).is_some(),
+            repeats: strike(FaultName::RepeatedItem).is_some(),
+            endless: strike(FaultName::EndlessPages).is_some(),
+            behind: strike(FaultName::Lagging).map(|f| crate::sim::faults::state::behind(&f)),
+            large: strike(FaultName::LargeObject).map(|f| f.bytes.unwrap_or(LARGE)),
+        }
+    })
+}
+
+const LARGE: u64 = 20_000_000;
+
+/// An object with an annotation of so many bytes.
+pub(super) fn large(object: &Value, bytes: u64) -> Value {
+    let mut large = object.clone();
+    let filler = "x".repeat(usize::try_from(bytes).unwrap_or(0).min(1 << 28));
+    set(&mut large, "metadata.annotations", json!({ "filler": filler }));
+    large
+}

@@ -1,0 +1,129 @@
+//! The controllers of endpoints: which pods are behind a service, in both forms that clients read.
+
+use std::sync::Arc;
+
+use crate::sim::cache::takes_room;
+use crate::sim::fields::{at, deleting, holds, list, map, name, namespace, owner_reference, set, text, uid};
+use crate::sim::json::{Value, json};
+use crate::sim::queue::{Id, Work};
+use crate::sim::random::Random;
+use crate::sim::resources::Res;
+use crate::sim::world::World;
+
+/// Tells the services that a pod is or was behind.
+pub(super) fn pod_changed(world: &mut World, pod: &Value) {
+    let soon = world.now + super::NOTICE + super::NOTICE;
+    let behind = |s: &&Arc<Value>| selects(s, pod);
+    let services: Vec<Id> =
+        world.store.list(Res::Services, Some(namespace(pod))).filter(behind).map(|s| Id::of(s)).collect();
+    for id in services {
+        world.queue.add(Work::Endpoints(id), soon);
+    }
+}
+
+/// Whether a service means a pod; one without a selector means none.
+fn selects(service: &Value, pod: &Value) -> bool {
+    let (selector, labels) = (map(service, "spec.selector"), map(pod, "metadata.labels"));
+    !selector.is_empty() && selector.iter().all(|(k, v)| labels.get(k) == Some(v))
+}
+
+/// Brings the endpoints of a service up to date.
+pub(super) fn reconcile(world: &mut World, id: &Id) {
+    let Some(service) = world.store.get(Res::Services, &id.namespace, &id.name).cloned() else {
+        // its slice goes with it, as what it owned; the old form is owned by nobody
+        if let Some(old) = world.store.get(Res::Endpoints, &id.namespace, &id.name).cloned() {
+            world.store.remove(Res::Endpoints, &old);
+        }
+        return;
+    };
+    if map(&service, "spec.selector").is_empty() || deleting(&service) {
+        return;
+    }
+    let pods: Vec<Arc<Value>> = world
+        .store
+        .list(Res::Pods, Some(&id.namespace))
+        .filter(|p| takes_room(p) && !text(p, "status.podIP").is_empty() && selects(&service, p))
+        .cloned()
+        .collect();
+    write_slice(world, &service, &pods);
+    write_endpoints(world, &service, &pods);
+}
+
+fn target(pod: &Value) -> Value {
+    json!({ "kind": "Pod", "namespace": namespace(pod), "name": name(pod), "uid": uid(pod) })
+}
+
+/// The ports of a service as its pods have them.
+fn ports(service: &Value) -> Value {
+    let one = |p: &Value| {
+        let number = match at(p, "targetPort") {
+            Value::Int(n) => *n,
+            _ => p["port"].as_i64().unwrap_or(0),
+        };
+        json!({ "name": text(p, "name"), "port": number, "protocol": p["protocol"] })
+    };
+    list(service, "spec.ports").iter().map(one).collect()
+}
+
+fn write_slice(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
+    let endpoint = |pod: &Arc<Value>| {
+        let (serving, leaves) = (holds(pod, "Ready"), deleting(pod));
+        let node = text(pod, "spec.nodeName");
+        let mut endpoint = json!({
+            "addresses": [text(pod, "status.podIP")],
+            "conditions": { "ready": serving && !leaves, "serving": serving, "terminating": leaves },
+            "nodeName": node, "targetRef": target(pod),
+        });
+        let zone = world.cache.nodes.get(node).map_or("", |n| n.label("topology.kubernetes.io/zone"));
+        if !zone.is_empty() {
+            set(&mut endpoint, "zone", zone);
+        }
+        endpoint
+    };
+    let endpoints: Value = pods.iter().map(endpoint).collect();
+    let suffix = Random::new(0, uid(service)).suffix(5);
+    let own = format!("{}-{suffix}", name(service));
+    let known = world.store.update(Res::EndpointSlices, namespace(service), &own, |s| {
+        set(s, "endpoints", endpoints.clone());
+        set(s, "ports", ports(service));
+    });
+    if known.is_none() {
+        let slice = json!({
+            "metadata": {
+                "name": own, "namespace": namespace(service),
+                "labels": {
+                    "kubernetes.io/service-name": name(service),
+                    "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
+                },
+                "ownerReferences": [owner_reference("v1", "Service", service)],
+            },
+            "addressType": "IPv4", "endpoints": endpoints, "ports": ports(service),
+        });
+        world.create_aside(Res::EndpointSlices, slice);
+    }
+}
+
+/// The old form, for clients from before slices.
+fn write_endpoints(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
+    let addresses = |ready: bool| -> Value {
+        let those = pods.iter().filter(|p| holds(p, "Ready") == ready && !deleting(p));
+        let address = |p: &Arc<Value>| json!({ "ip": text(p, "status.podIP"), "nodeName": text(p, "spec.nodeName"), "targetRef": target(p) });
+        those.map(address).collect()
+    };
+    let mut subset = json!({ "ports": ports(service) });
+    for (key, ready) in [("addresses", true), ("notReadyAddresses", false)] {
+        let addresses = addresses(ready);
+        if addresses.as_array().is_some_and(|a| !a.is_empty()) {
+            set(&mut subset, key, addresses);
+        }
+    }
+    let empty = subset.as_object().is_none_or(|s| s.len() == 1);
+    let subsets = if empty { json!([]) } else { json!([subset]) };
+    let known = world.store.update(Res::Endpoints, namespace(service), name(service), |e| {
+        set(e, "subsets", subsets.clone());
+    });
+    if known.is_none() {
+        let meta = json!({ "name": name(service), "namespace": namespace(service) });
+        world.create_aside(Res::Endpoints, json!({ "metadata": meta, "subsets": subsets }));
+    }
+}

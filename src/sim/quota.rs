@@ -1,0 +1,396 @@
+//! Quotas and limits of namespaces: what objects are charged with, what is refused, and what is
+//! filled in (`kubernetes/kubernetes:plugin/pkg/admission/{resourcequota,limitranger}`).
+//!
+//! Quotas with scopes are kept and not enforced.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::fields::{annotate, at, list, map, name, namespace, set, text};
+use super::json::{Map, Value};
+use super::objects::Store;
+use super::refusal::{Refusal, details};
+use super::resources::{Res, Spec};
+use super::world::World;
+use crate::model::quantity;
+
+/// Amounts by the name of the resource: of CPU in thousandths of a core, else in units.
+type Amounts = BTreeMap<String, i64>;
+
+fn is_cpu(resource: &str) -> bool {
+    resource == "cpu" || resource.ends_with(".cpu")
+}
+
+fn amount(resource: &str, value: &Value) -> i64 {
+    let text = match value {
+        Value::String(text) => text.to_string(),
+        other => other.to_string(),
+    };
+    let parsed = if is_cpu(resource) { quantity::parse_milli(&text) } else { quantity::parse_units(&text) };
+    parsed.unwrap_or(0)
+}
+
+fn amounts(listed: &Map) -> Amounts {
+    listed.iter().map(|(k, v)| (k.to_string(), amount(k, v))).collect()
+}
+
+/// An amount as a quantity in its canonical form.
+fn quantity_of(resource: &str, amount: i64) -> String {
+    if is_cpu(resource) {
+        return if amount % 1000 == 0 { (amount / 1000).to_string() } else { format!("{amount}m") };
+    }
+    let binary = resource.ends_with("memory") || resource.ends_with("storage");
+    let units = [("Ti", 1_i64 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
+    match units.into_iter().find(|(_, unit)| binary && amount != 0 && amount % unit == 0) {
+        Some((suffix, unit)) => format!("{}{suffix}", amount / unit),
+        None => amount.to_string(),
+    }
+}
+
+/// What an object is charged with.
+fn charge(spec: &Spec, object: &Value) -> Amounts {
+    let group = if spec.group.is_empty() { String::new() } else { format!(".{}", spec.group) };
+    let mut charge = Amounts::from([(format!("count/{}{group}", spec.plural), 1)]);
+    match &*spec.plural {
+        "pods" => {
+            if ["Succeeded", "Failed"].contains(&text(object, "status.phase")) {
+                return charge;
+            }
+            charge.insert("pods".into(), 1);
+            for (kind, plain) in [("requests", true), ("limits", false)] {
+                for (resource, value) in sum(object, kind) {
+                    if plain {
+                        charge.insert(resource.clone(), value);
+                    }
+                    charge.insert(format!("{kind}.{resource}"), value);
+                }
+            }
+        }
+        "persistentvolumeclaims" => {
+            charge.insert("persistentvolumeclaims".into(), 1);
+            let storage = at(object, "spec.resources.requests.storage");
+            charge.insert("requests.storage".into(), amount("storage", storage));
+        }
+        "services" | "configmaps" | "secrets" | "replicationcontrollers" | "resourcequotas" => {
+            charge.insert(spec.plural.to_string(), 1);
+        }
+        _ => {}
+    }
+    charge
+}
+
+/// What the containers of a pod ask for, or may use at most, together.
+fn sum(pod: &Value, kind: &str) -> Amounts {
+    let mut sum = Amounts::new();
+    for container in list(pod, "spec.containers") {
+        for (resource, value) in amounts(map(container, &format!("resources.{kind}"))) {
+            *sum.entry(resource).or_default() += value;
+        }
+    }
+    for init in list(pod, "spec.initContainers") {
+        for (resource, value) in amounts(map(init, &format!("resources.{kind}"))) {
+            let entry = sum.entry(resource).or_default();
+            *entry = (*entry).max(value);
+        }
+    }
+    sum
+}
+
+/// The quotas of a namespace that are enforced.
+fn quotas(store: &Store, space: &str) -> Vec<Arc<Value>> {
+    let scoped = |q: &&Arc<Value>| list(q, "spec.scopes").is_empty() && at(q, "spec.scopeSelector").is_null();
+    store.list(Res::Quotas, Some(space)).filter(scoped).cloned().collect()
+}
+
+/// What is used of a quota now.
+fn used(store: &Store, quota: &Value) -> Amounts {
+    let mut used: Amounts = amounts(map(quota, "spec.hard")).into_keys().map(|k| (k, 0)).collect();
+    let pods = used.keys().any(|k| !k.starts_with("count/") || k == "count/pods");
+    for res in Res::ALL {
+        let spec = res.spec();
+        let counted = used.keys().any(|k| k.starts_with("count/") || *k == *spec.plural);
+        let claims = res == Res::Claims && used.contains_key("requests.storage");
+        if !spec.namespaced || !(counted || claims || res == Res::Pods && pods) {
+            continue;
+        }
+        for object in store.list(res, Some(namespace(quota))) {
+            for (resource, value) in charge(spec, object) {
+                if let Some(sum) = used.get_mut(&resource) {
+                    *sum += value;
+                }
+            }
+        }
+    }
+    used
+}
+
+/// Refuses an object that a quota has no room for; `status.used` grows with one that it has.
+pub(crate) fn admit(world: &mut World, res: Res, object: &Value, dry: bool) -> Result<(), Refusal> {
+    if !res.spec().namespaced {
+        return Ok(());
+    }
+    for quota in quotas(&world.store, namespace(object)) {
+        let hard = amounts(map(&quota, "spec.hard"));
+        if res == Res::Pods {
+            told(&quota, &hard, object)?;
+        }
+        let wanted: Amounts =
+            charge(res.spec(), object).into_iter().filter(|(k, n)| hard.contains_key(k) && *n > 0).collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let used = used(&world.store, &quota);
+        let now = |k: &String| used.get(k).copied().unwrap_or(0);
+        let over: Vec<&String> =
+            wanted.iter().filter(|(k, n)| now(k) + **n > hard[*k]).map(|(k, _)| k).collect();
+        if !over.is_empty() {
+            let said = |value: &dyn Fn(&String) -> i64| -> String {
+                let parts = over.iter().map(|k| format!("{k}={}", quantity_of(k, value(k))));
+                parts.collect::<Vec<_>>().join(",")
+            };
+            let why = format!(
+                "exceeded quota: {}, requested: {}, used: {}, limited: {}",
+                name(&quota),
+                said(&|k| wanted[k]),
+                said(&now),
+                said(&|k| hard[k])
+            );
+            return Err(forbidden(res.spec(), name(object), &why));
+        }
+        if !dry {
+            let sum =
+                used.iter().map(|(k, n)| (k.clone(), n + wanted.get(k).copied().unwrap_or(0))).collect();
+            write(world, &quota, &sum);
+        }
+    }
+    Ok(())
+}
+
+/// A quota of requests or limits needs pods that say them.
+fn told(quota: &Value, hard: &Amounts, pod: &Value) -> Result<(), Refusal> {
+    let computed = ["cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"];
+    let mut missing = Vec::new();
+    for resource in hard.keys().filter(|k| computed.contains(&k.as_str())) {
+        let (kind, plain) = resource.split_once('.').unwrap_or(("requests", resource));
+        let silent = list(pod, "spec.containers")
+            .iter()
+            .filter(|c| !map(c, &format!("resources.{kind}")).contains_key(plain));
+        let names: Vec<&str> = silent.map(|c| text(c, "name")).collect();
+        if !names.is_empty() {
+            missing.push(format!("{resource} for: {}", names.join(",")));
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let why = format!("failed quota: {}: must specify {}", name(quota), missing.join("; "));
+    Err(forbidden(Res::Pods.spec(), name(pod), &why))
+}
+
+fn forbidden(spec: &Spec, name: &str, why: &str) -> Refusal {
+    let message = format!("{} {name:?} is forbidden: {why}", spec.qualified());
+    let details = Box::new(details(name, &spec.group, &spec.plural));
+    Refusal { details, ..Refusal::forbidden(message) }
+}
+
+/// The quota controller: counts what is used.
+pub(crate) fn count(world: &mut World, space: &str, quota: &str) {
+    if let Some(quota) = world.store.get(Res::Quotas, space, quota).cloned() {
+        let used = used(&world.store, &quota);
+        write(world, &quota, &used);
+    }
+}
+
+fn write(world: &mut World, quota: &Value, used: &Amounts) {
+    let hard = at(quota, "spec.hard").clone();
+    let used: Map = used.iter().map(|(k, n)| (super::json::intern(k), quantity_of(k, *n).into())).collect();
+    world.store.update(Res::Quotas, namespace(quota), name(quota), |q| {
+        set(q, "status.hard", hard);
+        set(q, "status.used", used);
+    });
+}
+
+/// Limits of containers in a namespace.
+fn limits(store: &Store, space: &str) -> Vec<Value> {
+    let ranges = store.list(Res::LimitRanges, Some(space)).flat_map(|r| list(r, "spec.limits"));
+    ranges.filter(|l| text(l, "type") == "Container").cloned().collect()
+}
+
+/// Fills in what a limit range gives to containers that say nothing.
+pub(crate) fn fill_in(world: &World, pod: &mut Value) {
+    let limits = limits(&world.store, namespace(pod));
+    let mut told: Vec<String> = Vec::new();
+    for limit in &limits {
+        // without a default request, the default limit is what is asked for
+        let requests = [at(limit, "defaultRequest"), at(limit, "default")];
+        for container in
+            pod.pointer_mut("/spec/containers").and_then(Value::as_array_mut).into_iter().flatten()
+        {
+            let own = text(container, "name").to_owned();
+            let mut fill = |kind: &str, from: &Value| {
+                let mut given = Vec::new();
+                for (resource, value) in from.as_object().into_iter().flatten() {
+                    let path = format!("resources.{kind}");
+                    if !map(container, &path).contains_key(resource) {
+                        let place = super::fields::place(container, &path);
+                        super::fields::object_mut(place).insert(resource.clone(), value.clone());
+                        given.push(resource.to_string());
+                    }
+                }
+                if !given.is_empty() {
+                    let kind = kind.trim_end_matches('s');
+                    told.push(format!("{} {kind} for container {own}", given.join(", ")));
+                }
+            };
+            for request in requests {
+                fill("requests", request);
+            }
+            fill("limits", at(limit, "default"));
+        }
+    }
+    if !told.is_empty() {
+        annotate(pod, "kubernetes.io/limit-ranger", &format!("LimitRanger plugin set: {}", told.join("; ")));
+    }
+}
+
+/// Refuses a pod whose containers ask for too little or too much.
+pub(crate) fn within_limits(world: &World, pod: &Value) -> Result<(), Refusal> {
+    let mut wrong = Vec::new();
+    for limit in limits(&world.store, namespace(pod)) {
+        for container in list(pod, "spec.containers") {
+            for (bound, kind) in [("min", "requests"), ("max", "limits")] {
+                for (resource, value) in map(&limit, bound).iter() {
+                    let said = map(container, &format!("resources.{kind}")).get(resource.as_str());
+                    wrong.extend(outside(resource, bound, value, said));
+                }
+            }
+        }
+    }
+    let why = match wrong.as_slice() {
+        [] => return Ok(()),
+        [one] => one.clone(),
+        many => format!("[{}]", many.join(", ")),
+    };
+    Err(forbidden(Res::Pods.spec(), name(pod), &why))
+}
+
+/// What is wrong with one amount (`limitranger/admission.go` `minConstraint`, `maxConstraint`).
+fn outside(resource: &str, bound: &str, value: &Value, said: Option<&Value>) -> Option<String> {
+    let (word, kind) = if bound == "min" { ("minimum", "request") } else { ("maximum", "limit") };
+    let wanted = amount(resource, value);
+    let shown = quantity_of(resource, wanted);
+    let Some(said) = said else {
+        return Some(format!("{word} {resource} usage per Container is {shown}.  No {kind} is specified"));
+    };
+    let own = amount(resource, said);
+    let wrong = if bound == "min" { own < wanted } else { own > wanted };
+    let own = quantity_of(resource, own);
+    wrong.then(|| format!("{word} {resource} usage per Container is {shown}, but {kind} is {own}"))
+}
+
+/// Whether a namespace counts what is in it.
+pub(crate) fn counts(world: &World, space: &str) -> bool {
+    !space.is_empty() && world.store.list(Res::Quotas, Some(space)).next().is_some()
+}
+
+/// The priority of a pod, by its class (`plugin/pkg/admission/priority`).
+pub(crate) fn prioritise(world: &World, pod: &mut Value) {
+    let class = match text(pod, "spec.priorityClassName") {
+        "" => world
+            .store
+            .list(Res::PriorityClasses, None)
+            .find(|c| at(c, "globalDefault").as_bool() == Some(true))
+            .cloned(),
+        class => world.store.get(Res::PriorityClasses, "", class).cloned(),
+    };
+    let Some(class) = class else { return };
+    set(pod, "spec.priorityClassName", name(&class));
+    set(pod, "spec.priority", at(&class, "value").clone());
+    if !text(&class, "preemptionPolicy").is_empty() {
+        set(pod, "spec.preemptionPolicy", text(&class, "preemptionPolicy"));
+    }
+}
+
+/// Refuses a pod of a class that is not there.
+pub(crate) fn known_class(world: &World, pod: &Value) -> Result<(), Refusal> {
+    let class = text(pod, "spec.priorityClassName");
+    if class.is_empty() || world.store.get(Res::PriorityClasses, "", class).is_some() {
+        return Ok(());
+    }
+    let why = format!("no PriorityClass with name {class} was found");
+    Err(forbidden(Res::Pods.spec(), name(pod), &why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Time;
+    use crate::sim::admission;
+    use crate::sim::json::json;
+
+    fn world(quota: Value, limits: Value) -> World {
+        let mut world = World::new("w", "v1.36.3", 1, Time::from_seconds(1_795_226_400));
+        let now = world.now;
+        let of = |spec: Value| json!({ "metadata": { "name": "team", "namespace": "a" }, "spec": spec });
+        world.store.create(Res::Quotas, of(json!({ "hard": quota })), now).unwrap();
+        world.store.create(Res::LimitRanges, of(json!({ "limits": [limits] })), now).unwrap();
+        world
+    }
+
+    fn ask(world: &mut World, name: &str, resources: Value) -> Result<Arc<Value>, String> {
+        let mut pod = json!({ "metadata": { "name": name, "namespace": "a" },
+            "spec": { "containers": [{ "name": "app", "image": "x", "resources": resources }] } });
+        admission::admit(world, Res::Pods, &mut pod);
+        admission::refuse(world, Res::Pods, &pod, false).map_err(|r| {
+            assert_eq!((r.code, r.reason), (403, "Forbidden"));
+            r.message
+        })?;
+        Ok(world.store.create(Res::Pods, pod, world.now).unwrap())
+    }
+
+    #[test]
+    fn a_quota_has_room_until_it_has_not() {
+        let mut w = world(json!({ "pods": "5", "requests.cpu": "1", "count/pods": "9" }), json!({}));
+        let silent = ask(&mut w, "silent", json!({})).unwrap_err();
+        assert_eq!(
+            silent,
+            "pods \"silent\" is forbidden: failed quota: team: must specify requests.cpu for: app"
+        );
+        ask(&mut w, "one", json!({ "requests": { "cpu": "600m" } })).unwrap();
+        let used = |w: &World| at(w.store.get(Res::Quotas, "a", "team").unwrap(), "status.used").clone();
+        assert_eq!(used(&w), json!({ "pods": "1", "requests.cpu": "600m", "count/pods": "1" }));
+        assert_eq!(
+            ask(&mut w, "two", json!({ "requests": { "cpu": "0.5" } })).unwrap_err(),
+            "pods \"two\" is forbidden: exceeded quota: team, requested: requests.cpu=500m, used: \
+             requests.cpu=600m, limited: requests.cpu=1"
+        );
+        let one = w.store.get(Res::Pods, "a", "one").unwrap().clone();
+        w.store.remove(Res::Pods, &one);
+        count(&mut w, "a", "team");
+        assert_eq!(used(&w), json!({ "pods": "0", "requests.cpu": "0", "count/pods": "0" }));
+    }
+
+    #[test]
+    fn limits_are_filled_in_and_kept() {
+        let limits = json!({ "type": "Container", "default": { "memory": "1Gi" }, "defaultRequest": { "cpu": "100m" },
+            "min": { "cpu": "50m" }, "max": { "memory": "2Gi" } });
+        let mut w = world(json!({ "limits.memory": "3Gi" }), limits);
+        let plain = ask(&mut w, "plain", json!({})).unwrap();
+        assert_eq!(
+            at(&plain, "spec.containers")[0]["resources"],
+            json!({ "requests": { "cpu": "100m", "memory": "1Gi" }, "limits": { "memory": "1Gi" } })
+        );
+        let note = "LimitRanger plugin set: cpu request for container app; memory request for container app; \
+                    memory limit for container app";
+        assert_eq!(map(&plain, "metadata.annotations")["kubernetes.io/limit-ranger"], note);
+        assert_eq!(
+            ask(&mut w, "odd", json!({ "requests": { "cpu": "10m" }, "limits": { "memory": "4Gi" } }))
+                .unwrap_err(),
+            "pods \"odd\" is forbidden: [minimum cpu usage per Container is 50m, but request is 10m, maximum memory \
+             usage per Container is 2Gi, but limit is 4Gi]"
+        );
+        let much = ask(&mut w, "much", json!({ "limits": { "memory": "2Gi" } }));
+        assert!(much.is_ok(), "{much:?}");
+        assert!(ask(&mut w, "more", json!({})).unwrap_err().contains("limited: limits.memory=3Gi"));
+    }
+}
