@@ -8,7 +8,9 @@
 //!
 //! 1. Write `fn my_trial(binaries: &Binaries) -> Outcome` in a file below `trials/`; start the planes it needs with
 //!    [`Planes::start`] and let `?` carry every failure (any error will do).
-//! 2. Add one line to [`TRIALS`].
+//! 2. Add one line to [`TRIALS`], or to [`TRIALS_WITH`] where it needs a controller that is not Kubernetes' own.
+//!
+//! `QUARTERDECK_PLANES_MINORS=1.35` runs every trial against another minor.
 //!
 //! Cases that hold of the embedded fleet as well are written once, in `tests/it/ground/`, and get the planes as
 //! [`fleet::Real`].
@@ -20,7 +22,7 @@
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use planes::{Binaries, Unavailable};
+use planes::{Addon, Binaries, Unavailable};
 
 #[path = "trials/conformance.rs"]
 mod conformance;
@@ -35,6 +37,8 @@ mod formats;
 #[allow(clippy::unwrap_used, reason = "a case that cannot go on fails")]
 #[path = "../it/ground.rs"]
 mod ground;
+#[path = "trials/karpenter.rs"]
+mod karpenter;
 #[path = "planes.rs"]
 pub mod planes;
 #[path = "trials/smoke.rs"]
@@ -48,7 +52,7 @@ type Outcome = Result<(), Failed>;
 /// A trial's function.
 type Run = fn(&Binaries) -> Outcome;
 
-/// Name and function of every trial.
+/// Name and function of every trial on Kubernetes alone.
 const TRIALS: &[(&str, Run)] = &[
     ("planes_start_with_ready_nodes_and_roles", smoke::nodes_and_roles),
     ("plugs_can_be_pulled_and_data_stays", smoke::plugs),
@@ -62,25 +66,63 @@ const TRIALS: &[(&str, Run)] = &[
     ("a_fleet_fails_over_and_says_how_long_it_took", failover::all_ways),
 ];
 
+/// Name and function of every trial with a controller of the ecosystem, and that controller.
+///
+/// Such a trial runs where the controller was built before (`planes up --with …` does it) or [`WITH`] asks for it, so
+/// that the first run of all checks on a machine builds Kubernetes and nothing else.
+const TRIALS_WITH: &[(Addon, &str, Run)] =
+    &[(Addon::Karpenter, "karpenter_makes_nodes_and_the_pane_tells_the_story", karpenter::story_of_nodes)];
+
+/// Controllers to build for their trials, with commas: `karpenter,metrics-server`.
+const WITH: &str = "QUARTERDECK_PLANES_WITH";
+
 /// Planes that run side by side; each set takes a gigabyte or two.
 const SIDE_BY_SIDE: usize = 2;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(SIDE_BY_SIDE);
+    let names = TRIALS.iter().map(|(name, _)| *name).chain(TRIALS_WITH.iter().map(|(_, name, _)| *name));
     // Listing, or a filter that is about other tests, must not begin to build Kubernetes.
-    let wanted = !arguments.list && TRIALS.iter().any(|(name, _)| matches(&arguments, name));
+    let wanted = !arguments.list && names.into_iter().any(|name| matches(&arguments, name));
     let binaries =
         if wanted { Binaries::ensure() } else { Err(Unavailable("nothing here was asked for".to_owned())) };
     if let (true, Err(why)) = (wanted, &binaries) {
         eprintln!("control planes are unavailable, so their tests are skipped: {why}");
     }
-    let trials = TRIALS.iter().map(|&(name, run)| {
+    let trial = |name: &str, run: Run, binaries: &Result<Binaries, Unavailable>| {
         let binaries = binaries.clone();
         let ignored = wanted && binaries.is_err();
         Trial::test(name, move || run(&binaries?)).with_ignored_flag(ignored)
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    };
+    let mut trials: Vec<Trial> = TRIALS.iter().map(|&(name, run)| trial(name, run, &binaries)).collect();
+    for &(addon, name, run) in TRIALS_WITH {
+        let chosen = wanted && matches(&arguments, name);
+        let possible = binaries
+            .clone()
+            .and_then(|binaries| if chosen { ready(addon).map(|()| binaries) } else { Ok(binaries) });
+        if let (true, Ok(_), Err(why)) = (chosen, &binaries, &possible) {
+            eprintln!("{name} is skipped: {why}");
+        }
+        trials.push(trial(name, run, &possible));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Whether a controller can run: it was built before, or is built now because somebody asks for it.
+fn ready(addon: Addon) -> Result<(), Unavailable> {
+    let asked = std::env::var(WITH).unwrap_or_default();
+    if Binaries::cached(addon.toolset()).is_some() {
+        return Ok(());
+    }
+    if asked.split(',').any(|name| name.trim() == addon.name()) {
+        return Binaries::of(addon.toolset()).map(drop);
+    }
+    let name = addon.name();
+    Err(Unavailable(format!(
+        "{name} was not built on this machine; {WITH}={name} builds it, in about {}",
+        addon.toolset().takes
+    )))
 }
 
 /// Whether the filters on the command line leave this trial in, by the rules of the built-in harness.

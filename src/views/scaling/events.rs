@@ -148,6 +148,10 @@ fn signal(cluster: &Cluster, event: &Event, known: &Known, at: Time) -> Option<S
     if event.reason == "ScaledUpGroup" && parsed.to.is_none() {
         return None;
     }
+    // Of every claim that was just launched: nothing is blocked, its node is on its way.
+    if event.reason == "DisruptionBlocked" && event.message.contains("does not have an associated node") {
+        return None;
+    }
     let regarding = &event.regarding;
     let object = Kind::by_kind(&regarding.kind).map(|kind| ObjectKey {
         cluster: cluster.id,
@@ -221,6 +225,9 @@ impl Parsed {
             "DisruptionTerminating" => {
                 let cause = message.rsplit_once(": ").map(|(_, why)| Text::clean(why));
                 Parsed { cause, less: true, ..Parsed::default() }
+            }
+            "Nominated" => {
+                Parsed { cause: after(message, "schedule on: ").map(Text::clean), ..Parsed::default() }
             }
             "FailedScheduling" => {
                 let cause = crate::views::health::first_constraint(message).map(Text::from);

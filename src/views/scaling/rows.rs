@@ -2,6 +2,8 @@
 
 mod nodes;
 
+pub(super) use nodes::machines;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::cash::{Cash, allocated};
 use super::replicas::{SERVING, is_of};
-use super::rows::{Row, workload_name};
+use super::rows::{Row, machines, workload_name};
 use super::{autoscalers, held_for, minutes, row_of, worst_metric};
 use crate::model::{Autoscaler, Cluster, Happening, Kind, NodeChange, Signal, Span, Text, Time, Tone};
 use crate::views::{Evidence, EvidenceLine, RowId, Snapshot};
@@ -164,7 +164,9 @@ fn nodes(change: NodeChange, group: &[&Signal]) -> String {
     group.iter().for_each(|s| cash.add(s.cost));
     let pool = group.first().map_or("", |s| s.what.as_str());
     match change {
-        NodeChange::Added | NodeChange::Removed => format!("{count} {word}, {pool}, {}/h", cash.dollars()),
+        NodeChange::Added | NodeChange::Removed => {
+            format!("{count} {word}, {pool}: {}, {}/h", machines(group), cash.dollars())
+        }
         _ => format!("{count} {word}, {pool}"),
     }
 }
@@ -172,11 +174,17 @@ fn nodes(change: NodeChange, group: &[&Signal]) -> String {
 fn event(reason: &str, group: &[&Signal]) -> (&'static str, String) {
     let objects: BTreeSet<&str> =
         group.iter().filter_map(|s| s.object.as_ref()).map(|o| o.name.as_str()).collect();
-    let pods = if objects.len() == 1 { "1 pod".to_owned() } else { format!("{} pods", objects.len()) };
+    let pods = many(objects.len(), "pod");
     let cause = group.first().map_or("", |s| s.cause.as_str());
     match reason {
         "FailedScheduling" => ("pending", format!("{pods}: {cause}")),
-        "Nominated" => ("Karpenter", format!("{pods}: {cause}")),
+        "Nominated" => ("Karpenter", format!("{pods} to {}", places(group))),
+        "DisruptionTerminating" => {
+            // It tells of the claim and, where there is one, of its node.
+            let of_nodes =
+                group.iter().filter(|s| s.object.as_ref().is_some_and(|o| o.kind == Kind::Node)).count();
+            ("Karpenter", format!("disrupts {}: {cause}", many(of_nodes.max(1), "node")))
+        }
         "TriggeredScaleUp" => ("autoscaler", format!("{pods}: {cause}")),
         "SuccessfulRescale" => ("HPA", group.first().map_or(String::new(), |s| replicas(s))),
         "ScalingReplicaSet" => ("deployment", group.first().map_or(String::new(), |s| replicas(s))),
@@ -186,6 +194,18 @@ fn event(reason: &str, group: &[&Signal]) -> (&'static str, String) {
         }
         other => ("event", format!("{other}: {cause}")),
     }
+}
+
+/// `1 pod`, `12 pods`.
+fn many(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}
+
+/// Where Karpenter sends pods: `nodeclaim/general-x1`, `nodeclaim/general-x1 +1`.
+fn places(group: &[&Signal]) -> String {
+    let places: BTreeSet<&str> = group.iter().map(|s| s.cause.as_str()).collect();
+    let first = places.first().copied().unwrap_or_default();
+    if places.len() > 1 { format!("{first} +{}", places.len() - 1) } else { first.to_owned() }
 }
 
 /// Steps as lines, each with the time since the one before.

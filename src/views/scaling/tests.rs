@@ -8,6 +8,8 @@ use crate::views::Observer;
 use crate::views::health::rules;
 use crate::views::scenes::*;
 
+mod karpenter;
+
 fn price() -> PriceOf {
     Arc::new(|_, node| {
         let known = !node.identity.instance_type.is_empty();
@@ -93,7 +95,9 @@ fn nodes_that_come_together_are_one_row_with_who_asked_and_how_long_it_took() {
     let snapshot = stage.end();
     assert_eq!(
         rows_of(&snapshot),
-        ["02:12:00 | ↑ | eks-use1 | nodes general | 86→88 | cart, checkout pending 50s | +0.78 | 1m52s"]
+        [
+            "02:12:00 | ↑ | eks-use1 | nodes general | 86→88 | cart, checkout pending 50s; 2 × n2-standard-8 | +0.78 | 1m52s"
+        ]
     );
     let sheet = sheet(&snapshot, &Scope::All, ScalingLens::Time, now());
     assert_eq!(sheet.answer, "2 events in 60 min: 2 nodes added; +$0.78/h cash");
@@ -103,13 +107,13 @@ fn nodes_that_come_together_are_one_row_with_who_asked_and_how_long_it_took() {
         lines(&story),
         [
             "02:11:10 pending: 2 pods: Insufficient cpu",
-            "02:12:00 nodes: +50s  2 joined, nodes general, +$0.78/h",
+            "02:12:00 nodes: +50s  2 joined, nodes general: 2 × n2-standard-8, +$0.78/h",
             "02:13:02 nodes: +1m02s  2 Ready, nodes general",
         ]
     );
     assert_eq!(
         recent(&snapshot, &Scope::All, now())[0].text,
-        "eks-use1  +$0.78/h  nodes general 86→88: cart, checkout pending 50s"
+        "eks-use1  +$0.78/h  nodes general 86→88: cart, checkout pending 50s; 2 × n2-standard-8"
     );
     assert!(rows_of(&self::snapshot(vec![Scene::new(0, "quiet")])).is_empty());
 }
@@ -163,7 +167,9 @@ fn a_node_that_is_taken_away_says_why() {
     let snapshot = stage.end();
     assert_eq!(
         rows_of(&snapshot),
-        ["02:10:05 | ↓ | eks-use1 | nodes general | 59→58 | Underutilized | -0.39 | -"]
+        [
+            "02:10:05 | ↓ | eks-use1 | nodes general | 59→58 | Karpenter: Underutilized; n2-standard-8 | -0.39 | -"
+        ]
     );
     assert_eq!(
         sheet(&snapshot, &Scope::All, ScalingLens::Time, now()).answer,
@@ -263,7 +269,7 @@ fn replicas_are_absorbed_unless_nodes_came_for_them() {
         rows_of(&snapshot),
         [
             "01:58:10 | ▲ | eks-use1 | checkout HPA | 34→40 | cpu 96 %/70 %: max 40, wants 55 | absorbed | 9s",
-            "01:50:00 | ↑ | eks-use1 | nodes general | 83→84 | checkout pending 40s | +0.39 | 2m03s",
+            "01:50:00 | ↑ | eks-use1 | nodes general | 83→84 | checkout pending 40s; n2-standard-8 | +0.39 | 2m03s",
             "01:49:17 | ↑ | eks-use1 | checkout HPA | 28→34 | cpu 96 %/70 % | +0.12 | 2m50s",
         ]
     );
@@ -284,7 +290,7 @@ fn the_story_goes_from_the_wish_to_what_serves() {
         [
             "01:49:17 HPA: 28 → 34: cpu 96 %/70 %",
             "01:49:20 pending: +3s  6 pods: Insufficient cpu",
-            "01:50:00 nodes: +40s  1 joined, nodes general, +$0.39/h",
+            "01:50:00 nodes: +40s  1 joined, nodes general: n2-standard-8, +$0.39/h",
             "01:51:20 nodes: +1m20s  1 Ready, nodes general",
             "01:52:07 serving: +47s  34 of 34 pods Ready; time to capacity 2m50s",
             "01:58:10 HPA: +6m03s  34 → 40: cpu 96 %/70 %: max 40, wants 55",

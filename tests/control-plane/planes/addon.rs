@@ -39,7 +39,8 @@ impl Addon {
     /// # Errors
     /// When they cannot be had.
     pub fn binaries(self) -> Result<Binaries> {
-        Binaries::of(self.toolset()).map_err(Error::on(format!("{} cannot be had on this machine", self.name())))
+        Binaries::of(self.toolset())
+            .map_err(Error::on(format!("{} cannot be had on this machine", self.name())))
     }
 
     /// Whether it makes sense on such a plane.

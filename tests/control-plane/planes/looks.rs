@@ -61,7 +61,8 @@ impl Look {
     pub(crate) fn served_by(&mut self, version: &str) {
         let minor = |version: &str| version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
         if minor(&self.kubelet) > minor(version) {
-            let suffix = self.kubelet.find(['-', '+']).and_then(|at| self.kubelet.get(at..)).unwrap_or_default();
+            let suffix =
+                self.kubelet.find(['-', '+']).and_then(|at| self.kubelet.get(at..)).unwrap_or_default();
             self.kubelet = format!("{version}{suffix}").into();
         }
     }

@@ -39,7 +39,12 @@ pub(crate) fn start(plane: &mut Plane, binaries: &Binaries) -> Result<()> {
     })?;
     plane.apply(&manifest(port))?;
     plane
-        .kubectl(&["wait", "--for=condition=Available", "apiservice/v1beta1.metrics.k8s.io", "--timeout=120s"])
+        .kubectl(&[
+            "wait",
+            "--for=condition=Available",
+            "apiservice/v1beta1.metrics.k8s.io",
+            "--timeout=120s",
+        ])
         .map(drop)
 }
 

@@ -16,8 +16,8 @@ use super::kubeconfig::{self, Credential};
 use super::looks::Look;
 use super::pki::Pki;
 use super::process::Process;
-use super::wait::wait_until;
 use super::toolset::KWOK_CONFIG;
+use super::wait::wait_until;
 use super::{Ground, Options, START, Servers, USERS, components, nodes, ports};
 
 const ROLES: &str = include_str!("../manifests/rbac.yaml");

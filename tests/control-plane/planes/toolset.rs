@@ -21,7 +21,7 @@ pub struct Toolset {
     pub(crate) shipped: &'static [Shipped],
     pub(crate) patches: &'static [Patch],
     /// How long a cold build takes on two cores.
-    pub(crate) takes: &'static str,
+    pub takes: &'static str,
     pub(crate) answer: OnceLock<std::result::Result<Binaries, Unavailable>>,
 }
 

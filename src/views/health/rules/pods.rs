@@ -97,6 +97,9 @@ pub fn first_constraint(message: &str) -> Option<String> {
         "",
     ];
     let list = message.split_once("available: ")?.1;
+    // The list is a sentence; what plugins say of preemption and of claims to free comes after it
+    // (`FitError.Error` in `pkg/scheduler/framework/types.go`).
+    let list = list.split(". ").next().unwrap_or(list);
     let list = list.split(" preemption:").next().unwrap_or(list).trim_end_matches('.');
     let reasons: Vec<&str> = constraints(list);
     ORDER.iter().find_map(|word| reasons.iter().find(|r| r.contains(word))).map(|r| worded(r))
@@ -227,6 +230,12 @@ mod tests {
         assert_eq!(
             first(
                 "0/3 nodes are available: 1 node(s) had untolerated taint {x: y, z}, 2 node(s) didn't match Pod's node affinity/selector."
+            ),
+            "didn't match Pod's node affinity/selector"
+        );
+        assert_eq!(
+            first(
+                "0/6 nodes are available: 1 node(s) had untolerated taint(s), 5 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, preemption: 0/6 nodes are available: 6 Preemption is not helpful for scheduling."
             ),
             "didn't match Pod's node affinity/selector"
         );

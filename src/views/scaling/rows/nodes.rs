@@ -43,7 +43,8 @@ impl Story<'_> {
             }
             NodeChange::Removed => {
                 row.nodes = Some("removed");
-                row.cause = self.why_removed(&row).unwrap_or_else(|| machines(group).into());
+                let why = self.why_removed(&row).map_or(String::new(), |why| format!("{why}; "));
+                row.cause = format!("{why}{}", machines(group)).into();
             }
             NodeChange::NotReady => {
                 row.nodes = Some("lost");
@@ -71,6 +72,8 @@ impl Story<'_> {
         });
         let waiting: BTreeSet<&str> =
             pods.clone().filter_map(|s| s.object.as_ref()).map(|o| workload_name(&o.name)).collect();
+        let who =
+            pods.clone().find_map(|s| provisioner(told(s)?)).map_or(String::new(), |who| format!("{who}: "));
         let pending = pods.map(|s| s.at).min();
         let scaler = asked.rfind(|s| s.happening == Happening::Replicas && s.direction == Direction::More);
         let began = match (pending, scaler) {
@@ -84,11 +87,8 @@ impl Story<'_> {
             let names: Vec<&str> = waiting.iter().copied().take(3).collect();
             let more = if waiting.len() > 3 { format!(" +{}", waiting.len() - 3) } else { String::new() };
             let for_long = pending.map(|at| at.age(row.last)).filter(|s| s.seconds() > 0);
-            format!(
-                "{}{more} pending{}",
-                names.join(", "),
-                for_long.map_or(String::new(), |s| format!(" {s}"))
-            )
+            let for_long = for_long.map_or(String::new(), |s| format!(" {s}"));
+            format!("{}{more} pending{for_long}; {who}{}", names.join(", "), machines(group))
         } else if let Some(scaler) = scaler {
             match (scaler.from, scaler.to) {
                 (Some(from), Some(to)) => format!("{} {from}→{to}", scaler.what),
@@ -121,7 +121,7 @@ impl Story<'_> {
         let event = self.signals.iter().filter(down).filter(lately).rfind(of)?;
         let reason = told(event)?;
         Some(if reason == "DisruptionTerminating" {
-            event.cause.clone()
+            format!("Karpenter: {}", event.cause).into()
         } else {
             format!("{reason}: {}", event.cause).into()
         })
@@ -186,6 +186,15 @@ impl Story<'_> {
     }
 }
 
+/// Who makes nodes, by the reason of the event in which it tells a pod so.
+fn provisioner(reason: &str) -> Option<&'static str> {
+    match reason {
+        "Nominated" => Some("Karpenter"),
+        "TriggeredScaleUp" => Some("autoscaler"),
+        _ => None,
+    }
+}
+
 /// `NotReady, zone europe-west1-b`.
 fn lost(group: &[&Signal]) -> String {
     let zones: BTreeSet<&str> = group
@@ -203,7 +212,7 @@ fn lost(group: &[&Signal]) -> String {
 }
 
 /// `2 × m6i.2xlarge, 1 × c6i.large spot`.
-fn machines(group: &[&Signal]) -> String {
+pub(in crate::views::scaling) fn machines(group: &[&Signal]) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for signal in group {
         if let Happening::Node { machine, spot, .. } = &signal.happening {
