@@ -35,6 +35,9 @@ pub const SIGNALS: usize = 2000;
 /// How many events of a cluster are kept, the newest.
 pub const EVENTS: usize = 5000;
 
+/// Nodes younger than this when they are first listed are told of as having come.
+const YOUNG: Span = Span::from_seconds(3600);
+
 /// What is derived with every change. Integrations add their rules and observers here.
 pub struct Derive {
     /// They say what is wrong with a record; the worst answer is kept.

@@ -46,6 +46,10 @@ impl State {
     pub(super) fn swap(&mut self, derive: &Derive, kind: Kind, version: Version, at: Time) {
         if let Some(mut list) = self.list(kind).take() {
             list.bounded(kind);
+            if kind == Kind::Node {
+                // The young ones of a first list are told of, and each counts those that were there before it.
+                list.records.sort_by_key(|record| record.meta().created);
+            }
             // A list older than what is known (another apiserver's cache) brings back nothing: what
             // it has and we do not may have gone since.
             let known_to = self.cluster().table(kind).version;

@@ -9,7 +9,7 @@ use super::audit::Audited;
 use super::interner::Interner;
 use super::list::{List, Newer};
 use super::totals::Counts;
-use super::{Derive, EVENTS, SAMPLE_EVERY, SAMPLES, ring};
+use super::{Derive, EVENTS, SAMPLE_EVERY, SAMPLES, YOUNG, ring};
 use crate::model::{
     Change, Cluster, ClusterId, ClusterInfo, Kind, Link, LinkState, Place, Record, Sample, Symptom, Table,
     Time, Uid, Usage, Version,
@@ -298,7 +298,7 @@ impl State {
         let symptom = after.and_then(worst);
         let mut signals = Vec::new();
         let listed = kind.is_some_and(|k| k == Kind::Event || self.cluster.table(k).synced.is_some());
-        if listed {
+        if listed || after.is_some_and(|record| young(record, at)) {
             for observer in &derive.observers {
                 observer.observe(&self.cluster, before, after, at, &mut signals);
             }
@@ -417,4 +417,10 @@ fn set<T: PartialEq>(place: &mut T, value: T) -> bool {
 pub(super) fn event_time(record: &Record) -> Time {
     let said = record.event().and_then(|e| e.last.or(e.first));
     said.or(record.meta().created).unwrap_or(Time::from_millis(1))
+}
+
+/// Whether this is a node that came within the last hour: it says so itself, so that what scaled before the console was
+/// started is told like what scales since. Events last as long (`--event-ttl` of the API server).
+fn young(record: &Record, at: Time) -> bool {
+    record.node().and_then(|node| node.meta.created).is_some_and(|born| born.age(at) < YOUNG)
 }

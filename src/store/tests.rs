@@ -12,6 +12,8 @@ use crate::model::{
     Provider, Record, Resources, Signal, Symptom, SymptomCause, Text, Tone, Truth, Uid, Version,
 };
 
+mod first_list;
+
 fn at(second: i64) -> Time {
     Time::from_seconds(1_700_000_000 + second)
 }
