@@ -17,6 +17,7 @@ pub mod deployment;
 pub mod discovery;
 pub mod event;
 pub mod job;
+mod list;
 mod manager;
 pub mod meta;
 pub mod metrics;
@@ -32,9 +33,11 @@ pub mod storage_class;
 pub mod volume;
 pub mod wire;
 
+pub use list::RecordList;
+
 use crate::model::{Kind, Record};
 use read::Family;
-use wire::{Format, ListEnd, WatchEvent, WireError};
+use wire::{First, Format, WatchEvent, WireError};
 
 /// A watched kind, and the versions of it that can be read.
 #[derive(Debug)]
@@ -57,12 +60,10 @@ pub struct VersionDecl {
     pub version: &'static str,
     item: fn(&[u8]) -> Result<Record, WireError>,
     object: fn(Format, &[u8]) -> Result<Record, WireError>,
-    page: ReadPage,
+    first: fn(&[u8]) -> Result<Option<First<Record>>, WireError>,
     event: for<'a> fn(Format, &'a [u8]) -> Result<WatchEvent<'a, Record>, WireError>,
     to_protobuf: fn(&[u8]) -> Result<Vec<u8>, WireError>,
 }
-
-type ReadPage = fn(&[u8], &mut dyn FnMut(Record)) -> Result<ListEnd, WireError>;
 
 macro_rules! kinds {
     ($( $kind:ident: $( $group:literal $version:literal $object:path ),+; )*) => {
@@ -130,7 +131,7 @@ impl VersionDecl {
             version,
             item: read::item::<F>,
             object: read::object::<F>,
-            page: read::page::<F>,
+            first: read::first::<F>,
             event: read::event::<F>,
             to_protobuf: read::to_protobuf::<F>,
         }
@@ -170,10 +171,10 @@ impl VersionDecl {
         (self.object)(format, body)
     }
 
-    /// Reads a page of a JSON list and hands out its records. Items that are no objects, or have
-    /// no name, are counted as bad.
-    pub fn page(&self, page: &[u8], mut each: impl FnMut(Record)) -> Result<ListEnd, WireError> {
-        (self.page)(page, &mut each)
+    /// Reads the item that stands first in the rest of a JSON list; `None` when its end is not
+    /// there. See [`wire::first_item`].
+    pub fn first(&self, bytes: &[u8]) -> Result<Option<First<Record>>, WireError> {
+        (self.first)(bytes)
     }
 
     /// Reads one frame of a watch, as [`wire::Frames`] cuts it.

@@ -2,8 +2,8 @@
 
 use super::meta::ObjectMeta;
 use super::wire::{
-    Envelope, Format, ListEnd, Message, WatchEvent, WireError, WireErrorKind, from_json, from_protobuf,
-    read_event, read_page, to_protobuf as write,
+    Envelope, First, Format, Message, WatchEvent, WireError, WireErrorKind, first_item, from_json,
+    from_protobuf, read_event, to_protobuf as write,
 };
 use crate::model::Record;
 
@@ -44,13 +44,13 @@ pub(super) fn object<F: Family>(format: Format, body: &[u8]) -> Result<Record, W
     }
 }
 
-pub(super) fn page<F: Family>(page: &[u8], each: &mut dyn FnMut(Record)) -> Result<ListEnd, WireError> {
-    let mut nameless = 0;
-    let end = read_page(page, &mut |object: F::Object<'_>| match record(&object) {
-        Ok(record) => each(record),
-        Err(_) => nameless += 1,
-    })?;
-    Ok(ListEnd { items: end.items - nameless, bad: end.bad + nameless, ..end })
+/// An object without a name is no item, either.
+pub(super) fn first<F: Family>(bytes: &[u8]) -> Result<Option<First<Record>>, WireError> {
+    let first = first_item::<F::Object<'_>>(bytes)?;
+    Ok(first.map(|First { item, length }| {
+        let item = item.and_then(|object| record(&object).ok());
+        First { item, length }
+    }))
 }
 
 pub(super) fn event<F: Family>(format: Format, frame: &[u8]) -> Result<WatchEvent<'_, Record>, WireError> {

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use proptest::prelude::*;
 
 use super::read::Watched;
-use super::wire::{Envelope, Frames, ListDecoder, ListMeta, WireErrorKind};
+use super::wire::{Envelope, Frames, ListMeta};
 use super::*;
 
 mod records;
@@ -79,7 +79,7 @@ fn every_version_reads_lists_watches_and_objects_alike() {
     }
 }
 
-fn alike(version: &VersionDecl) {
+fn alike(version: &'static VersionDecl) {
     let name = golden_name(version);
     let (json, protobuf) = (fixture(&name, "json"), fixture(&name, "pb"));
     let record = version.object(Format::Json, &json).unwrap();
@@ -91,19 +91,19 @@ fn alike(version: &VersionDecl) {
     assert_eq!(version.item(&item).unwrap(), record);
     let meta = ListMeta { resource_version: "5".into(), ..ListMeta::default() };
     let list = wire::write_list(&version.api_version(), "XList", &meta, [&item[..], b"", &item]);
-    let mut decoder = ListDecoder::new();
-    let mut seen = Vec::new();
-    decoder.feed(&list, &mut |item| seen.push(version.item(item))).unwrap();
-    let nameless = seen.remove(1).unwrap_err();
-    assert_eq!(nameless.kind, WireErrorKind::Nameless);
-    assert!(seen.iter().all(|read| read.as_ref() == Ok(&record)));
-    assert_eq!(decoder.finish().unwrap().resource_version, "5");
     let json_text = String::from_utf8(json.clone()).unwrap();
     let page = format!(r#"{{"kind":"XList","metadata":{{}},"items":[{json_text},{{}},{json_text}]}}"#);
-    let mut seen = Vec::new();
-    let end = version.page(page.as_bytes(), |record| seen.push(record)).unwrap();
-    assert_eq!((seen.len(), end.items, end.bad), (2, 2, 1));
-    assert!(seen.iter().all(|read| *read == record));
+    for (format, body) in [(Format::Protobuf, &list[..]), (Format::Json, page.as_bytes())] {
+        for piece in [1, 1000, body.len()] {
+            let (mut list, mut seen) = (RecordList::new(version, format), Vec::new());
+            for bytes in body.chunks(piece) {
+                list.feed(bytes, |record| seen.push(record)).unwrap();
+            }
+            let end = list.finish(|record| seen.push(record)).unwrap();
+            assert_eq!((seen.len(), end.items, end.bad), (2, 2, 1), "the one without a name is bad");
+            assert!(seen.iter().all(|read| *read == record));
+        }
+    }
 
     // a watch
     for (format, body) in [(Format::Json, json_text.trim().as_bytes()), (Format::Protobuf, &protobuf[..])] {

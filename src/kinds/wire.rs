@@ -25,7 +25,7 @@
 //! | `declare` | the macro and the traits behind it |
 //! | `text`, `scalar`, `collection`, `chosen`, `quantity`, `time` | the types a field can have |
 //! | `envelope`, `status` | what every protobuf body starts with; why a request failed |
-//! | `list`, `page` | lists, item by item: protobuf as it arrives, JSON a page at a time |
+//! | `list`, `page`, `step_over` | lists in protobuf and in JSON as they arrive, item by item |
 //! | `frames`, `event` | watch streams: bytes to frames, frames to events |
 
 mod chosen;
@@ -41,6 +41,7 @@ mod quantity;
 mod reader;
 mod scalar;
 mod status;
+mod step_over;
 mod text;
 mod time;
 mod writer;
@@ -54,7 +55,7 @@ pub use error::{WireError, WireErrorKind};
 pub use event::{Bookmark, BookmarkMeta, WatchEvent, read_event, write_event};
 pub use frames::Frames;
 pub use list::{ListDecoder, ListEnd, ListMeta, write_list};
-pub use page::read_page;
+pub use page::{First, PageDecoder, ReadFirst, first_item, read_page};
 pub use quantity::{IntOrString, Quantity};
 pub use reader::{Reader, Tag, Wire};
 pub use status::{Status, StatusCause, StatusDetails};

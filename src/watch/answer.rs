@@ -2,14 +2,9 @@
 
 use super::inflate::{Broken, Inflate};
 use super::machine::{Ask, Event, Input, PAGE, PageEnd, Refusal};
-use crate::kinds::VersionDecl;
-use crate::kinds::wire::{
-    Format, Frames, ListDecoder, ListEnd, Status, WatchEvent, WireError, WireErrorKind,
-};
+use crate::kinds::wire::{Format, Frames, ListEnd, Status, WatchEvent, WireError, WireErrorKind};
+use crate::kinds::{RecordList, VersionDecl};
 use crate::model::{Cause, Fault, Record, Span, Text, Version};
-
-/// The largest page of JSON that is held: its reader cannot borrow from a stream.
-const LARGEST_PAGE: usize = 256 << 20;
 
 /// The body of an answer that is coming in.
 pub(super) struct Answer {
@@ -20,10 +15,8 @@ pub(super) struct Answer {
 
 /// What the body is.
 enum Content {
-    /// A list in protobuf, item by item.
-    Items { decoder: ListDecoder, records: Vec<Record>, unreadable: u64 },
-    /// A page of JSON, read when it is complete.
-    Page(Vec<u8>),
+    /// A list; with what was read and not handed over, and how much of it was said to be bad.
+    List { list: RecordList, records: Vec<Record>, told: usize },
     /// A watch.
     Stream { format: Format, frames: Frames, initial: Option<Vec<Record>> },
 }
@@ -32,7 +25,6 @@ enum Content {
 enum Trouble {
     Inflate(Broken),
     Wire(WireError),
-    TooLarge,
 }
 
 impl From<Broken> for Trouble {
@@ -55,10 +47,9 @@ impl Answer {
             (Ask::Stream { .. }, _) => {
                 Content::Stream { format, frames: Frames::new(format), initial: Some(Vec::new()) }
             }
-            (_, Format::Protobuf) => {
-                Content::Items { decoder: ListDecoder::new(), records: Vec::new(), unreadable: 0 }
+            (Ask::List { .. } | Ask::Probe, _) => {
+                Content::List { list: RecordList::new(version, format), records: Vec::new(), told: 0 }
             }
-            (_, Format::Json) => Content::Page(Vec::new()),
         };
         Answer { version, inflate: gzip.then(Inflate::new), content }
     }
@@ -86,16 +77,10 @@ impl Answer {
         }
         let version = self.version;
         let end = match self.content {
-            Content::Items { decoder, records, unreadable } => {
+            Content::List { list, mut records, told } => {
+                let end = list.finish(|record| records.push(record));
                 inputs.push(Input::Records(records));
-                inputs.push(Input::Unreadable(unreadable));
-                decoder.finish()
-            }
-            Content::Page(page) => {
-                let mut records = Vec::new();
-                let end = version.page(&page, |record| records.push(record));
-                inputs.push(Input::Records(records));
-                end
+                end.map(|end| (end, told))
             }
             Content::Stream { frames, .. } => {
                 inputs.push(match frames.finish() {
@@ -108,7 +93,7 @@ impl Answer {
             }
         };
         match end {
-            Ok(end) => page_end(&end, inputs),
+            Ok((end, told)) => page_end(&end, told, inputs),
             Err(error) => inputs.push(Input::Failed(wire_fault(version, error))),
         }
     }
@@ -125,9 +110,6 @@ impl Answer {
             Trouble::Inflate(Broken::Bomb) => {
                 fault(self.version, Cause::Garbled, "a compressed answer is larger than any list or watch")
             }
-            Trouble::TooLarge => {
-                fault(self.version, Cause::Garbled, "a page of the list is too large to be read")
-            }
             Trouble::Wire(error) => wire_fault(self.version, error),
         };
         inputs.push(match self.content {
@@ -142,20 +124,12 @@ impl Answer {
 impl Content {
     fn take(&mut self, version: &VersionDecl, bytes: &[u8], inputs: &mut Vec<Input>) -> Result<(), Trouble> {
         match self {
-            Content::Items { decoder, records, unreadable } => {
-                decoder.push(bytes);
-                while let Some(item) = decoder.next_item()? {
-                    match version.item(item) {
-                        Ok(record) => records.push(record),
-                        Err(_) => *unreadable += 1,
-                    }
-                    if records.len() >= PAGE as usize {
-                        inputs.push(Input::Records(std::mem::take(records)));
-                    }
+            Content::List { list, records, .. } => list.feed(bytes, |record| {
+                records.push(record);
+                if records.len() >= PAGE as usize {
+                    inputs.push(Input::Records(std::mem::take(records)));
                 }
-            }
-            Content::Page(page) if page.len() + bytes.len() > LARGEST_PAGE => return Err(Trouble::TooLarge),
-            Content::Page(page) => page.extend_from_slice(bytes),
+            })?,
             Content::Stream { format, frames, initial } => {
                 frames.push(bytes);
                 while let Some(frame) = frames.next_frame()? {
@@ -180,12 +154,13 @@ impl Content {
         {
             inputs.push(Input::Records(std::mem::take(records)));
         }
-        if let Content::Items { records, unreadable, .. } = self {
+        if let Content::List { list, records, told } = self {
             if records.len() >= (PAGE / 4) as usize {
                 inputs.push(Input::Records(std::mem::take(records)));
             }
-            if *unreadable > 0 {
-                inputs.push(Input::Unreadable(std::mem::take(unreadable)));
+            if list.bad() > *told {
+                inputs.push(Input::Unreadable((list.bad() - *told) as u64));
+                *told = list.bad();
             }
         }
     }
@@ -240,8 +215,8 @@ fn initial_event(
     ended
 }
 
-fn page_end(end: &ListEnd, inputs: &mut Vec<Input>) {
-    inputs.push(Input::Unreadable(u64::try_from(end.bad).unwrap_or(u64::MAX)));
+fn page_end(end: &ListEnd, told: usize, inputs: &mut Vec<Input>) {
+    inputs.push(Input::Unreadable(end.bad.saturating_sub(told) as u64));
     inputs.push(Input::PageEnd(PageEnd {
         version: Version::parse(&end.resource_version).filter(|v| *v != Version(0)),
         token: (!end.continue_token.is_empty()).then(|| end.continue_token.clone()),

@@ -151,6 +151,11 @@ impl ListDecoder {
         Ok(())
     }
 
+    /// How many items so far could not be handed out: they are too large.
+    pub fn bad(&self) -> usize {
+        self.end.bad
+    }
+
     /// Ends the body: an error unless the list is complete. Every item must have been taken.
     pub fn finish(self) -> Result<ListEnd, WireError> {
         let complete = self.listed

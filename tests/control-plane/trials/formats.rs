@@ -9,8 +9,8 @@ use http_body_util::BodyExt;
 use kube::Client;
 use kube::client::Body;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use quarterdeck::kinds::wire::{Format, Frames, ListDecoder, Status, WatchEvent};
-use quarterdeck::kinds::{self, VersionDecl, discovery};
+use quarterdeck::kinds::wire::{Format, Frames, ListEnd, Status, WatchEvent};
+use quarterdeck::kinds::{self, RecordList, VersionDecl, discovery};
 use quarterdeck::model::{Record, Uid};
 
 use super::Outcome;
@@ -98,25 +98,18 @@ impl Server {
         check(version.minor().is_some(), "a minor version", &version)
     }
 
-    async fn lists(&self, version: &VersionDecl) -> Result<()> {
+    async fn lists(&self, version: &'static VersionDecl) -> Result<()> {
         let (format, page) = self.get(&version.path(), Format::Json.accept()).await?;
         check(format == Some(Format::Json), "JSON was asked for", &format)?;
-        let mut by_json = Vec::new();
-        let end = version.page(&page, |record| by_json.push(record)).map_err(failed)?;
+        let (by_json, end) = read(version, Format::Json, &page)?;
         check(end.bad == 0 && !end.resource_version.is_empty(), "a whole JSON list", &end)?;
         check(!by_json.is_empty(), "there is one of each kind", &version.kind)?;
 
         let (format, body) = self.get(&version.path(), Format::Protobuf.accept()).await?;
         check(format == Some(Format::Protobuf), "protobuf was asked for", &format)?;
-        let mut by_protobuf = Vec::new();
-        let mut decoder = ListDecoder::new();
-        for chunk in body.chunks(1000) {
-            decoder.feed(chunk, &mut |item| by_protobuf.push(version.item(item))).map_err(failed)?;
-        }
-        let end = decoder.finish().map_err(failed)?;
+        let (by_protobuf, end) = read(version, Format::Protobuf, &body)?;
         check(end.bad == 0 && !end.resource_version.is_empty(), "a whole protobuf list", &end)?;
-        let by_protobuf: std::result::Result<Vec<_>, _> = by_protobuf.into_iter().collect();
-        same(version, by_json, by_protobuf.map_err(failed)?)
+        same(version, by_json, by_protobuf)
     }
 
     async fn watches(&self, version: &VersionDecl) -> Result<()> {
@@ -165,6 +158,16 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Reads a list as it would arrive.
+fn read(version: &'static VersionDecl, format: Format, body: &[u8]) -> Result<(Vec<Record>, ListEnd)> {
+    let (mut list, mut records) = (RecordList::new(version, format), Vec::new());
+    for chunk in body.chunks(1000) {
+        list.feed(chunk, |record| records.push(record)).map_err(failed)?;
+    }
+    let end = list.finish(|record| records.push(record)).map_err(failed)?;
+    Ok((records, end))
 }
 
 /// The cluster goes on between the two requests: objects of the same version must be the same, and

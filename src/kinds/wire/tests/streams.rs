@@ -12,6 +12,97 @@ fn one_bad_item_costs_that_item_only() {
     assert_eq!((end.items, end.bad, end.resource_version.as_str()), (4, 4, "9"));
 }
 
+/// What a page is read as when it comes in these pieces: the texts, and the end.
+fn in_pieces(pieces: &[&[u8]]) -> Result<(Vec<String>, ListEnd), WireErrorKind> {
+    let mut seen = Vec::new();
+    let mut decoder = PageDecoder::new();
+    let mut item = |bytes: &[u8]| {
+        let first = first_item::<All<'_>>(bytes)?;
+        Ok(first.map(|First { item, length }| {
+            let item = item.map(|all| seen.push(all.text.to_string()));
+            First { item, length }
+        }))
+    };
+    for piece in pieces {
+        decoder.feed(piece, &mut item).map_err(|e| e.kind)?;
+    }
+    let end = decoder.finish(&mut item).map_err(|e| e.kind)?;
+    Ok((seen, end))
+}
+
+#[test]
+fn a_page_is_the_same_wherever_it_is_cut_and_its_metadata_stand() {
+    let items = r#""items": [ {"text":"a","children":[{"name":"]}"}]} ,null,{"text":"\u0041\""},7 ] "#;
+    let meta = r#""metadata":{"resourceVersion":"9","continue":"x","remainingItemCount":4}"#;
+    for page in [
+        format!(r#"{{"kind":"AllList","apiVersion":"v1",{meta}, {items} }}"#),
+        format!(" {{ {items},{meta},\n\"odd\":[1.5,{{}}],\t\"kind\" : \"AllList\" }}\n"),
+    ] {
+        let page = page.as_bytes();
+        let (seen, end) = in_pieces(&[page]).unwrap();
+        assert_eq!(seen, ["a", "A\""]);
+        assert_eq!((end.items, end.bad, end.resource_version.as_str(), end.remaining), (2, 2, "9", Some(4)));
+        for at in 0..page.len() {
+            let (before, behind) = page.split_at(at);
+            assert_eq!(in_pieces(&[before, behind]), Ok((seen.clone(), end.clone())), "cut at {at}");
+            let complete = behind.trim_ascii().is_empty();
+            let cut = in_pieces(&[before]);
+            assert!(
+                if complete { cut.is_ok() } else { cut == Err(WireErrorKind::Truncated) },
+                "ends at {at}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_garbled_in_a_page_is_an_error() {
+    let list = |items: &str| format!(r#"{{"kind":"AllList","items":[{items}]}}"#);
+    for page in [
+        list(r#"{"text":"a"} {"text":"b"}"#),
+        list(r#"{"text":"a"},"#),
+        list(r#"{"text" "a"}"#),
+        list(",{}"),
+        list("{}") + "{}",
+        list("{}").replace(':', " "),
+        list("{}").replace(']', "}"),
+        r#"{"kind":"AllList",}"#.to_owned(),
+        r#"{kind:"AllList"}"#.to_owned(),
+    ] {
+        assert_eq!(in_pieces(&[page.as_bytes()]), Err(WireErrorKind::Json), "{page}");
+    }
+}
+
+#[test]
+fn a_long_page_is_not_held() {
+    let item = format!(r#"{{"text":"{}"}}"#, "x".repeat(9000));
+    let page = format!(r#"{{"kind":"AllList","items":[{}]}}"#, vec![item; 500].join(","));
+    let mut decoder = PageDecoder::new();
+    let (mut most, mut seen) = (0, 0);
+    for chunk in page.as_bytes().chunks(4000) {
+        let item = &mut |bytes: &[u8]| {
+            let first = first_item::<All<'_>>(bytes)?;
+            seen += usize::from(first.is_some());
+            Ok(first.map(|First { item, length }| First { item: item.map(drop), length }))
+        };
+        decoder.feed(chunk, item).unwrap();
+        most = most.max(decoder.held());
+    }
+    assert!(seen > 450 && most <= 256 << 10, "{seen} items were read by the end, {most} bytes held at most");
+}
+
+#[test]
+fn an_item_of_json_that_is_too_large_is_stepped_over() {
+    let big = format!(r#"{{"text":"{}"}}"#, "}\\\"".repeat(LARGEST / 3 + 1_500_000));
+    let page = format!(r#"{{"kind":"AllList","items":[{{"text":"a"}},{big}, {{"text":"b"}}]}}"#);
+    let pieces: Vec<&[u8]> = page.as_bytes().chunks(1 << 20).collect();
+    let (seen, end) = in_pieces(&pieces).unwrap();
+    assert!(seen == ["a", "b"] && end.bad == 1, "{} items, {} bad", seen.len(), end.bad);
+    let page = format!(r#"{{"kind":"AllList","metadata":{big},"items":[]}}"#);
+    let pieces: Vec<&[u8]> = page.as_bytes().chunks(1 << 20).collect();
+    assert_eq!(in_pieces(&pieces), Err(WireErrorKind::TooLong), "only an item can be done without");
+}
+
 #[test]
 fn a_null_list_is_empty_and_what_is_no_list_is_refused() {
     let end = read_page::<All<'_>>(br#"{"kind":"AllList","items":null}"#, &mut drop).unwrap();
