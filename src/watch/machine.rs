@@ -15,7 +15,8 @@
 //! | 403, 401, 404 | ask again after minutes; at once when a person says so |
 //! | 75 s without event or bookmark | compare versions, watch again from the last version |
 //! | the same again, although the server's version moved on | a list from scratch |
-//! | the server's version is behind ours | it is another cluster or an older state: start over |
+//! | the server's version is behind ours | ask again soon: it may be a replica that lags |
+//! | it stays behind | it is another cluster or an older state: start over |
 //!
 //! Where a server offers it compressed, a list comes as the beginning of the watch that follows it
 //! (a streaming list): the same pages and the same end, without a second request. Whatever goes
@@ -43,7 +44,7 @@ use listing::Listing;
 use stream::Stream;
 
 /// Objects asked for in one page of a list. Paging costs the server nothing (measured), and a
-/// page is what JSON readers and channels hold at once.
+/// page is what channels hold at once.
 pub const PAGE: u32 = 500;
 
 /// A stream that lived this long, or brought this much time of news, forgives earlier failures.
@@ -79,6 +80,8 @@ pub struct Machine {
     verify: bool,
     /// A version that the server had, and when.
     compared: Option<(Version, Time)>,
+    /// How often in a row the server was behind, and when that was seen last.
+    behind: Option<(usize, Time)>,
     /// Streams in a row that brought nothing at all.
     silences: u32,
     /// Failures since the last complete list.
@@ -128,6 +131,7 @@ impl Machine {
             shown: false,
             verify: false,
             compared: None,
+            behind: None,
             silences: 0,
             list_strikes: 0,
             stream_strikes: 0,

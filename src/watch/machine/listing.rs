@@ -10,6 +10,13 @@ const MOST_PAGES: u32 = 20_000;
 /// A page that takes longer than this has failed, even if bytes still trickle in.
 const SLOWEST_PAGE: Span = Span::from_seconds(300);
 
+/// How long to wait between looks at a server that is behind. An apiserver's own cache waits for
+/// three seconds before it says that a version is too large for it (`blockTimeout` in its cacher).
+const CATCH_UP: [Span; 3] = [Span::from_seconds(1), Span::from_seconds(2), Span::from_seconds(4)];
+
+/// Looks that are farther apart than this are not looks in a row: there was an outage in between.
+const IN_A_ROW: Span = Span::from_seconds(30);
+
 /// A list that is coming in.
 #[derive(Debug)]
 pub(super) struct Listing {
@@ -154,10 +161,11 @@ impl Machine {
         };
         out.push(Output::Release);
         // A list without a version is read from the server's quorum, so it is never behind what
-        // the same server showed before.
+        // the same server showed before, unless it is a replica of its own that lags.
         if version < self.highest {
-            return self.replaced(now, version, out);
+            return self.behind(now, version, out);
         }
+        self.behind = None;
         self.resume = Some(version);
         self.highest = version;
         self.shown = true;
@@ -178,8 +186,9 @@ impl Machine {
     fn compared(&mut self, now: Time, version: Option<Version>, out: &mut Vec<Output>) {
         match version {
             None => self.failed(now, rules::list_unversioned(self.kind), out),
-            Some(version) if version < self.highest => self.replaced(now, version, out),
+            Some(version) if version < self.highest => self.behind(now, version, out),
             Some(version) => {
+                self.behind = None;
                 self.compared = Some((version, now));
                 self.verify = false;
                 if self.resume == Some(version) && !self.link.live() {
@@ -191,7 +200,23 @@ impl Machine {
         }
     }
 
+    /// The server is at an earlier version than was seen. A replica that lags catches up within
+    /// seconds, so what is shown stays, marked as old, until the server was behind at every look.
+    fn behind(&mut self, now: Time, version: Version, out: &mut Vec<Output>) {
+        let looks = self.behind.filter(|(_, last)| last.age(now) <= IN_A_ROW).map_or(0, |(looks, _)| looks);
+        let Some(pause) = CATCH_UP.get(looks) else { return self.replaced(now, version, out) };
+        self.behind = Some((looks + 1, now));
+        self.stop(out);
+        self.phase = Phase::Resting;
+        self.verify = true;
+        let retry_at = now + *pause;
+        self.wake = Some(retry_at);
+        let fault = rules::lags(self.kind, version, self.highest);
+        self.tell_trouble(now, LinkState::Broken, fault, Some(retry_at), 0, out);
+    }
+
     fn replaced(&mut self, now: Time, version: Version, out: &mut Vec<Output>) {
+        self.behind = None;
         let fault = rules::behind(self.kind, version, self.highest);
         self.phase = Phase::Down;
         self.wake = None;

@@ -172,6 +172,15 @@ pub(super) fn circular(kind: Kind) -> Fault {
     Fault::new(Cause::Garbled, format!("{plural}: the pages of the list lead in a circle"), "")
 }
 
+pub(super) fn lags(kind: Kind, version: Version, highest: Version) -> Fault {
+    let plural = kind.names().plural;
+    let what = format!(
+        "{plural}: the server is at version {}, but {} was seen: it lags, or was restored; asking again",
+        version.0, highest.0
+    );
+    Fault::new(Cause::Server, what, "")
+}
+
 pub(super) fn behind(kind: Kind, version: Version, highest: Version) -> Fault {
     let plural = kind.names().plural;
     let what = format!(

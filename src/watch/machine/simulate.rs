@@ -39,6 +39,7 @@ fn it_converges_never_goes_backwards_and_is_honest() {
         silence: false,
         streaming: seed % 3 == 0,
         restore: false,
+        lag: false,
     });
 }
 
@@ -49,6 +50,18 @@ fn streams_that_fall_silent_and_restored_servers_are_survived() {
         silence: true,
         streaming: seed % 3 == 0,
         restore: seed % 2 == 0,
+        lag: false,
+    });
+}
+
+#[test]
+fn replicas_that_lag_are_not_taken_for_restored_servers() {
+    run_all(seeds(200), |seed| Faults {
+        every: 4 + seed % 60,
+        silence: false,
+        streaming: seed % 3 == 0,
+        restore: false,
+        lag: true,
     });
 }
 
@@ -57,7 +70,7 @@ fn without_faults_there_is_one_list_and_nothing_is_asked_twice() {
     for seed in 0..20 {
         let mut world = World::new(
             seed,
-            Faults { every: u64::MAX, silence: false, streaming: seed % 2 == 0, restore: false },
+            Faults { every: u64::MAX, silence: false, streaming: seed % 2 == 0, restore: false, lag: false },
             false,
         );
         world.run().unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));

@@ -16,6 +16,8 @@ pub(super) struct Faults {
     pub(super) streaming: bool,
     /// The server may be restored to an earlier state.
     pub(super) restore: bool,
+    /// What answers lists may be a replica that is some seconds behind.
+    pub(super) lag: bool,
 }
 
 /// What was asked for.
@@ -67,6 +69,8 @@ pub(super) struct World {
     server: Server,
     snapshot: Server,
     restored: Option<Time>,
+    /// Since when a replica answers that is as of then.
+    lagging: Option<Time>,
     exchange: Option<Exchange>,
     queued: bool,
     up_at: Option<Time>,
@@ -101,6 +105,7 @@ impl World {
             server,
             snapshot,
             restored: None,
+            lagging: None,
             exchange: None,
             queued: false,
             up_at: None,
@@ -120,7 +125,9 @@ impl World {
         let end = self.start + Span::from_seconds(TROUBLE + QUIET);
         // A link may be 15 s old, and what came over it 5 s older still; a silent stream is noticed
         // only by asking: after 75 s, by a request that may hang for 30 s, twice; then a list.
-        let limit = Span::from_seconds(if self.faults.silence { 240 } else { 21 });
+        // A replica that lags may be five seconds behind when the first list is read from it.
+        let lag = if self.faults.lag { 5 } else { 0 };
+        let limit = Span::from_seconds(lag + if self.faults.silence { 240 } else { 21 });
         let (mut second, mut past) = (self.now, Past::default());
         while self.now < end {
             let mut next = second.min(self.next_change);
@@ -224,12 +231,30 @@ impl World {
         }
     }
 
+    /// The version at which lists are answered. A replica lags for three seconds, then not for a
+    /// minute.
+    fn version(&mut self) -> u64 {
+        if self.faults.lag && self.start.age(self.now).seconds() < TROUBLE && self.dice.below(3) == 0 {
+            let rested = self.lagging.is_none_or(|since| since.age(self.now) > Span::from_seconds(60));
+            self.lagging = if rested { Some(self.now) } else { self.lagging };
+        }
+        match self.lagging {
+            Some(since) if since.age(self.now) < Span::from_seconds(3) => {
+                let as_of = since - Span::from_seconds(2);
+                let known = self.server.history.iter().take_while(|commit| commit.at <= as_of);
+                known.last().map_or(0, |commit| commit.version).max(self.server.compacted)
+            }
+            _ => self.server.version,
+        }
+    }
+
     fn head(&mut self) -> Result<(), String> {
+        let now = self.version();
         let Some(exchange) = &mut self.exchange else { return Ok(()) };
         match exchange.ask.clone() {
             Ask::List { token } => {
                 let (from, version) = match token.as_deref().and_then(|t| t.split_once(' ')) {
-                    None => (0, self.server.version),
+                    None => (0, now),
                     Some((from, version)) => (from.parse().unwrap_or(0), version.parse().unwrap_or(0)),
                 };
                 if version < self.server.compacted || version > self.server.version {
@@ -239,9 +264,9 @@ impl World {
             }
             Ask::Stream { timeout_seconds } => {
                 let until = self.now + Span::from_seconds(i64::from(timeout_seconds));
-                exchange.place = Place::Initial { from: 0, version: self.server.version, until };
+                exchange.place = Place::Initial { from: 0, version: now, until };
             }
-            Ask::Probe => exchange.place = Place::Page { from: 0, version: self.server.version },
+            Ask::Probe => exchange.place = Place::Page { from: 0, version: now },
             Ask::Watch { from, .. } if from.0 < self.server.compacted => {
                 if self.dice.below(2) == 0 {
                     return self.refuse(410);

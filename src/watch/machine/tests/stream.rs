@@ -39,7 +39,7 @@ fn a_watch_that_ends_before_its_time_is_followed_by_a_comparison() {
     assert_eq!(bench.ask(), Some(Ask::Probe), "whoever answers now may be another server");
     bench.step(Input::Opened);
     bench.step(page(10, None));
-    assert!(bench.out.contains(&Output::Replaced), "it was restored while nobody looked");
+    assert_eq!(bench.state(), LinkState::Broken, "it may have been restored while nobody looked");
 }
 
 #[test]
@@ -124,14 +124,47 @@ fn two_silent_streams_in_a_row_relist_if_the_server_moved_on() {
     }
 }
 
-#[test]
-fn a_server_behind_us_is_another_one() {
+/// A machine that saw version 500 and finds the server at 499.
+fn behind() -> Bench {
     let mut bench = Bench::live();
     bench.step(Input::Event(Event::Bookmark(Version(500))));
     bench.step(Input::Failed(fault(Cause::Closed)));
     bench.wait();
     bench.step(Input::Opened);
     bench.step(page(499, None));
+    bench
+}
+
+/// The next look at the server, which is at this version.
+fn look(bench: &mut Bench, version: u64) -> Span {
+    let waited = bench.wait();
+    assert_eq!(bench.ask(), Some(Ask::Probe));
+    bench.step(Input::Opened);
+    bench.step(page(version, None));
+    waited
+}
+
+#[test]
+fn a_replica_that_lags_is_waited_for() {
+    let mut bench = behind();
+    assert!(!bench.out.contains(&Output::Replaced), "what is shown stays");
+    assert_eq!(bench.state(), LinkState::Broken, "and is marked");
+    assert_eq!(look(&mut bench, 499), Span::from_seconds(1));
+    assert_eq!(look(&mut bench, 500), Span::from_seconds(2));
+    assert!(matches!(bench.ask(), Some(Ask::Watch { from: Version(500), .. })), "nothing is listed again");
+    // Once it was not behind, it may lag as often again.
+    bench.step(Input::Failed(fault(Cause::Closed)));
+    for _ in 0..3 {
+        look(&mut bench, 499);
+        assert!(!bench.out.contains(&Output::Replaced));
+    }
+}
+
+#[test]
+fn a_server_that_stays_behind_us_is_another_one() {
+    let mut bench = behind();
+    let waits: Vec<i64> = (0..3).map(|_| look(&mut bench, 499).seconds()).collect();
+    assert_eq!(waits, [1, 2, 4]);
     assert!(bench.out.contains(&Output::Replaced));
     assert_eq!(bench.machine.link().fault.as_ref().map(|f| f.cause), Some(Cause::Replaced));
 
@@ -139,10 +172,29 @@ fn a_server_behind_us_is_another_one() {
     let mut bench = Bench::live();
     bench.step(Input::Event(Event::Bookmark(Version(500))));
     bench.step(refused(410));
-    bench.step(Input::Admitted);
-    bench.finish_list(499);
-    assert!(bench.out.contains(&Output::Replaced));
-    assert!(!bench.told().iter().any(|c| matches!(c, Change::Synced(..))));
+    for again in [true, true, true, false] {
+        bench.step(Input::Admitted);
+        bench.finish_list(499);
+        assert_eq!(bench.out.contains(&Output::Replaced), !again);
+        assert!(!bench.told().iter().any(|c| matches!(c, Change::Synced(..))));
+        if again {
+            bench.wait();
+            assert_eq!(bench.out[0], Output::Queue);
+        }
+    }
+}
+
+#[test]
+fn looks_before_an_outage_do_not_count_after_it() {
+    let mut bench = behind();
+    look(&mut bench, 499);
+    look(&mut bench, 499);
+    bench.step(Input::Down { fault: fault(Cause::Timeout), retry_at: None, tries: 1 });
+    bench.pass(31);
+    bench.step(Input::Up);
+    bench.step(Input::Opened);
+    bench.step(page(499, None));
+    assert!(!bench.out.contains(&Output::Replaced));
 }
 
 #[test]
