@@ -18,7 +18,7 @@ use super::audit::{self, Auditing};
 use super::clock::{Clock, duration};
 use super::discover;
 use super::machine::{Dice, delay};
-use super::metrics;
+use super::metrics::{self, Pace};
 use super::task::{self, Closed, Health, Note, Orders, Shared};
 use crate::cluster::{self, Discovery, Session};
 use crate::model::{Cause, Change, Delta, Fault, Kind, Link, LinkState, Login, Span, Time};
@@ -39,6 +39,15 @@ pub(super) struct Signals {
     pub(super) woke: watch::Receiver<(u64, Span)>,
 }
 
+/// What the clusters of a fleet share, so that all of them together ask for no more than is fair.
+#[derive(Clone, Debug)]
+pub(super) struct Common {
+    /// Who may list now.
+    pub(super) desk: Admission,
+    pub(super) auditing: Auditing,
+    pub(super) pace: Pace,
+}
+
 /// How the watching of a cluster ended.
 enum Over {
     /// It is another cluster, or an older state of it.
@@ -52,8 +61,7 @@ enum Over {
 /// The task.
 pub(super) struct Keeper {
     session: Session,
-    desk: Admission,
-    auditing: Auditing,
+    common: Common,
     deltas: mpsc::Sender<Delta>,
     clock: Clock,
     dice: Dice,
@@ -73,8 +81,7 @@ pub(super) struct Keeper {
 impl Keeper {
     pub(super) fn new(
         session: Session,
-        desk: Admission,
-        auditing: Auditing,
+        common: Common,
         deltas: mpsc::Sender<Delta>,
         clock: Clock,
         seed: u64,
@@ -84,8 +91,7 @@ impl Keeper {
             login: session.login_changes(),
             link: Link::waiting(clock.now()),
             session,
-            desk,
-            auditing,
+            common,
             deltas,
             clock,
             dice: Dice::new(seed),
@@ -141,7 +147,7 @@ impl Keeper {
         let (notes, inbox) = mpsc::channel(64);
         let shared = Shared {
             session: self.session.clone(),
-            desk: self.desk.clone(),
+            desk: self.common.desk.clone(),
             deltas: self.deltas.clone(),
             orders: receiver,
             notes,
@@ -150,7 +156,8 @@ impl Keeper {
             known: self.known,
             streaming: discover::streams(&found.version),
             live: Arc::default(),
-            auditing: self.auditing.clone(),
+            auditing: self.common.auditing.clone(),
+            pace: self.common.pace.clone(),
         };
         // Dropped with this call: then nothing of the old connection is told any more.
         let mut watches = Watches { running: JoinSet::new(), shared };

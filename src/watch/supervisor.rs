@@ -9,8 +9,9 @@ use tokio::time::MissedTickBehavior;
 use super::admission::Admission;
 use super::audit::Auditing;
 use super::clock::{Clock, Sleeper};
-use super::keeper::{Keeper, Signals};
+use super::keeper::{Common, Keeper, Signals};
 use super::machine::Dice;
+use super::metrics::Pace;
 use crate::cluster::Session;
 use crate::model::{ClusterId, Delta, Span};
 
@@ -66,19 +67,14 @@ impl Supervisor {
         let mut tasks = JoinSet::new();
         let (woke, receiver) = watch::channel((0, Span::ZERO));
         tasks.spawn(notice_sleep(woke, options.clock.clone()));
-        let desk = Admission::open(options.lists, options.lists_per_cluster);
-        let auditing = Auditing::new(options.audit_every, options.audit_pause);
-        let dice = Dice::new(options.seed);
-        let mut handle = Handle {
-            tasks,
-            desk,
-            auditing,
-            deltas,
-            clock: options.clock,
-            dice,
-            woke: receiver,
-            kicks: Vec::new(),
+        let common = Common {
+            desk: Admission::open(options.lists, options.lists_per_cluster),
+            auditing: Auditing::new(options.audit_every, options.audit_pause),
+            pace: Pace::default(),
         };
+        let dice = Dice::new(options.seed);
+        let mut handle =
+            Handle { tasks, common, deltas, clock: options.clock, dice, woke: receiver, kicks: Vec::new() };
         for session in sessions {
             handle.add(session);
         }
@@ -90,8 +86,7 @@ impl Supervisor {
 #[derive(Debug)]
 pub struct Handle {
     tasks: JoinSet<()>,
-    desk: Admission,
-    auditing: Auditing,
+    common: Common,
     deltas: mpsc::Sender<Delta>,
     clock: Clock,
     dice: Dice,
@@ -107,8 +102,7 @@ impl Handle {
         let signals = Signals { kicks, woke: self.woke.clone() };
         let keeper = Keeper::new(
             session,
-            self.desk.clone(),
-            self.auditing.clone(),
+            self.common.clone(),
             self.deltas.clone(),
             self.clock.clone(),
             self.dice.roll(),
@@ -119,7 +113,7 @@ impl Handle {
 
     /// Lists of these clusters come first, in this order: they are on screen.
     pub fn focus(&self, clusters: Vec<ClusterId>) {
-        self.desk.focus(clusters);
+        self.common.desk.focus(clusters);
     }
 
     /// Asks these clusters again now, and everything in them that waits; all of them when empty.

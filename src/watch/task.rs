@@ -12,6 +12,7 @@ use super::audit::Auditing;
 use super::clock::{Clock, duration};
 use super::exchange::Exchange;
 use super::machine::{Input, Machine, Output};
+use super::metrics::Pace;
 use crate::cluster::Session;
 use crate::kinds::VersionDecl;
 use crate::model::{Cause, Change, Delta, Fault, Kind, Time};
@@ -63,6 +64,8 @@ pub(super) struct Shared {
     pub(super) live: Arc<LiveKinds>,
     /// How the fleet is audited.
     pub(super) auditing: Auditing,
+    /// When it is this cluster's turn to say what is used.
+    pub(super) pace: Pace,
 }
 
 /// Which kinds of a cluster are live, by [`Kind::index`].
