@@ -102,15 +102,14 @@ pub(super) async fn on(
         let _ = inbound.try_send(ui::Inbound::Notice(Text::clean(&fault.to_string())));
     }
     let news = News { snapshots: engine.snapshots.clone(), events, inbound: news_inbound };
-    let mut acts =
-        Acts {
-            engine,
-            runner,
-            inbound,
-            journal: opened.dirs.journal(),
-            recovery: opened.dirs.recovery(),
-            settings: opened.dirs.settings(),
-        };
+    let mut acts = Acts {
+        engine,
+        runner,
+        inbound,
+        journal: opened.dirs.journal(),
+        recovery: opened.dirs.recovery(),
+        settings: opened.dirs.settings(),
+    };
     if let Some(line) = &arguments.command_line {
         // A command may name clusters: they are known before any of them answers.
         let known = Arc::clone(&news.snapshots.borrow());

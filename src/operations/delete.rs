@@ -106,17 +106,19 @@ impl Chosen<'_> {
     fn with_it(&self) -> Option<Line> {
         let line = |text: String, tone| Some(Line::new("with it", text).toned(tone));
         match self.record {
-            Record::Workload(w) if w.current > 0 => {
-                line(format!("its {}: nothing of it runs after that", count(w.current as usize, "pod")), Tone::Crit)
-            }
+            Record::Workload(w) if w.current > 0 => line(
+                format!("its {}: nothing of it runs after that", count(w.current as usize, "pod")),
+                Tone::Crit,
+            ),
             Record::Workload(_) => line("no pod of it runs now".to_owned(), Tone::Ok),
             Record::Budget(b) => line(
                 format!("the {} that it counts lose their protection", count(b.expected as usize, "pod")),
                 Tone::Warn,
             ),
-            Record::Autoscaler(a) => {
-                line(format!("{} {} keeps the replicas that it has then", a.target_kind, a.target), Tone::Warn)
-            }
+            Record::Autoscaler(a) => line(
+                format!("{} {} keeps the replicas that it has then", a.target_kind, a.target),
+                Tone::Warn,
+            ),
             Record::Service(_) => line("what calls it by name finds nothing there".to_owned(), Tone::Crit),
             _ => None,
         }
@@ -139,9 +141,10 @@ impl Chosen<'_> {
     /// The budgets that guard a pod and are not asked.
     fn unguarded(&self) -> Option<Line> {
         let pod = self.record.pod().filter(|pod| !pod.finished())?;
-        let guards = self.cluster.budgets().filter(|b| {
-            b.meta.namespace == pod.meta.namespace && b.selector.matches(&pod.meta.labels)
-        });
+        let guards = self
+            .cluster
+            .budgets()
+            .filter(|b| b.meta.namespace == pod.meta.namespace && b.selector.matches(&pod.meta.labels));
         let names: Vec<String> =
             guards.map(|b| format!("{} ({} may go now)", b.meta.name, b.allowed)).collect();
         let text = format!("a delete asks no budget: {} guards it", some(&names, 3));
@@ -203,7 +206,10 @@ mod tests {
         let Action::Delete(target) = &plan.steps[0].action else { panic!("{:?}", plan.steps) };
         assert!(target.uid.is_some_and(|uid| !uid.is_none()));
         let world = World::new(0, "gke", Tier::Prod).pod_with("shell", "x", "n0", |p| p.meta.owner = None);
-        assert_eq!(says(&deleted(world, Kind::Pod, "shell"), "comes back"), ["no: no controller makes it again"]);
+        assert_eq!(
+            says(&deleted(world, Kind::Pod, "shell"), "comes back"),
+            ["no: no controller makes it again"]
+        );
     }
 
     #[test]

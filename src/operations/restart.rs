@@ -74,7 +74,10 @@ fn preview(c: &Chosen<'_>, several: bool) -> Vec<Line> {
     }
     lines.push(Line::new("note", "a rollout asks no disruption budget"));
     if let Some(m) = &w.meta.manager {
-        lines.push(Line::new("owner", format!("{} {} manages it; this changes no field of its source", m.system, m.name)));
+        lines.push(Line::new(
+            "owner",
+            format!("{} {} manages it; this changes no field of its source", m.system, m.name),
+        ));
     }
     lines
 }

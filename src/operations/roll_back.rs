@@ -35,8 +35,9 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
     let several = ways.len() > 1;
     let touches = clusters_of(input.subjects);
     let paused = ways.iter().filter(|way| way.chosen.workload.paused);
-    let refusals = paused
-        .map(|way| Text::from(format!("{}: its rollout is paused; resume it first", way.chosen.title(several))));
+    let refusals = paused.map(|way| {
+        Text::from(format!("{}: its rollout is paused; resume it first", way.chosen.title(several)))
+    });
     Ok(Plan {
         operation: "roll-back",
         title: match ways.as_slice() {
@@ -53,10 +54,7 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
         refusals: refusals.collect(),
         kubectl: ways.iter().map(Way::command).collect(),
         confirmation: confirmation(&input.snapshot.fleet, &touches),
-        rests_on: ways
-            .iter()
-            .map(|way| (way.chosen.key.clone(), way.chosen.workload.meta.version))
-            .collect(),
+        rests_on: ways.iter().map(|way| (way.chosen.key.clone(), way.chosen.workload.meta.version)).collect(),
         touches,
         drill: false,
         recovery: None,
@@ -67,7 +65,9 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
 fn way(chosen: Chosen<'_>) -> Result<Way<'_>, Text> {
     let title = chosen.title(false);
     if chosen.key.kind != Kind::Deployment {
-        let text = format!("{title}: its earlier templates are ControllerRevisions, which are not read here; kubectl rollout undo does it");
+        let text = format!(
+            "{title}: its earlier templates are ControllerRevisions, which are not read here; kubectl rollout undo does it"
+        );
         return Err(text.into());
     }
     let sets = chosen.cluster.records(Kind::ReplicaSet).filter_map(|r| r.workload());
@@ -115,7 +115,10 @@ impl Way<'_> {
             lines.push(Line::new("note", text).toned(Tone::Warn));
         }
         if let Some(m) = &w.meta.manager {
-            let text = format!("{} {} may bring revision {from} back: change its source too, or suspend it", m.system, m.name);
+            let text = format!(
+                "{} {} may bring revision {from} back: change its source too, or suspend it",
+                m.system, m.name
+            );
             lines.push(Line::new("owner", text).toned(Tone::Warn));
         }
         lines

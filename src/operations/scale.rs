@@ -187,8 +187,12 @@ fn for_a_while(steps: Vec<Step>, run: &WhileRun) -> Vec<Step> {
         steps.into_iter().filter(|step| matches!(step.action, Action::Patch(_))).collect();
     let back = steps.iter().rev().flat_map(|step| {
         step.undo.iter().map(|undo| Step {
-            title: format!("put back {}: {}", undo.writes_to().map_or_else(String::new, |t| t.title()), step.way_back)
-                .into(),
+            title: format!(
+                "put back {}: {}",
+                undo.writes_to().map_or_else(String::new, |t| t.title()),
+                step.way_back
+            )
+            .into(),
             way_back: Text::EMPTY,
             undo: Vec::new(),
             deadline: Some(PATCH_DEADLINE),

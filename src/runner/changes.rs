@@ -96,5 +96,9 @@ pub(super) async fn delete<A: Api>(ctx: &Context<A>, gate: &mut Gate, target: &T
 fn still_there(meta: &Value) -> String {
     let names = meta["finalizers"].as_array().map_or(&[][..], Vec::as_slice);
     let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
-    if names.is_empty() { "is leaving".to_owned() } else { format!("waits for finalizers {}", names.join(", ")) }
+    if names.is_empty() {
+        "is leaving".to_owned()
+    } else {
+        format!("waits for finalizers {}", names.join(", "))
+    }
 }

@@ -142,7 +142,8 @@ impl<A: Api> Eviction<'_, A> {
 
     /// Whether one more pod may be on its way out. One that a budget refused is not on its way.
     fn has_room(&self) -> bool {
-        let on_its_way = |guest: &&Guest| matches!(guest.stage, Stage::Asking | Stage::Look(_) | Stage::Looking);
+        let on_its_way =
+            |guest: &&Guest| matches!(guest.stage, Stage::Asking | Stage::Look(_) | Stage::Looking);
         self.guests.iter().filter(on_its_way).count() < self.at_once
     }
 

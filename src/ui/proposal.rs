@@ -74,7 +74,8 @@ impl Ui {
         now: Time,
     ) {
         let Some(snapshot) = self.newest.clone() else { return };
-        let (Some(from), Some(to)) = (snapshot.fleet.cluster(primary), snapshot.fleet.cluster(standby)) else {
+        let (Some(from), Some(to)) = (snapshot.fleet.cluster(primary), snapshot.fleet.cluster(standby))
+        else {
             return self.notice(now, "that cluster is not in the fleet any more");
         };
         if primary == standby {

@@ -167,8 +167,7 @@ impl Ui {
     fn choose_recovery(&mut self, operation: OperationDecl, now: Time) {
         let plans = self.settings.recoveries.plans.clone();
         if plans.is_empty() {
-            return self
-                .notice(now, "no recovery plan: :failover init proposes one from what runs now");
+            return self.notice(now, "no recovery plan: :failover init proposes one from what runs now");
         }
         let mut items = Vec::new();
         for (way, word) in [(Way::Drill, "drill"), (Way::Run, "fail over"), (Way::Back, "return")] {
@@ -209,7 +208,12 @@ impl Ui {
             return Some(why);
         }
         if operation.applies_to.is_empty() {
-            return self.settings.recoveries.plans.is_empty().then(|| "no recovery plan; :failover init proposes one".into());
+            return self
+                .settings
+                .recoveries
+                .plans
+                .is_empty()
+                .then(|| "no recovery plan; :failover init proposes one".into());
         }
         let subjects = match self.subjects(operation) {
             Ok(subjects) => subjects,

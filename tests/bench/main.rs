@@ -1,17 +1,20 @@
 //! Measures Quarterdeck as a whole process, on a pseudo-terminal, beside what it is compared with.
 //!
 //! ```text
-//! cargo build --release && cargo run --example bench -- target/release/quarterdeck
-//! cargo run --example bench -- target/release/quarterdeck --real
+//! cargo build --release && cargo run --release --example bench -- target/release/quarterdeck
+//! cargo run --release --example bench -- target/release/quarterdeck --size L
+//! cargo run --release --example bench -- target/release/quarterdeck --real
 //! cargo run --release --example bench -- --decode
 //! cargo run --release --example bench -- --views
 //! ```
 //!
-//! The first prints G1, G9, G11 and G13 on an embedded fleet in a process of its own; `--real`
-//! prints G29 and G30 on a real control plane with 10,000 pods, beside kubectl's time and memory
-//! for the same table in the same run; `--decode` times the reading of one pod in both formats;
-//! `--views` times each pane over 200,000 pods, and prints G12. The figures' meaning and targets are in the README.
-//! Machines are noisy: compare within one run.
+//! The first prints the figures of speed and memory on an embedded fleet of 20 clusters in a process
+//! of its own (L/10), the second those of 200 (L): each with its target and, where there is one, the
+//! floor that was measured in the same run. `--only sync,rest,keys,storm,outage` measures some of
+//! them. `--real` prints G29 and G30 on a real control plane with 10,000 pods, beside kubectl's time
+//! and memory for the same table in the same run; `--decode` times the reading of one pod, and of a
+//! list, in both formats; `--views` times each pane over 200,000 pods, and prints G12 without a
+//! terminal. Machines are noisy: compare within one run.
 
 #[path = "../pty/session.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "it is the tests' own, and they use the rest of it")]
@@ -20,42 +23,80 @@ mod session;
 #[path = "../control-plane/planes.rs"]
 mod planes;
 
+mod control;
 mod decode;
-mod embedded;
+mod fleet;
+mod floor;
+mod keys;
+mod outage;
 mod process;
 mod real;
+mod relay;
+mod rest;
+mod screen;
+mod storm;
+mod sync;
+mod table;
 mod views;
 
 use std::path::PathBuf;
 
+use clap::Parser;
 use color_eyre::eyre::{Result, eyre};
+
+use fleet::Size;
+
+/// Measures Quarterdeck as a whole process
+#[derive(Parser)]
+struct Arguments {
+    /// The program to be measured
+    binary: Option<PathBuf>,
+    /// The fleet: L, or a tenth of it
+    #[arg(long, default_value = "L/10")]
+    size: Size,
+    /// Some of the figures only
+    #[arg(long, value_delimiter = ',', value_parser = ["sync", "rest", "keys", "storm", "outage"])]
+    only: Vec<String>,
+    /// Measure on one real control plane, beside kubectl
+    #[arg(long)]
+    real: bool,
+    /// Time the reading of pods alone
+    #[arg(long)]
+    decode: bool,
+    /// Time the panes alone
+    #[arg(long)]
+    views: bool,
+}
 
 fn main() -> Result<()> {
     color_eyre::install()?;
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.iter().any(|a| a == "--decode") {
+    let arguments = Arguments::parse();
+    if arguments.decode {
         return decode::measure();
     }
-    if arguments.iter().any(|a| a == "--views") {
+    if arguments.views {
         return views::measure();
     }
-    let real = arguments.iter().any(|a| a == "--real");
-    let binary = arguments.iter().find(|a| !a.starts_with("--"));
-    let binary = PathBuf::from(
-        binary.ok_or_else(|| eyre!("usage: bench BINARY [--real], or bench --decode or --views"))?,
-    );
-    if real { real::measure(&binary) } else { embedded::measure(&binary) }
-}
-
-/// One row of the table: figure, what it is, what came out.
-#[expect(clippy::print_stdout, reason = "printing is what it is for")]
-fn row(figure: &str, what: &str, value: &str) {
-    println!("| {figure:<4} | {what:<62} | {value:<34} |");
-}
-
-/// The value below which this share of the sorted values lies.
-fn percentile(sorted: &[f64], share: f64) -> f64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
-    let place = ((sorted.len().saturating_sub(1)) as f64 * share).round() as usize;
-    sorted.get(place).copied().unwrap_or(f64::NAN)
+    let binary = arguments.binary.ok_or_else(|| eyre!("which binary? usage: bench BINARY"))?;
+    if arguments.real {
+        return real::measure(&binary);
+    }
+    let wanted = |part: &str| arguments.only.is_empty() || arguments.only.iter().any(|o| o == part);
+    table::head(&format!("{}, terminal {}x{}", arguments.size.scenario(), screen::SIZE.0, screen::SIZE.1));
+    if wanted("sync") {
+        sync::measure(&binary, arguments.size)?;
+    }
+    if wanted("rest") {
+        rest::measure(&binary, arguments.size)?;
+    }
+    if wanted("keys") {
+        keys::measure(&binary, arguments.size)?;
+    }
+    if wanted("storm") {
+        storm::measure(&binary, arguments.size)?;
+    }
+    if wanted("outage") {
+        outage::measure(&binary, arguments.size)?;
+    }
+    Ok(())
 }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use color_eyre::eyre::{Result, eyre};
 
 use crate::planes::{Binaries, Options, Planes};
+use crate::process;
 use crate::session::Session;
-use crate::{process, row};
+use crate::table::{Row, head, row};
 
 const NODES: u32 = 200;
 const PODS: u32 = 10_000;
@@ -23,27 +24,35 @@ pub(crate) fn measure(binary: &Path) -> Result<()> {
     plane.wait_pods(PODS as usize, Duration::from_secs(600))?;
     let kubeconfig = plane.kubeconfig("admin");
     let home = tempfile::tempdir()?;
-    row("", &format!("one kube-apiserver, {PODS} pods, terminal {}x{}", SIZE.0, SIZE.1), "");
+    head(&format!("one kube-apiserver, {PODS} pods, terminal {}x{}", SIZE.0, SIZE.1));
     let mut ours = Vec::new();
     let mut theirs = Vec::new();
     for _ in 0..TURNS {
         ours.push(quarterdeck(binary, &kubeconfig, home.path())?);
         theirs.push(kubectl(&kubeconfig)?);
     }
-    report("quarterdeck", "(targets 0.65 s, 37 MiB)", &mut ours);
-    report("kubectl get pods -A", "", &mut theirs);
+    let (ours, theirs) = (median(&mut ours), median(&mut theirs));
+    row(&Row {
+        figure: "G29",
+        what: "start to the complete pod table, median of 3; beside it `kubectl get pods -A`",
+        target: "0.65 s",
+        floor: format!("{:.2} s kubectl", theirs.0),
+        measured: format!("{:.2} s", ours.0),
+    });
+    row(&Row {
+        figure: "G30",
+        what: "resident memory then",
+        target: "37 MiB",
+        floor: format!("{:.0} MiB kubectl", theirs.1),
+        measured: format!("{:.0} MiB", ours.1),
+    });
     Ok(())
 }
 
-fn report(who: &str, targets: &str, runs: &mut [(f64, f64)]) {
+/// The run whose time is the median.
+fn median(runs: &mut [(f64, f64)]) -> (f64, f64) {
     runs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (seconds, memory) = runs[runs.len() / 2];
-    row(
-        "G29",
-        &format!("start to the complete pod table: {who} {targets}"),
-        &format!("{seconds:.2} s, median of {TURNS}"),
-    );
-    row("G30", &format!("resident memory then: {who}"), &format!("{memory:.0} MiB"));
+    runs.get(runs.len() / 2).copied().unwrap_or((f64::NAN, f64::NAN))
 }
 
 /// Seconds to the complete table, and MiB resident then.

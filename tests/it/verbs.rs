@@ -208,7 +208,11 @@ fn scaling_asks_for_a_number_first() {
     screen.keys(":");
     screen.text("deploy");
     screen.keys("enter S");
-    assert!(screen.picture().contains("scale shop/web dev-1 2 to how many replicas?"), "{}", screen.picture());
+    assert!(
+        screen.picture().contains("scale shop/web dev-1 2 to how many replicas?"),
+        "{}",
+        screen.picture()
+    );
     screen.text("many");
     assert_eq!(screen.keys("enter"), []);
     screen.keys("ctrl-u");

@@ -51,7 +51,10 @@ fn described(run: &Unfinished) -> String {
     let mut out = format!("{}  {}\n", run.seq, line(run));
     for back in &run.back {
         let object = &back.object;
-        out.push_str(&format!("    left changed: {} {} {}; back: {}\n", object.cluster, object.kind, object.name, back.title));
+        out.push_str(&format!(
+            "    left changed: {} {} {}; back: {}\n",
+            object.cluster, object.kind, object.name, back.title
+        ));
     }
     if run.back.is_empty() {
         out.push_str("    nothing of it can be put back from here\n");
@@ -141,8 +144,13 @@ mod tests {
             }],
         };
         let said = described(&run);
-        assert!(said.starts_with("7  drain 1 node (gke n0) began 2026-11-21T02:14:07Z and was cut off\n"), "{said}");
-        for line in ["left changed: gke Node n0; back: uncordon", "runs put-back 7", "drain gke/n0", "runs close 7"] {
+        assert!(
+            said.starts_with("7  drain 1 node (gke n0) began 2026-11-21T02:14:07Z and was cut off\n"),
+            "{said}"
+        );
+        for line in
+            ["left changed: gke Node n0; back: uncordon", "runs put-back 7", "drain gke/n0", "runs close 7"]
+        {
             assert!(said.contains(line), "{line}: {said}");
         }
         run.back.clear();

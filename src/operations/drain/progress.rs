@@ -9,9 +9,7 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashMap;
 
 use super::super::{Action, EvictPod, PodProgress, PodState, Run};
-use crate::model::{
-    Budget, Cluster, Kind, ObjectKey, Pod, Span, Text, Time, Uid,
-};
+use crate::model::{Budget, Cluster, Kind, ObjectKey, Pod, Span, Text, Time, Uid};
 use crate::views::Snapshot;
 use crate::views::health::first_constraint;
 
@@ -418,11 +416,13 @@ impl<'a> Joined<'a> {
     /// The Deployment of the guarded pods with the few replicas more that would open the budget, if
     /// some would. A StatefulSet is not offered: one more member of a database is no small thing.
     fn offer(&self, b: &Budget) -> Option<Offer> {
-        let guarded = self.planned.values().find(|pod| {
-            pod.namespace == b.meta.namespace && self.run.pods.iter().any(|(p, _)| {
-                p.uid == pod.uid && p.state == PodState::WaitsOnBudget(b.meta.name.clone())
-            })
-        })?;
+        let guarded =
+            self.planned.values().find(|pod| {
+                pod.namespace == b.meta.namespace
+                    && self.run.pods.iter().any(|(p, _)| {
+                        p.uid == pod.uid && p.state == PodState::WaitsOnBudget(b.meta.name.clone())
+                    })
+            })?;
         let (kind, name) = guarded.owner.as_ref().filter(|(kind, _)| kind == "Deployment")?;
         let record = self.cluster.find(Kind::by_kind(kind)?, &guarded.namespace, name)?;
         let from = record.workload()?.desired;
@@ -463,7 +463,10 @@ fn owners_of_sets(cluster: &Cluster) -> FxHashMap<(&Text, &Text), (&Text, &Text)
 }
 
 /// The workload of a pod, as a plan names it.
-fn owner<'a>(pod: &'a Pod, sets: &FxHashMap<(&'a Text, &'a Text), (&'a Text, &'a Text)>) -> Option<Owner<'a>> {
+fn owner<'a>(
+    pod: &'a Pod,
+    sets: &FxHashMap<(&'a Text, &'a Text), (&'a Text, &'a Text)>,
+) -> Option<Owner<'a>> {
     let owner = pod.meta.owner.as_deref()?;
     let of_set = sets.get(&(&pod.meta.namespace, &owner.name)).filter(|_| owner.kind == "ReplicaSet");
     let (kind, name) = of_set.copied().unwrap_or((&owner.kind, &owner.name));

@@ -181,7 +181,8 @@ impl Asked {
         let named = |key: &ObjectKey| {
             let cluster = fleet.and_then(|fleet| fleet.cluster(key.cluster));
             let record = cluster.and_then(|c| c.find(key.kind, &key.namespace, &key.name));
-            let now = record.and_then(|record| record.workload()).map_or("?".to_owned(), |w| w.desired.to_string());
+            let now =
+                record.and_then(|record| record.workload()).map_or("?".to_owned(), |w| w.desired.to_string());
             format!("{} {} {now}", key.path(), cluster.map_or("?", |c| c.info.name.as_str()))
         };
         let names = subjects.iter().map(named).collect();

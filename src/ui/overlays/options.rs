@@ -43,9 +43,13 @@ impl Typed {
 
     const fn meaning(self) -> &'static str {
         match self {
-            Typed::Grace => "seconds until a pod is killed, instead of its own; 0 kills at once; empty: its own",
+            Typed::Grace => {
+                "seconds until a pod is killed, instead of its own; 0 kills at once; empty: its own"
+            }
             Typed::Timeout => "how long emptying one node may take: 90s, 30m, 1h; empty: 30m",
-            Typed::AtOnce => "how many pods of a node may be on their way out at a time; empty: as budgets let",
+            Typed::AtOnce => {
+                "how many pods of a node may be on their way out at a time; empty: as budgets let"
+            }
             Typed::Selector => "labels: app=pay,tier!=web; empty: every pod",
         }
     }
@@ -55,9 +59,7 @@ impl Typed {
             Typed::Grace => options.grace.map(|seconds| seconds.to_string()),
             Typed::Timeout => options.timeout.map(|span| span.to_string()),
             Typed::AtOnce => options.at_once.map(|number| number.to_string()),
-            Typed::Selector => {
-                (!options.pod_selector.is_empty()).then(|| options.pod_selector.to_string())
-            }
+            Typed::Selector => (!options.pod_selector.is_empty()).then(|| options.pod_selector.to_string()),
         }
         .unwrap_or_default()
     }
@@ -189,7 +191,11 @@ impl OptionsView {
                 false => (value, Role::TextStrong),
             };
             let label = format!("{:<18}", typed.label());
-            canvas.pieces(1, y, &[(&label, Role::Text), (&format!("{value:<16}"), role), (typed.meaning(), Role::TextDim)]);
+            canvas.pieces(
+                1,
+                y,
+                &[(&label, Role::Text), (&format!("{value:<16}"), role), (typed.meaning(), Role::TextDim)],
+            );
             self.mark(canvas, at, y);
         }
         for (at, choice) in self.choices.iter().enumerate() {
@@ -222,7 +228,9 @@ impl OptionsView {
     pub(super) fn hints(&self) -> Vec<(Command, &'static str)> {
         match self.field {
             Some(_) => vec![(Command::Accept, "take it"), (Command::Back, "no")],
-            None => vec![(Command::Open, "change"), (Command::Back, "back to the plan"), (Command::Help, "keys")],
+            None => {
+                vec![(Command::Open, "change"), (Command::Back, "back to the plan"), (Command::Help, "keys")]
+            }
         }
     }
 }

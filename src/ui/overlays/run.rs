@@ -6,7 +6,9 @@ mod drain;
 use super::Flow;
 use crate::input::{Command, Mode};
 use crate::model::{ObjectKey, Span, Text, Tier, Time, Uid};
-use crate::operations::{DrainProgress, Offer, OpId, Options, Outcome, Replicas, Run, RunState, StepState, WhileRun};
+use crate::operations::{
+    DrainProgress, Offer, OpId, Options, Outcome, Replicas, Run, RunState, StepState, WhileRun,
+};
 use crate::theme::Role;
 use crate::ui::canvas::{Canvas, cells};
 use crate::ui::screen::Ui;
@@ -270,7 +272,8 @@ impl RunView {
 
     /// The cursor stays on its pod, wherever that is by now.
     fn keep_cursor(&mut self) {
-        let is = |slot: &Slot| matches!((slot, self.cursor.1), (Slot::Pod(uid, ..), Some(own)) if *uid == own);
+        let is =
+            |slot: &Slot| matches!((slot, self.cursor.1), (Slot::Pod(uid, ..), Some(own)) if *uid == own);
         match self.slots.iter().position(is) {
             Some(at) => self.cursor.0 = at,
             None => {
@@ -288,7 +291,9 @@ impl RunView {
             Phase::Left | Phase::Over => run.result.to_string(),
             Phase::Undoing => "what was done is put back, last first".to_owned(),
             // What was confirmed is finished: half a drain or half a failover is worse than either.
-            _ if unarmed > 0 && short => "arming has ended: what was confirmed goes on, nothing new begins".to_owned(),
+            _ if unarmed > 0 && short => {
+                "arming has ended: what was confirmed goes on, nothing new begins".to_owned()
+            }
             _ if unarmed > 0 => {
                 "arming has ended: this run goes on with what was confirmed, nothing new begins; Q stops it"
                     .to_owned()
@@ -300,7 +305,9 @@ impl RunView {
                 "if this link drops no further pod is evicted; the next start offers to go on or to uncordon"
                     .to_owned()
             }
-            _ => "if this link drops nothing further is sent; the next start offers to put it back".to_owned(),
+            _ => {
+                "if this link drops nothing further is sent; the next start offers to put it back".to_owned()
+            }
         }
     }
 }
@@ -317,9 +324,8 @@ fn phase(run: &Run) -> Phase {
 
 /// The run that scales something for as long as this one goes on, if there is one.
 fn scaled_for(ui: &Ui, op: OpId) -> Option<&Run> {
-    let waits = |run: &&Run| {
-        run.plan.steps.iter().any(|step| step.action == crate::operations::Action::AwaitRun(op))
-    };
+    let waits =
+        |run: &&Run| run.plan.steps.iter().any(|step| step.action == crate::operations::Action::AwaitRun(op));
     ui.runs().iter().filter(waits).find(|run| run.ended.is_none())
 }
 

@@ -58,7 +58,10 @@ fn what_waits_comes_first_and_names_its_budget() {
     tell(&mut run, &at_first, "cart-1", PodState::Leaving, 1);
     tell(&mut run, &at_first, "api-1", PodState::WaitsOnBudget("api".into()), 2);
     let drain = DrainProgress::of(&run, &at_first, after(4)).unwrap();
-    assert_eq!(said(&drain), ["api-1: api needs 3 healthy, has 3 · next try in 3 s", "cart-1: grace 30 s, 27 s left"]);
+    assert_eq!(
+        said(&drain),
+        ["api-1: api needs 3 healthy, has 3 · next try in 3 s", "cart-1: grace 30 s, 27 s left"]
+    );
     assert_eq!(drain.pods[0].short, "api 3/3, try in 3 s");
     assert_eq!(drain.stays, "shell, 1 DaemonSet pod");
 }
@@ -123,7 +126,10 @@ fn a_budget_names_the_pods_that_would_open_it_and_what_would_help() {
     assert_eq!(pod.name, "api-4");
     assert!(pod.why.starts_with("Pending 3m12s, "), "{}", pod.why);
     let offer = held.offer.clone().unwrap();
-    assert_eq!((&*offer.workload.name, offer.workload.kind, offer.from, offer.to), ("api", Kind::Deployment, 4, 5));
+    assert_eq!(
+        (&*offer.workload.name, offer.workload.kind, offer.from, offer.to),
+        ("api", Kind::Deployment, 4, 5)
+    );
     // Once it is over nothing is in its way any more.
     run.apply(&OpEvent {
         op: OpId(1),

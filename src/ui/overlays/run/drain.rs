@@ -188,7 +188,9 @@ fn budget_line(held: &HeldBudget, width: usize) -> Line {
     let name = &held.name;
     let text = match narrow {
         true => format!("{name} needs {needs} healthy, has {has} of {counts}; {opens}"),
-        false => format!("{}/{name} · needs {needs} healthy, has {has} of {counts} · {opens}", held.namespace),
+        false => {
+            format!("{}/{name} · needs {needs} healthy, has {has} of {counts} · {opens}", held.namespace)
+        }
     };
     Line::of(vec![("budget ".to_owned(), Role::TextDim), (text, Role::Text)])
 }

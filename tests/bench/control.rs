@@ -1,0 +1,64 @@
+//! The control endpoint of an embedded fleet: churn and faults, over plain HTTP on loopback.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use color_eyre::eyre::{Result, eyre};
+
+/// Where a fleet is disturbed.
+pub(crate) struct Control {
+    address: String,
+    token: String,
+}
+
+impl Control {
+    /// The endpoint that a line of the serving process names.
+    pub(crate) fn said(line: &str) -> Option<Control> {
+        let token = line.split_once("Bearer ")?.1.split_once('\'')?.0.to_owned();
+        let address = line.split_once("http://")?.1.split_once('/')?.0.to_owned();
+        Some(Control { address, token })
+    }
+
+    /// So many pods change a second, in the whole fleet.
+    pub(crate) fn churn(&self, rate: u32) -> Result<()> {
+        self.ask("PUT", "/churn", &format!(r#"{{"rate": {rate}}}"#)).map(drop)
+    }
+
+    /// Switches a fault on in every cluster.
+    pub(crate) fn fault(&self, fault: &str) -> Result<()> {
+        self.ask("POST", "/clusters/*/faults", fault).map(drop)
+    }
+
+    /// Switches every fault off.
+    pub(crate) fn heal(&self) -> Result<()> {
+        self.ask("DELETE", "/clusters/*/faults", "").map(drop)
+    }
+
+    /// How many pods the whole fleet has.
+    pub(crate) fn pods(&self) -> Result<u64> {
+        let said: serde_json::Value = serde_json::from_str(&self.ask("GET", "/clusters", "")?)?;
+        let clusters = said.as_array().or_else(|| said.get("clusters")?.as_array());
+        let clusters = clusters.ok_or_else(|| eyre!("the control endpoint lists no clusters: {said}"))?;
+        Ok(clusters.iter().filter_map(|cluster| cluster.get("pods")?.as_u64()).sum())
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.address,
+            self.token,
+            body.len()
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        let status = head.split_whitespace().nth(1).unwrap_or_default();
+        if !status.starts_with('2') {
+            return Err(eyre!("{method} {path} of the control endpoint: {status} {body}"));
+        }
+        Ok(body.to_owned())
+    }
+}

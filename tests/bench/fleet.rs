@@ -1,0 +1,129 @@
+//! An embedded fleet in a process of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use color_eyre::eyre::{Result, WrapErr, eyre};
+use tempfile::TempDir;
+
+use crate::control::Control;
+
+/// How large the fleet is: the reference load, or a tenth of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    L,
+    Tenth,
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Size, String> {
+        match text {
+            "L" => Ok(Size::L),
+            "L/10" => Ok(Size::Tenth),
+            _ => Err("expected L or L/10".to_owned()),
+        }
+    }
+}
+
+impl Size {
+    /// One figure at L, another at L/10.
+    pub(crate) fn pick<T>(self, large: T, tenth: T) -> T {
+        if self == Size::L { large } else { tenth }
+    }
+
+    pub(crate) fn clusters(self) -> usize {
+        self.pick(200, 20)
+    }
+
+    pub(crate) fn pods(self) -> usize {
+        self.pick(200_000, 20_000)
+    }
+
+    /// Events a second of the reference load.
+    pub(crate) fn events(self) -> u32 {
+        self.pick(1000, 100)
+    }
+
+    pub(crate) fn scenario(self) -> String {
+        self.with(self.pods())
+    }
+
+    /// The same fleet with so many pods.
+    pub(crate) fn with(self, pods: usize) -> String {
+        format!("sized:{}x{}x{pods}", self.clusters(), 50 * self.clusters())
+    }
+}
+
+/// A serving process; stopped when dropped.
+pub(crate) struct Fleet {
+    child: Child,
+    folder: TempDir,
+    /// Where it is disturbed, if the program can do that.
+    pub(crate) control: Option<Control>,
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Fleet {
+    /// Serves a scenario in which nothing happens by itself.
+    pub(crate) fn serve(binary: &Path, scenario: &str) -> Result<Fleet> {
+        let folder = tempfile::tempdir()?;
+        let kubeconfig = folder.path().join("kubeconfig");
+        let help =
+            Command::new(binary).args(["demo", "--help"]).output().wrap_err("the program does not run")?;
+        let controlled = String::from_utf8_lossy(&help.stdout).contains("--control");
+        let mut command = Command::new(binary);
+        command.args(["demo", "--serve", "--scenario", scenario, "--speed", "0", "--kubeconfig-out"]);
+        command.arg(&kubeconfig);
+        if controlled {
+            command.args(["--control", "127.0.0.1:0"]);
+        }
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let said = lines(&mut child);
+        let mut fleet = Fleet { child, folder, control: None };
+        let end = Instant::now() + Duration::from_secs(300);
+        while !kubeconfig.exists() || (controlled && fleet.control.is_none()) {
+            if let Ok(line) = said.recv_timeout(Duration::from_millis(50)) {
+                fleet.control = fleet.control.take().or_else(|| Control::said(&line));
+            }
+            if Instant::now() > end {
+                return Err(eyre!("the embedded fleet did not start within five minutes"));
+            }
+        }
+        Ok(fleet)
+    }
+
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
+    /// A folder for the program's own files.
+    pub(crate) fn home(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// What the process prints, line by line, for as long as it runs.
+fn lines(child: &mut Child) -> Receiver<String> {
+    let (sender, said) = channel();
+    if let Some(output) = child.stdout.take() {
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // What nobody waits for any more must still be read, or the process would block.
+                let _ = sender.send(line);
+            }
+        });
+    }
+    said
+}

@@ -1,0 +1,145 @@
+//! While pods change: G8, G10, G11 and G14. It needs a program whose `demo` has `--control`.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use color_eyre::eyre::{Result, eyre};
+
+use crate::control::Control;
+use crate::fleet::{Fleet, Size};
+use crate::session::Session;
+use crate::table::{Row, row, spread};
+use crate::{keys, process, screen};
+
+/// How long the reference load is looked at.
+const STEADY: Duration = Duration::from_secs(30);
+
+/// The storm.
+const STORM: (u32, Duration) = (20_000, Duration::from_secs(60));
+
+/// How long a storm may take to be through before that is an error.
+const THROUGH: Duration = Duration::from_secs(60);
+
+pub(crate) fn measure(binary: &Path, size: Size) -> Result<()> {
+    let fleet = Fleet::serve(binary, &size.scenario())?;
+    let Some(control) = &fleet.control else {
+        let measured = "this program's demo has no --control".to_owned();
+        row(&Row { figure: "G8", what: "events", measured, ..Row::default() });
+        return Ok(());
+    };
+    let mut session = screen::open_complete(binary, &fleet, size)?;
+    let pid = process::of(&session)?;
+    let idle = share(&mut session, pid, STEADY)?.0;
+    steady(&mut session, control, size, pid, idle)?;
+    storm(&mut session, control, pid)
+}
+
+/// What it uses for a while: share of a core, and bytes to the terminal a second.
+fn share(session: &mut Session, pid: u32, time: Duration) -> Result<(f64, f64)> {
+    let (before, began) = (process::cpu(pid)?, Instant::now());
+    let bytes = until(session, began + time);
+    let used = process::cpu(pid)?.saturating_sub(before).as_secs_f64();
+    let seconds = began.elapsed().as_secs_f64();
+    Ok((used / seconds, bytes as f64 / seconds))
+}
+
+/// Reads what comes until then.
+fn until(session: &mut Session, end: Instant) -> u64 {
+    let before = session.bytes();
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        session.settle(left, left);
+    }
+    session.bytes() - before
+}
+
+/// G8 and G14: the reference load.
+fn steady(session: &mut Session, control: &Control, size: Size, pid: u32, idle: f64) -> Result<()> {
+    control.churn(size.events())?;
+    until(session, Instant::now() + Duration::from_secs(3));
+    let (used, bytes) = share(session, pid, STEADY)?;
+    control.churn(0)?;
+    let each = (used - idle).max(0.0) * 1000.0 / f64::from(size.events());
+    row(&Row {
+        figure: "G8",
+        what: "1,000 changes of pods a second: share of a core above idle",
+        target: "1.5 %",
+        floor: format!("{:.2} % idle", idle * 100.0),
+        measured: format!("{:.2} %", each * 100.0),
+    });
+    row(&Row {
+        figure: "G14",
+        what: "bytes to the terminal under the reference load",
+        target: "4 KB/s",
+        measured: format!("{:.1} KB/s", bytes / 1000.0),
+        ..Row::default()
+    });
+    Ok(())
+}
+
+/// G10, and G11 within it.
+fn storm(session: &mut Session, control: &Control, pid: u32) -> Result<()> {
+    let before = process::memory_of(pid)?.0;
+    let (rate, lasts) = STORM;
+    let end = Instant::now() + lasts;
+    control.churn(rate)?;
+    until(session, Instant::now() + Duration::from_secs(10));
+    let (mut times, _) = keys::motions(session)?;
+    until(session, end);
+    let most = process::memory_of(pid)?.1;
+    control.churn(0)?;
+    let lag = rests(session, pid)?;
+    let pods = control.pods()?;
+    row(&Row {
+        figure: "G10",
+        what: "20,000 changes a second for 60 s: time until all of it is through",
+        target: "2 s",
+        measured: format!("{:.1} s", lag.as_secs_f64()),
+        ..Row::default()
+    });
+    row(&Row {
+        figure: "G10",
+        what: "the same: memory above before, at most",
+        target: "50 MB",
+        measured: format!("{:.0} MiB", most - before),
+        ..Row::default()
+    });
+    row(&Row {
+        figure: "G10",
+        what: "the same: pods on screen after it; floor: at the servers",
+        target: "none lost",
+        floor: pods.to_string(),
+        measured: shown(session)?,
+    });
+    let (t50, t99) = spread(&mut times);
+    row(&Row {
+        figure: "G11",
+        what: "key to the last byte in that storm",
+        target: "p50 3 ms, p99 16 ms",
+        measured: format!("p50 {t50:.1} ms, p99 {t99:.1} ms"),
+        ..Row::default()
+    });
+    Ok(())
+}
+
+/// How long it goes on working: until three tenths of a second in a row were mostly idle.
+fn rests(session: &mut Session, pid: u32) -> Result<Duration> {
+    const LOOK: Duration = Duration::from_millis(100);
+    let (began, mut calm) = (Instant::now(), 0);
+    while began.elapsed() < THROUGH {
+        let before = process::cpu(pid)?;
+        until(session, Instant::now() + LOOK);
+        calm = if process::cpu(pid)?.saturating_sub(before) <= LOOK / 5 { calm + 1 } else { 0 };
+        if calm == 3 {
+            return Ok(began.elapsed().saturating_sub(LOOK * 3));
+        }
+    }
+    Err(eyre!("it was still busy {} s after the storm", THROUGH.as_secs()))
+}
+
+/// The number of pods that the title of the table says.
+fn shown(session: &Session) -> Result<String> {
+    let text = session.text();
+    let before = text.split(" pods in ").next().filter(|_| text.contains(" pods in "));
+    let word = before.and_then(|text| text.split_whitespace().next_back());
+    Ok(word.ok_or_else(|| eyre!("no number of pods on screen:\n{text}"))?.replace(',', ""))
+}
