@@ -70,10 +70,10 @@ impl Ui {
             Command::Wide => table.wide = !table.wide,
             Command::Mute => self.mute(now),
             Command::Unmute => {
-                let muted = table.muted.len();
+                let any = !table.muted.is_empty();
                 table.muted.clear();
                 table.relist();
-                self.notice(now, format!("{muted} muted rows are shown again"));
+                self.notice(now, if any { "every row is shown again" } else { "no row is muted" });
             }
             Command::Copy => {
                 let menu = Overlay::copy(self);

@@ -424,12 +424,13 @@ fn no_key_is_silent() {
         ("plan", &["0", "D"], &["menu", "all"]),
         ("menu", &["0", "a"], &["menu", "all"]),
     ];
-    /// Motions say by the picture that there is nothing further; `Redraw` draws the same again.
+    /// At the end of a list a motion says by the picture that there is nothing further.
     fn may_be_silent(command: &str) -> bool {
         const MOTIONS: [&str; 10] =
             ["down", "up", "left", "right", "half-down", "half-up", "page-down", "page-up", "top", "bottom"];
         MOTIONS.contains(&command)
     }
+    let mut silent = Vec::new();
     let keymap: toml::Table = toml::from_str(include_str!("../../keymaps/default.toml")).unwrap();
     for (name, way, modes) in SCREENS {
         for mode in modes {
@@ -444,13 +445,14 @@ fn no_key_is_silent() {
                 }
                 // Notices of the way there are gone.
                 screen.now = crate::screen::after(30);
-                let before = screen.picture();
+                screen.draw();
+                let before = screen.buffer();
                 let effects = screen.keys(key);
-                assert!(
-                    !effects.is_empty() || screen.picture() != before,
-                    "{key} ({command}) on {name} is silent\n{before}"
-                );
+                if effects.is_empty() && screen.buffer() == before {
+                    silent.push(format!("{key} ({command}) on {name}"));
+                }
             }
         }
     }
+    assert_eq!(silent, Vec::<String>::new());
 }
