@@ -39,7 +39,7 @@ mod tests;
 pub use backoff::{Dice, delay};
 pub use input::{Ask, Event, Input, Output, PageEnd, Refusal};
 
-use crate::model::{Change, Fault, Kind, Link, LinkState, Span, Time, Version};
+use crate::model::{Cause, Change, Fault, Kind, Link, LinkState, Span, Time, Version};
 use listing::Listing;
 use stream::Stream;
 
@@ -91,6 +91,8 @@ pub struct Machine {
     /// When something must happen if nothing does.
     wake: Option<Time>,
     link: Link,
+    /// The last sign of life on the connection, whichever watch it was for.
+    vouched: Option<Time>,
     told: Option<Time>,
     unreadable: u64,
     /// Events older than the last one: counted, never passed on.
@@ -137,6 +139,7 @@ impl Machine {
             stream_strikes: 0,
             wake: None,
             link: Link::waiting(now),
+            vouched: None,
             told: None,
             unreadable: 0,
             older: 0,
@@ -187,7 +190,10 @@ impl Machine {
     pub fn step(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
         match input {
             Input::Up => self.up(now, out),
-            Input::Down { fault, retry_at, tries } => self.down(now, fault, retry_at, tries, out),
+            Input::Down { fault, retry_at, tries } => {
+                self.was_current();
+                self.down(now, fault, retry_at, tries, out);
+            }
             Input::Kick => self.kick(now, out),
             Input::Timer => self.timer(now, out),
             Input::Admitted => self.admitted(now, out),
@@ -201,7 +207,13 @@ impl Machine {
             Input::Refused(refusal) => self.refused(now, refusal, out),
             Input::Unacceptable(fault) => self.unacceptable(now, fault, out),
             Input::Uncompressed => self.uncompressed(now, out),
-            Input::Failed(fault) => self.failed(now, fault, out),
+            Input::Failed(fault) => {
+                // What is garbled may be an event that was lost.
+                if fault.cause != Cause::Garbled {
+                    self.was_current();
+                }
+                self.failed(now, fault, out);
+            }
         }
     }
 
@@ -315,6 +327,21 @@ impl Machine {
             Phase::Listing(_) => out.extend([Output::Stop, Output::Release]),
             Phase::Probing | Phase::Opening { .. } | Phase::Watching(_) => out.push(Output::Stop),
             Phase::Down | Phase::Resting => {}
+        }
+    }
+
+    /// Notes when the connection last gave a sign of life.
+    pub(super) fn vouch(&mut self, heard: Option<Time>) {
+        self.vouched = self.vouched.max(heard);
+    }
+
+    /// The connection or the stream broke. As long as it lived, a watch that was live had all that
+    /// happened: of a kind that seldom changes too, what is shown is as old as the connection's last
+    /// sign of life, not as its own last event. So all kinds of a cluster, and the cluster, are of
+    /// one age.
+    fn was_current(&mut self) {
+        if self.link.live() {
+            self.link.heard = self.link.heard.max(self.vouched);
         }
     }
 

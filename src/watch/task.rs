@@ -231,7 +231,10 @@ impl Task {
     /// Gives the machine what came in, until it drops the exchange from which it came.
     async fn take(&mut self, inputs: &mut Vec<Input>) -> Result<(), Closed> {
         let now = self.now();
-        self.shared.heard.fetch_max(now.millis(), Ordering::Relaxed);
+        // That nothing came, or that the stream broke, is no sign of life.
+        if inputs.iter().any(|input| !matches!(input, Input::Failed(_))) {
+            self.shared.heard.fetch_max(now.millis(), Ordering::Relaxed);
+        }
         if !self.json_came && self.exchange.as_ref().is_some_and(Exchange::second_choice) {
             self.json_came = true;
             self.note(Note::JsonOnly);
@@ -251,6 +254,8 @@ impl Task {
         let trouble = trouble(&input);
         let was_timer = input == Input::Timer;
         let mut outputs = Vec::new();
+        let heard = self.shared.heard.load(Ordering::Relaxed);
+        self.machine.vouch((heard > 0).then(|| Time::from_millis(heard)));
         self.machine.step(now, input, &mut outputs);
         self.shared.live.set(self.version.kind, self.machine.link().live());
         let mut dropped = false;

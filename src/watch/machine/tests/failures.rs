@@ -224,3 +224,28 @@ fn other_refusals_of_a_watch_request_relist() {
         assert!(bench.out.contains(&Output::Queue), "{status}");
     }
 }
+
+#[test]
+fn when_the_connection_breaks_every_kind_is_as_old_as_its_last_sign_of_life() {
+    let down = || Input::Down { fault: fault(Cause::Timeout), retry_at: None, tries: 1 };
+    for (input, vouches) in [
+        (down(), true),
+        (Input::Failed(fault(Cause::Closed)), true),
+        (Input::Failed(fault(Cause::Garbled)), false),
+    ] {
+        let mut bench = Bench::live();
+        let own = bench.machine.link().heard;
+        bench.pass(40);
+        let other = bench.now - Span::from_seconds(3);
+        bench.machine.vouch(Some(other));
+        assert_eq!(bench.machine.link().age(bench.now), Some(Span::ZERO));
+        bench.step(input.clone());
+        assert!(!bench.machine.link().live());
+        let expected = if vouches { Some(other) } else { own };
+        assert_eq!(bench.machine.link().heard, expected, "{input:?}");
+        // Broken already: what the connection says later makes what is shown no younger.
+        bench.machine.vouch(Some(bench.now));
+        bench.step(down());
+        assert_eq!(bench.machine.link().heard, expected, "{input:?}");
+    }
+}
