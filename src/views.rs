@@ -19,5 +19,5 @@ mod sheet;
 mod snapshot;
 
 pub use scope::{Scope, grouping};
-pub use sheet::{Chart, Evidence, EvidenceLine, RowId, RowView, Sheet, SheetRow, SheetRows};
+pub use sheet::{Chart, Evidence, EvidenceLine, Hint, RowId, RowView, Sheet, SheetRow, SheetRows};
 pub use snapshot::{ExtrasOf, Observer, PriceOf, Rule, Snapshot};

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::cli::Output;
 use crate::model::{Cell, Column, Tone};
-use crate::views::{Sheet, SheetRow};
+use crate::views::{Hint, Sheet, SheetRow};
 
 /// Writes a sheet in the form that was asked for, with a line end. Rows are written one by one: a
 /// large fleet's never stand in memory together.
@@ -48,7 +48,7 @@ fn table(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
         if sheet.empty.trim_end_matches('.') != sheet.answer.trim_end_matches('.') {
             writeln!(out, "{}", sheet.empty)?;
         }
-        return Ok(());
+        return hints(out, sheet);
     }
     let titles: Vec<String> = sheet.columns.iter().map(|c| c.title.to_uppercase()).collect();
     line(out, "STATE", titles.iter().map(String::as_str), sheet, &widths)?;
@@ -57,6 +57,21 @@ fn table(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
     }
     if !sheet.footer.is_empty() {
         writeln!(out, "{}", sheet.footer)?;
+    }
+    hints(out, sheet)
+}
+
+/// What can be done about what is missing, by commands: there are no keys here.
+fn hints(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
+    for hint in &sheet.hints {
+        let words = match hint {
+            Hint::Widen if !sheet.rows.is_empty() => continue,
+            Hint::Widen => "leave out --namespace, or choose others with --context",
+            Hint::AskAgain => "`quarterdeck doctor` says why clusters do not answer",
+            Hint::LogIn => "`quarterdeck doctor` says which login is wanted",
+            Hint::MissingRule => "`quarterdeck doctor` names the missing rules",
+        };
+        writeln!(out, "→ {words}")?;
     }
     Ok(())
 }
@@ -197,6 +212,18 @@ mod tests {
         let value: Value = serde_json::from_str(&sheet(&sample(), Output::Json)).unwrap();
         assert_eq!(value["rows"][0]["$/h"], 1.5);
         assert_eq!(value["rows"][0]["state"], "warn");
+    }
+
+    #[test]
+    fn hints_are_commands_and_never_in_machine_output() {
+        let hints = vec![Hint::AskAgain, Hint::MissingRule, Hint::LogIn, Hint::Widen];
+        let told = Sheet { hints, ..sample() };
+        let text = sheet(&told, Output::Table);
+        assert_eq!(text.matches("`quarterdeck doctor`").count(), 3);
+        assert!(!text.contains("--context"), "there are rows: {text}");
+        assert!(!sheet(&told, Output::Csv).contains("doctor"));
+        let none = Sheet { rows: Vec::new().into(), hints: vec![Hint::Widen], ..sample() };
+        assert!(sheet(&none, Output::Table).contains("--context"));
     }
 
     #[test]

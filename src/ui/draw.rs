@@ -8,9 +8,10 @@ use super::screen::{Focus, Ui};
 use super::summary::Summary;
 use super::table::{self, Look};
 use super::tree::{TreePart, glyph_line};
+use crate::input::{Command, Keymap, Mode};
 use crate::model::Time;
 use crate::theme::{Borders, Role, spark, tone_glyph};
-use crate::views::{Chart, Evidence, Scope};
+use crate::views::{Chart, Evidence, Hint, Scope, Sheet};
 use unicode_width::UnicodeWidthStr;
 
 /// From this width on the tree stands beside the table.
@@ -146,13 +147,18 @@ impl Ui {
         let Some(computed) = table.computed.clone() else { return };
         let (width, height) = (canvas.width(), canvas.height());
         let mut y = charts(canvas, &computed.sheet.charts);
-        let footer = !computed.sheet.footer.is_empty() && height >= 12;
+        let last_line = match hint_words(&self.keymap, &computed.sheet.hints) {
+            hints if hints.is_empty() => computed.sheet.footer.to_string(),
+            hints if computed.sheet.footer.is_empty() => hints,
+            hints => format!("{} · {hints}", computed.sheet.footer),
+        };
+        let footer = !last_line.is_empty() && height >= 12;
         let glyphs = narrow && height >= 16 && self.summary.clusters.len() > 1;
         let lower = lower_height(height.saturating_sub(y), &evidence, table.slots.len());
         let below = lower + u16::from(footer) + if glyphs { 2 } else { 0 };
         let room = height.saturating_sub(y + below);
         if table.slots.is_empty() {
-            let text = nothing(table, &computed.sheet.empty, &self.scope, &self.summary);
+            let text = nothing(table, &computed.sheet, &self.scope, &self.summary);
             canvas.pieces(1, y + 1, &[(&text, Role::Text)]);
         } else {
             let focus = self.focus == Focus::Table;
@@ -167,7 +173,7 @@ impl Ui {
         // What is below stands under the rows, not at the bottom: the eye is there.
         y += room.min(cells(table.slots.len()) + 2).max(2);
         if footer {
-            canvas.pieces(1, y.min(height - 1), &[(&computed.sheet.footer, Role::TextDim)]);
+            canvas.pieces(1, y.min(height - 1), &[(&last_line, Role::TextDim)]);
             y += 1 + u16::from(height > 20);
         }
         if glyphs {
@@ -220,7 +226,8 @@ impl Ui {
 }
 
 /// What stands where no rows are.
-fn nothing(table: &table::TableState, empty: &str, scope: &Scope, summary: &Summary) -> String {
+fn nothing(table: &table::TableState, sheet: &Sheet, scope: &Scope, summary: &Summary) -> String {
+    let empty = sheet.empty.as_str();
     if table.total() > 0 && !table.filter.is_empty() {
         return format!("0 of {} match /{}. esc clears.", table.total(), table.filter.text);
     }
@@ -230,7 +237,24 @@ fn nothing(table: &table::TableState, empty: &str, scope: &Scope, summary: &Summ
     if *scope != Scope::All && empty.is_empty() {
         return "Nothing in this scope. esc widens.".to_owned();
     }
+    if *scope != Scope::All && sheet.hints.contains(&Hint::Widen) {
+        return format!("{empty} esc widens.");
+    }
     if empty.is_empty() && summary.connecting() > 0 { "…".to_owned() } else { empty.to_owned() }
+}
+
+/// What can be done about what a sheet lacks, by its keys.
+fn hint_words(keymap: &Keymap, hints: &[Hint]) -> String {
+    let word = |hint: &Hint| {
+        let (command, does) = match hint {
+            Hint::Widen => return None,
+            Hint::AskAgain => (Command::Retry, "asks again now"),
+            Hint::LogIn => (Command::Open, "on such a row logs in"),
+            Hint::MissingRule => (Command::Open, "shows the missing rule"),
+        };
+        Some(format!("{} {does}", keymap.key_of(command, &[Mode::Table])?))
+    };
+    hints.iter().filter_map(word).collect::<Vec<_>>().join(", ")
 }
 
 /// Rows for the evidence: what it needs, at most two fifths, none when there is little room.

@@ -5,8 +5,13 @@
 //! pods ask for and do not use is waste, which lies inside their cost.
 
 mod breakdown;
+mod evidence;
+mod rows;
 mod sheet;
+mod unit;
 mod waste;
 
 pub use breakdown::{Breakdown, Share, breakdown};
-pub use sheet::{CostLens, Unit, evidence, sheet};
+pub use evidence::evidence;
+pub use sheet::{CostLens, sheet};
+pub use unit::Unit;

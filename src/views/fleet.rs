@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::cost::Unit;
 use super::health::{self, Finding, Standing, age, counted, fault, standing, unhurt};
-use super::{RowId, Scope, Sheet, SheetRow, Snapshot};
+use super::{Hint, RowId, Scope, Sheet, SheetRow, Snapshot};
 use crate::model::{
     Badge, Cell, Cluster, Column, CostTotals, Kind, LinkState, Login, Money, Span, Table, Text, Time, Tone,
     grouped,
@@ -151,8 +151,9 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
         charts: Vec::new(),
         columns: columns(peculiar),
         rows: rows.into_iter().map(|(_, _, row)| row).collect(),
-        empty: "No cluster in this scope. esc widens.".into(),
+        empty: "No cluster in this scope.".into(),
         footer: notices(snapshot, scope, now).join(" · ").into(),
+        hints: hints(snapshot, scope, now),
     }
 }
 
@@ -345,6 +346,20 @@ pub fn notices(snapshot: &Snapshot, scope: &Scope, now: Time) -> Vec<String> {
     clusters.flat_map(|c| silent(c, now).into_iter().chain(behind(c, now)).chain(refused(c))).collect()
 }
 
+/// What can be done about clusters that do not answer, that refuse, and that want a login.
+pub(super) fn hints(snapshot: &Snapshot, scope: &Scope, now: Time) -> Vec<Hint> {
+    let any = |is: &dyn Fn(&Cluster) -> bool| {
+        snapshot.fleet.clusters.iter().any(|cluster| scope.holds(cluster) && is(cluster))
+    };
+    let hints = [
+        (Hint::Widen, !any(&|_| true)),
+        (Hint::AskAgain, any(&|c| standing(c, now) == Standing::Unseen)),
+        (Hint::LogIn, any(&health::login_wanted)),
+        (Hint::MissingRule, any(&|c| health::denied(c).next().is_some())),
+    ];
+    hints.into_iter().filter_map(|(hint, holds)| holds.then_some(hint)).collect()
+}
+
 /// `◌ eks-use1: autoscalers not updated for 1m22s (timeout).` of a cluster that answers otherwise.
 fn behind(cluster: &Cluster, now: Time) -> Vec<String> {
     if standing(cluster, now) != Standing::Live {
@@ -357,7 +372,7 @@ fn behind(cluster: &Cluster, now: Time) -> Vec<String> {
     health::lagging(cluster, now).map(said).collect()
 }
 
-/// `◌ edge-17: no answer for 4m12s (timeout). Shown as last seen. Retry in 9s, r now.`
+/// `◌ edge-17: no answer for 4m12s (timeout). Shown as last seen. Retry in 9s.`
 fn silent(cluster: &Cluster, now: Time) -> Option<String> {
     if standing(cluster, now) != Standing::Unseen {
         return None;
@@ -369,9 +384,8 @@ fn silent(cluster: &Cluster, now: Time) -> Option<String> {
         Some(age) => format!("◌ {name}: no answer for {age}{why}. Shown as last seen."),
         None => format!("◌ {name}: never answered{why}."),
     };
-    let wait =
-        cluster.link.retry_at.filter(|at| *at > now).map(|at| format!(" Retry in {}, r now.", now.age(at)));
-    Some(said + &wait.unwrap_or_else(|| " r tries now.".to_owned()))
+    let wait = cluster.link.retry_at.filter(|at| *at > now).map(|at| format!(" Retry in {}.", now.age(at)));
+    Some(said + &wait.unwrap_or_default())
 }
 
 /// `⊘ eks-use1: pods not readable (403 at 02:12, again at 02:17). Not counted here.`
@@ -382,10 +396,7 @@ fn refused(cluster: &Cluster) -> Vec<String> {
             table.link.retry_at.map_or(String::new(), |at| format!(", again at {}", &at.clock()[..5]));
         let name = &cluster.info.name;
         let kind = table.kind.names().plural;
-        format!(
-            "⊘ {name}: {kind} not readable (403 at {}{again}). Not counted here. enter shows the missing rule.",
-            &at[..5]
-        )
+        format!("⊘ {name}: {kind} not readable (403 at {}{again}). Not counted here.", &at[..5])
     };
     health::denied(cluster).map(said).collect()
 }

@@ -312,7 +312,15 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time, lens: Lens) -> Sheet
     };
     let empty = words::all_fine(&clusters, now);
     let answer = words::answer(&clusters, &findings, now);
-    Sheet { answer, charts: Vec::new(), columns: columns(), rows: rows.into(), empty, footer: footer.into() }
+    Sheet {
+        answer,
+        charts: Vec::new(),
+        columns: columns(),
+        rows: rows.into(),
+        empty,
+        footer: footer.into(),
+        hints: super::fleet::hints(snapshot, scope, now),
+    }
 }
 
 fn columns() -> Vec<Column> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::model::{Cause, Cluster, Column, Kind, LinkState, Time, grouped};
 use crate::views::health::{counted, denied};
-use crate::views::{Scope, Sheet, SheetRows, Snapshot};
+use crate::views::{Hint, Scope, Sheet, SheetRows, Snapshot};
 use listing::Tally;
 
 /// Every object of a kind in scope, by cluster, namespace and name. `before` is the sheet of the same
@@ -41,6 +41,7 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, kind: Kind, now: Time, before: 
         columns,
         empty: empty(kind, &clusters).into(),
         footer: footer(kind, &clusters).into(),
+        hints: vec![Hint::Widen],
         rows: SheetRows::Listed(Box::new(rows)),
     }
 }
@@ -108,7 +109,7 @@ fn empty(kind: Kind, clusters: &[&Arc<Cluster>]) -> String {
     } else if unread > 0 {
         format!("{plural} of {} are not readable (403); Fleet and Health name what is missing.", many(unread))
     } else {
-        format!("No {plural} in {all}. esc widens.")
+        format!("No {plural} in {all}.")
     }
 }
 

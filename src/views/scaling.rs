@@ -58,6 +58,7 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, lens: ScalingLens, now: Time) -
         rows: lens::groups(rows, lens).into_iter().map(|group| sheet_row(group, now)).collect(),
         empty: empty.into(),
         footer: footer(snapshot, scope, now),
+        hints: Vec::new(),
     }
 }
 

@@ -22,6 +22,22 @@ pub struct Sheet {
     pub empty: Text,
     /// The last line under the table: sources, doubts, what is not counted.
     pub footer: Text,
+    /// What can be done about what is missing.
+    pub hints: Vec<Hint>,
+}
+
+/// What a person can do about what a sheet lacks. The screen says with which key, the command line
+/// with which command.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Hint {
+    /// Look at more: nothing is in this scope.
+    Widen,
+    /// Ask the clusters that do not answer again.
+    AskAgain,
+    /// See which rule is missing where reading is not allowed.
+    MissingRule,
+    /// Log in where a login is wanted.
+    LogIn,
 }
 
 /// A row: who it is, how it is, what its cells say.

@@ -85,6 +85,7 @@ fn health(input: &PaneInput<'_>) -> Sheet {
         rows: rows.into(),
         empty: "Nothing is wrong.".into(),
         footer: "412 symptoms folded into 6 findings".into(),
+        hints: Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::sheet::{figure, money};
+use super::unit::{figure, money};
 use super::{Breakdown, Unit};
 use crate::model::quantity::{Bytes, Cpu};
 use crate::model::{Cell, Cluster, Column, Kind, MONTH_HOURS, Money, Text, Tone};

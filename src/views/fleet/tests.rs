@@ -58,7 +58,7 @@ fn every_cluster_has_a_row_that_says_how_sure_it_is() {
     assert_eq!(sheet.answer, "1 of 4 clusters hurt, 2 unseen, 1 fine.");
     assert_eq!(
         sheet.footer,
-        "◌ edge-17: no answer for 4m12s (timeout). Shown as last seen. Retry in 9s, r now. · ◌ edge-18: never answered (timeout). Retry in 9s, r now."
+        "◌ edge-17: no answer for 4m12s (timeout). Shown as last seen. Retry in 9s. · ◌ edge-18: never answered (timeout). Retry in 9s."
     );
     assert!(sheet.columns.iter().zip(&sheet.rows[0].cells).count() == sheet.columns.len());
 }
@@ -94,7 +94,7 @@ fn clusters_that_connect_say_how_far_they_are() {
     let sheet = sheet(&snapshot(vec![live, listing, half, login]), &Scope::All, now());
     assert_eq!(
         sheet.answer,
-        "1 of 4 clusters live, 2 connecting, 1 wants a login (enter). Rows appear as they come."
+        "1 of 4 clusters live, 2 connecting, 1 wants a login. Rows appear as they come."
     );
     let rows: Vec<(Tone, String)> =
         sheet.rows.iter().map(|r| (r.tone, format!("{}: {}", r.cells[0].text, r.cells[2].text))).collect();
@@ -134,7 +134,7 @@ fn refused_kinds_and_lagging_kinds_are_told() {
         notices(&snapshot, &Scope::All, now()),
         [
             "◌ eks-use1: horizontalpodautoscalers not updated for 1m22s (server error).",
-            "⊘ eks-use1: pods not readable (403 at 02:12, again at 02:17). Not counted here. enter shows the missing rule.",
+            "⊘ eks-use1: pods not readable (403 at 02:12, again at 02:17). Not counted here.",
         ]
     );
     let sheet = sheet(&snapshot, &Scope::All, now());

@@ -407,7 +407,7 @@ fn nothing_wrong_says_how_fresh_that_is() {
     assert_eq!(sheet.answer, "Nothing is wrong in 2 clusters, oldest data 0s.");
     assert_eq!(sheet.empty, sheet.answer);
     let none = super::sheet(&snapshot, &Scope::Group(vec!["dc".into()]), now(), Lens::Cause);
-    assert_eq!(none.answer, "No cluster in this scope. esc widens.");
+    assert_eq!(none.answer, "No cluster in this scope.");
 }
 
 #[test]

@@ -167,7 +167,7 @@ pub(super) fn image_base(image: &str) -> &str {
     last.split(':').next().unwrap_or(last)
 }
 
-/// `9 of 24 clusters live, 14 connecting, 1 wants a login (enter). Rows appear as they come.`;
+/// `9 of 24 clusters live, 14 connecting, 1 wants a login. Rows appear as they come.`;
 /// `None` once no cluster connects.
 pub(in crate::views) fn connecting(clusters: &[&Cluster], now: Time) -> Option<Text> {
     let connecting = clusters.iter().filter(|c| tone(c, now) == Tone::Connecting).count();
@@ -178,8 +178,8 @@ pub(in crate::views) fn connecting(clusters: &[&Cluster], now: Time) -> Option<T
     let live = clusters.iter().filter(stands).count();
     let login = match clusters.iter().filter(|c| login_wanted(c)).count() {
         0 => String::new(),
-        1 => ", 1 wants a login (enter)".to_owned(),
-        n => format!(", {n} want a login (enter)"),
+        1 => ", 1 wants a login".to_owned(),
+        n => format!(", {n} want a login"),
     };
     let all = many(clusters.len(), "cluster");
     Some(format!("{live} of {all} live, {connecting} connecting{login}. Rows appear as they come.").into())
@@ -188,7 +188,7 @@ pub(in crate::views) fn connecting(clusters: &[&Cluster], now: Time) -> Option<T
 /// `Nothing is wrong in 24 clusters, oldest data 3 s.`; not before all of them were seen.
 pub(super) fn all_fine(clusters: &[&Cluster], now: Time) -> Text {
     if clusters.is_empty() {
-        return "No cluster in this scope. esc widens.".into();
+        return "No cluster in this scope.".into();
     }
     if let Some(connecting) = connecting(clusters, now) {
         return connecting;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Cell, Cluster, Column, Resources, Text, Time, Tone};
 use crate::views::capacity::room;
-use crate::views::{Evidence, EvidenceLine, RowId, Scope, Sheet, SheetRow, Snapshot};
+use crate::views::{Evidence, EvidenceLine, Hint, RowId, Scope, Sheet, SheetRow, Snapshot};
 
 /// Every cluster is compared with every other: more than this are too many to read, too.
 const MOST: usize = 16;
@@ -30,7 +30,7 @@ pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
     ];
     if clusters.len() < 2 || clusters.len() > MOST {
         let empty = match clusters.len() {
-            0 | 1 => "One cluster has no other to take its load. esc widens.".to_owned(),
+            0 | 1 => "One cluster has no other to take its load.".to_owned(),
             n => format!(
                 "{n} clusters are too many to compare, {MOST} at most: choose a group in the tree (f)."
             ),
@@ -46,7 +46,8 @@ pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
         )),
         columns,
         rows: rows.into(),
-        empty: "No load in this scope. esc widens.".into(),
+        empty: "No load in this scope.".into(),
+        hints: vec![Hint::Widen],
         footer: "affinity, topology and ports are not looked at; pods of daemon sets stay".into(),
         ..Sheet::default()
     }

@@ -6,7 +6,7 @@ use crate::model::{
     Capacity, Cell, Cluster, Column, Node, ObjectKey, Record, Resources, Text, Time, Tone, Truth,
 };
 use crate::views::capacity::{Room, room};
-use crate::views::{RowId, Scope, Sheet, SheetRow, Snapshot};
+use crate::views::{Hint, RowId, Scope, Sheet, SheetRow, Snapshot};
 
 /// One pool of one cluster.
 #[derive(Default)]
@@ -47,7 +47,8 @@ pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
             Column::left("zones", 26, 55),
         ],
         rows: rows.into(),
-        empty: "No nodes in this scope. esc widens.".into(),
+        empty: "No nodes in this scope.".into(),
+        hints: vec![Hint::Widen],
         ..Sheet::default()
     }
 }

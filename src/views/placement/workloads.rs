@@ -7,10 +7,14 @@ use rustc_hash::FxHashMap;
 use crate::model::{
     Cell, Cluster, ClusterId, Column, Kind, LinkState, ObjectKey, Text, Time, Tone, Workload, grouped,
 };
-use crate::views::{Evidence, EvidenceLine, RowId, Scope, Sheet, SheetRow, Snapshot};
+use crate::views::health::{counted, denied};
+use crate::views::{Evidence, EvidenceLine, Hint, RowId, Scope, Sheet, SheetRow, Snapshot};
 
 /// Clusters that get a column of their own; the rest share one.
 const CLUSTER_COLUMNS: usize = 12;
+
+/// The kinds that the rows are made of.
+const KINDS: [Kind; 3] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
 
 /// One workload over all clusters in scope.
 #[derive(Clone, PartialEq, Debug)]
@@ -135,6 +139,11 @@ pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
     let rows = workloads(snapshot, scope, now);
     let shown = columns_for(snapshot, scope, &rows);
     let rest = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).count() - shown.len();
+    let others = || {
+        let here = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c));
+        here.filter(|cluster| !shown.iter().any(|c| c.id == cluster.id))
+    };
+    let unknown: Vec<Kind> = KINDS.into_iter().filter(|kind| others().any(|c| !counted(c, *kind))).collect();
     let mut columns = vec![Column::left("workload", 30, 100), Column::left("wants", 10, 99)];
     for (place, cluster) in shown.iter().enumerate() {
         let worth = 90 - u8::try_from(place).unwrap_or(90).min(80);
@@ -147,9 +156,10 @@ pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
         answer: answer(snapshot, scope, &rows).into(),
         charts: Vec::new(),
         columns,
-        rows: rows.iter().map(|row| sheet_row(row, &shown, rest > 0)).collect(),
-        empty: "No workloads in this scope. esc widens.".into(),
+        rows: rows.iter().map(|row| sheet_row(row, &shown, rest > 0, &unknown)).collect(),
+        empty: "No workloads in this scope.".into(),
         footer: footer(snapshot, scope).into(),
+        hints: vec![Hint::Widen],
     }
 }
 
@@ -171,30 +181,46 @@ fn columns_for<'a>(snapshot: &'a Snapshot, scope: &Scope, rows: &[Row]) -> Vec<&
 fn answer(snapshot: &Snapshot, scope: &Scope, rows: &[Row]) -> String {
     let drift = rows.iter().filter(|r| r.placed.values().any(|p| p.drifts)).count();
     let single = rows.iter().filter(|r| r.placed.len() == 1 && r.kind != Kind::DaemonSet).count();
-    let pending: u32 =
-        snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).map(|c| c.totals.pods_pending).sum();
+    let here = || snapshot.fleet.clusters.iter().filter(|c| scope.holds(c));
+    let pending: u32 = here().map(|c| c.totals.pods_pending).sum();
+    let workloads = sum(rows.len() as u64, here().all(|c| KINDS.iter().all(|kind| counted(c, *kind))));
+    let pending = sum(u64::from(pending), here().all(|c| counted(c, Kind::Pod)));
     format!(
-        "{} workloads. {drift} drift between clusters, {single} run in one cluster only, {pending} pods pending.",
-        grouped(rows.len() as u64)
+        "{workloads} workloads. {drift} drift between clusters, {single} run in one cluster only, \
+         {pending} pods pending."
     )
 }
 
-fn footer(snapshot: &Snapshot, scope: &Scope) -> String {
-    let blind: Vec<&str> = snapshot
-        .fleet
-        .clusters
-        .iter()
-        .filter(|c| scope.holds(c) && c.table(Kind::Deployment).link.state == LinkState::Denied)
-        .map(|c| c.info.name.as_str())
-        .collect();
-    if blind.is_empty() {
-        String::new()
-    } else {
-        format!("⊘ deployments not readable: {}", blind.join(", "))
+/// `412`, `412+?` when a part of it is not known, `?` when nothing is.
+fn sum(known: u64, all: bool) -> String {
+    match (known, all) {
+        (known, true) => grouped(known),
+        (0, false) => "?".to_owned(),
+        (known, false) => format!("{}+?", grouped(known)),
     }
 }
 
-fn sheet_row(row: &Row, shown: &[&Cluster], with_rest: bool) -> SheetRow {
+/// `⊘ pods not readable: eks-use1 · ⊘ deployments not readable: eks-use1, edge-17`: what is not
+/// counted here, and where.
+fn footer(snapshot: &Snapshot, scope: &Scope) -> String {
+    let parts = KINDS.iter().chain(&[Kind::Pod]).filter_map(|kind| {
+        let clusters = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c));
+        let blind: Vec<&str> = clusters
+            .filter(|c| denied(c).any(|table| table.kind == *kind))
+            .map(|c| c.info.name.as_str())
+            .collect();
+        let named = match blind.len() {
+            0 => return None,
+            1..=3 => blind.join(", "),
+            n => format!("{n} clusters"),
+        };
+        Some(format!("⊘ {} not readable: {named}", kind.names().plural))
+    });
+    parts.collect::<Vec<_>>().join(" · ")
+}
+
+/// A row; `unknown_in_rest` are the kinds that some cluster without a column of its own does not tell.
+fn sheet_row(row: &Row, shown: &[&Cluster], with_rest: bool, unknown_in_rest: &[Kind]) -> SheetRow {
     let mut cells =
         vec![Cell::text(format!("{}/{}", row.namespace, row.name)), Cell::text(row.wants.clone())];
     for cluster in shown {
@@ -210,7 +236,13 @@ fn sheet_row(row: &Row, shown: &[&Cluster], with_rest: bool) -> SheetRow {
     if with_rest {
         let others = row.placed.iter().filter(|(id, _)| !shown.iter().any(|c| c.id == **id));
         let (ready, desired) = others.fold((0, 0), |(r, d), (_, p)| (r + p.ready, d + p.desired));
-        cells.push(if desired == 0 { Cell::text("·") } else { Cell::text(format!("{ready}/{desired}")) });
+        let blind = unknown_in_rest.contains(&row.kind);
+        cells.push(match (desired, blind) {
+            (0, true) => Cell::text("?"),
+            (0, false) => Cell::text("·"),
+            (_, true) => Cell::text(format!("{ready}/{desired}+?")),
+            (_, false) => Cell::text(format!("{ready}/{desired}")),
+        });
     }
     SheetRow {
         id: RowId::Workload(Text::clean(row.kind.names().kind), row.namespace.clone(), row.name.clone()),
@@ -310,7 +342,22 @@ mod tests {
             ..Workload::empty(Kind::Deployment)
         };
         cluster.tables[Kind::Deployment.index()].rows.insert(Arc::new(Record::Workload(workload)));
+        cluster.tables.iter_mut().for_each(|table| table.synced = Some(now));
         Arc::new(cluster)
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_said_and_not_counted_as_nothing() {
+        let mut blind = (*cluster(1, "pay:1.41", 3)).clone();
+        for kind in [Kind::Pod, Kind::StatefulSet] {
+            blind.tables[kind.index()].link.state = LinkState::Denied;
+        }
+        let now = Time::from_seconds(10);
+        let clusters = vec![cluster(0, "pay:1.41", 3), Arc::new(blind)];
+        let sheet = sheet(&Snapshot::new(now, 1, Fleet { clusters }), &Scope::All, now);
+        assert!(sheet.answer.starts_with("1+? workloads."), "{}", sheet.answer);
+        assert!(sheet.answer.ends_with("? pods pending."), "{}", sheet.answer);
+        assert_eq!(sheet.footer, "⊘ statefulsets not readable: c1 · ⊘ pods not readable: c1");
     }
 
     #[test]
