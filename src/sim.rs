@@ -10,10 +10,11 @@
 //! |---|---|
 //! | [`Scenario`] | a text file: which clusters, what runs, what goes wrong |
 //! | [`Fleet`], [`Control`] | the running fleet, and handles to disturb it |
-//! | `server`, `gate`, `tls` | a listener per cluster, that can be stopped or made silent |
-//! | `api` | the protocol, one file per concern |
+//! | `server`, `gate`, `tls` | a listener per cluster, and the way to it, which faults make slow, silent or broken |
+//! | `faults`, `endpoint` | what can be switched on to go wrong, by scenarios and over HTTP while it runs |
+//! | `api`, `encoded` | the protocol, one file per concern; changes are encoded once for all watches |
 //! | `objects`, `patch`, `selector`, `refusal` | what a server keeps and how it refuses |
-//! | `layout`, `managed`, `validation`, `admission` | what clients' writes are merged, owned, checked and filled in by |
+//! | `layout`, `managed`, `validation`, `admission`, `quota` | what clients' writes are merged, owned, checked, filled in and limited by |
 //! | `resources`, `schema`, `custom`, `json_path` | what is served: built-in kinds, their fields, and what clients define |
 //! | `world`, `queue`, `cache`, `load` | a cluster's state, and what is due when |
 //! | `controllers` | what moves it, one file each |

@@ -216,9 +216,14 @@ fn status(world: &mut World, id: &Id) {
         || int(&deployment, "status.readyReplicas") < ready
         || int(&deployment, "status.replicas") > total
         || int(&deployment, "status.observedGeneration") != generation(&deployment);
+    // a rollout that was complete stays so, whatever becomes of its pods
+    // (`pkg/controller/deployment/progress.go` `syncRolloutStatus`)
+    let settled = total == updated
+        && condition(&deployment, "Progressing")
+            .is_some_and(|c| text(c, "reason") == "NewReplicaSetAvailable");
     let deadline = Span::from_seconds(maybe_int(&deployment, "spec.progressDeadlineSeconds").unwrap_or(600));
     let since = condition(&deployment, "Progressing").and_then(|c| time(c, "lastUpdateTime")).unwrap_or(now);
-    let late = !complete && !moved && since.age(now) >= deadline;
+    let late = !complete && !settled && !moved && since.age(now) >= deadline;
     let failure = sets.iter().find_map(|s| condition(s, "ReplicaFailure")).cloned();
     let set_name = sets.iter().find(|s| label(s, HASH) == hash).map_or("", |s| name(s)).to_owned();
     world.store.update(Res::Deployments, &id.namespace, &id.name, |d| {
@@ -245,6 +250,9 @@ fn status(world: &mut World, id: &Id) {
             }
             None => drop_condition(d, "ReplicaFailure"),
         }
+        if settled && !complete {
+            return;
+        }
         let (status, reason, message) = if complete {
             (
                 "True",
@@ -270,7 +278,7 @@ fn status(world: &mut World, id: &Id) {
             set(c, "lastUpdateTime", now.rfc3339());
         }
     });
-    if !complete && !late {
+    if !complete && !settled && !late {
         // one second more than the deadline: times on objects are whole seconds
         world.queue.add(Work::Deployment(id.clone()), now + deadline + Span::from_seconds(1));
     }

@@ -43,6 +43,46 @@ async fn the_night_shift_begins_whole_and_its_incidents_come_and_go() {
     assert_eq!((stuck(&use1), unready(&gke)), (0, 0), "rolled back, and the zone is there again");
 }
 
+#[tokio::test]
+async fn every_trouble_shows_as_it_does_in_real_clusters_and_passes() {
+    let (_, text) = Scenario::SHIPPED.iter().find(|(name, _)| *name == "trouble").unwrap();
+    let fleet = Fleet::start(Scenario::parse("trouble.toml", text).unwrap(), by_hand()).await.unwrap();
+    let of = |name: &str| fleet.cluster(name).unwrap();
+    let said = |name: &str, reason: &str, part: &str| {
+        let is = |e: &Value| e["reason"] == reason && e["message"].as_str().is_some_and(|m| m.contains(part));
+        count(&of(name), "events", is)
+    };
+    fleet.advance(Span::from_seconds(120));
+    assert!(said("shop-eu", "Failed", "manifest for registry.acme.example/cart:2.10-rc not found") > 0);
+    assert!(said("staging", "FailedCreate", "exceeded quota: quota, requested: ") > 0);
+    fleet.advance(Span::from_seconds(110));
+    let evicted = |p: &Value| p["status"]["reason"] == "Evicted";
+    assert!(count(&of("ledger"), "pods", evicted) > 0);
+    assert!(said("ledger", "EvictionThresholdMet", "Attempting to reclaim ephemeral-storage") > 0);
+    fleet.advance(Span::from_seconds(100));
+    let stuck = |p: &Value| waiting_for("ErrImagePull")(p) || waiting_for("ImagePullBackOff")(p);
+    assert!(count(&of("shop-us"), "pods", stuck) > 0, "new machines have no images");
+    assert!(said("shop-us", "Failed", "dial tcp: lookup registry.acme.example: i/o timeout") > 0);
+    fleet.advance(Span::from_seconds(20));
+    let blocked = |b: &Value| b["metadata"]["name"] == "web" && b["status"]["disruptionsAllowed"] == 0;
+    assert_eq!(count(&of("shop-eu"), "poddisruptionbudgets", blocked), 1);
+    fleet.advance(Span::from_seconds(20));
+    let written = || of("ledger").objects("leases");
+    let before = written();
+    fleet.advance(Span::from_seconds(60));
+    assert_eq!(written(), before, "a full store takes not even heartbeats");
+    fleet.advance(Span::from_seconds(70));
+    assert!(said("shop-eu", "NotTriggerScaleUp", "max node group size reached") > 0, "at its ceiling");
+    // an hour later only what has ended still shows
+    fleet.advance(Span::from_seconds(3600));
+    for about in fleet.clusters() {
+        let lives = |p: &&Value| !["Failed", "Succeeded"].contains(&p["status"]["phase"].as_str().unwrap());
+        let pods = of(&about.name).objects("pods");
+        let bad: Vec<&Value> = pods.iter().map(AsRef::as_ref).filter(lives).filter(|p| !running(p)).collect();
+        assert!(bad.is_empty(), "{}: {} {}", about.name, bad[0]["metadata"]["name"], bad[0]["status"]);
+    }
+}
+
 const CRASH: &str = r#"
 name = "crash"
 [[cluster]]
