@@ -3,7 +3,13 @@
 //! ```text
 //! cargo run --example planes -- build
 //! cargo run --example planes -- up 3 --seed small --kubeconfig-out /tmp/fleet.yaml
+//! cargo run --example planes -- up 3 --minors 1.36,1.35,1.34
+//! cargo run --example planes -- up 1 --with karpenter,metrics-server --crds DIRECTORY
 //! ```
+//!
+//! What is asked for is built once for this machine, each from a `go.mod` below `modules/`, and kept in the user's cache
+//! directory. With Karpenter there is a pool `burst` and a Deployment `burst/render` that runs on nothing else:
+//! `scale eks-use1 burst/render 12` makes nodes, `scale eks-use1 burst/render 1` gives them up.
 //!
 //! `up` stays until Ctrl-C, SIGTERM or `quit`, and reads commands from its input: `help` lists them.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example that talks to a person")]
@@ -64,6 +70,9 @@ struct Up {
     /// Real controllers beside the planes: karpenter (on planes that look like EKS), metrics-server.
     #[arg(long, value_name = "CONTROLLER", value_delimiter = ',', value_parser = addon)]
     with: Vec<Addon>,
+    /// Install the definitions of kinds in this file or directory on every plane.
+    #[arg(long, value_name = "PATH")]
+    crds: Vec<PathBuf>,
     /// Leave out controller manager and scheduler.
     #[arg(long)]
     no_controllers: bool,
@@ -120,6 +129,9 @@ fn run(up: &Up) -> Result<()> {
         options.minors.clone_from(&up.minors);
     }
     let mut planes = Planes::start(&binaries()?, up.planes, &options)?;
+    for (plane, path) in planes.iter().flat_map(|plane| up.crds.iter().map(move |path| (plane, path))) {
+        println!("{:<12} {} kinds of {}", plane.name(), plane.install_crds(path)?, path.display());
+    }
     seed(&planes, up.seed)?;
     describe(&planes);
     if let Some(file) = &up.kubeconfig_out {

@@ -31,6 +31,8 @@ pub mod binaries;
 mod build;
 #[path = "planes/components.rs"]
 mod components;
+#[path = "planes/crds.rs"]
+mod crds;
 #[path = "planes/error.rs"]
 pub mod error;
 #[path = "planes/karpenter.rs"]

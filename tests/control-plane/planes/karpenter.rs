@@ -28,8 +28,7 @@ const SPOT: f64 = 0.4;
 
 /// Installs its kinds, starts it, and gives it a pool and a workload.
 pub(crate) fn start(plane: &mut Plane, binaries: &Binaries) -> Result<()> {
-    let crds = binaries.path(CRDS);
-    plane.install_crds(&crds)?;
+    plane.install_crds(&binaries.path(CRDS))?;
     let machines = plane.write("instance-types.json", &instance_types(plane.look()).to_string())?;
     let [metrics, health] = [ports::free()?, ports::free()?];
     let flags = [

@@ -18,7 +18,7 @@ use super::pki::Pki;
 use super::process::Process;
 use super::toolset::KWOK_CONFIG;
 use super::wait::wait_until;
-use super::{Ground, Options, START, Servers, USERS, components, nodes, ports};
+use super::{Ground, Options, START, Servers, USERS, components, crds, nodes, ports};
 
 const ROLES: &str = include_str!("../manifests/rbac.yaml");
 const METRICS_PATHS: &str = include_str!("../manifests/kwok-metrics.yaml");
@@ -149,14 +149,29 @@ impl Plane {
             .map(drop)
     }
 
-    /// Installs the definitions of kinds in a file or directory and waits until they are served.
+    /// Installs the definitions of kinds in a file or directory, waits until they are served, and says how many. What
+    /// the directory holds beside them is left alone.
     ///
     /// # Errors
     /// When the server refuses one, or does not serve it.
-    pub fn install_crds(&self, path: &Path) -> Result<()> {
-        let path = path.to_string_lossy();
-        self.kubectl(&["apply", "--server-side", "--force-conflicts", "--recursive", "-f", &path])?;
-        self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]).map(drop)
+    pub fn install_crds(&self, path: &Path) -> Result<usize> {
+        let files = crds::files(path)?;
+        // Groups under k8s.io are for those whom the project approved, or who say that they are not
+        // (<https://github.com/kubernetes/enhancements/pull/1111>).
+        let mut annotate = vec![
+            "annotate",
+            "--local",
+            "--overwrite",
+            "-o",
+            "json",
+            "api-approved.kubernetes.io=unapproved, a lab",
+        ];
+        annotate.extend(files.iter().flat_map(|file| ["-f", file.as_str()]));
+        let definitions = self.kubectl(&annotate)?;
+        let apply = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+        let applied = self.kubectl_with("admin", &apply, &definitions)?.lines().count();
+        self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=120s"])?;
+        Ok(applied)
     }
 
     /// Binds a role of `manifests/rbac.yaml` to a user.
