@@ -1,5 +1,6 @@
 //! Runs against a cluster in memory, under tokio's paused clock.
 
+mod changes;
 mod cut_off;
 mod steps;
 

@@ -310,13 +310,17 @@ fn hints(ui: &Ui) -> Vec<(Command, String)> {
     if kinds.contains(&crate::model::Kind::Pod) {
         hints.push((Logs, "logs".to_owned()));
     }
-    for op in ui.operations.iter().filter(|op| op.applies_to.iter().any(|kind| kinds.contains(kind))).take(4)
-    {
+    hints.push((Actions, "actions".to_owned()));
+    // What is gone for good is not recommended; the actions list it.
+    let fits = |op: &&crate::operations::OperationDecl| {
+        op.id != "delete" && op.applies_to.iter().any(|kind| kinds.contains(kind))
+    };
+    for op in ui.operations.iter().filter(fits).take(4) {
         hints.push((Command::Operation(op.id), format!("{}…", op.id)));
     }
     if ui.pane_name() == "operations" && row.is_some() {
         hints.extend(own(&[(Command::PauseRun, "pause"), (Command::StopRun, "stop…")]));
     }
-    hints.extend(own(&[(Actions, "actions"), (Tree, "tree"), (Freeze, "freeze"), (Help, "keys")]));
+    hints.extend(own(&[(Tree, "tree"), (Freeze, "freeze"), (Help, "keys")]));
     hints
 }

@@ -42,7 +42,11 @@ impl Ui {
         if !fitting.is_empty() {
             return Ok(fitting);
         }
-        let wants: Vec<&str> = operation.applies_to.iter().map(|kind| kind.names().plural).collect();
+        let mut wants: Vec<&str> = operation.applies_to.iter().map(|kind| kind.names().plural).collect();
+        if wants.len() > 3 {
+            wants.truncate(3);
+            wants.push("…");
+        }
         let has = behind.first().map_or("none of them", |key| key.kind.names().plural);
         Err(Text::from(format!("{} acts on {}; here are {has}", operation.id, wants.join(", "))))
     }

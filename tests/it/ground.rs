@@ -6,6 +6,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each binary that includes this uses a part of it")]
 
+#[path = "ground/changes.rs"]
+pub mod changes;
 #[path = "ground/conversation.rs"]
 pub mod conversation;
 #[path = "ground/drain.rs"]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod architecture;
+mod canary;
 mod conformance;
 mod embedded;
 mod faults;
@@ -14,6 +15,9 @@ mod night;
 mod panes;
 mod runner;
 mod screen;
+#[path = "../pty/session.rs"]
+#[allow(dead_code, reason = "the tests of the terminal use the rest")]
+mod session;
 mod travel;
 mod verbs;
 mod watch;

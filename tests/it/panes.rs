@@ -253,3 +253,142 @@ fn two_hundred_thousand_rows_can_be_filtered() {
     screen.text("pod-1234");
     assert!(screen.picture().contains("/pod-1234 · 100 of 200,002"), "{}", screen.picture());
 }
+
+/// A drain over a cluster of records: what waits, where the new pods are, and the budget in the way.
+fn draining() -> (Screen, OpId) {
+    let mut screen = Screen::new(120, 36);
+    let mut one = cluster(0, "gke-euw1", &["prod"], Tier::Prod);
+    let uid = |n: u32| Uid::parse(&format!("00000000-0000-4000-c000-{n:012x}"));
+    let mut add = |name: &str, app: &str, number: u32, change: &dyn Fn(&mut Pod)| {
+        let mut pod = Pod { phase: Phase::Running, ready: true, grace_seconds: 60, ..Pod::default() };
+        pod.meta.name = name.into();
+        pod.meta.namespace = "orders".into();
+        pod.meta.uid = uid(number);
+        pod.meta.labels = Labels::new(vec![("app".into(), app.into())]);
+        let owner =
+            Owner { api: "apps/v1".into(), kind: "ReplicaSet".into(), name: app.into(), uid: uid(900) };
+        pod.meta.owner = Some(Arc::new(owner));
+        pod.node = "gke-euw1-node-1".into();
+        change(&mut pod);
+        insert(&mut one, Record::Pod(pod));
+    };
+    for n in 0..3 {
+        add(&format!("orders-api-6c9f-{n}"), "orders-api", n, &|_| ());
+    }
+    for n in 10..22 {
+        add(&format!("thumb-{n}"), "thumb", n, &|_| ());
+        add(&format!("thumb-new-{n}"), "thumb", n + 100, &|pod| {
+            pod.node = "gke-euw1-node-2".into();
+            pod.meta.created = Some(NOW + Span::from_seconds(4));
+            pod.ready_since = Some(NOW + Span::from_seconds(22));
+            pod.ready = n != 15;
+        });
+    }
+    add("orders-api-6c9f-late", "orders-api", 50, &|pod| {
+        (pod.ready, pod.phase, pod.node) = (false, Phase::Pending, Text::EMPTY);
+        pod.meta.created = Some(NOW - Span::from_seconds(100));
+        pod.message = "0/3 nodes are available: 3 Insufficient cpu.".into();
+    });
+    add("agent-x", "agent", 60, &|pod| {
+        let owner =
+            Owner { api: "apps/v1".into(), kind: "DaemonSet".into(), name: "agent".into(), uid: uid(9) };
+        pod.meta.owner = Some(Arc::new(owner));
+    });
+    for app in ["orders-api", "thumb"] {
+        let mut set = Workload { desired: 26, ..Workload::empty(Kind::ReplicaSet) };
+        (set.meta.name, set.meta.namespace) = (app.into(), "orders".into());
+        let owner =
+            Owner { api: "apps/v1".into(), kind: "Deployment".into(), name: app.into(), uid: uid(901) };
+        set.meta.owner = Some(Arc::new(owner));
+        set.meta.uid = Uid::parse(&format!("set {app}"));
+        let mut deployment = Workload { kind: Kind::Deployment, ..set.clone() };
+        (deployment.meta.owner, deployment.meta.uid) = (None, Uid::parse(app));
+        insert(&mut one, Record::Workload(set));
+        insert(&mut one, Record::Workload(deployment));
+    }
+    let mut agent = Workload::empty(Kind::DaemonSet);
+    (agent.meta.name, agent.meta.namespace, agent.meta.uid) = ("agent".into(), "orders".into(), uid(9));
+    insert(&mut one, Record::Workload(agent));
+    let mut budget = Budget { allowed: 0, healthy: 24, needed: 24, expected: 26, ..Budget::default() };
+    (budget.meta.name, budget.meta.namespace) = ("orders-api".into(), "orders".into());
+    budget.meta.uid = uid(902);
+    budget.min_available = "24".into();
+    budget.selector.labels = Labels::new(vec![("app".into(), "orders-api".into())]);
+    insert(&mut one, Record::Budget(budget));
+    screen.fleet(Fleet { clusters: vec![Arc::new(one)] });
+    screen.keys("0 :");
+    screen.text("nodes");
+    screen.keys("enter");
+    let mut effects = screen.keys("D");
+    let Some(Effect::Check(plan)) = effects.pop() else { panic!("{effects:?}") };
+    screen.keys("esc");
+    tell(&mut screen, 0, Progress::Accepted(plan));
+    tell(&mut screen, 1, Progress::StepBegan(0));
+    tell(&mut screen, 2, Progress::StepDone(0, "Node gke-euw1-node-1: gke-euw1 answered 200".into()));
+    tell(&mut screen, 3, Progress::StepBegan(1));
+    let pod = |number: u32, name: &str, state: PodState, why: &str| {
+        Progress::Pod(PodProgress {
+            namespace: "orders".into(),
+            name: name.into(),
+            uid: uid(number),
+            retry_at: matches!(state, PodState::WaitsOnBudget(_)).then(|| NOW + Span::from_seconds(100)),
+            state,
+            why: why.into(),
+        })
+    };
+    tell(&mut screen, 15, pod(0, "orders-api-6c9f-0", PodState::WaitsOnBudget("orders-api".into()), "asked"));
+    for n in 1..3 {
+        tell(
+            &mut screen,
+            15,
+            pod(n, &format!("orders-api-6c9f-{n}"), PodState::Queued, "same budget, orders-api"),
+        );
+    }
+    for n in 10..22 {
+        let state = if n == 10 { PodState::Leaving } else { PodState::Gone };
+        tell(&mut screen, 56, pod(n, &format!("thumb-{n}"), state, "grace 60 s"));
+    }
+    tell(
+        &mut screen,
+        90,
+        Progress::Evidence("evict orders/orders-api-6c9f-0: 429, budget orders-api".into()),
+    );
+    screen.now = NOW + Span::from_seconds(97);
+    screen.keys("@ enter");
+    (screen, OpId(1))
+}
+
+#[test]
+fn a_drain_says_what_it_waits_for_and_what_opens_it() {
+    let (mut screen, op) = draining();
+    insta::assert_snapshot!("drain_waits", screen.picture());
+    let picture = screen.picture();
+    for text in [
+        "11 of 15 gone, 1 leaving, 3 wait on 1 budget. 10 of 11 new pods Ready",
+        "orders-api needs 24 healthy, has 24 · next try in 3 s",
+        "opens with 1 more Ready pod; not Ready are:",
+        "offer  S  scale orders-api 26 → 27 for this drain, put back at the end",
+        "1 DaemonSet pod",
+    ] {
+        assert!(picture.contains(text), "{text}\n{picture}");
+    }
+    screen.resize(80, 24);
+    insta::assert_snapshot!("drain_waits_80x24", screen.picture());
+    assert!(screen.picture().contains("all Ready elsewhere"), "{}", screen.picture());
+    screen.resize(120, 36);
+    // The offer is a plan of its own, for as long as the drain goes on.
+    let effects = screen.keys("S");
+    let [Effect::Check(plan)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(plan.title, "scale orders/orders-api 26 → 27 until drain 1 node ends");
+    assert_eq!(plan.steps[1].action, quarterdeck::operations::Action::AwaitRun(op));
+    screen.keys("esc");
+    // The cursor's row opens, and what is stopped offers the way back.
+    screen.keys("enter");
+    assert!(screen.picture().contains("orders-api-6c9f-0"), "{}", screen.picture());
+    screen.keys("esc");
+    let ended = Progress::Ended(quarterdeck::operations::Outcome::Stopped, "stopped, 3 left".into());
+    tell(&mut screen, 99, ended);
+    let picture = screen.picture();
+    let keys = picture.lines().last().unwrap();
+    assert!(keys.contains("U uncordon…") && !keys.contains("pause") && !keys.contains("stop"), "{keys}");
+}

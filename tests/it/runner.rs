@@ -12,3 +12,8 @@ async fn nodes_are_cordoned_and_drained_as_far_as_budgets_let() {
 async fn a_fleet_fails_over_and_says_how_long_it_took() {
     ground::failover::all_ways(&mut Embedded::start().await).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workloads_are_rolled_back_restarted_scaled_and_deleted() {
+    ground::changes::workloads(&mut Embedded::start().await).await;
+}

@@ -41,7 +41,7 @@ fn a_drain_is_read_confirmed_by_a_word_and_shown() {
     };
     tell(&mut screen, Progress::Accepted(plan.clone()));
     tell(&mut screen, Progress::StepBegan(0));
-    assert!(screen.picture().contains(" DRAIN  drain 1 node"), "{}", screen.picture());
+    assert!(screen.picture().contains(" DRAIN  eks-use1-node-1"), "{}", screen.picture());
     assert_eq!(screen.keys("P"), [Effect::Control(op, Control::Pause)]);
     tell(&mut screen, Progress::Paused);
     assert_eq!(screen.keys("P"), [Effect::Control(op, Control::Resume)]);

@@ -2,11 +2,36 @@
 
 use super::budgets::{self, Wait};
 use super::pods::{Concern, Fate, OnNode};
-use super::{Draft, goes};
-use crate::model::{ClusterId, Kind, Money, Taint, Text, Tone};
+use super::{Draft, OneNode, goes};
+use crate::model::{ClusterId, Kind, Money, Taint, Text, Tone, Truth};
 use crate::operations::subjects::{self, Chosen};
 use crate::operations::words::{count, name_of, some};
 use crate::operations::{Line, fit, rules};
+
+/// Nodes that are described one by one.
+const NAMED: usize = 5;
+
+/// `ip-10-0-232-147  m6i.2xlarge · zone b · pool std · Ready · 23 pods`.
+fn node_line(one: &OneNode<'_>) -> Line {
+    let node = one.chosen.node;
+    let identity = &node.identity;
+    let named = |what: &str, name: &Text| (!name.is_empty()).then(|| format!("{what}{name}"));
+    let state = match node.ready {
+        Truth::True => "Ready",
+        Truth::False | Truth::Unknown => "NotReady",
+    };
+    let cordoned = node.unschedulable.then(|| "cordoned already".to_owned());
+    let said = [
+        named("", &identity.instance_type),
+        named("zone ", &identity.zone),
+        named("pool ", &identity.pool),
+        Some(state.to_owned()),
+        cordoned,
+        Some(count(one.pods.len(), "pod")),
+    ];
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    Line::new("node", format!("{}  {}", one.chosen.key.name, said.join(" · ")))
+}
 
 /// The question of a concern.
 pub(super) fn question(concern: Concern, pods: &[&OnNode<'_>]) -> String {
@@ -38,7 +63,7 @@ pub(super) fn answers(concern: Concern) -> [&'static str; 2] {
 
 impl<'a> Draft<'a> {
     pub(super) fn preview(&self, chosen: &[Chosen<'a>], touches: &[ClusterId]) -> Vec<Line> {
-        let mut lines = Vec::new();
+        let mut lines: Vec<Line> = self.nodes.iter().take(NAMED).map(node_line).collect();
         for id in touches {
             self.movement(*id, touches.len() > 1, &mut lines);
         }

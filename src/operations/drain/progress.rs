@@ -109,7 +109,7 @@ impl DrainProgress {
         // Pods of clusters that are not in the fleet any more are still told as the runner tells them.
         for (progress, since) in &run.pods {
             if !drain.pods.iter().any(|pod| pod.progress.uid == progress.uid) {
-                drain.pods.push(plain(progress, *since));
+                drain.pods.push(plain(progress, *since, now));
             }
         }
         drain.pods.sort_by_key(|pod| (order(&pod.progress.state), pod.settled, pod.since));
@@ -131,15 +131,24 @@ fn order(state: &PodState) -> u8 {
     }
 }
 
-fn plain(progress: &PodProgress, since: Time) -> GoingPod {
+fn plain(progress: &PodProgress, since: Time, now: Time) -> GoingPod {
+    let why = Text::from(with_next_try(progress, now));
     GoingPod {
         progress: progress.clone(),
         since,
-        why: progress.why.clone(),
-        short: progress.why.clone(),
+        short: why.clone(),
+        why,
         settled: progress.state == PodState::Gone,
         ready_elsewhere: false,
         object: None,
+    }
+}
+
+/// What the runner said, and when the pod is asked for again.
+fn with_next_try(progress: &PodProgress, now: Time) -> String {
+    match progress.retry_at {
+        Some(at) => format!("{} · next try in {} s", progress.why, left(now, at)),
+        None => progress.why.to_string(),
     }
 }
 
@@ -276,14 +285,13 @@ impl<'a> Joined<'a> {
             }
             PodState::Gone => self.gone(uid),
             _ => {
-                let mut why = progress.why.to_string();
-                if let Some(at) = progress.retry_at {
-                    why = format!("{why} · next try in {} s", left(self.now, at));
-                }
+                let why = with_next_try(progress, self.now);
                 (why.clone(), why, false)
             }
         };
-        let object = self.there.get(&uid).or_else(|| self.new.get(&uid)).map(|pod| ObjectKey {
+        let (there, new) = (self.there.get(&uid), self.new.get(&uid));
+        let shown = if progress.state == PodState::Gone { new.or(there) } else { there.or(new) };
+        let object = shown.map(|pod| ObjectKey {
             cluster: self.cluster.id,
             kind: Kind::Pod,
             namespace: pod.meta.namespace.clone(),

@@ -1,5 +1,9 @@
 //! A plan on screen: read, decide, type the word. Nothing is sent before that.
 
+mod shown;
+
+use shown::Shown;
+
 use super::Flow;
 use crate::input::{Command, Key};
 use crate::model::{ObjectKey, Text, Tier, Time, Tone};
@@ -411,72 +415,6 @@ impl PlanView {
     }
 }
 
-/// A line of the plan.
-#[derive(Default)]
-struct Shown {
-    pieces: Vec<(String, Role)>,
-    choice: Option<usize>,
-}
-
-impl Shown {
-    fn of(pieces: &[(&str, Role)]) -> Shown {
-        Shown {
-            pieces: pieces.iter().map(|(text, role)| ((*text).to_owned(), *role)).collect(),
-            choice: None,
-        }
-    }
-
-    fn pieces(&self) -> Vec<(&str, Role)> {
-        self.pieces.iter().map(|(text, role)| (text.as_str(), *role)).collect()
-    }
-
-    /// The same in lines of so many cells, cut between words; later lines begin under the first
-    /// piece's end. A word that is longer than a line is cut where the line ends.
-    fn wrapped(&self, width: usize) -> Vec<Shown> {
-        let indent = self.pieces.first().map_or(0, |(text, _)| text.chars().count()).min(width / 2);
-        let mut lines = vec![Shown { choice: self.choice, ..Shown::default() }];
-        let mut x = 0;
-        for (text, role) in &self.pieces {
-            for word in text.split_inclusive(' ') {
-                let mut rest: Vec<char> = word.chars().collect();
-                if x > indent && x + word.trim_end().chars().count() > width {
-                    lines.push(Shown::of(&[(&" ".repeat(indent), Role::Text)]));
-                    x = indent;
-                }
-                while x + rest.len() > width && rest.iter().any(|c| *c != ' ') {
-                    let left = rest.split_off(width.saturating_sub(x).clamp(1, rest.len()));
-                    if let Some(line) = lines.last_mut() {
-                        line.pieces.push((rest.iter().collect(), *role));
-                    }
-                    rest = left;
-                    if rest.is_empty() || rest.iter().all(|c| *c == ' ') {
-                        break;
-                    }
-                    lines.push(Shown::of(&[(&" ".repeat(indent), Role::Text)]));
-                    x = indent;
-                }
-                x += rest.len();
-                if let Some(line) = lines.last_mut() {
-                    line.pieces.push((rest.into_iter().collect(), *role));
-                }
-            }
-        }
-        lines
-    }
-
-    fn line(line: &Line) -> Shown {
-        let count = line.count.map_or_else(String::new, |count| count.to_string());
-        let label = format!("{:<width$} {count:>3}  ", line.label, width = LABEL - 5);
-        let role = crate::theme::tone_role(line.tone);
-        let glyph = if line.tone == Tone::Ok {
-            String::new()
-        } else {
-            format!("{} ", crate::theme::tone_glyph(line.tone))
-        };
-        Shown::of(&[(&label, Role::TextDim), (&glyph, role), (&line.text, Role::Text)])
-    }
-}
-
 /// What is said otherwise in the newer plan, and when that was noticed.
 fn differences(old: &Plan, new: &Plan, now: Time) -> Vec<Text> {
     let said = |plan: &Plan| -> Vec<(Text, String)> {
@@ -502,24 +440,4 @@ fn differences(old: &Plan, new: &Plan, now: Time) -> Vec<Text> {
         out.push(Text::from(format!("{clock} an object that it rests on changed")));
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(line: &Shown) -> String {
-        line.pieces.iter().map(|(text, _)| text.as_str()).collect()
-    }
-
-    #[test]
-    fn lines_are_cut_between_words_and_nothing_is_lost() {
-        let line = Shown::of(&[("label  ", Role::TextDim), ("46 wait for a new node", Role::Text)]);
-        let lines: Vec<String> = line.wrapped(20).iter().map(text).collect();
-        assert_eq!(lines, ["label  46 wait for a ", "       new node"]);
-        let long = Shown::of(&[("  ", Role::Text), ("abcdefghijklmnop", Role::Text)]);
-        let lines: Vec<String> = long.wrapped(10).iter().map(text).collect();
-        assert_eq!(lines, ["  abcdefgh", "  ijklmnop"]);
-        assert_eq!(Shown::default().wrapped(10).len(), 1);
-    }
 }

@@ -345,12 +345,13 @@ impl Line {
 
 fn title(canvas: &mut Canvas<'_>, ui: &Ui, run: &Run, now: Time) {
     let word = format!(" {}  ", run.plan.operation.to_uppercase());
+    // The word before says what is done; to one node, that is all there is to say.
+    let what = match run.plan.subjects.as_slice() {
+        [node] if matches!(run.plan.operation, "drain" | "cordon" | "uncordon") => &node.name,
+        _ => &run.plan.title,
+    };
     let drill = if run.plan.drill { "DRILL · no traffic moves · " } else { "" };
-    let mut x = canvas.pieces(
-        0,
-        0,
-        &[(&word, Role::Title), (drill, Role::Warn), (&run.plan.title, Role::TextStrong)],
-    );
+    let mut x = canvas.pieces(0, 0, &[(&word, Role::Title), (drill, Role::Warn), (what, Role::TextStrong)]);
     for id in &run.plan.touches {
         let Some(cluster) = ui.newest.as_ref().and_then(|s| s.fleet.cluster(*id)) else { continue };
         let badge = format!("[{}]", cluster.info.tier.name().to_uppercase());

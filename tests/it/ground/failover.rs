@@ -129,7 +129,7 @@ impl Failover {
             site.url
         );
         let plan = self.plan_with(Way::Run, &more);
-        let shifts = |step: &quarterdeck::operations::Step| step.title.starts_with("shift traffic");
+        let shifts = |step: &quarterdeck::operations::Step| step.title.contains("shift traffic");
         let shift = plan.steps.iter().position(shifts).expect("a step that moves traffic");
         let began = std::time::Instant::now();
         self.hand.begin(plan);
