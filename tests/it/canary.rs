@@ -122,8 +122,9 @@ fn kubeconfig(fleet: &Fleet, folder: &Path) -> String {
     };
     let good = script("good", format!("echo {} >&2\necho '{}'", word(4), status(&token)));
     let wrong = script("wrong", format!("echo '{}'", status(word(2))));
-    let failing =
-        script("failing", format!("echo {} >&2\necho $CANARY\necho '{}'\nexit 3", word(4), status(word(2))));
+    // The last words of a plugin are shown, without what looks like a secret in them.
+    let says = format!("echo login failed, token={0} >&2\necho Authorization: Bearer {0} >&2", word(4));
+    let failing = script("failing", format!("{says}\necho $CANARY >&2\necho '{}'\nexit 3", status(word(2))));
     let garbled = script("garbled", format!("echo '{{\"kind\": \"{}\"'", word(2)));
     let exec = |command: &str| {
         json!({ "exec": { "apiVersion": "client.authentication.k8s.io/v1", "command": command,
