@@ -60,10 +60,12 @@ pub struct VersionDecl {
     pub version: &'static str,
     item: fn(&[u8]) -> Result<Record, WireError>,
     object: fn(Format, &[u8]) -> Result<Record, WireError>,
-    first: fn(&[u8]) -> Result<Option<First<Record>>, WireError>,
+    first: ReadFirst,
     event: for<'a> fn(Format, &'a [u8]) -> Result<WatchEvent<'a, Record>, WireError>,
     to_protobuf: fn(&[u8]) -> Result<Vec<u8>, WireError>,
 }
+
+type ReadFirst = fn(&[u8]) -> Result<Option<First<Record>>, WireError>;
 
 macro_rules! kinds {
     ($( $kind:ident: $( $group:literal $version:literal $object:path ),+; )*) => {

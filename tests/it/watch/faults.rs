@@ -38,7 +38,7 @@
 //! | 49 an object on two pages | [`answers::an_object_on_two_pages_is_one`] |
 //! | 50 tokens that lead in a circle | `watch::machine::tests::listing::pages_that_lead_in_a_circle_are_not_followed` |
 //! | 51, 53 restored, replaced | `watch::a_restored_or_replaced_server_voids_what_was_known`, [`stream::a_restore_behind_a_silent_stream`] |
-//! | 52 a replica that lags | `store::audit::tests::a_list_from_before_it_began_brings_nothing_back` |
+//! | 52 a replica that lags | [`answers::a_replica_that_lags_is_waited_for`], `store::audit::tests::a_list_from_before_it_began_brings_nothing_back` |
 //! | 54, 55 the server, or a version of a kind, changes | [`answers::an_upgrade_is_noticed`] |
 //! | 59 the disk is full | tests of `runner::journal` |
 //! | 60 signals and terminals | the binary `tests/pty` |

@@ -148,3 +148,21 @@ async fn an_upgrade_is_noticed() {
     .await;
     view.within(20, "all pods", shows(&["a", "b", "c"])).await;
 }
+
+#[tokio::test]
+async fn a_replica_that_lags_is_waited_for() {
+    let server = three().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(15, "all pods", shows(&["a", "b", "c"])).await;
+    server.lag(5);
+    server.break_connections();
+    let lags = |f: &Fleet| {
+        let fault = &link(&f.clusters[0], Kind::Pod).fault;
+        fault.as_ref().is_some_and(|fault| fault.what.contains("it lags"))
+    };
+    view.within(30, "it is said", lags).await;
+    assert_eq!(names(&view.cluster(), Kind::Pod), ["a", "b", "c"], "what was last seen stays");
+    server.lag(0);
+    view.within(15, "all pods", shows(&["a", "b", "c"])).await;
+    assert_eq!(lists(&server), 1, "nothing was listed again");
+}
