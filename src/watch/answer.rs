@@ -25,6 +25,8 @@ enum Content {
 enum Trouble {
     Inflate(Broken),
     Wire(WireError),
+    /// An event was garbled, which was said: what follows it is not read.
+    Said,
 }
 
 impl From<Broken> for Trouble {
@@ -111,6 +113,7 @@ impl Answer {
                 fault(self.version, Cause::Garbled, "a compressed answer is larger than any list or watch")
             }
             Trouble::Wire(error) => wire_fault(self.version, error),
+            Trouble::Said => return false,
         };
         inputs.push(match self.content {
             // What was lost may have been anything.
@@ -140,6 +143,9 @@ impl Content {
                                 *initial = None;
                             }
                         }
+                    }
+                    if let Some(Input::Event(Event::Garbled(_))) = inputs.last() {
+                        return Err(Trouble::Said);
                     }
                 }
             }

@@ -193,6 +193,14 @@ fn garbled_events_are_known_as_such() {
 }
 
 #[test]
+fn nothing_is_read_behind_a_garbled_event() {
+    // Ten million empty frames in ten kilobytes.
+    let body = gzip(&vec![0; 40 << 20]);
+    let inputs = read(&WATCH, Format::Protobuf, true, &body, body.len());
+    assert!(matches!(inputs.as_slice(), [Input::Event(Event::Garbled(_))]), "{} inputs", inputs.len());
+}
+
+#[test]
 fn error_events_say_what_the_status_says() {
     let event = |status: &str| {
         let line = format!("{{\"type\":\"ERROR\",\"object\":{status}}}\n");
