@@ -50,13 +50,13 @@ pub(super) fn load(path: &Path) -> Result<RecoveryFile, Problem> {
 /// It is no recovery plan, or it cannot be written.
 pub(super) fn keep(folder: &Path, text: &str) -> Result<(RecoveryFile, PathBuf), Problem> {
     let place = folder.display().to_string();
-    let file = RecoveryFile::read(text).map_err(|error| Problem::of(&place, error.what.to_string()))?;
+    let file = RecoveryFile::read(text).map_err(|error| Problem::of(&place, &error.what))?;
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let name: String = file.name.chars().map(plain).collect();
     let name = name.trim_start_matches('.');
     let mut names = std::iter::once(format!("{name}.toml")).chain((2..).map(|n| format!("{name}-{n}.toml")));
     let free = names.by_ref().take(1000).map(|name| folder.join(name)).find(|path| !path.exists());
-    let path = free.ok_or_else(|| Problem::of(&place, "it holds too many plans of that name".to_owned()))?;
+    let path = free.ok_or_else(|| Problem::of(&place, "it holds too many plans of that name"))?;
     files::write_private(&path, text.as_bytes())
         .map_err(|error| Problem::of(&path.display().to_string(), format!("cannot be written: {error}")))?;
     Ok((file, path))

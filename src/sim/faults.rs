@@ -90,7 +90,7 @@ impl Active {
             return false;
         }
         self.chances.set(self.chances.get().wrapping_add(1));
-        let now = self.chances.get() % self.file.nth.unwrap_or(1).max(1) == 0;
+        let now = self.chances.get().is_multiple_of(self.file.nth.unwrap_or(1).max(1));
         if now {
             self.happened.set(self.happened.get() + 1);
         }

@@ -298,7 +298,7 @@ fn scaling_several_names_each_with_its_cluster_and_replicas() {
     let titles: Vec<&str> = plan.steps.iter().map(|step| step.title.as_str()).collect();
     assert!(titles.contains(&"scale api on dev-1 4 → 6") && titles.contains(&"scale api on dev-2 2 → 4"));
     let named = |title: &&str| title.contains("dev-1") || title.contains("dev-2");
-    assert!(titles.iter().all(|title| named(title)), "{titles:?}");
+    assert!(titles.iter().all(named), "{titles:?}");
 }
 
 #[test]

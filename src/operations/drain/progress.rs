@@ -223,10 +223,11 @@ impl<'a> Joined<'a> {
                 joined.there.insert(pod.meta.uid, pod);
             } else if nodes.contains(&pod.node) {
                 joined.others.push(pod);
-            } else if pod.meta.created.is_some_and(|at| at + SKEW >= run.began) && !pod.finished() {
-                if let Some(owner) = owner(pod, &sets) {
-                    made.entry(owner).or_default().push(pod);
-                }
+            } else if pod.meta.created.is_some_and(|at| at + SKEW >= run.began)
+                && !pod.finished()
+                && let Some(owner) = owner(pod, &sets)
+            {
+                made.entry(owner).or_default().push(pod);
             }
         }
         joined.pair(made);

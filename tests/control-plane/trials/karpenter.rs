@@ -1,5 +1,6 @@
 //! Karpenter makes and removes nodes, and the Scaling pane tells who, why and at what price.
 
+use std::borrow::Cow;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,9 +133,9 @@ async fn told(ground: &Ground, such: impl Fn(&SheetRow) -> bool) -> Result<Arc<S
 /// The newest such row.
 fn row(snapshot: &Snapshot, such: impl Fn(&SheetRow) -> bool) -> Result<SheetRow, Error> {
     let rows = sheet(snapshot, &Scope::All, ScalingLens::Time, ground::now()).rows;
-    let found = rows.iter().find(|row| such(row)).cloned();
+    let found = rows.iter().find(|row| such(row)).map(Cow::into_owned);
     found.ok_or_else(|| {
-        let rows: Vec<_> = rows.iter().map(line).collect();
+        let rows: Vec<_> = rows.iter().map(|row| line(&row)).collect();
         Error::new(format!("the Scaling pane has no such row:\n{}", rows.join("\n")))
     })
 }
