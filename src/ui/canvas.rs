@@ -49,7 +49,7 @@ impl<'a> Canvas<'a> {
         self.theme.style(role)
     }
 
-    /// Writes a text and says where it ended. What does not fit is cut.
+    /// Writes a text and says where it ended. What does not fit is cut, and shows that it is.
     pub(super) fn put(&mut self, x: u16, y: u16, text: &str, style: Style) -> u16 {
         self.put_within(x, y, text, u16::MAX, style)
     }
@@ -61,8 +61,10 @@ impl<'a> Canvas<'a> {
         }
         let room = (self.width() - x).min(width);
         let style = self.theme.style(Role::Text).patch(style);
-        let (end, _) =
-            self.buffer.set_stringn(self.area.x + x, self.area.y + y, sanitised(text), room.into(), style);
+        let text = sanitised(text);
+        let cut = (text.width() > room.into()).then(|| end_cut(&text, room.into()));
+        let text = cut.as_deref().unwrap_or(&text);
+        let (end, _) = self.buffer.set_stringn(self.area.x + x, self.area.y + y, text, room.into(), style);
         end - self.area.x
     }
 
