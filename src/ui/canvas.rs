@@ -62,7 +62,7 @@ impl<'a> Canvas<'a> {
         let room = (self.width() - x).min(width);
         let style = self.theme.style(Role::Text).patch(style);
         let text = sanitised(text);
-        let cut = (text.width() > room.into()).then(|| end_cut(&text, room.into()));
+        let cut = (text.trim_end().width() > room.into()).then(|| end_cut(&text, room.into()));
         let text = cut.as_deref().unwrap_or(&text);
         let (end, _) = self.buffer.set_stringn(self.area.x + x, self.area.y + y, text, room.into(), style);
         end - self.area.x
