@@ -176,7 +176,11 @@ impl Ui {
         let mut items = Vec::new();
         for (way, word) in [(Way::Drill, "drill"), (Way::Run, "fail over"), (Way::Back, "return")] {
             for file in plans.iter() {
-                let label = format!("{word} {} · {} → {}", file.name, file.primary, file.standby);
+                let (from, to) = match way {
+                    Way::Back => (&file.standby, &file.primary),
+                    _ => (&file.primary, &file.standby),
+                };
+                let label = format!("{word} {} · {from} → {to}", file.name);
                 let options =
                     Options { recovery: Some(RecoveryWish { file: file.clone(), way }), ..self.options(now) };
                 items.push(Item {
