@@ -9,7 +9,7 @@ use super::summary::Summary;
 use super::table::{self, Look};
 use super::tree::{TreePart, glyph_line};
 use crate::input::{Command, Keymap, Mode};
-use crate::model::Time;
+use crate::model::{Time, grouped};
 use crate::theme::{Borders, Role, spark, tone_glyph};
 use crate::views::{Chart, Evidence, Hint, Scope, Sheet};
 use unicode_width::UnicodeWidthStr;
@@ -229,7 +229,7 @@ impl Ui {
 fn nothing(table: &table::TableState, sheet: &Sheet, scope: &Scope, summary: &Summary) -> String {
     let empty = sheet.empty.as_str();
     if table.total() > 0 && !table.filter.is_empty() {
-        return format!("0 of {} match /{}. esc clears.", table.total(), table.filter.text);
+        return format!("0 of {} match /{}. esc clears.", grouped(table.total() as u64), table.filter.text);
     }
     if table.total() > 0 && table.only_bad {
         return format!("All {} are ok. esc shows them.", table.total());

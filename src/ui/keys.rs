@@ -292,6 +292,12 @@ impl Ui {
     }
 
     fn toggle_tree(&mut self) {
+        // A table that has the whole width hides the tree whatever was chosen.
+        if let Some(table) = self.table()
+            && std::mem::take(&mut table.wide)
+        {
+            self.tree_hidden = true;
+        }
         if self.size.0 >= super::draw::WITH_TREE {
             self.tree_hidden = !self.tree_hidden;
             self.focus = if self.tree_hidden { Focus::Table } else { Focus::Tree };
@@ -354,7 +360,10 @@ impl Ui {
 
     fn retry(&mut self, now: Time) {
         if self.pane_name() == "operations" {
-            return self.want_journal();
+            if !self.want_journal() {
+                self.notice(now, "nothing to ask again: what runs here tells by itself");
+            }
+            return;
         }
         let Some(snapshot) = self.newest.clone() else {
             return self.notice(now, "no cluster was asked yet");

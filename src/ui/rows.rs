@@ -142,13 +142,13 @@ impl Ui {
         self.notice(now, "muted for 1 h; it still counts, and :unmute shows it again");
     }
 
-    /// Asks for the journal when its lens is on.
-    pub(super) fn want_journal(&mut self) {
+    /// Asks for the journal when its lens is on; says whether it is.
+    pub(super) fn want_journal(&mut self) -> bool {
         let lens = self.tables.get(self.active).map_or(0, |table| table.lens);
         let lenses = self.panes.get(self.active).map_or(&[][..], |pane| pane.lenses);
-        if self.pane_name() == "operations" && lenses.get(lens) == Some(&"journal") {
-            self.effects.push(Effect::ReadJournal);
-        }
+        let journal = self.pane_name() == "operations" && lenses.get(lens) == Some(&"journal");
+        self.effects.extend(journal.then_some(Effect::ReadJournal));
+        journal
     }
 
     /// Puts text on the clipboard, by way of the terminal, which does not say whether it took it.

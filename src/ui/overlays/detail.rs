@@ -217,6 +217,9 @@ impl DetailView {
                 let help = super::Overlay::help(ui);
                 ui.overlays.push(help);
             }
+            Command::Next | Command::Previous if !self.text.searching() => {
+                ui.notice(now, "nothing is searched for here yet");
+            }
             _ if self.text.motion(command) => {}
             _ => return Flow::Ignored,
         }

@@ -43,6 +43,7 @@ impl HelpView {
     pub(super) fn command(&mut self, command: Command) -> Flow {
         match command {
             Command::Back | Command::Help => Flow::Close,
+            Command::Next | Command::Previous => Flow::Ignored,
             _ if self.text.motion(command) => Flow::Keep,
             _ => Flow::Ignored,
         }
