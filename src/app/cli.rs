@@ -241,6 +241,9 @@ pub struct RecoveryArgs {
     /// Where the Markdown and JSON reports go, instead of the data directory
     #[arg(long, value_name = "DIR")]
     pub reports: Option<PathBuf>,
+    /// Leave the primary serving where the recovery plan moves no traffic, instead of scaling it down
+    #[arg(long)]
+    pub leave_primary: bool,
     /// The leave to run it.
     #[command(flatten)]
     pub run: RunArgs,

@@ -12,12 +12,15 @@ use std::sync::Arc;
 
 use super::words::{confirmation, kubectl, name_of, some};
 use super::{
-    Confirmation, Line, OperationDecl, Plan, PlanInput, Recovery, RecoveryFile, RecoveryWorkload, Step, Way,
-    fit, scale,
+    Choice, Confirmation, Line, OperationDecl, Plan, PlanInput, Recovery, RecoveryFile, RecoveryWorkload,
+    Step, Way, fit, scale,
 };
 use crate::model::{
     Autoscaler, Cluster, ClusterId, ObjectKey, Record, Resources, Text, Tier, Tone, Version, Workload,
 };
+
+/// The choice of what becomes of the side that served, where the recovery plan moves no traffic.
+const PRIMARY: &str = "primary";
 
 /// Fail over.
 pub(super) const FAILOVER: OperationDecl = OperationDecl {
@@ -97,7 +100,7 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
         made: input.now,
         preview: draft.preview(fits, of, &steps),
         objects: Vec::new(),
-        choices: Vec::new(),
+        choices: draft.choices(),
         refusals,
         kubectl: draft.kubectl(),
         confirmation: draft.confirmation(&touches),
@@ -236,10 +239,12 @@ impl<'a> Draft<'a> {
             ));
         } else {
             let traffic = steps.iter().filter(|s| s.title.starts_with("shift traffic")).count();
-            let text = if traffic == 0 {
-                "the recovery plan names none: move it yourself"
-            } else {
-                "patched after all are Ready"
+            let text = match (traffic, self.scales_down()) {
+                (0, true) => format!(
+                    "the recovery plan moves none: what still arrives at {from} is lost when it is scaled down"
+                ),
+                (0, false) => format!("the recovery plan moves none: {from} keeps serving until you move it"),
+                _ => "patched after all are Ready".to_owned(),
             };
             let tone = if traffic == 0 { Tone::Warn } else { Tone::Ok };
             lines.push(Line::new("traffic", text).counted(traffic).toned(tone));
@@ -305,9 +310,27 @@ impl<'a> Draft<'a> {
         readings
     }
 
+    /// Whether the side that served is scaled down. Without traffic in the recovery plan that may be
+    /// too early, and a person may leave it serving.
+    fn scales_down(&self) -> bool {
+        self.way != Way::Run || !self.file.traffic.is_empty() || self.input.options.answer(PRIMARY) == 0
+    }
+
+    fn choices(&self) -> Vec<Choice> {
+        if self.way != Way::Run || !self.file.traffic.is_empty() {
+            return Vec::new();
+        }
+        vec![Choice {
+            id: Text::clean(PRIMARY),
+            text: format!("{}, from which no traffic is moved", self.from.info.name).into(),
+            answers: vec![Text::clean("scale it down after the probe"), Text::clean("leave it serving")],
+            chosen: self.input.options.answer(PRIMARY).min(1),
+        }]
+    }
+
     /// To how many replicas the side that served is scaled down; `None` when it is left alone.
     fn scaled_down(&self, w: &Moved<'_>) -> Option<u32> {
-        let here = w.here?;
+        let here = w.here.filter(|_| self.scales_down())?;
         let to = match self.way {
             Way::Run => 0,
             Way::Drill => return None,

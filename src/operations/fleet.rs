@@ -155,12 +155,17 @@ fn freezes(plan: &Plan, input: &PlanInput<'_>) -> Vec<Verdict> {
 }
 
 /// Never both partners of a recovery pair: one of them must be able to take the other's load. A
-/// failover moves its own pair and no other.
+/// failover moves its own pair and no other, whichever recovery plans that pair has.
 fn pairs(plan: &Plan, input: &PlanInput<'_>) -> Vec<Verdict> {
     let fleet = &input.snapshot.fleet;
     let all = at_once(plan, input);
-    let own = plan.recovery.as_ref().map(|recovery| &recovery.name);
-    let files = input.options.recovery_plans.iter().filter(|file| Some(&file.name) != own);
+    let own = plan.recovery.as_ref();
+    let moved = |file: &RecoveryFile| {
+        let pair = partners(file, fleet)
+            .map(|id| own.is_some_and(|r| id == Some(r.primary) || id == Some(r.standby)));
+        pair == [true, true] || own.is_some_and(|r| r.name == file.name)
+    };
+    let files = input.options.recovery_plans.iter().filter(|file| !moved(file));
     let mut verdicts = Vec::new();
     for file in files {
         let partners = partners(file, fleet);
@@ -338,6 +343,18 @@ mod tests {
             beside.refusals,
             ["shop: primary gke and standby eks would be changed at once, with what runs"]
         );
+    }
+
+    #[test]
+    fn a_failover_is_not_held_up_by_another_plan_for_its_pair() {
+        let other = RecoveryFile { name: "shop-too".into(), ..RecoveryFile::clone(&pair()) };
+        let wish = Some(RecoveryWish { file: pair(), way: Way::Run });
+        let known = Arc::new(vec![pair(), Arc::new(other)]);
+        let options = Options { recovery: wish, recovery_plans: known, ..Options::default() };
+        let failover = plan("failover", &[], &options);
+        assert!(failover.refusals.is_empty(), "{:?}", failover.refusals);
+        let both = plan("cordon", &[0, 1], &options);
+        assert_eq!(both.refusals.len(), 2, "everybody else is");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::api::{Api, ApiRequest, FIELD_MANAGER};
 use super::changes;
 use super::steps::SLOTS;
 use crate::model::{ClusterId, Text, Tone};
-use crate::operations::{Action, EvictPod, Line, Plan, RollBack, Target};
+use crate::operations::{Action, EvictPod, Line, Plan, RollBack, Step, Target, Tolerance};
 use crate::views::Snapshot;
 
 /// A right that a plan needs.
@@ -51,9 +51,16 @@ pub(super) async fn check<A: Api>(api: &A, snapshot: &Arc<Snapshot>, plan: &Plan
     lines
 }
 
-fn rights(plan: &Plan) -> Vec<Right> {
+/// Whether the rest of a plan does without a step when its cluster is silent. Then silence now is no
+/// reason to refuse the plan: a primary that cannot be asked is why one fails over.
+fn spared(step: &Step) -> bool {
+    step.tolerance != Tolerance::Nothing
+}
+
+/// The rights that steps need, of those that the plan can spare or of the others.
+fn rights(plan: &Plan, of_spared: bool) -> Vec<Right> {
     let mut rights = Vec::new();
-    for step in &plan.steps {
+    for step in plan.steps.iter().filter(|step| spared(step) == of_spared) {
         for action in std::iter::once(&step.action).chain(&step.undo) {
             match action {
                 Action::Patch(patch) => {
@@ -112,7 +119,10 @@ fn pod_right(cluster: ClusterId, pod: &EvictPod) -> Right {
 }
 
 async fn rights_lines<A: Api>(api: &A, snapshot: &Snapshot, plan: &Plan) -> Vec<Line> {
-    let asked = rights(plan).into_iter().map(|right| async move {
+    let needed = rights(plan, false);
+    let mut wanted: Vec<(Right, bool)> = needed.iter().map(|right| (right.clone(), false)).collect();
+    wanted.extend(rights(plan, true).into_iter().filter(|r| !needed.contains(r)).map(|right| (right, true)));
+    let asked = wanted.into_iter().map(|(right, spared)| async move {
         let answer = api.call(right.cluster, ApiRequest::access_review(&right.attributes())).await;
         let verdict = match answer {
             Ok(answer) if answer.good() => match answer.body["status"]["allowed"].as_bool() {
@@ -122,12 +132,13 @@ async fn rights_lines<A: Api>(api: &A, snapshot: &Snapshot, plan: &Plan) -> Vec<
                 }
             },
             Ok(answer) => Err(answer.says()),
+            Err(_) if spared => return None,
             Err(fault) => Err(fault.to_string().into()),
         };
-        (right, verdict)
+        Some((right, verdict))
     });
     let verdicts: Vec<(Right, Result<(), Text>)> =
-        futures::stream::iter(asked).buffered(SLOTS).collect().await;
+        futures::stream::iter(asked).buffered(SLOTS).filter_map(std::future::ready).collect().await;
     let mut titles: Vec<String> =
         verdicts.iter().filter(|(_, v)| v.is_ok()).map(|(r, _)| r.title()).collect();
     titles.sort();
@@ -167,32 +178,36 @@ async fn roll_back<A: Api>(api: &A, back: &RollBack) -> Result<ApiRequest, Text>
 enum Tried {
     Accepted,
     Budget,
+    /// Its cluster is silent, and the plan goes on without it.
+    Spared,
     Refused(Text),
 }
 
-/// A request of a dry run, on which cluster and about what; or why it cannot be made.
-type Trial = (ClusterId, String, Result<ApiRequest, Text>);
+/// A request of a dry run: on which cluster, about what, the request or why it cannot be made, and
+/// whether the plan does without it when the cluster is silent.
+type Trial = (ClusterId, String, Result<ApiRequest, Text>, bool);
 
 async fn dry_run_line<A: Api>(api: &A, plan: &Plan) -> Option<Line> {
     let mut requests: Vec<Trial> = Vec::new();
     for step in &plan.steps {
+        let spared = spared(step);
         match &step.action {
             Action::Patch(patch) => {
                 let request = ApiRequest::patch(patch, true);
-                requests.push((patch.target.cluster, patch.target.title(), Ok(request)));
+                requests.push((patch.target.cluster, patch.target.title(), Ok(request), spared));
             }
             Action::Evict { node, pods, grace, .. } => requests.extend(pods.iter().map(|pod| {
                 let title = format!("Pod {}/{}", pod.namespace, pod.name);
                 let mut request = ApiRequest::evict(pod, *grace, true);
                 // Once in the body and once in the query, so that neither can be lost on the way.
                 request.path.push_str(&format!("?dryRun=All&fieldManager={FIELD_MANAGER}"));
-                (node.cluster, title, Ok(request))
+                (node.cluster, title, Ok(request), spared)
             })),
             Action::RollBack(back) => {
-                requests.push((back.target.cluster, back.target.title(), roll_back(api, back).await));
+                requests.push((back.target.cluster, back.target.title(), roll_back(api, back).await, spared));
             }
             Action::Delete(target) => {
-                requests.push((target.cluster, target.title(), Ok(ApiRequest::delete(target, true))));
+                requests.push((target.cluster, target.title(), Ok(ApiRequest::delete(target, true)), spared));
             }
             _ => {}
         }
@@ -200,7 +215,7 @@ async fn dry_run_line<A: Api>(api: &A, plan: &Plan) -> Option<Line> {
     if requests.is_empty() {
         return None;
     }
-    let tried = requests.into_iter().map(|(cluster, title, request)| async move {
+    let tried = requests.into_iter().map(|(cluster, title, request, spared)| async move {
         let request = match request {
             Ok(request) => request,
             Err(why) => return Tried::Refused(why),
@@ -209,6 +224,7 @@ async fn dry_run_line<A: Api>(api: &A, plan: &Plan) -> Option<Line> {
             Ok(answer) if answer.good() => Tried::Accepted,
             Ok(answer) if answer.status == 429 && answer.cause("DisruptionBudget").is_some() => Tried::Budget,
             Ok(answer) => Tried::Refused(format!("{title}: {}", answer.says()).into()),
+            Err(_) if spared => Tried::Spared,
             Err(fault) => Tried::Refused(format!("{title}: {fault}").into()),
         }
     });
@@ -227,6 +243,11 @@ async fn dry_run_line<A: Api>(api: &A, plan: &Plan) -> Option<Line> {
         text.push_str(&format!(", {budget} refused by a budget for now"));
     }
     let mut tone = Tone::Ok;
+    let silent = tried.iter().filter(|t| matches!(t, Tried::Spared)).count();
+    if silent > 0 {
+        text.push_str(&format!(", {silent} not answered: left to be done if the silence goes on"));
+        tone = Tone::Warn;
+    }
     if let Some(first) = refused.first() {
         text.push_str(&format!(", {} refused: {first}", refused.len()));
         tone = Tone::Crit;

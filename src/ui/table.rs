@@ -165,7 +165,7 @@ impl TableState {
         self.filter_problem.clone_from(&filter.problem);
         let rows = &computed.sheet.rows;
         let muted: Vec<usize> = self.muted.keys().filter_map(|id| rows.find(id)).collect();
-        let bad = |row: &RowView<'_>| !self.only_bad || row.tone() > Tone::Moving;
+        let bad = |row: &RowView<'_>| !self.only_bad || row.tone() > Tone::Paused;
         let every = self.filter.is_empty() && !self.only_bad;
         let mut spare = String::new();
         let mut passes = |index: usize| {

@@ -23,26 +23,26 @@ impl Ui {
     /// Takes the runs of earlier processes that have no end.
     pub(super) fn cut_off(&mut self, runs: Vec<Unfinished>, now: Time) {
         for run in &runs {
-            self.notice(now, format!("{} was cut off at {}Z", run.title, run.at.clock()));
+            self.notice(now, format!("{} began at {}Z and was cut off", run.title, run.at.clock()));
         }
         self.unfinished = runs.into_iter().map(Arc::new).collect();
         self.offer_unfinished();
     }
 
-    /// Offers the oldest one as soon as nothing else is on screen and its clusters are known.
+    /// Offers the oldest one whose clusters are in the fleet and known, as soon as nothing else is on
+    /// screen. One of another fleet must not hide those of this one.
     pub(super) fn offer_unfinished(&mut self) {
-        let (Some(run), Some(snapshot)) = (self.unfinished.first().cloned(), self.newest.clone()) else {
-            return;
-        };
+        let Some(snapshot) = self.newest.clone() else { return };
         if !self.overlays.is_empty() || self.held_back().is_some() {
             return;
         }
-        let clusters = run.clusters(&snapshot.fleet);
-        let known = |kind: Kind| clusters.iter().all(|cluster| cluster.table(kind).synced.is_some());
-        if clusters.is_empty() || !known(Kind::Node) || !known(Kind::Pod) {
-            return;
-        }
-        self.unfinished.remove(0);
+        let ready = |run: &Arc<Unfinished>| {
+            let clusters = run.clusters(&snapshot.fleet);
+            let known = |kind: Kind| clusters.iter().all(|cluster| cluster.table(kind).synced.is_some());
+            !clusters.is_empty() && known(Kind::Node) && known(Kind::Pod)
+        };
+        let Some(place) = self.unfinished.iter().position(ready) else { return };
+        let run = self.unfinished.remove(place);
         let nodes = run.operation == "drain" || run.operation == "cordon";
         let back = if nodes { "uncordon what it cordoned" } else { "put back what it changed" };
         let nothing = run.back.is_empty().then(|| Text::clean("nothing of it can be put back from here"));

@@ -49,7 +49,7 @@ pub(super) async fn run(command: &FailoverCommand, clusters: &ClusterArgs) -> Re
         recovery: Some(RecoveryWish { file: Arc::new(file), way }),
         recovery_plans: Arc::new(plans),
         rules: Arc::new(opened.settings.rules.clone()),
-        answers: operate::answers(&[], &arguments.run),
+        answers: operate::answers(&[("--leave-primary", arguments.leave_primary)], &arguments.run),
         ..Options::default()
     };
     let declared = by_id("failover").ok_or_else(|| Stop::usage("there is no operation failover"))?;

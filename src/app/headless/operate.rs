@@ -28,7 +28,7 @@ const KINDS: [Kind; 7] = [
 ];
 
 /// The choices of plans and the flags for their other answer.
-pub(super) const FLAGS: [(&str, &str); 9] = [
+pub(super) const FLAGS: [(&str, &str); 10] = [
     ("emptydir", "--delete-emptydir-data"),
     ("unreplicated", "--force"),
     ("orphan", "--force"),
@@ -38,6 +38,7 @@ pub(super) const FLAGS: [(&str, &str); 9] = [
     ("clusters-rule", "--beyond-rules"),
     ("pods-rule", "--beyond-rules"),
     ("freeze-rule", "--beyond-rules"),
+    ("primary", "--leave-primary"),
 ];
 
 /// Cordons nodes, or uncordons them.

@@ -1,7 +1,7 @@
 //! The record of what keeps replicas of a pod.
 
 use super::Pool;
-use crate::model::{Condition, Kind, Meta, Resources, Selector, Text, condition};
+use crate::model::{Condition, Kind, Meta, Resources, Selector, Text, Truth, condition};
 
 /// A deployment, stateful set, daemon set or replica set.
 #[derive(Clone, PartialEq, Debug, serde::Serialize)]
@@ -87,6 +87,12 @@ impl Workload {
     #[must_use]
     pub fn stuck(&self) -> bool {
         condition(&self.conditions, "Progressing").is_some_and(|c| c.reason == "ProgressDeadlineExceeded")
+    }
+
+    /// Whether fewer of its pods serve than it may do with (condition `Available`).
+    #[must_use]
+    pub fn unavailable(&self) -> bool {
+        condition(&self.conditions, "Available").is_some_and(|c| c.status == Truth::False)
     }
 
     pub(super) fn share(&mut self, pool: &mut dyn Pool) {

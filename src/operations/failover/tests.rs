@@ -65,6 +65,24 @@ fn line<'a>(plan: &'a Plan, label: &str) -> &'a Line {
 }
 
 #[test]
+fn where_no_traffic_is_moved_the_primary_may_be_left_serving() {
+    let text: String = FILE.split("[[traffic]]").next().unwrap().to_owned();
+    let snapshot = snapshot(worlds(2).into());
+    let down = of(&snapshot, &text, Way::Run).unwrap();
+    assert!(titles(&down).contains(&"scale cart 6 → 0 on gke"));
+    assert!(line(&down, "traffic").text.contains("is lost when it is scaled down"));
+    assert_eq!(down.choices[0].chosen, 0);
+    let file = Arc::new(RecoveryFile::read(&text).unwrap());
+    let answers = [(Text::clean("primary"), 1)].into();
+    let options =
+        Options { recovery: Some(RecoveryWish { file, way: Way::Run }), answers, ..Options::default() };
+    let left = plan(&PlanInput { snapshot: &snapshot, subjects: &[], options: &options, now: NOW }).unwrap();
+    assert!(!titles(&left).iter().any(|title| title.ends_with("on gke") && title.starts_with("scale")));
+    assert!(line(&left, "traffic").text.contains("keeps serving until you move it"));
+    assert!(of(&snapshot, FILE, Way::Run).unwrap().choices.is_empty());
+}
+
+#[test]
 fn a_run_starts_the_standby_shifts_traffic_probes_and_scales_the_primary_down() {
     let plan = of(&snapshot(worlds(2).into()), FILE, Way::Run).unwrap();
     assert_eq!(

@@ -163,6 +163,23 @@ impl Rig {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_silent_primary_is_no_reason_against_a_failover_and_a_silent_standby_is() {
+    let fake = Fake::default();
+    let rig = rig(&fake);
+    fake.state().silent.insert(0);
+    let lines = rig.runner.check(failover()).await;
+    assert!(lines.iter().all(|line| line.tone != Tone::Crit), "{lines:?}");
+    let last = lines.last().unwrap();
+    assert_eq!(
+        (last.text.as_str(), last.tone),
+        ("dry run: 1 accepted, 2 not answered: left to be done if the silence goes on", Tone::Warn)
+    );
+    fake.state().silent.insert(1);
+    let lines = rig.runner.check(failover()).await;
+    assert!(lines.iter().any(|line| line.tone == Tone::Crit), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_primary_that_dies_on_the_way_is_left_to_people_and_the_run_ends_well() {
     let fake = Fake::default();
     fake.state().probes = vec![503, 200];

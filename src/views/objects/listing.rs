@@ -45,7 +45,7 @@ pub struct Listed<'a> {
 /// What the rows of a listing are, counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Tally {
-    /// Rows of tone warn or worse.
+    /// Rows of tone warn or worse, and workloads that are short of pods however fine they move.
     pub(super) troubled: usize,
     /// Pods that ended.
     pub(super) finished: usize,
@@ -134,7 +134,8 @@ impl Listing {
     pub(super) fn tally(&self) -> Tally {
         let mut tally = Tally::default();
         for row in self.iter() {
-            tally.troubled += usize::from(row.tone() >= Tone::Warn);
+            let short = row.record.workload().is_some_and(|w| w.ready < w.desired);
+            tally.troubled += usize::from(short || row.tone() >= Tone::Warn);
             tally.finished += usize::from(row.record.pod().is_some_and(crate::model::Pod::finished));
         }
         tally

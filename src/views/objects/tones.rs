@@ -51,6 +51,14 @@ fn pod(pod: &Pod) -> Tone {
         Phase::Failed => Tone::Crit,
         Phase::Succeeded => Tone::Ok,
         Phase::Running if pod.ready => Tone::Ok,
+        // A container that waits says why only when it cannot go on by itself.
+        _ if !matches!(
+            pod.status(),
+            "Pending" | "Running" | "ContainerCreating" | "PodInitializing" | "Completed"
+        ) =>
+        {
+            Tone::Crit
+        }
         _ => Tone::Moving,
     }
 }
@@ -61,7 +69,7 @@ fn workload(workload: &Workload) -> Tone {
     } else if workload.paused {
         Tone::Paused
     } else if workload.ready < workload.desired {
-        if workload.rolling() { Tone::Moving } else { Tone::Warn }
+        if workload.rolling() && !workload.unavailable() { Tone::Moving } else { Tone::Warn }
     } else {
         Tone::Ok
     }

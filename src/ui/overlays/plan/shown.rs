@@ -38,13 +38,15 @@ impl Shown {
                     lines.push(Shown::of(&[(&" ".repeat(indent), Role::Text)]));
                     x = indent;
                 }
-                while x + rest.len() > width && rest.iter().any(|c| *c != ' ') {
+                // The space behind a word may stand where the line ends.
+                while x + seen(&rest) > width {
                     let left = rest.split_off(width.saturating_sub(x).clamp(1, rest.len()));
+                    x += rest.len();
                     if let Some(line) = lines.last_mut() {
                         line.pieces.push((rest.iter().collect(), *role));
                     }
                     rest = left;
-                    if rest.is_empty() || rest.iter().all(|c| *c == ' ') {
+                    if seen(&rest) == 0 {
                         break;
                     }
                     lines.push(Shown::of(&[(&" ".repeat(indent), Role::Text)]));
@@ -72,6 +74,11 @@ impl Shown {
     }
 }
 
+/// How much of a word is seen: all but the spaces at its end.
+fn seen(word: &[char]) -> usize {
+    word.iter().rposition(|c| *c != ' ').map_or(0, |last| last + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +96,13 @@ mod tests {
         let lines: Vec<String> = long.wrapped(10).iter().map(text).collect();
         assert_eq!(lines, ["  abcdefgh", "  ijklmnop"]);
         assert_eq!(Shown::default().wrapped(10).len(), 1);
+        let words =
+            Shown::of(&[("its own strategy says how many at a time, as last seen 49s ago", Role::Text)]);
+        for width in 20..70 {
+            let lines: Vec<String> = words.wrapped(width).iter().map(text).collect();
+            assert!(lines.iter().all(|line| line.trim_end().chars().count() <= width), "{width}: {lines:?}");
+            let back: Vec<&str> = lines.iter().flat_map(|line| line.split_whitespace()).collect();
+            assert_eq!(back.join(" "), words.pieces[0].0, "{width}");
+        }
     }
 }
