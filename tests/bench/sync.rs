@@ -108,9 +108,10 @@ fn bytes(binary: &Path, fleet: &Fleet, size: Size) -> Result<()> {
     Ok(())
 }
 
-/// G5: what a pod costs: the memory of this fleet less that of one with a tenth of its pods.
+/// G5: what a pod costs: the memory of this fleet less that of one with half of its pods. (Fewer would be fewer than the
+/// pods that every node has.)
 fn per_pod(binary: &Path, size: Size, resident: f64) -> Result<()> {
-    let few = size.pods() / 10;
+    let few = size.pods() / 2;
     let fleet = Fleet::serve(binary, &size.with(few))?;
     let mut session = screen::open(binary, &fleet, &fleet.kubeconfig(), "pods")?;
     screen::complete(&mut session, size, few)?;
