@@ -51,16 +51,22 @@ pub(super) async fn check<A: Api>(api: &A, snapshot: &Arc<Snapshot>, plan: &Plan
     lines
 }
 
-/// Whether the rest of a plan does without a step when its cluster is silent. Then silence now is no
-/// reason to refuse the plan: a primary that cannot be asked is why one fails over.
-fn spared(step: &Step) -> bool {
-    step.tolerance != Tolerance::Nothing
+/// Whether the rest of a plan does without a step when its cluster is silent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Need {
+    Needed,
+    /// Silence now is no reason to refuse the plan: a primary that cannot be asked is why one fails over.
+    Spared,
 }
 
-/// The rights that steps need, of those that the plan can spare or of the others.
-fn rights(plan: &Plan, of_spared: bool) -> Vec<Right> {
+fn need(step: &Step) -> Need {
+    if step.tolerance == Tolerance::Nothing { Need::Needed } else { Need::Spared }
+}
+
+/// The rights that the steps of this need ask for.
+fn rights(plan: &Plan, of: Need) -> Vec<Right> {
     let mut rights = Vec::new();
-    for step in plan.steps.iter().filter(|step| spared(step) == of_spared) {
+    for step in plan.steps.iter().filter(|step| need(step) == of) {
         for action in std::iter::once(&step.action).chain(&step.undo) {
             match action {
                 Action::Patch(patch) => {
@@ -119,10 +125,11 @@ fn pod_right(cluster: ClusterId, pod: &EvictPod) -> Right {
 }
 
 async fn rights_lines<A: Api>(api: &A, snapshot: &Snapshot, plan: &Plan) -> Vec<Line> {
-    let needed = rights(plan, false);
-    let mut wanted: Vec<(Right, bool)> = needed.iter().map(|right| (right.clone(), false)).collect();
-    wanted.extend(rights(plan, true).into_iter().filter(|r| !needed.contains(r)).map(|right| (right, true)));
-    let asked = wanted.into_iter().map(|(right, spared)| async move {
+    let needed = rights(plan, Need::Needed);
+    let spared = rights(plan, Need::Spared).into_iter().filter(|right| !needed.contains(right));
+    let spared = spared.map(|right| (right, Need::Spared)).collect::<Vec<_>>();
+    let wanted = needed.into_iter().map(|right| (right, Need::Needed)).chain(spared);
+    let asked = wanted.map(|(right, need)| async move {
         let answer = api.call(right.cluster, ApiRequest::access_review(&right.attributes())).await;
         let verdict = match answer {
             Ok(answer) if answer.good() => match answer.body["status"]["allowed"].as_bool() {
@@ -132,7 +139,7 @@ async fn rights_lines<A: Api>(api: &A, snapshot: &Snapshot, plan: &Plan) -> Vec<
                 }
             },
             Ok(answer) => Err(answer.says()),
-            Err(_) if spared => return None,
+            Err(_) if need == Need::Spared => return None,
             Err(fault) => Err(fault.to_string().into()),
         };
         Some((right, verdict))
@@ -185,29 +192,29 @@ enum Tried {
 
 /// A request of a dry run: on which cluster, about what, the request or why it cannot be made, and
 /// whether the plan does without it when the cluster is silent.
-type Trial = (ClusterId, String, Result<ApiRequest, Text>, bool);
+type Trial = (ClusterId, String, Result<ApiRequest, Text>, Need);
 
 async fn dry_run_line<A: Api>(api: &A, plan: &Plan) -> Option<Line> {
     let mut requests: Vec<Trial> = Vec::new();
     for step in &plan.steps {
-        let spared = spared(step);
+        let need = need(step);
         match &step.action {
             Action::Patch(patch) => {
                 let request = ApiRequest::patch(patch, true);
-                requests.push((patch.target.cluster, patch.target.title(), Ok(request), spared));
+                requests.push((patch.target.cluster, patch.target.title(), Ok(request), need));
             }
             Action::Evict { node, pods, grace, .. } => requests.extend(pods.iter().map(|pod| {
                 let title = format!("Pod {}/{}", pod.namespace, pod.name);
                 let mut request = ApiRequest::evict(pod, *grace, true);
                 // Once in the body and once in the query, so that neither can be lost on the way.
                 request.path.push_str(&format!("?dryRun=All&fieldManager={FIELD_MANAGER}"));
-                (node.cluster, title, Ok(request), spared)
+                (node.cluster, title, Ok(request), need)
             })),
             Action::RollBack(back) => {
-                requests.push((back.target.cluster, back.target.title(), roll_back(api, back).await, spared));
+                requests.push((back.target.cluster, back.target.title(), roll_back(api, back).await, need));
             }
             Action::Delete(target) => {
-                requests.push((target.cluster, target.title(), Ok(ApiRequest::delete(target, true)), spared));
+                requests.push((target.cluster, target.title(), Ok(ApiRequest::delete(target, true)), need));
             }
             _ => {}
         }
@@ -215,7 +222,7 @@ async fn dry_run_line<A: Api>(api: &A, plan: &Plan) -> Option<Line> {
     if requests.is_empty() {
         return None;
     }
-    let tried = requests.into_iter().map(|(cluster, title, request, spared)| async move {
+    let tried = requests.into_iter().map(|(cluster, title, request, need)| async move {
         let request = match request {
             Ok(request) => request,
             Err(why) => return Tried::Refused(why),
@@ -224,7 +231,7 @@ async fn dry_run_line<A: Api>(api: &A, plan: &Plan) -> Option<Line> {
             Ok(answer) if answer.good() => Tried::Accepted,
             Ok(answer) if answer.status == 429 && answer.cause("DisruptionBudget").is_some() => Tried::Budget,
             Ok(answer) => Tried::Refused(format!("{title}: {}", answer.says()).into()),
-            Err(_) if spared => Tried::Spared,
+            Err(_) if need == Need::Spared => Tried::Spared,
             Err(fault) => Tried::Refused(format!("{title}: {fault}").into()),
         }
     });
