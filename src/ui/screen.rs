@@ -13,7 +13,9 @@ use super::told::Told;
 use super::tree::TreePart;
 use super::{Effect, Inbound};
 use crate::input::{Key, Keymap};
-use crate::model::{Face, Kind, ObjectKey, Problem, Rules, Source, Span, Text, Time, Tone};
+use crate::model::{
+    Cluster, Face, Kind, LinkState, ObjectKey, Problem, Rules, Source, Span, Text, Time, Tone,
+};
 use crate::operations::{
     Arming, LastDrill, OpEvent, OperationDecl, Outcome, Progress, Recoveries, Run, RunState, Unfinished,
 };
@@ -403,11 +405,14 @@ impl Ui {
     /// Whether seconds matter on screen: something runs, ends or gets older by itself.
     pub(super) fn counting(&self, now: Time) -> bool {
         let unseen = |c: &super::summary::ClusterLine| matches!(c.tone, Tone::Unseen | Tone::Connecting);
+        // A link that broke becomes stale while nothing comes in.
+        let broken = |c: &Arc<Cluster>| c.link.state == LinkState::Broken;
         self.running() > 0
             || !self.arming.armed(now).is_empty()
             || self.frozen.is_some()
             || self.overlays.iter().any(Overlay::counts)
             || self.summary.clusters.iter().any(unseen)
+            || self.snapshot().is_some_and(|snapshot| snapshot.fleet.clusters.iter().any(broken))
     }
 
     /// When the screen must be drawn again though nothing came in; `None` is never.

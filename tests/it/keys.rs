@@ -217,6 +217,17 @@ fn at_rest_the_screen_is_drawn_once_in_ten_seconds_for_ages_only() {
 }
 
 #[test]
+fn while_a_link_is_broken_its_age_is_drawn_every_second() {
+    let mut screen = Screen::bare(80, 24, "mono", quarterdeck::theme::Depth::None, false);
+    let mut calm = Fleet { clusters: fleet().clusters.into_iter().take(3).collect() };
+    let link = &mut Arc::make_mut(&mut calm.clusters[0]).link;
+    (link.state, link.since, link.heard) = (LinkState::Broken, NOW, Some(after(-12)));
+    screen.fleet(calm);
+    screen.draw();
+    assert_eq!(screen.ui.next_change(NOW), Some(after(1)));
+}
+
+#[test]
 fn lens_sort_and_filter_change_what_is_shown() {
     let mut screen = Screen::new(120, 36);
     assert!(screen.cursor_line().contains("ImagePullBackOff"));
