@@ -2,6 +2,7 @@
 
 use super::Effect;
 use super::overlays::{Flow, Overlay};
+use super::rows::REPLACED;
 use super::screen::{Focus, TWICE, Ui};
 use crate::input::{Command, Key, Mode, Resolved};
 use crate::model::{Text, Time};
@@ -120,6 +121,9 @@ impl Ui {
             Command::Quit => self.leave(),
             Command::Suspend => self.effects.push(Effect::Suspend),
             Command::Redraw => self.effects.push(Effect::Redraw),
+            Command::Help if !self.overlays.last().is_some_and(Overlay::helps) => {
+                self.overlays.push(Overlay::help(self));
+            }
             _ => {
                 if self.overlays.last().is_some_and(|overlay| overlay.reads() && leads_away(command)) {
                     self.overlays.clear();
@@ -186,14 +190,18 @@ impl Ui {
             Command::LastView => self.show_last_view(now),
             Command::Tree => self.toggle_tree(),
             Command::FocusNext | Command::FocusPrevious => self.step_focus(command == Command::FocusNext),
-            Command::CommandLine => self.overlays.push(Overlay::command_line()),
-            Command::Help => self.overlays.push(Overlay::help(self)),
+            Command::CommandLine => {
+                // A verb that is typed means the row that is on screen now.
+                self.aim(now);
+                self.overlays.push(Overlay::command_line());
+            }
             Command::Themes => self.overlays.push(Overlay::themes(self)),
             Command::Arm => self.arm(now),
             Command::Freeze => self.freeze(now),
             Command::Earlier => self.earlier(now),
             Command::Later => self.later(now),
             Command::Times => self.turn_face(now),
+            Command::Operation(_) | Command::Actions if !self.aim(now) => self.notice(now, REPLACED),
             Command::Operation(id) => self.open_plan(id, now),
             Command::Actions => self.open_actions(now),
             Command::Retry => self.retry(now),
@@ -203,6 +211,11 @@ impl Ui {
             _ if self.focus == Focus::Lower && self.scroll_lower(command) => {}
             _ => self.run_on_table(command, now),
         }
+    }
+
+    /// Holds on to the row that is under the cursor on screen; says whether it is still there.
+    fn aim(&mut self, now: Time) -> bool {
+        !self.marks.is_empty() || self.table().is_none_or(|table| table.aim(now))
     }
 
     /// One step back: filter, marks, the order's hold, scope, home. It never leaves.
@@ -285,7 +298,7 @@ impl Ui {
             self.effects.push(Effect::Focus(scope.clone()));
             self.last_view = Some((self.active, std::mem::replace(&mut self.scope, scope)));
             for table in &mut self.tables {
-                table.touched = false;
+                table.follow_first();
                 table.held_until = None;
             }
         }

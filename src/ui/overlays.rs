@@ -230,6 +230,11 @@ impl Overlay {
         ) && !self.typing()
     }
 
+    /// Whether it is the help.
+    pub(super) fn helps(&self) -> bool {
+        matches!(self, Overlay::Help(_))
+    }
+
     /// Whether it is a plan that waits for a yes or no.
     pub(super) fn decides(&self) -> bool {
         matches!(self, Overlay::Plan(_)) && !self.typing()

@@ -12,9 +12,16 @@ use crate::model::{Kind, ObjectKey, Span, Time};
 use crate::operations::{Control, OpId, RunState};
 use crate::views::RowId;
 
+/// Why a key about a row does nothing when that row went between the drawing and the key.
+pub(super) const REPLACED: &str = "the row under the cursor went just now; look again";
+
 impl Ui {
     pub(super) fn run_on_table(&mut self, command: Command, now: Time) {
         let Some(table) = self.tables.get_mut(self.active) else { return };
+        let of_all = matches!(command, Command::MarkAll | Command::Sort | Command::SortBack);
+        if needs_row(command) && !of_all && !table.aim(now) {
+            return self.notice(now, REPLACED);
+        }
         let before = table.at;
         if table.motion(command, now) {
             self.lower_top = 0;
@@ -60,7 +67,7 @@ impl Ui {
                 let lenses = self.panes.get(self.active).map_or(0, |pane| pane.lenses.len());
                 if lenses > 1 {
                     table.lens = (table.lens + 1) % lenses;
-                    table.touched = false;
+                    table.follow_first();
                     table.shift = 0;
                 } else {
                     self.notice(now, "this pane has one way to look at it");
@@ -242,8 +249,8 @@ impl Ui {
 /// Whether a command is about the row under the cursor, or about rows at all.
 const fn needs_row(command: Command) -> bool {
     use Command::{
-        Compare, Copy, Describe, Logs, Mark, MarkAll, MarkRange, Mute, Open, PreviousLogs, Sort, SortBack,
-        Yaml,
+        Compare, Copy, Describe, Logs, Mark, MarkAll, MarkRange, Mute, Open, PauseRun, PreviousLogs, Sort,
+        SortBack, StopRun, Yaml,
     };
     matches!(
         command,
@@ -259,6 +266,8 @@ const fn needs_row(command: Command) -> bool {
             | Copy
             | Sort
             | SortBack
+            | PauseRun
+            | StopRun
     )
 }
 

@@ -45,6 +45,8 @@ pub(super) struct TableState {
     pub(super) computed: Option<Arc<Computed>>,
     pub(super) slots: Vec<Slot>,
     pub(super) cursor: Option<RowId>,
+    /// The row that was under the cursor when the screen was drawn last: keys are meant for it.
+    pub(super) drawn: Option<RowId>,
     /// Where the cursor is in `slots`.
     pub(super) at: usize,
     /// The first slot on screen.
@@ -119,6 +121,29 @@ impl TableState {
 
     pub(super) fn held(&self, now: Time) -> bool {
         self.held_until.is_some_and(|until| now < until)
+    }
+
+    /// Lets the cursor follow the first row again, whatever that is.
+    pub(super) fn follow_first(&mut self) {
+        self.touched = false;
+        self.drawn = None;
+    }
+
+    /// Puts the cursor on the row that was under it when the screen was drawn, and keeps it there:
+    /// a newer sheet may have come since. Says whether that row is still there.
+    pub(super) fn aim(&mut self, now: Time) -> bool {
+        self.held_until = Some(now + HOLD);
+        if std::mem::replace(&mut self.touched, true) {
+            return true;
+        }
+        let Some(id) = self.drawn.take() else { return true };
+        let found = self.find(&id);
+        if let Some(at) = found {
+            self.at = at;
+            self.cursor = Some(id);
+            self.scroll();
+        }
+        found.is_some()
     }
 
     /// Takes a newer sheet: the cursor's row keeps its place on the screen.
@@ -199,6 +224,7 @@ impl TableState {
 
     fn relist_among(&mut self, among: &[u32]) {
         self.ghost = None;
+        self.drawn = None;
         let id = self.cursor.clone();
         self.list_among(among);
         self.at = id.and_then(|id| self.find(&id)).unwrap_or(0);

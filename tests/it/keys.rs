@@ -88,6 +88,71 @@ fn the_cursor_holds_on_to_the_object_and_new_rows_wait() {
     assert!(!screen.picture().contains("aaa-node-1"), "gone rows do not wait");
 }
 
+/// The fleet with one more cluster, whose nodes stand before all others.
+fn grown_at_the_top() -> Fleet {
+    let mut grown = fleet();
+    let mut first = cluster(5, "aaa", &["prod"], Tier::Dev);
+    first.info = Arc::new(ClusterInfo { name: "aaa".into(), ..ClusterInfo::default() });
+    grown.clusters.push(Arc::new(first));
+    grown
+}
+
+#[test]
+fn a_key_means_the_row_that_was_drawn_under_the_cursor() {
+    let mut screen = on_nodes();
+    let first = screen.cursor_line();
+    assert!(first.contains("dev-1-node-1"), "{first}");
+    // A node comes to the top; nothing was drawn since, so nobody saw it.
+    screen.now = after(11);
+    screen.fleet(grown_at_the_top());
+    screen.keys("C");
+    let picture = screen.picture();
+    assert!(picture.contains("cordon dev-1-node-1"), "{picture}");
+    screen.keys("esc");
+    assert!(screen.cursor_line().contains("dev-1-node-1"), "it stays on what a verb was asked for");
+}
+
+#[test]
+fn a_key_for_a_row_that_went_before_it_does_nothing() {
+    let mut screen = on_nodes();
+    let mut smaller = fleet();
+    smaller.clusters.retain(|cluster| cluster.info.name != "dev-1");
+    screen.now = after(11);
+    screen.fleet(smaller);
+    assert_eq!(screen.keys("D"), []);
+    assert!(screen.picture().contains("went just now; look again"), "{}", screen.picture());
+}
+
+#[test]
+fn help_begins_with_the_keys_of_what_is_open() {
+    let mut screen = on_nodes();
+    screen.keys("?");
+    let picture = screen.picture();
+    assert!(picture.contains(" in tables") && !picture.contains(" in texts"), "{picture}");
+    screen.keys("esc d ?");
+    let picture = screen.picture();
+    assert!(picture.contains(" in texts"), "{picture}");
+    assert!(!picture.contains(" in tables"), "the keys of tables come later: {picture}");
+    screen.keys("esc y");
+    assert!(screen.picture().contains("[yaml]"), "{}", screen.picture());
+    screen.keys("d");
+    assert!(screen.picture().contains("[describe]"));
+}
+
+#[test]
+fn an_empty_command_line_proposes_what_it_takes() {
+    let mut screen = Screen::new(120, 36);
+    screen.keys(":");
+    assert!(screen.picture().contains(":health"), "{}", screen.picture());
+    screen.keys("down down down down down down down down down down");
+    let last = screen.picture();
+    assert!(!last.contains(":health"), "the list goes on: {last}");
+    screen.keys("? esc");
+    screen.keys("?");
+    screen.keys("G");
+    assert!(screen.picture().contains("failover init"), "{}", screen.picture());
+}
+
 #[test]
 fn what_is_gone_leaves_a_ghost_that_takes_no_verb() {
     let mut screen = on_nodes();

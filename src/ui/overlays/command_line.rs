@@ -26,6 +26,17 @@ pub(in crate::ui) struct CommandLine {
     error: Text,
 }
 
+/// What only the command line takes, and what it does.
+pub(super) const LINES: [(&str, &str); 7] = [
+    ("ctx", "narrow the scope to a cluster; * stands for anything"),
+    ("ns", "narrow the scope to a namespace"),
+    ("at", "the fleet as it was: :at 02:10, :at 5m, :at now"),
+    ("kubeconfig", "open the clusters of this file instead"),
+    ("failover init", "propose a recovery plan from what runs now"),
+    ("theme", "try themes on, keep one"),
+    ("q", "leave; asks if something runs"),
+];
+
 /// A line that could be meant.
 struct Proposal {
     line: String,
@@ -96,13 +107,15 @@ impl CommandLine {
         let end = self.field.draw(canvas, last, " :");
         let proposals = proposals(ui, text);
         let chosen = self.chosen.min(proposals.len().saturating_sub(1));
-        if let Some(rest) = proposals.get(chosen).and_then(|p| p.line.strip_prefix(text)) {
+        let rest = proposals.get(chosen).and_then(|p| p.line.strip_prefix(text));
+        if let Some(rest) = rest.filter(|_| !text.is_empty()) {
             canvas.pieces(end + u16::from(rest.is_empty()), last, &[(rest, Role::TextDim)]);
         }
         let shown = proposals.len().min(SHOWN);
+        let first = (chosen + 1).saturating_sub(SHOWN);
         let mut y = last.saturating_sub(cells(shown) + u16::from(!self.error.is_empty()));
         let width = canvas.width();
-        for (at, proposal) in proposals.iter().take(SHOWN).enumerate() {
+        for (at, proposal) in proposals.iter().enumerate().skip(first).take(SHOWN) {
             canvas.part(0, y, width, 1).clear();
             let line = format!(" :{:<24} ", proposal.line);
             canvas.pieces(0, y, &[(&line, Role::Key), (&proposal.meaning, Role::Text)]);
@@ -181,7 +194,7 @@ fn pane_kind_or_operation(ui: &mut Ui, word: &str, rest: &str, now: Time) -> Res
         ui.show(index);
         if let Some(table) = ui.table() {
             table.filter = Filter::parse(rest);
-            table.touched = false;
+            table.follow_first();
             table.relist();
         }
         return Ok(());
@@ -264,20 +277,16 @@ fn all(ui: &Ui) -> Vec<Proposal> {
             Kind::ALL.into_iter().map(|kind| say(kind.names().plural, "objects of this kind".to_owned())),
         );
     }
-    all.push(say("ctx", "narrow the scope to a cluster; * stands for anything".to_owned()));
-    all.push(say("ns", "narrow the scope to a namespace".to_owned()));
-    all.push(say("at", "the fleet as it was: :at 02:10, :at 5m, :at now".to_owned()));
-    all.push(say("kubeconfig", "open the clusters of this file instead".to_owned()));
-    all.push(say("q", "leave; asks if something runs".to_owned()));
-    all.extend(Command::TABLE.iter().map(|row| say(row.name, doc(ui, row.command))));
+    all.extend(LINES.iter().map(|(line, meaning)| say(line, (*meaning).to_owned())));
+    let twice = |name: &str| LINES.iter().any(|(line, _)| *line == name);
+    all.extend(
+        Command::TABLE.iter().filter(|row| !twice(row.name)).map(|row| say(row.name, doc(ui, row.command))),
+    );
     all
 }
 
 /// What begins with what was typed; after a word, what may follow it.
 fn proposals(ui: &Ui, typed: &str) -> Vec<Proposal> {
-    if typed.is_empty() {
-        return Vec::new();
-    }
     if let Some((word @ ("ctx" | "cluster"), name)) = typed.split_once(' ') {
         let Some(snapshot) = ui.snapshot() else { return Vec::new() };
         let fitting = snapshot.fleet.clusters.iter().filter(|c| c.info.name.starts_with(name));

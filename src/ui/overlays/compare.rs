@@ -158,10 +158,6 @@ impl CompareView {
                 self.compare();
             }
             Command::Copy => ui.copy_text(self.text.text(), now),
-            Command::Help => {
-                let help = Overlay::help(ui);
-                ui.overlays.push(help);
-            }
             Command::Next | Command::Previous if !self.text.searching() => {
                 let changed = |role| matches!(role, Role::DiffAdd | Role::DiffDel);
                 self.text.step(command == Command::Next, changed);

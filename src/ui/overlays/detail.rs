@@ -24,6 +24,23 @@ enum Shown {
     Logs { previous: bool },
 }
 
+impl Shown {
+    /// What a command reads.
+    fn of(command: Command) -> Option<Shown> {
+        match command {
+            Command::Describe => Some(Shown::Describe),
+            Command::Yaml => Some(Shown::Yaml),
+            Command::Logs => Some(Shown::Logs { previous: false }),
+            Command::PreviousLogs => Some(Shown::Logs { previous: true }),
+            _ => None,
+        }
+    }
+
+    fn of_pods(&self) -> bool {
+        matches!(self, Shown::Logs { .. })
+    }
+}
+
 /// One object on screen.
 pub(in crate::ui) struct DetailView {
     key: ObjectKey,
@@ -41,12 +58,7 @@ pub(in crate::ui) struct DetailView {
 
 impl DetailView {
     pub(super) fn open(ui: &mut Ui, key: &ObjectKey, command: Command, now: Time) -> DetailView {
-        let shown = match command {
-            Command::Yaml => Shown::Yaml,
-            Command::Logs => Shown::Logs { previous: false },
-            Command::PreviousLogs => Shown::Logs { previous: true },
-            _ => Shown::Describe,
-        };
+        let shown = Shown::of(command).unwrap_or(Shown::Describe);
         let mut view = DetailView {
             key: key.clone(),
             record: None,
@@ -206,16 +218,18 @@ impl DetailView {
                 let next = self.next_reading();
                 self.show(ui, next, now);
             }
+            Command::Describe | Command::Yaml | Command::Logs | Command::PreviousLogs => {
+                match Shown::of(command).filter(|shown| self.key.kind == Kind::Pod || !shown.of_pods()) {
+                    Some(shown) => self.show(ui, shown, now),
+                    None => ui.notice(now, format!("{} has no logs of its own", self.key.kind.names().kind)),
+                }
+            }
             Command::Retry => {
                 let again = self.shown.clone();
                 self.show(ui, again, now);
             }
             Command::Copy => {
                 ui.copy_text(self.text.text(), now);
-            }
-            Command::Help => {
-                let help = super::Overlay::help(ui);
-                ui.overlays.push(help);
             }
             Command::Next | Command::Previous if !self.text.searching() => {
                 ui.notice(now, "nothing is searched for here yet");

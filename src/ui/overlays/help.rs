@@ -1,6 +1,7 @@
 //! Help: the keys of here, then of everywhere, from the keymap itself; and what glyphs mean.
 
 use super::Flow;
+use super::command_line::LINES;
 use crate::input::{Command, Mode};
 use crate::model::{Text, Tone};
 use crate::theme::{Role, tone_glyph};
@@ -32,6 +33,7 @@ impl HelpView {
         for mode in here.iter().copied().chain(rest) {
             section(ui, mode, &mut lines);
         }
+        typed(ui, &mut lines);
         glyphs(&mut lines);
         if !ui.keymap.notes.is_empty() {
             lines.push((" notes of this keymap".into(), Role::Title));
@@ -77,7 +79,13 @@ fn section(ui: &Ui, mode: Mode, lines: &mut Vec<(Text, Role)>) {
     };
     lines.push((Text::from(format!(" {title}")), Role::Title));
     let mut seen: Vec<Command> = Vec::new();
-    for (_, command) in ui.keymap.bindings(mode) {
+    // In the order of the command table, which is by topic; verbs come last.
+    let mut bound = ui.keymap.bindings(mode);
+    let name = |command: &Command| command.row().map(|row| row.name);
+    bound.sort_by_key(|(_, command)| {
+        Command::TABLE.iter().position(|row| Some(row.name) == name(command)).unwrap_or(usize::MAX)
+    });
+    for (_, command) in bound {
         if seen.contains(&command) {
             continue;
         }
@@ -88,6 +96,28 @@ fn section(ui: &Ui, mode: Mode, lines: &mut Vec<(Text, Role)>) {
         let keys = ui.keymap.keys_of(command, mode).join(" · ");
         let doc = doc(ui, command);
         lines.push((Text::from(format!("   {keys:<22} {doc}")), Role::Text));
+    }
+    lines.push((Text::EMPTY, Role::Text));
+}
+
+/// What is typed after `:`, but for the commands that have a key.
+fn typed(ui: &Ui, lines: &mut Vec<(Text, Role)>) {
+    lines.push((" typed after :".into(), Role::Title));
+    let mut say =
+        |words: &str, doc: &str| lines.push((Text::from(format!("   {words:<22} {doc}")), Role::Text));
+    let panes: Vec<&str> = ui.panes.iter().map(|pane| pane.name).collect();
+    say("a pane", &panes.join(", "));
+    say("a kind and a filter", "its objects in every cluster: pods, deploy, no, pods pay !web");
+    let acts: Vec<&str> = ui.operations.iter().map(|operation| operation.id).collect();
+    say("a verb and a name", &format!("its plan, as drain NODE: {}", acts.join(", ")));
+    for (line, meaning) in LINES {
+        say(line, meaning);
+    }
+    let keyless = |command| Mode::ALL.into_iter().all(|mode| ui.keymap.keys_of(command, mode).is_empty());
+    for row in Command::TABLE.iter().filter(|row| keyless(row.command)) {
+        if !LINES.iter().any(|(line, _)| *line == row.name) {
+            say(row.name, row.doc);
+        }
     }
     lines.push((Text::EMPTY, Role::Text));
 }

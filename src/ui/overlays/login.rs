@@ -61,10 +61,6 @@ impl LoginView {
             Command::HalfUp | Command::PageUp => self.top = self.top.saturating_sub(10),
             Command::Top => self.top = 0,
             Command::Bottom => self.top = usize::MAX,
-            Command::Help => {
-                let help = super::Overlay::help(ui);
-                ui.overlays.push(help);
-            }
             _ => return Flow::Ignored,
         }
         Flow::Keep

@@ -96,10 +96,6 @@ impl RunView {
             Command::Operation("uncordon") if self.phase == Phase::Left && self.of_nodes => {
                 self.uncordon(ui, now);
             }
-            Command::Help => {
-                let help = super::Overlay::help(ui);
-                ui.overlays.push(help);
-            }
             _ => return Flow::Ignored,
         }
         Flow::Keep

@@ -35,6 +35,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, table: &mut TableState, look:
     headings(canvas, table, &columns);
     table.page = usize::from(canvas.height().saturating_sub(1));
     table.scroll();
+    table.drawn = table.current().map(|row| row.id.clone());
     table.cut = table.current().and_then(|row| cut(&row, &columns));
     for line in 0..table.page {
         let at = table.top + line;

@@ -9,6 +9,9 @@ impl TableState {
     pub(in crate::ui) fn motion(&mut self, command: Command, now: Time) -> bool {
         let last = self.slots.len().saturating_sub(1);
         let page = self.page.max(1);
+        if moves(command) {
+            self.aim(now);
+        }
         let to = match command {
             Command::Down => self.at + 1,
             Command::Up => self.at.saturating_sub(1),
@@ -70,4 +73,10 @@ impl TableState {
             _ => false,
         })
     }
+}
+
+/// Whether a command moves the cursor from where it is.
+const fn moves(command: Command) -> bool {
+    use Command::{Down, HalfDown, HalfUp, Next, PageDown, PageUp, Previous, Up};
+    matches!(command, Down | Up | HalfDown | HalfUp | PageDown | PageUp | Next | Previous)
 }
