@@ -7,8 +7,8 @@ use super::cost::Unit;
 use super::health::{self, Finding, Standing, age, counted, fault, standing, unhurt};
 use super::{Hint, RowId, Scope, Sheet, SheetRow, Snapshot};
 use crate::model::{
-    Badge, Cell, Cluster, Column, CostTotals, Kind, LinkState, Login, Money, Span, Table, Text, Time, Tone,
-    grouped,
+    Badge, Cause, Cell, Cluster, Column, CostTotals, Kind, LinkState, Login, Money, Span, Table, Text, Time,
+    Tone, grouped,
 };
 
 /// The totals that are always on screen.
@@ -320,7 +320,7 @@ fn rate(cluster: &Cluster, stale: bool) -> Cell {
     Cell::number(format!("{about}{}{more}", cost.rate), cost.rate.nanos())
 }
 
-/// `6 of 24 clusters hurt, 1 unseen, 17 fine.`; while clusters connect, how far that is.
+/// `6 of 24 clusters hurt, 1 unseen, 17 fine.`, what there is none of left out; while clusters connect, how far that is.
 fn answer(clusters: &[&Cluster], tones: &[Tone], now: Time) -> Text {
     if let Some(connecting) = health::connecting(clusters, now) {
         return connecting;
@@ -329,13 +329,12 @@ fn answer(clusters: &[&Cluster], tones: &[Tone], now: Time) -> Text {
     let all =
         if clusters.len() == 1 { "1 cluster".to_owned() } else { format!("{} clusters", clusters.len()) };
     let hurt = count(Tone::Crit) + count(Tone::Warn);
-    let parts = [(count(Tone::Unseen), "unseen"), (count(Tone::Denied), "denied"), (count(Tone::Ok), "fine")];
-    let mut text = format!("{hurt} of {all} hurt");
-    for (n, word) in parts.into_iter().filter(|(n, _)| *n > 0) {
-        text.push_str(&format!(", {n} {word}"));
-    }
-    text.push('.');
-    text.into()
+    let (unseen, denied, fine) = (count(Tone::Unseen), count(Tone::Denied), count(Tone::Ok));
+    let parts = [(hurt, "hurt"), (unseen, "unseen"), (denied, "denied"), (fine, "fine")];
+    let mut parts = parts.into_iter().filter(|(n, _)| *n > 0);
+    let Some((n, word)) = parts.next() else { return format!("0 of {all} hurt.").into() };
+    let more: String = parts.map(|(n, word)| format!(", {n} {word}")).collect();
+    format!("{n} of {all} {word}{more}.").into()
 }
 
 /// What must be said of clusters that do not answer and of kinds that may not be read, in the
@@ -377,8 +376,12 @@ fn silent(cluster: &Cluster, now: Time) -> Option<String> {
     if standing(cluster, now) != Standing::Unseen {
         return None;
     }
-    let why = fault(cluster).map_or(String::new(), |f| format!(" ({})", f.cause.word()));
+    let fault = fault(cluster);
     let name = &cluster.info.name;
+    if let Some(fault) = fault.filter(|f| f.cause == Cause::Config && !cluster.seen()) {
+        return Some(format!("◌ {name}: {fault}"));
+    }
+    let why = fault.map_or(String::new(), |f| format!(" ({})", f.cause.word()));
     let silence = cluster.link.age(now).filter(|_| cluster.seen());
     let said = match silence {
         Some(age) => format!("◌ {name}: no answer for {age}{why}. Shown as last seen."),

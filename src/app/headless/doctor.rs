@@ -165,8 +165,13 @@ fn connection(cluster: &Cluster, findings: &mut Findings) -> bool {
             Readiness::Coming(why) | Readiness::Failed(why) => why,
             Readiness::Known => String::new(),
         };
-        findings.say(How::Bad, name, format!("{}: {why}", cluster.info.server));
-        login(cluster, findings);
+        let server = cluster.info.server.as_str();
+        let whose = if server.is_empty() { String::new() } else { format!("{server}: ") };
+        findings.say(How::Bad, name, whose + &why);
+        // A plugin that failed is why already.
+        if cluster.login != Login::Plugin {
+            login(cluster, findings);
+        }
         return false;
     }
     let tier = cluster.info.tier.name();

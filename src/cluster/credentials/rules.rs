@@ -99,10 +99,12 @@ impl Rules {
 fn missing(spec: &PluginSpec) -> Fault {
     let name = spec.name();
     let (what, or) = if spec.command.contains('/') {
-        (format!("there is no program {}", spec.command), "install it, or mend the command in the kubeconfig")
+        let what = format!("there is no credential plugin {}", spec.command);
+        (what, "install it, or mend the command in the kubeconfig")
     } else {
-        (format!("{name} is not installed"), "install it, or add its folder to PATH")
+        let what = format!("the credential plugin {name} is not installed");
+        (what, "install it, or add its folder to PATH")
     };
     let next = if spec.install_hint.is_empty() { or } else { spec.install_hint.as_str() };
-    Fault::new(Cause::Login, format!("the credential plugin cannot be started: {what}"), next)
+    Fault::new(Cause::Login, what, next)
 }

@@ -28,7 +28,8 @@ pub(super) fn connection(
 ) -> Result<Connection, Fault> {
     resolve(merged, context, sources).map_err(|(what, next)| {
         let name = &context.entry.name;
-        Fault::new(Cause::Config, format!("{}: context {name}: {what}", context.file.place(name)), next)
+        // What is wrong comes first: the row of the cluster has room for that much.
+        Fault::new(Cause::Config, format!("{what} ({}, context {name})", context.file.place(name)), next)
     })
 }
 

@@ -184,7 +184,7 @@ fn broken_entries_say_what_is_wrong() {
         home.file(".kube/config", &config("a", cluster, user));
         let what = broken(&home.find());
         assert!(what.contains(says), "{what} / {says}");
-        assert!(what.starts_with("~/.kube/config:4: context a"), "{what}");
+        assert!(what.ends_with("(~/.kube/config:4, context a)"), "{what}");
     }
 }
 

@@ -11,7 +11,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::rules::{nodes_place, pod_workload, reason};
 use super::standing::{Standing, denied, fault, login_wanted, silent_since, standing};
 use crate::model::{
-    Cluster, Kind, Node, Pod, Record, Span, Symptom, SymptomCause, Text, Time, Tone, Truth, Uid, Workload,
+    Cause, Cluster, Kind, Login, Node, Pod, Record, Span, Symptom, SymptomCause, Text, Time, Tone, Truth,
+    Uid, Workload,
 };
 use crate::views::Scope;
 
@@ -84,16 +85,25 @@ pub(super) fn parts<'a>(cluster: &'a Cluster, scope: &Scope, now: Time) -> Vec<P
 
 /// A cluster that does not answer or refuses us: nothing else can be said of it.
 fn whole(cluster: &Cluster, stands: Standing, now: Time) -> Part<'_> {
-    let why = fault(cluster).map(|f| f.cause.word());
+    let fault = fault(cluster);
     let (reason, tone, since, words) = if stands == Standing::Denied {
-        let words =
-            if login_wanted(cluster) { "login wanted".to_owned() } else { "access refused".to_owned() };
+        let words = match (&cluster.login, fault) {
+            // Which plugin, and what it lacks, is what has to be mended.
+            (Login::Plugin, Some(fault)) => fault.what.to_string(),
+            _ if login_wanted(cluster) => "login wanted".to_owned(),
+            _ => "access refused".to_owned(),
+        };
         (reason::LOGIN, Tone::Denied, cluster.link.since, words)
     } else if cluster.seen() {
         let since = silent_since(cluster, now);
         (reason::NO_ANSWER, Tone::Unseen, since, format!("no answer since {}Z", since.clock()))
     } else {
-        let words = why.map_or("never answered".to_owned(), |why| format!("never answered: {why}"));
+        let words = match fault {
+            // Nothing was asked: the entry is wrong, and only this says how.
+            Some(fault) if fault.cause == Cause::Config => fault.what.to_string(),
+            Some(fault) => format!("never answered: {}", fault.cause.word()),
+            None => "never answered".to_owned(),
+        };
         (reason::NO_ANSWER, Tone::Unseen, cluster.link.since, words)
     };
     let mut part = Part::new(cluster, cause(reason, &cluster.info.name), tone, since);

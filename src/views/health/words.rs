@@ -100,20 +100,22 @@ pub(super) fn owners(owners: &BTreeSet<&Text>) -> Text {
 /// `6 of 24 clusters hurt, 1 unseen.`, and what else keeps them from being fine.
 pub(super) fn hurt(clusters: &[&Cluster], tones: &[Tone]) -> String {
     let count = |wanted: &[Tone]| tones.iter().filter(|t| wanted.contains(t)).count();
+    let all = many(clusters.len(), "cluster");
     let hurt = count(&[Tone::Crit, Tone::Warn]);
-    let mut text = if hurt == 0 {
-        format!("None of {} hurt", many(clusters.len(), "cluster"))
-    } else {
-        format!("{hurt} of {} hurt", many(clusters.len(), "cluster"))
-    };
-    for (tone, word) in [(Tone::Unseen, "unseen"), (Tone::Connecting, "connecting"), (Tone::Denied, "denied")]
-    {
-        let n = count(&[tone]);
-        if n > 0 {
-            text.push_str(&format!(", {n} {word}"));
+    let blind = [(Tone::Unseen, "unseen"), (Tone::Connecting, "connecting"), (Tone::Denied, "denied")];
+    let blind = blind.map(|(tone, word)| (count(&[tone]), word));
+    let blind: Vec<(usize, &str)> = blind.into_iter().filter(|(n, _)| *n > 0).collect();
+    let list = |of: &[(usize, &str)]| of.iter().map(|(n, word)| format!(", {n} {word}")).collect::<String>();
+    match blind.as_slice() {
+        // That none is hurt says little while some are not seen: that comes first then.
+        [(n, word), more @ ..] if hurt == 0 => {
+            let seen = clusters.len() - blind.iter().map(|(n, _)| n).sum::<usize>();
+            let rest = if seen == 0 { "" } else { "; none of the others hurt" };
+            format!("{n} of {all} {word}{}{rest}", list(more))
         }
+        _ if hurt == 0 => format!("None of {all} hurt"),
+        blind => format!("{hurt} of {all} hurt{}", list(blind)),
     }
-    text
 }
 
 /// The tone of each cluster out of the findings, without folding again.

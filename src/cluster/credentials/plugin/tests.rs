@@ -230,7 +230,11 @@ async fn missing_commands_and_persons_are_told() {
     assert_eq!(script.plugin().get().await.unwrap_err().fault.next, "brew install it");
     script.spec.command = "/nonexistent/login".to_owned();
     let refusal = script.plugin().get().await.unwrap_err();
-    assert!(refusal.fault.what.contains("there is no program /nonexistent/login"), "{}", refusal.fault);
+    assert!(
+        refusal.fault.what.contains("there is no credential plugin /nonexistent/login"),
+        "{}",
+        refusal.fault
+    );
     script.spec.needs_person = true;
     assert_eq!(script.plugin().get().await.unwrap_err().login, Login::Wanted);
     assert_eq!(script.runs(), 0);
