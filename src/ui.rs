@@ -32,7 +32,7 @@ mod tree;
 mod unfinished;
 mod verbs;
 
-pub use effect::{Detail, Effect, Inbound, Opening, Reading};
+pub use effect::{Detail, Effect, Inbound, LogNews, Opening, Reading};
 pub use pane::{Enter, PaneDecl, PaneInput, no_evidence, open_objects};
 pub use screen::{Settings, Ui};
 pub use table::{SheetDone, SheetJob};

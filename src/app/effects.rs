@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 use super::engine::Engine;
 use super::screen::Effects;
@@ -12,7 +13,7 @@ use crate::config;
 use crate::model::{Cause, ClusterId, Fault, Text};
 use crate::operations::{Control, OpEvent, OpId, Outcome, Permit, Plan, Progress, Run};
 use crate::runner::{Runner, Sessions};
-use crate::ui::{Detail, Effect, Inbound};
+use crate::ui::{Detail, Effect, Inbound, LogNews, Reading};
 
 /// What the screen's effects act on.
 pub(super) struct Acts {
@@ -26,6 +27,14 @@ pub(super) struct Acts {
     pub(super) recovery: PathBuf,
     /// The settings file, for what is to be remembered.
     pub(super) settings: PathBuf,
+    /// What follows a log for the screen, when somebody looks at one.
+    pub(super) following: Option<AbortHandle>,
+}
+
+impl Drop for Acts {
+    fn drop(&mut self) {
+        self.stop_reading();
+    }
 }
 
 impl Effects for Acts {
@@ -34,6 +43,7 @@ impl Effects for Acts {
             Effect::Focus(scope) => self.engine.focus(&scope),
             Effect::Retry(clusters) => self.engine.retry(&clusters),
             Effect::Read(detail) => self.read(detail),
+            Effect::StopReading => self.stop_reading(),
             Effect::Check(plan) => self.check(*plan),
             Effect::Run(plan, permit) => self.carry_out(*plan, permit),
             Effect::ReadJournal => self.read_journal(),
@@ -53,11 +63,29 @@ impl Acts {
         let _ = self.inbound.try_send(Inbound::Notice(text.into()));
     }
 
-    fn read(&self, detail: Detail) {
+    fn stop_reading(&mut self) {
+        if let Some(following) = self.following.take() {
+            following.abort();
+        }
+    }
+
+    fn read(&mut self, detail: Detail) {
         let cluster = detail.object.cluster;
         let session = self.engine.session(cluster).cloned();
         let served = self.engine.snapshots.borrow().fleet.cluster(cluster).map(|c| Arc::clone(&c.served));
         let inbound = self.inbound.clone();
+        if matches!(detail.reading, Reading::Logs { previous: false, .. }) {
+            self.stop_reading();
+            let task = tokio::spawn(async move {
+                let ended = match session {
+                    Some(session) => read::follow(&session, &detail, &inbound).await.err(),
+                    None => Some(Fault::new(Cause::Config, "there is no connection to that cluster", "")),
+                };
+                let _ = inbound.send(Inbound::Log(detail, LogNews::Ended(ended))).await;
+            });
+            self.following = Some(task.abort_handle());
+            return;
+        }
         tokio::spawn(async move {
             let result = match (session, served) {
                 (Some(session), Some(served)) => read::read(&session, &served, &detail).await,

@@ -109,6 +109,7 @@ pub(super) async fn on(
         journal: opened.dirs.journal(),
         recovery: opened.dirs.recovery(),
         settings: opened.dirs.settings(),
+        following: None,
     };
     if let Some(line) = &arguments.command_line {
         // A command may name clusters: they are known before any of them answers.

@@ -1,11 +1,12 @@
 //! Readings of one object, made when somebody asks and never kept: YAML and logs.
 
 use serde_json::Value;
+use tokio::sync::mpsc;
 
-use crate::cluster::{Request, Session};
+use crate::cluster::{Request, Response, Session};
 use crate::kinds;
 use crate::model::{Cause, Fault, Kind, ObjectKey, Served, text};
-use crate::ui::{Detail, Reading};
+use crate::ui::{Detail, Inbound, LogNews, Reading};
 
 /// No object is larger: etcd refuses more than 1.5 MiB; room for what a server adds.
 const OBJECT: usize = 4 << 20;
@@ -13,8 +14,11 @@ const OBJECT: usize = 4 << 20;
 /// The last lines of a log that are asked for.
 const LOG_LINES: u32 = 2000;
 
-/// As much of a log as is shown.
+/// As much of a log that has ended as is shown.
 const LOG: usize = 2 << 20;
+
+/// As much of a line as is waited for before it is shown.
+const LONGEST_LINE: usize = 16 << 10;
 
 /// Makes a reading.
 ///
@@ -119,26 +123,68 @@ fn named_like_a_secret(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word)) || name.ends_with("_KEY")
 }
 
+/// The log of a container from before its last restart.
 async fn logs(session: &Session, key: &ObjectKey, container: &str, previous: bool) -> Result<String, Fault> {
+    let ends = format!("&limitBytes={LOG}{}", if previous { "&previous=true" } else { "" });
+    let response = ask_for_log(session, key, container, &ends).await?;
+    let body = response.bytes(LOG + (1 << 16)).await?;
+    Ok(lines(&String::from_utf8_lossy(&body)))
+}
+
+/// Follows the log of a container and tells each line, until it ends or nobody wants it any more.
+///
+/// # Errors
+/// The cluster does not answer, refuses, or the connection ended before the container did.
+pub(super) async fn follow(
+    session: &Session,
+    detail: &Detail,
+    inbound: &mpsc::Sender<Inbound>,
+) -> Result<(), Fault> {
+    let Reading::Logs { container, .. } = &detail.reading else { return Ok(()) };
+    let mut response = ask_for_log(session, &detail.object, container, "&follow=true").await?;
+    let tell = |text: String| inbound.send(Inbound::Log(detail.clone(), LogNews::Lines(text)));
+    // That it is open is news, before there is a line.
+    let _ = tell(String::new()).await;
+    let mut begun: Vec<u8> = Vec::new();
+    while let Some(chunk) = response.body.chunk().await {
+        begun.extend_from_slice(&chunk?);
+        let whole = match begun.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => end + 1,
+            // A line that does not end is shown in pieces.
+            None if begun.len() > LONGEST_LINE => begun.len(),
+            None => continue,
+        };
+        let said: Vec<u8> = begun.drain(..whole).collect();
+        if tell(lines(&String::from_utf8_lossy(&said))).await.is_err() {
+            return Ok(());
+        }
+    }
+    if !begun.is_empty() {
+        let _ = tell(lines(&String::from_utf8_lossy(&begun))).await;
+    }
+    Ok(())
+}
+
+/// Asks for the last lines of a log; `more` says of which and until when.
+async fn ask_for_log(
+    session: &Session,
+    key: &ObjectKey,
+    container: &str,
+    more: &str,
+) -> Result<Response, Fault> {
     if key.kind != Kind::Pod {
         return Err(Fault::new(Cause::NotFound, "only pods have logs", "open one of its pods"));
     }
-    let mut path = format!(
-        "/api/v1/namespaces/{}/pods/{}/log?tailLines={LOG_LINES}&limitBytes={LOG}",
+    let container = if container.is_empty() { String::new() } else { format!("&container={container}") };
+    let path = format!(
+        "/api/v1/namespaces/{}/pods/{}/log?tailLines={LOG_LINES}{container}{more}",
         key.namespace, key.name
     );
-    if !container.is_empty() {
-        path.push_str(&format!("&container={container}"));
-    }
-    if previous {
-        path.push_str("&previous=true");
-    }
     let response = session.send(Request::get(path).accept("*/*")).await?;
-    if response.status != 200 {
-        return Err(response.into_fault(&format!("reading the logs of {}", key.path())).await);
+    if response.status == 200 {
+        return Ok(response);
     }
-    let body = response.bytes(LOG + (1 << 16)).await?;
-    Ok(lines(&String::from_utf8_lossy(&body)))
+    Err(response.into_fault(&format!("reading the logs of {}", key.path())).await)
 }
 
 /// Each line made harmless by itself, so that lines stay lines.

@@ -156,8 +156,8 @@ fn feed(ui: &mut Ui, event: Event, now: Time) -> Vec<Effect> {
         Event::Paste(text) => ui.paste(&text, now),
         Event::Mouse(mouse) => match mouse.kind {
             MouseEventKind::Down(MouseButton::Left) => ui.click(mouse.column, mouse.row, now),
-            MouseEventKind::ScrollDown => ui.key(Key::char('j'), now),
-            MouseEventKind::ScrollUp => ui.key(Key::char('k'), now),
+            MouseEventKind::ScrollDown => ui.wheel(true, now),
+            MouseEventKind::ScrollUp => ui.wheel(false, now),
             _ => Vec::new(),
         },
         _ => Vec::new(),

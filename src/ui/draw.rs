@@ -29,6 +29,10 @@ impl Ui {
         let area = frame.area();
         self.size = (area.width, area.height);
         self.summarise(now);
+        self.rows_at = ratatui::layout::Rect::ZERO;
+        if let Some(table) = self.table() {
+            table.hide();
+        }
         let theme = self.theme.clone();
         let mut canvas = Canvas::new(frame.buffer_mut(), area, &theme);
         canvas.clear();

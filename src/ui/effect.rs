@@ -19,7 +19,12 @@ pub enum Effect {
     /// Ask these clusters again now instead of at their next try; all that wait when empty.
     Retry(Vec<ClusterId>),
     /// Read one object, its events or logs, for the detail.
+    ///
+    /// The logs of a container that runs are followed until [`Effect::StopReading`], or until
+    /// another one is.
     Read(Detail),
+    /// Nobody looks at the log that is followed any more.
+    StopReading,
     /// Ask the clusters whether this plan would be allowed: access reviews and dry runs.
     Check(Box<Plan>),
     /// Carry the plan out.
@@ -72,11 +77,20 @@ pub enum Reading {
     Written,
     /// The last lines of a pod's logs.
     Logs {
-        /// The container; empty for the first.
+        /// The container; empty where the pod is not known, and then the server chooses.
         container: Text,
         /// Of the container before the last restart.
         previous: bool,
     },
+}
+
+/// What a log that is followed says.
+#[derive(Clone, PartialEq, Debug)]
+pub enum LogNews {
+    /// More lines, each made harmless; none at first, when the server has answered.
+    Lines(String),
+    /// There is no more: the container ended, or why not.
+    Ended(Option<Fault>),
 }
 
 /// What comes to the screen from outside.
@@ -88,6 +102,8 @@ pub enum Inbound {
     Op(OpEvent),
     /// What a detail asked for.
     Read(Detail, Result<String, Fault>),
+    /// What the followed log of a detail says.
+    Log(Detail, LogNews),
     /// What the clusters say to a plan, by the plan's hash.
     Checked(String, Vec<Line>),
     /// The journal, or why it is not to be trusted.

@@ -23,7 +23,7 @@ impl Ui {
         } else {
             self.resolve(key, typing, now);
         }
-        std::mem::take(&mut self.effects)
+        self.given()
     }
 
     /// Takes pasted text: only fields want any, and a confirmation takes none, for what is
@@ -33,7 +33,7 @@ impl Ui {
             overlay.paste(self, text, now);
             self.overlays.push(overlay);
         }
-        std::mem::take(&mut self.effects)
+        self.given()
     }
 
     /// Takes a click on a row: the cursor goes there.
@@ -43,21 +43,24 @@ impl Ui {
             let line = usize::from(row - area.y);
             self.focus = Focus::Table;
             if let Some(table) = self.table()
-                && table.top + line < table.slots.len()
+                && let Some(at) = table.lines.get(line).cloned().and_then(|id| table.find(&id))
             {
-                table.go(table.top + line, now);
+                table.go(at, now);
             }
         }
         Vec::new()
     }
 
-    /// Takes a turn of the wheel: the cursor moves three rows.
+    /// Takes a turn of the wheel: the cursor moves three rows. It types nothing into a field.
     pub fn wheel(&mut self, down: bool, now: Time) -> Vec<Effect> {
+        if self.overlays.last().is_some_and(Overlay::typing) {
+            return Vec::new();
+        }
         let command = if down { Command::Down } else { Command::Up };
         for _ in 0..3 {
             self.run(command, now);
         }
-        std::mem::take(&mut self.effects)
+        self.given()
     }
 
     fn interrupts(&self, key: Key) -> bool {
@@ -196,12 +199,16 @@ impl Ui {
                 self.overlays.push(Overlay::command_line());
             }
             Command::Themes => self.overlays.push(Overlay::themes(self)),
-            Command::Arm => self.arm(now),
             Command::Freeze => self.freeze(now),
             Command::Earlier => self.earlier(now),
             Command::Later => self.later(now),
             Command::Times => self.turn_face(now),
-            Command::Operation(_) | Command::Actions if !self.aim(now) => self.notice(now, REPLACED),
+            // In the tree it is the tree's cluster, whatever the rows show.
+            Command::Arm if self.focus == Focus::Tree => self.arm(now),
+            Command::Arm | Command::Operation(_) | Command::Actions if !self.aim(now) => {
+                self.notice(now, REPLACED);
+            }
+            Command::Arm => self.arm(now),
             Command::Operation(id) => self.open_plan(id, now),
             Command::Actions => self.open_actions(now),
             Command::Retry => self.retry(now),
@@ -215,7 +222,7 @@ impl Ui {
 
     /// Holds on to the row that is under the cursor on screen; says whether it is still there.
     fn aim(&mut self, now: Time) -> bool {
-        !self.marks.is_empty() || self.table().is_none_or(|table| table.aim(now))
+        !self.marks.is_empty() || self.table().is_none_or(|table| table.slots.is_empty() || table.aim(now))
     }
 
     /// One step back: filter, marks, the order's hold, scope, home. It never leaves.
@@ -245,7 +252,9 @@ impl Ui {
             self.marks.clear();
         } else if let Some(wider) = self.scope.wider() {
             self.set_scope(wider);
-        } else if let Some(home) = self.panes.iter().position(|p| p.name == "health") {
+        } else if let Some(home) =
+            self.panes.iter().position(|p| p.name == "health").filter(|home| *home != self.active)
+        {
             self.show(home);
         } else {
             self.notice(now, ":q leaves");
@@ -356,6 +365,8 @@ impl Ui {
             Command::HalfDown | Command::PageDown => self.lower_top += 5,
             Command::HalfUp | Command::PageUp => self.lower_top = self.lower_top.saturating_sub(5),
             Command::Top => self.lower_top = 0,
+            // Drawing knows how much there is.
+            Command::Bottom => self.lower_top = usize::MAX,
             _ => return false,
         }
         true

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Effect;
 use super::keys::clusters;
-use super::overlays::Overlay;
+use super::overlays::{Item, Overlay, Pick};
 use super::pane::Enter;
 use super::screen::Ui;
 use crate::input::Command;
@@ -13,12 +13,15 @@ use crate::operations::{Control, OpId, RunState};
 use crate::views::RowId;
 
 /// Why a key about a row does nothing when that row went between the drawing and the key.
-pub(super) const REPLACED: &str = "the row under the cursor went just now; look again";
+pub(super) const REPLACED: &str = "the row under the cursor went just now: look again";
 
 impl Ui {
     pub(super) fn run_on_table(&mut self, command: Command, now: Time) {
         let Some(table) = self.tables.get_mut(self.active) else { return };
         let of_all = matches!(command, Command::MarkAll | Command::Sort | Command::SortBack);
+        if table.current().is_none() && needs_row(command) {
+            return self.notice(now, format!("{command}: no row here"));
+        }
         if needs_row(command) && !of_all && !table.aim(now) {
             return self.notice(now, REPLACED);
         }
@@ -29,9 +32,6 @@ impl Ui {
                 self.notice(now, "no other row in trouble that way");
             }
             return;
-        }
-        if table.current().is_none() && needs_row(command) {
-            return self.notice(now, format!("{command}: no row here"));
         }
         match command {
             Command::Open => self.open_row(now),
@@ -61,7 +61,12 @@ impl Ui {
                 self.overlays.extend(menu);
             }
             Command::SortBack => {
-                table.sort = Some(table.sort.map_or((0, true), |(column, back)| (column, !back)));
+                let first = table
+                    .computed
+                    .as_ref()
+                    .and_then(|c| c.sheet.columns.iter().find(|c| !c.title.is_empty()));
+                let first = first.map(|column| (column.title.clone(), false));
+                table.sort = table.sort.take().or(first).map(|(column, back)| (column, !back));
             }
             Command::Lens => {
                 let lenses = self.panes.get(self.active).map_or(0, |pane| pane.lenses.len());
@@ -143,9 +148,7 @@ impl Ui {
 
     fn mute(&mut self, now: Time) {
         let Some(table) = self.table() else { return };
-        let Some(id) = table.cursor.clone() else { return };
-        table.muted.insert(id, now + Span::from_seconds(3600));
-        table.relist();
+        table.mute(now + Span::from_seconds(3600), now);
         self.notice(now, "muted for 1 h; it still counts, and :unmute shows it again");
     }
 
@@ -203,8 +206,38 @@ impl Ui {
         };
         match own.iter().chain(&row.objects).find(wanted).cloned() {
             Some(key) => self.open_detail(&key, command, now),
-            None if logs => self.notice(now, "no pod behind this row, so no logs"),
+            None if logs => {
+                let workloads: Vec<ObjectKey> = own.into_iter().chain(row.objects).collect();
+                self.choose_pod(&workloads, command, now);
+            }
             None => self.notice(now, "no object behind this row"),
+        }
+    }
+
+    /// Opens the logs of the pod that workloads own; asks which where they own several.
+    fn choose_pod(&mut self, workloads: &[ObjectKey], command: Command, now: Time) {
+        let Some(snapshot) = self.snapshot().cloned() else { return };
+        let mut items = Vec::new();
+        for key in workloads {
+            let Some(cluster) = snapshot.fleet.cluster(key.cluster) else { continue };
+            for record in cluster.records(Kind::Pod) {
+                let Some(pod) = record.pod().filter(|pod| pod.meta.namespace == key.namespace) else {
+                    continue;
+                };
+                if pod.workload().is_some_and(|(kind, name)| kind == key.kind && name == key.name) {
+                    let state = if pod.ready { "ready" } else { "not ready" };
+                    let label = format!("{:<16} {:<9} {}", cluster.info.name, state, pod.meta.name);
+                    let pick = Pick::Read(record.key(cluster.id), command);
+                    items.push(Item { label: label.into(), why_not: None, pick });
+                }
+            }
+        }
+        // What is not well is why one reads logs.
+        items.sort_by_key(|item| !item.label.contains("not ready"));
+        match items.as_slice() {
+            [] => self.notice(now, "no pod behind this row, so no logs"),
+            [Item { pick: Pick::Read(key, _), .. }] => self.open_detail(&key.clone(), command, now),
+            _ => self.overlays.push(Overlay::menu("the logs of which pod", items)),
         }
     }
 
@@ -222,11 +255,11 @@ impl Ui {
         }
     }
 
-    /// Pauses, resumes, or asks how to stop a run.
     fn can_be_put_back(&self, op: OpId) -> bool {
         self.runs.iter().any(|run| run.op == op && run.can_be_put_back())
     }
 
+    /// Pauses, resumes, or asks how to stop a run; of one that ended, whether to put it back.
     pub(super) fn control(&mut self, op: OpId, command: Command, now: Time) {
         match (self.run_state(op), command) {
             (Some(RunState::Ended(_)), Command::StopRun) if self.can_be_put_back(op) => {

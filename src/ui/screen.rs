@@ -11,7 +11,7 @@ use super::summary::Summary;
 use super::table::{JobKey, SheetDone, SheetJob, TableState};
 use super::told::Told;
 use super::tree::TreePart;
-use super::{Effect, Inbound};
+use super::{Detail, Effect, Inbound};
 use crate::input::{Key, Keymap};
 use crate::model::{
     Cluster, Face, Kind, LinkState, ObjectKey, Problem, Rules, Source, Span, Text, Time, Tone,
@@ -103,6 +103,8 @@ pub struct Ui {
     pub(super) interrupted: Option<Time>,
     pub(super) history: Vec<String>,
     pub(super) effects: Vec<Effect>,
+    /// The log that is followed for a detail.
+    pub(super) followed: Option<Detail>,
     pub(super) size: (u16, u16),
     /// What proves the row under the cursor, and of which sheet and row that was computed.
     pub(super) proof: Option<(usize, RowId, Time, Evidence)>,
@@ -158,6 +160,7 @@ impl Ui {
             interrupted: None,
             history: Vec::new(),
             effects: Vec::new(),
+            followed: None,
             size: (80, 24),
             proof: None,
             rows_at: ratatui::layout::Rect::ZERO,
@@ -227,6 +230,13 @@ impl Ui {
                     }
                 }
             }
+            Inbound::Log(detail, news) => {
+                for overlay in &mut self.overlays {
+                    if let Overlay::Detail(view) = overlay {
+                        view.log(&detail, &news, now);
+                    }
+                }
+            }
             Inbound::Checked(hash, lines) => {
                 for overlay in &mut self.overlays {
                     if let Overlay::Plan(view) = overlay {
@@ -242,6 +252,20 @@ impl Ui {
             Inbound::Notice(text) => self.notice(now, text),
             Inbound::CutOff(runs) => self.cut_off(runs, now),
         }
+        self.given()
+    }
+
+    /// Hands out what is to be done. A log that nobody looks at any more is not followed on.
+    pub(super) fn given(&mut self) -> Vec<Effect> {
+        let follows = |overlay: &Overlay| match overlay {
+            Overlay::Detail(view) => view.follows(),
+            _ => None,
+        };
+        let followed = self.overlays.iter().rev().find_map(follows);
+        if self.followed.is_some() && followed.is_none() {
+            self.effects.push(Effect::StopReading);
+        }
+        self.followed = followed;
         std::mem::take(&mut self.effects)
     }
 
@@ -291,7 +315,7 @@ impl Ui {
             lens: table.lens,
             kind: self.kind,
             unit: self.unit,
-            sort: table.sort,
+            sort: table.sort.clone(),
             labels: table.filter.labels.clone(),
             runs: self.runs_version,
             frozen: self.frozen.as_ref().map(|held| held.sequence),

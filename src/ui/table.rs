@@ -1,4 +1,5 @@
-//! The table of a pane: cursor, filter, order. It holds on to identities, never to row numbers.
+//! The table of a pane: cursor, filter, order. It holds on to identities; where they are in the
+//! list is found again with every sheet.
 
 mod columns;
 mod draw;
@@ -45,8 +46,11 @@ pub(super) struct TableState {
     pub(super) computed: Option<Arc<Computed>>,
     pub(super) slots: Vec<Slot>,
     pub(super) cursor: Option<RowId>,
-    /// The row that was under the cursor when the screen was drawn last: keys are meant for it.
+    /// The row that keys are meant for: the one that was under the cursor when the screen was drawn
+    /// last, or to which keys moved it since. `None` while the screen shows no cursor.
     pub(super) drawn: Option<RowId>,
+    /// The rows that were drawn last, line by line: clicks are meant for them.
+    pub(super) lines: Vec<RowId>,
     /// Where the cursor is in `slots`.
     pub(super) at: usize,
     /// The first slot on screen.
@@ -62,7 +66,9 @@ pub(super) struct TableState {
     /// What is wrong with the filter here.
     pub(super) filter_problem: Option<Text>,
     pub(super) only_bad: bool,
-    pub(super) sort: Option<(usize, bool)>,
+    /// The title of the column that rows are sorted by, and whether backwards. A sheet without such
+    /// a column comes in its own order.
+    pub(super) sort: Option<(Text, bool)>,
     pub(super) lens: usize,
     /// Columns scrolled away on the left, after the first.
     pub(super) shift: usize,
@@ -129,14 +135,22 @@ impl TableState {
         self.drawn = None;
     }
 
+    /// Forgets what was drawn: what is not on screen any more, no key can mean.
+    pub(super) fn hide(&mut self) {
+        self.drawn = None;
+        self.lines.clear();
+    }
+
     /// Puts the cursor on the row that was under it when the screen was drawn, and keeps it there:
     /// a newer sheet may have come since. Says whether that row is still there.
     pub(super) fn aim(&mut self, now: Time) -> bool {
         self.held_until = Some(now + HOLD);
-        if std::mem::replace(&mut self.touched, true) {
+        self.touched = true;
+        let Some(id) = self.drawn.clone() else { return false };
+        if self.current().is_some_and(|row| row.id == id) {
+            self.cursor = Some(id);
             return true;
         }
-        let Some(id) = self.drawn.take() else { return true };
         let found = self.find(&id);
         if let Some(at) = found {
             self.at = at;
@@ -166,7 +180,11 @@ impl TableState {
         self.list();
         if let Some(at) = self.find(&id) {
             self.at = at;
-        } else if let Some(row) = before.filter(|row| row.id == id) {
+        } else if let Some(index) = self.index_of(&id) {
+            // The filter leaves it out now, but it is not gone: it stays until the cursor leaves it.
+            self.at = self.at.min(self.slots.len());
+            self.slots.insert(self.at, Slot::Row(index));
+        } else if let Some(row) = before.filter(|row| same && row.id == id) {
             self.ghost = Some(Ghost { row, since: gone_since.unwrap_or(now) });
             self.at = self.at.min(self.slots.len());
             self.slots.insert(self.at, Slot::Ghost);
@@ -224,11 +242,11 @@ impl TableState {
 
     fn relist_among(&mut self, among: &[u32]) {
         self.ghost = None;
-        self.drawn = None;
         let id = self.cursor.clone();
         self.list_among(among);
         self.at = id.and_then(|id| self.find(&id)).unwrap_or(0);
         self.cursor = self.current().map(|row| row.id.clone());
+        self.drawn.clone_from(&self.cursor);
         self.top = self.top.min(self.at);
     }
 
@@ -246,8 +264,22 @@ impl TableState {
         self.cursor = wanted;
     }
 
+    /// Leaves the row under the cursor out until then; the cursor goes to the one that takes its place.
+    pub(super) fn mute(&mut self, until: Time, now: Time) {
+        let Some(id) = self.current().map(|row| row.id.clone()) else { return };
+        let at = self.at;
+        self.muted.insert(id, until);
+        self.relist();
+        self.go(at, now);
+    }
+
     pub(super) fn find(&self, id: &RowId) -> Option<usize> {
-        let index = self.computed.as_ref()?.sheet.rows.find(id)?;
-        self.slots.iter().position(|slot| matches!(slot, Slot::Row(at) if *at as usize == index))
+        let index = self.index_of(id)?;
+        self.slots.iter().position(|slot| *slot == Slot::Row(index))
+    }
+
+    /// Where a row is in the sheet, listed or not.
+    fn index_of(&self, id: &RowId) -> Option<u32> {
+        self.computed.as_ref()?.sheet.rows.find(id).and_then(|index| u32::try_from(index).ok())
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct TextView {
     /// Stays at the end while lines come.
     pub(super) follow: bool,
     search: String,
+    /// The line that was found last: near the end it is not the first on screen.
+    found: Option<usize>,
 }
 
 impl TextView {
@@ -50,11 +52,19 @@ impl TextView {
                 self.left += 8;
                 return true;
             }
-            Command::Next => self.matching(self.top + 1..self.lines.len()).unwrap_or(self.top),
-            Command::Previous => self.matching((0..self.top).rev()).unwrap_or(self.top),
+            Command::Next => {
+                let from = self.found.map_or(self.top, |found| found + 1);
+                return self.show_found(self.matching(from..self.lines.len()));
+            }
+            Command::Previous => {
+                let before = self.found.unwrap_or(self.top).min(self.lines.len());
+                return self.show_found(self.matching((0..before).rev()));
+            }
             _ => return false,
         }
         .min(bottom);
+        // From where one reads on, one looks on.
+        self.found = None;
         self.follow = command == Command::Bottom;
         true
     }
@@ -64,10 +74,17 @@ impl TextView {
         self.search = text.to_lowercase();
         let from = self.top;
         let found = self.matching(from..self.lines.len()).or_else(|| self.matching(0..from));
+        self.show_found(found);
+    }
+
+    /// Brings a line that was found onto the screen, if there is one.
+    fn show_found(&mut self, found: Option<usize>) -> bool {
         if let Some(at) = found {
+            self.found = Some(at);
             self.top = at.min(self.lines.len().saturating_sub(self.page.max(1)));
             self.follow = false;
         }
+        true
     }
 
     /// Whether something is looked for.
@@ -111,6 +128,15 @@ impl TextView {
         self.lines = lines;
     }
 
+    /// Adds lines at the end and drops the first where there are too many; what is on screen stays.
+    pub(super) fn append(&mut self, lines: Vec<(Text, Role)>, most: usize) {
+        self.lines.extend(lines);
+        let dropped = self.lines.len().saturating_sub(most);
+        self.lines.drain(..dropped);
+        self.top = self.top.saturating_sub(dropped);
+        self.found = self.found.and_then(|found| found.checked_sub(dropped));
+    }
+
     /// The whole text, for copying.
     pub(super) fn text(&self) -> String {
         self.lines.iter().map(|(line, _)| line.as_str()).collect::<Vec<_>>().join("\n")
@@ -144,5 +170,26 @@ impl TextView {
     pub(super) fn place(&self) -> String {
         let last = (self.top + self.page).min(self.lines.len());
         format!("{}-{last} of {}", (self.top + 1).min(last), self.lines.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found_on_the_last_page_is_stepped_through() {
+        let lines = |n: usize| (0..n).map(|at| (Text::from(format!("x {at}")), Role::Text)).collect();
+        let mut text = TextView { page: 10, ..TextView::new(lines(12)) };
+        text.search("x");
+        let mut seen = vec![text.found];
+        for _ in 0..12 {
+            text.motion(Command::Next);
+            seen.push(text.found);
+        }
+        let all: Vec<Option<usize>> = (0..12).map(Some).chain([Some(11)]).collect();
+        assert_eq!(seen, all);
+        text.motion(Command::Previous);
+        assert_eq!(text.found, Some(10));
     }
 }

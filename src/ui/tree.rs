@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 use super::canvas::{Canvas, cells};
 use super::summary::{ClusterLine, Summary};
 use crate::input::Command;
-use crate::model::{ClusterId, Kind, Text, Tone};
+use crate::model::{ClusterId, Kind, Text, Time, Tone};
 use crate::theme::{Role, Theme, tone_glyph};
 use crate::views::{Scope, Snapshot};
 
@@ -50,7 +50,7 @@ pub(super) struct TreePart {
     items: Vec<TreeItem<'static, Node>>,
     pub(super) state: TreeState<Node>,
     /// What `items` were built from.
-    built: Option<(u64, String)>,
+    built: Option<(u64, Option<Time>, String)>,
     /// Groups that were opened once because something in them is hurt: folded by hand, they stay so.
     offered: HashSet<Vec<Node>>,
     /// Groups that were opened by hand and list every cluster.
@@ -67,7 +67,8 @@ impl TreePart {
         (width, height): (u16, u16),
     ) {
         let look = format!("{}{width}x{height}{}", theme.name, self.state.opened().len());
-        let from = (snapshot.sequence, look);
+        // Links grow old, and glyphs with them, without a newer snapshot.
+        let from = (snapshot.sequence, summary.at, look);
         if self.built.as_ref() == Some(&from) {
             return;
         }
@@ -147,6 +148,14 @@ impl TreePart {
         true
     }
 
+    /// The cluster that the selected node is, or is in.
+    pub(super) fn cluster(&self) -> Option<ClusterId> {
+        self.state.selected().iter().find_map(|node| match node {
+            Node::Cluster(id) => Some(*id),
+            _ => None,
+        })
+    }
+
     /// The scope that the selected node stands for.
     pub(super) fn scope(&mut self) -> Option<Scope> {
         let path = self.state.selected().to_vec();
@@ -157,10 +166,7 @@ impl TreePart {
                 _ => None,
             })
             .collect();
-        let cluster = path.iter().find_map(|node| match node {
-            Node::Cluster(id) => Some(*id),
-            _ => None,
-        });
+        let cluster = self.cluster();
         match (path.last()?, cluster) {
             (Node::Everything, _) => Some(Scope::All),
             (Node::Group(_), _) => Some(Scope::Group(groups)),

@@ -265,7 +265,9 @@ impl Ui {
                 kinds.iter().flat_map(|kind| cluster.records(*kind)).filter_map(|record| {
                     let meta = record.meta();
                     let is = meta.name == name && namespace.is_none_or(|ns| meta.namespace == ns);
-                    (is && self.scope.holds_namespace(&meta.namespace)).then(|| record.key(cluster.id))
+                    let held =
+                        !record.kind().names().namespaced || self.scope.holds_namespace(&meta.namespace);
+                    (is && held).then(|| record.key(cluster.id))
                 })
             })
             .collect()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quarterdeck::model::*;
-use quarterdeck::ui::{Detail, Effect, Inbound, JournalLine, JournalPage, Reading};
+use quarterdeck::ui::{Detail, Effect, Inbound, JournalLine, JournalPage, LogNews, Reading};
 use quarterdeck::views::Scope;
 
 use crate::screen::{NOW, Screen, after, checks, cluster, fleet, on_nodes, to};
@@ -120,7 +120,7 @@ fn a_key_for_a_row_that_went_before_it_does_nothing() {
     screen.now = after(11);
     screen.fleet(smaller);
     assert_eq!(screen.keys("D"), []);
-    assert!(screen.picture().contains("went just now; look again"), "{}", screen.picture());
+    assert!(screen.picture().contains("went just now: look again"), "{}", screen.picture());
 }
 
 #[test]
@@ -151,6 +151,80 @@ fn an_empty_command_line_proposes_what_it_takes() {
     screen.keys("?");
     screen.keys("G");
     assert!(screen.picture().contains("failover init"), "{}", screen.picture());
+}
+
+#[test]
+fn what_a_filter_leaves_out_meanwhile_is_not_gone() {
+    let mut screen = on_nodes();
+    screen.keys("/");
+    screen.text("pool:general");
+    screen.keys("ctrl-u enter !");
+    // Only what is not ok is listed; the cursor's node gets well.
+    let mut sick = fleet();
+    let mut hurt = (*sick.clusters[0]).clone();
+    let nodes: Vec<Record> = hurt.records(Kind::Node).map(|record| (**record).clone()).collect();
+    hurt.tables[Kind::Node.index()].rows = Rows::default();
+    for (at, record) in nodes.into_iter().enumerate() {
+        let Record::Node(mut node) = record else { continue };
+        node.ready = if at == 0 { Truth::False } else { node.ready };
+        crate::screen::insert(&mut hurt, Record::Node(node));
+    }
+    sick.clusters[0] = Arc::new(hurt);
+    screen.now = after(11);
+    screen.fleet(sick);
+    screen.keys("j k");
+    let line = screen.cursor_line();
+    assert!(line.contains("eks-use1-node-1"), "{line}");
+    screen.now = after(31);
+    screen.fleet(fleet());
+    let line = screen.cursor_line();
+    assert!(line.contains("eks-use1-node-1") && !line.contains("gone"), "{line}");
+}
+
+#[test]
+fn a_muted_row_leaves_the_cursor_where_it_was() {
+    let mut screen = on_nodes();
+    screen.keys("j j");
+    let next = {
+        screen.keys("j");
+        let line = screen.cursor_line();
+        screen.keys("k");
+        line
+    };
+    screen.keys("m");
+    let name = next.split_whitespace().find(|word| word.contains("-node-")).unwrap();
+    assert!(screen.cursor_line().contains(name), "{} / {name}", screen.cursor_line());
+}
+
+#[test]
+fn the_command_line_proposes_names_and_takes_what_was_gone_to() {
+    let mut screen = Screen::new(120, 36);
+    screen.keys(":");
+    screen.text("drain eks-use1-");
+    let picture = screen.picture();
+    assert!(picture.contains(":drain eks-use1-node-1") && picture.contains("Node · eks-use1"), "{picture}");
+    screen.keys("ctrl-u");
+    screen.text("ctx eks");
+    screen.keys("down down up enter");
+    assert_eq!(*screen.ui.scope(), Scope::Clusters(vec![ClusterId(1)]), "the first of them by name");
+    screen.keys("esc :");
+    screen.text("ns pay");
+    screen.keys("enter");
+    assert_eq!(*screen.ui.scope(), Scope::NamespaceEverywhere("pay".into()));
+}
+
+#[test]
+fn the_wheel_types_nothing() {
+    let mut screen = on_nodes();
+    screen.keys("/");
+    screen.ui.wheel(true, screen.now);
+    assert!(!screen.picture().contains("/jjj"), "{}", screen.picture());
+    screen.keys("esc");
+    screen.ui.wheel(true, screen.now);
+    screen.draw();
+    let fourth = screen.cursor_line();
+    screen.keys("g j j j");
+    assert_eq!(screen.cursor_line(), fourth);
 }
 
 #[test]
@@ -225,19 +299,76 @@ fn details_ask_for_what_the_store_does_not_keep() {
     let other = Detail { object: detail.object.clone(), reading: Reading::Yaml };
     screen.ui.inbound(Inbound::Read(other, Ok("late: yaml".to_owned())), NOW);
     assert!(!screen.picture().contains("late: yaml"), "an answer to another question");
-    let logs = (1..=300).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
-    screen.ui.inbound(Inbound::Read(detail.clone(), Ok(logs)), NOW);
+    let said = |lines: String| Inbound::Log(detail.clone(), LogNews::Lines(lines));
+    screen.ui.inbound(said(String::new()), NOW);
+    assert!(!screen.picture().contains("asking the cluster"), "it is open");
+    let logs = |from: u32, to: u32| (from..=to).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
+    screen.ui.inbound(said(logs(1, 300)), NOW);
     assert!(screen.picture().contains("line 300") && screen.picture().contains("following the end"));
+    screen.ui.inbound(said(logs(301, 302)), NOW);
+    assert!(screen.picture().contains("line 302"), "more of it comes");
+    screen.keys("k");
+    screen.ui.inbound(said(logs(303, 305)), NOW);
+    assert!(screen.picture().contains("paused, 3 new, G follows"), "{}", screen.picture());
     screen.keys("g /");
     screen.text("line 250");
     screen.keys("enter");
     assert!(screen.picture().contains("line 250") && !screen.picture().contains("line 300"));
     let fault = Fault::new(Cause::Forbidden, "pods/log is not allowed", "ask for the rule");
-    screen.ui.inbound(Inbound::Read(detail.clone(), Err(fault)), NOW);
-    assert!(screen.picture().contains("pods/log is not allowed"));
+    screen.ui.inbound(Inbound::Log(detail.clone(), LogNews::Ended(Some(fault))), NOW);
+    assert!(screen.picture().contains("pods/log is not allowed"), "{}", screen.picture());
     assert!(matches!(screen.keys("r").as_slice(), [Effect::Read(_)]));
-    screen.keys("esc");
+    assert_eq!(screen.keys("esc"), [Effect::StopReading]);
     assert!(screen.picture().contains("READ-ONLY") && screen.picture().contains("all clusters"));
+}
+
+#[test]
+fn logs_are_of_a_container_and_of_the_pods_of_a_workload() {
+    let mut screen = Screen::new(120, 36);
+    let mut grown = fleet();
+    let mut eks = (*grown.clusters[0]).clone();
+    let pods: Vec<Pod> = eks.records(Kind::Pod).filter_map(|record| record.pod().cloned()).collect();
+    eks.tables[Kind::Pod.index()].rows = Rows::default();
+    for mut pod in pods {
+        let container = |name: &str, init| Container { name: name.into(), init, ..Container::default() };
+        pod.containers =
+            vec![container("setup", true), container("web", false), container("envoy", false)].into();
+        pod.ready = pod.meta.name == "web-1";
+        crate::screen::insert(&mut eks, Record::Pod(pod));
+    }
+    let mut set = Workload::empty(Kind::ReplicaSet);
+    set.meta.name = "web".into();
+    set.meta.namespace = "shop".into();
+    set.meta.uid = crate::screen::uid(4711);
+    crate::screen::insert(&mut eks, Record::Workload(set));
+    grown.clusters[0] = Arc::new(eks);
+    screen.now = after(1);
+    screen.fleet(grown);
+    let read = |effects: Vec<Effect>| -> Vec<(Text, bool)> {
+        let of = |effect| match effect {
+            Effect::Read(Detail { reading: Reading::Logs { container, previous }, .. }) => {
+                Some((container, previous))
+            }
+            _ => None,
+        };
+        effects.into_iter().filter_map(of).collect()
+    };
+    screen.keys("0 /");
+    screen.text("eks-use1 web-1");
+    screen.keys("enter");
+    assert_eq!(read(screen.keys("l")), [("web".into(), false)], "what serves comes before what sets up");
+    assert!(screen.picture().contains("[logs web 1/3]"), "{}", screen.picture());
+    assert_eq!(
+        read(screen.keys("b b b")),
+        [("envoy".into(), false), ("setup".into(), false), ("setup".into(), true)]
+    );
+    screen.keys("esc :");
+    screen.text("rs web");
+    screen.keys("enter");
+    assert_eq!(read(screen.keys("l")), []);
+    let menu = screen.picture();
+    assert!(menu.contains("the logs of which pod") && menu.find("web-2") < menu.find("web-1"), "{menu}");
+    assert_eq!(read(screen.keys("enter")), [("web".into(), false)]);
 }
 
 #[test]

@@ -118,7 +118,10 @@ fn objects(input: &PaneInput<'_>) -> Sheet {
             let key = record.key(cluster.id);
             rows.push(SheetRow {
                 id: RowId::Object(key.clone()),
-                tone: Tone::Ok,
+                tone: match record.node() {
+                    Some(node) if node.ready != Truth::True => Tone::Crit,
+                    _ => Tone::Ok,
+                },
                 cells: vec![
                     Cell::text(cluster.info.name.clone()),
                     Cell::text(meta.namespace.clone()),
@@ -143,7 +146,7 @@ fn objects(input: &PaneInput<'_>) -> Sheet {
     }
 }
 
-fn uid(number: u32) -> Uid {
+pub(crate) fn uid(number: u32) -> Uid {
     Uid::parse(&format!("00000000-0000-4000-8000-{number:012x}"))
 }
 

@@ -6,7 +6,7 @@ use crate::model::{ClusterId, Text, Tier, Time};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::field::Field;
-use crate::ui::screen::Ui;
+use crate::ui::screen::{Focus, Ui};
 use crate::views::{RowId, Scope};
 
 /// The question whether a cluster may be changed.
@@ -84,6 +84,9 @@ fn cluster_here(ui: &Ui) -> Option<ClusterId> {
     };
     if !ui.marks.is_empty() {
         return one(Box::new(ui.marks.values().flatten().map(|key| key.cluster)));
+    }
+    if ui.focus == Focus::Tree {
+        return ui.tree.cluster();
     }
     let row = ui.tables.get(ui.active).and_then(|table| table.current());
     let of_row = row.and_then(|row| match &row.id {

@@ -1,9 +1,13 @@
 //! The menus of a table: what to sort by, what to copy.
 
 use super::{Item, Overlay, Pick};
-use crate::model::{ObjectKey, Text};
+use crate::model::{ObjectKey, Text, Time, grouped};
 use crate::ui::screen::Ui;
 use crate::views::SheetRow;
+
+/// How many rows are copied at most. A terminal takes them in one OSC 52 sequence; several drop
+/// what is longer than some 74 KB (xterm's limit, which tmux and others took over).
+const MOST_COPIED: usize = 500;
 
 impl Overlay {
     /// The columns to sort by. Choosing the one that is sorted by turns it round.
@@ -12,15 +16,15 @@ impl Overlay {
         let columns = &table.computed.as_ref()?.sheet.columns;
         let item = |label: String, by| Item { label: label.into(), why_not: None, pick: Pick::Sort(by) };
         let mut items = vec![item("the pane's own order".to_owned(), None)];
-        for (index, column) in columns.iter().enumerate().filter(|(_, column)| !column.title.is_empty()) {
-            let (note, back) = match table.sort {
-                Some((sorted, back)) if sorted == index => (
-                    if back { "  ↓ now, again turns it round" } else { "  ↑ now, again turns it round" },
+        for column in columns.iter().filter(|column| !column.title.is_empty()) {
+            let (note, back) = match &table.sort {
+                Some((sorted, back)) if *sorted == column.title => (
+                    if *back { "  ↓ now, again turns it round" } else { "  ↑ now, again turns it round" },
                     !back,
                 ),
                 _ => ("", false),
             };
-            items.push(item(format!("{}{note}", column.title), Some((index, back))));
+            items.push(item(format!("{}{note}", column.title), Some((column.title.clone(), back))));
         }
         Some(Overlay::menu("sort by", items))
     }
@@ -53,13 +57,25 @@ impl Overlay {
         }
         let sheet = &table.computed.as_ref()?.sheet;
         offer("the answer", sheet.answer.to_string());
-        let rows: Vec<String> = table.shown().map(|row| line(&row)).collect();
-        if rows.len() > 1 {
-            let titles: Vec<&str> = sheet.columns.iter().map(|column| column.title.as_str()).collect();
-            let all = format!("{}\n{}", titles.join("\t"), rows.join("\n"));
-            offer(&format!("all {} rows shown", rows.len()), all);
+        let rows = table.slots.len();
+        if rows > 1 {
+            let most =
+                if rows > MOST_COPIED { format!(", the first {MOST_COPIED} of them") } else { String::new() };
+            let label = format!("all {} rows shown{most}", grouped(rows as u64)).into();
+            items.push(Item { label, why_not: None, pick: Pick::CopyRows });
         }
         Some(Overlay::menu("copy to the terminal's clipboard", items))
+    }
+}
+
+impl Ui {
+    /// Copies the rows that are shown, with their headings, as far as a terminal takes them.
+    pub(in crate::ui) fn copy_rows(&mut self, now: Time) {
+        let Some(table) = self.tables.get(self.active) else { return };
+        let Some(computed) = &table.computed else { return };
+        let titles: Vec<&str> = computed.sheet.columns.iter().map(|column| column.title.as_str()).collect();
+        let rows: Vec<String> = table.shown().take(MOST_COPIED).map(|row| line(&row)).collect();
+        self.copy_text(format!("{}\n{}", titles.join("\t"), rows.join("\n")), now);
     }
 }
 

@@ -1,19 +1,27 @@
 //! The command line: panes, kinds, operations, contexts; what is typed is completed.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::Flow;
 use super::help::doc;
 use crate::input::{Command, Key, Operation};
-use crate::model::{ClusterId, Kind, Text, Time};
+use crate::model::text::glob;
+use crate::model::{Cluster, ClusterId, Kind, Record, Text, Time};
 use crate::theme::Role;
 use crate::ui::Effect;
 use crate::ui::canvas::{Canvas, cells};
 use crate::ui::field::Field;
+use crate::ui::keys::clusters as in_clusters;
 use crate::ui::screen::Ui;
 use crate::ui::table::Filter;
 use crate::views::Scope;
 
-/// How many completions are shown.
+/// How many completions are shown at once.
 const SHOWN: usize = 8;
+
+/// How many names are proposed at most.
+const PROPOSED: usize = 64;
 
 /// The command line while it is typed.
 #[derive(Default)]
@@ -21,8 +29,8 @@ pub(in crate::ui) struct CommandLine {
     pub(super) field: Field,
     /// Which earlier line is shown, counted from the newest.
     back: usize,
-    /// Which completion is chosen.
-    chosen: usize,
+    /// Which completion was gone to; the first is proposed before any was.
+    chosen: Option<usize>,
     error: Text,
 }
 
@@ -47,7 +55,7 @@ impl CommandLine {
     pub(super) fn typed(&mut self, key: Key) -> Flow {
         self.error = Text::EMPTY;
         if self.field.key(key) {
-            self.chosen = 0;
+            self.chosen = None;
         }
         Flow::Keep
     }
@@ -57,10 +65,13 @@ impl CommandLine {
             Command::Back => return Flow::Close,
             Command::Accept => return self.accept(ui, now),
             Command::Complete => {
-                if let Some(proposal) = proposals(ui, self.field.text()).into_iter().nth(self.chosen) {
+                let chosen = self.chosen.take().unwrap_or(0);
+                if let Some(proposal) = proposals(ui, self.field.text()).into_iter().nth(chosen) {
                     self.field = Field::with(&proposal.line);
-                    self.chosen = 0;
                 }
+            }
+            Command::Up if self.chosen.is_some() => {
+                self.chosen = self.chosen.and_then(|chosen| chosen.checked_sub(1));
             }
             Command::Up => {
                 self.back = (self.back + 1).min(ui.history.len());
@@ -70,7 +81,11 @@ impl CommandLine {
                 self.back -= 1;
                 self.recall(ui);
             }
-            Command::Down => self.chosen += 1,
+            Command::Down => {
+                let last = proposals(ui, self.field.text()).len().checked_sub(1);
+                let next = self.chosen.map_or(0, |chosen| chosen + 1);
+                self.chosen = last.map(|last| next.min(last));
+            }
             Command::EraseWord => self.field.erase_word(),
             Command::EraseLine => self.field.erase_line(),
             _ => {}
@@ -84,7 +99,8 @@ impl CommandLine {
     }
 
     fn accept(&mut self, ui: &mut Ui, now: Time) -> Flow {
-        let line = self.field.text().trim().to_owned();
+        let gone_to = self.chosen.and_then(|at| proposals(ui, self.field.text()).into_iter().nth(at));
+        let line = gone_to.map_or_else(|| self.field.text().trim().to_owned(), |proposal| proposal.line);
         if line.is_empty() {
             return Flow::Close;
         }
@@ -106,7 +122,7 @@ impl CommandLine {
         let text = self.field.text();
         let end = self.field.draw(canvas, last, " :");
         let proposals = proposals(ui, text);
-        let chosen = self.chosen.min(proposals.len().saturating_sub(1));
+        let chosen = self.chosen.unwrap_or(0).min(proposals.len().saturating_sub(1));
         let rest = proposals.get(chosen).and_then(|p| p.line.strip_prefix(text));
         if let Some(rest) = rest.filter(|_| !text.is_empty()) {
             canvas.pieces(end + u16::from(rest.is_empty()), last, &[(rest, Role::TextDim)]);
@@ -119,7 +135,7 @@ impl CommandLine {
             canvas.part(0, y, width, 1).clear();
             let line = format!(" :{:<24} ", proposal.line);
             canvas.pieces(0, y, &[(&line, Role::Key), (&proposal.meaning, Role::Text)]);
-            if at == chosen {
+            if Some(at) == self.chosen {
                 let style = canvas.role(Role::Select);
                 canvas.restyle(0, y, width, style);
             }
@@ -142,7 +158,7 @@ impl Ui {
         if let Err(why) = run(self, line.trim(), now) {
             self.notice(now, why);
         }
-        std::mem::take(&mut self.effects)
+        self.given()
     }
 }
 
@@ -216,7 +232,7 @@ fn context(ui: &mut Ui, pattern: &str) -> Result<(), Text> {
     let fleet = &snapshot.fleet;
     let ids: Vec<ClusterId> = match fleet.by_name(pattern) {
         Some(cluster) => vec![cluster.id],
-        None => fleet.clusters.iter().filter(|c| matches(pattern, &c.info.name)).map(|c| c.id).collect(),
+        None => fleet.clusters.iter().filter(|c| glob(pattern, &c.info.name)).map(|c| c.id).collect(),
     };
     if ids.is_empty() {
         return Err(Text::from(format!("no cluster is called {pattern}")));
@@ -231,31 +247,12 @@ fn namespace(ui: &mut Ui, name: &str) -> Result<(), Text> {
         Scope::Namespace(id, _) | Scope::Pool(id, _) => Some(*id),
         _ => None,
     };
-    let Some(id) = id else {
-        // Over several clusters a namespace is a filter.
-        if let Some(table) = ui.table() {
-            table.filter = Filter::parse(&format!("ns:{name}"));
-            table.relist();
-        }
-        return Ok(());
-    };
-    ui.set_scope(Scope::Namespace(id, Text::clean(name)));
+    let name = Text::clean(name);
+    ui.set_scope(match id {
+        Some(id) => Scope::Namespace(id, name),
+        None => Scope::NamespaceEverywhere(name),
+    });
     Ok(())
-}
-
-/// Whether a name fits a pattern in which `*` stands for anything.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = rest.get(at + part.len()..).unwrap_or(""),
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
 }
 
 fn nearest(ui: &Ui, word: &str) -> String {
@@ -287,14 +284,11 @@ fn all(ui: &Ui) -> Vec<Proposal> {
 
 /// What begins with what was typed; after a word, what may follow it.
 fn proposals(ui: &Ui, typed: &str) -> Vec<Proposal> {
-    if let Some((word @ ("ctx" | "cluster"), name)) = typed.split_once(' ') {
-        let Some(snapshot) = ui.snapshot() else { return Vec::new() };
-        let fitting = snapshot.fleet.clusters.iter().filter(|c| c.info.name.starts_with(name));
-        let line = |c: &std::sync::Arc<crate::model::Cluster>| Proposal {
-            line: format!("{word} {}", c.info.name),
-            meaning: format!("{} · {}", c.provider.name(), c.region),
-        };
-        return fitting.take(SHOWN * 4).map(line).collect();
+    if let Some((word, name)) = typed.split_once(' ')
+        && let Some(named) = names(ui, word, name)
+    {
+        let line = |(name, meaning): (String, String)| Proposal { line: format!("{word} {name}"), meaning };
+        return named.into_iter().map(line).collect();
     }
     let mut fitting = all(ui);
     fitting.retain(|proposal| proposal.line.starts_with(typed));
@@ -308,19 +302,45 @@ fn proposals(ui: &Ui, typed: &str) -> Vec<Proposal> {
     fitting
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stars_stand_for_anything() {
-        for (pattern, name) in
-            [("eks-*", "eks-use1"), ("*use1", "eks-use1"), ("e*-*1", "eks-use1"), ("a", "a")]
-        {
-            assert!(matches(pattern, name), "{pattern} {name}");
+/// What may follow a word that takes a name, and what each is; `None` after other words.
+fn names(ui: &Ui, word: &str, begun: &str) -> Option<Vec<(String, String)>> {
+    let clusters = || ui.snapshot().into_iter().flat_map(|s| &s.fleet.clusters);
+    let fits = |name: &str| name.starts_with(begun);
+    let named: BTreeMap<String, String> = match word {
+        "ctx" | "cluster" => {
+            let fitting = clusters().filter(|c| fits(&c.info.name)).take(PROPOSED);
+            let meaning = |c: &Cluster| format!("{} · {}", c.provider.name(), c.region);
+            fitting.map(|c| (c.info.name.to_string(), meaning(c))).collect()
         }
-        for (pattern, name) in [("eks-*", "gke"), ("*1", "eks-use2"), ("a", "ab"), ("aa*aa", "aaa")] {
-            assert!(!matches(pattern, name), "{pattern} {name}");
+        "ns" | "namespace" => {
+            let spaces = clusters().filter(|c| ui.scope.holds(c)).flat_map(|c| c.records(Kind::Namespace));
+            let fitting = spaces.filter(|space| fits(&space.meta().name));
+            let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+            fitting.for_each(|space| *counts.entry(space.meta().name.to_string()).or_default() += 1);
+            counts
+                .into_iter()
+                .map(|(name, n)| (name, format!("in {}", in_clusters(n))))
+                .take(PROPOSED)
+                .collect()
         }
-    }
+        verb => {
+            let kinds = ui.operation(verb)?.applies_to;
+            let within = clusters().filter(|c| ui.scope.holds(c));
+            let objects =
+                within.flat_map(|c| kinds.iter().flat_map(|kind| c.records(*kind)).map(move |r| (c, r)));
+            let path = |(c, r): (&Arc<Cluster>, &Arc<Record>)| {
+                let place = format!("{} · {}", r.kind().names().kind, c.info.name);
+                let meta = r.meta();
+                let held = !r.kind().names().namespaced || ui.scope.holds_namespace(&meta.namespace);
+                let path = if meta.namespace.is_empty() {
+                    meta.name.to_string()
+                } else {
+                    format!("{}/{}", meta.namespace, meta.name)
+                };
+                (held && (fits(&path) || fits(&meta.name))).then_some((path, place))
+            };
+            objects.filter_map(path).take(PROPOSED).collect()
+        }
+    };
+    Some(named.into_iter().collect())
 }

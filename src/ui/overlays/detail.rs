@@ -1,19 +1,22 @@
 //! The detail of one object: what is known of it, YAML, events, logs.
 
-use std::sync::Arc;
+mod words;
 
-use serde_json::Value;
+use std::sync::Arc;
 
 use super::Flow;
 use crate::input::{Command, Key};
-use crate::model::{Fault, Kind, ObjectKey, Record, Text, Time};
+use crate::model::{Fault, Kind, ObjectKey, Record, Text, Time, grouped};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::field::Field;
 use crate::ui::screen::Ui;
 use crate::ui::text_view::TextView;
-use crate::ui::{Detail, Effect, Reading};
-use crate::views::Snapshot;
+use crate::ui::{Detail, Effect, LogNews, Reading};
+use words::{described, events, yaml_role};
+
+/// How many lines of a log are kept while it is followed; older ones make way.
+const LOG_LINES: usize = 10_000;
 
 /// What is read of the object now.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,6 +44,16 @@ impl Shown {
     }
 }
 
+/// How far a log that is followed has come.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+enum Log {
+    /// Lines come as the container writes them.
+    #[default]
+    Open,
+    /// It ended then: the container did, or what is wrong.
+    Ended(Time, Option<Text>),
+}
+
 /// One object on screen.
 pub(in crate::ui) struct DetailView {
     key: ObjectKey,
@@ -49,6 +62,11 @@ pub(in crate::ui) struct DetailView {
     gone: Option<Time>,
     cluster: Text,
     shown: Shown,
+    /// Which container of the pod, in the order of its logs: those that serve, then init ones.
+    container: usize,
+    log: Log,
+    /// Lines that came since the reader left the end.
+    new: usize,
     /// The snapshot that `text` was made from, where it was made from one.
     made_from: u64,
     waiting: bool,
@@ -65,6 +83,9 @@ impl DetailView {
             gone: None,
             cluster: Text::EMPTY,
             shown: Shown::Describe,
+            container: 0,
+            log: Log::Open,
+            new: 0,
             made_from: 0,
             waiting: false,
             text: TextView::default(),
@@ -91,6 +112,8 @@ impl DetailView {
                 self.record = Some(Arc::clone(record));
                 self.gone = None;
             }
+            // A state of the past may be from before the object was made.
+            None if ui.frozen.is_some() => self.record = None,
             None if self.record.is_some() && self.gone.is_none() => self.gone = Some(now),
             None => {}
         }
@@ -101,16 +124,27 @@ impl DetailView {
         }
     }
 
+    fn described(&self, now: Time) -> Vec<(Text, Role)> {
+        match &self.record {
+            Some(record) => described(record, &self.cluster, now),
+            None => vec![(
+                "not in what was seen of this cluster then; y reads it as it is now".into(),
+                Role::TextDim,
+            )],
+        }
+    }
+
     fn show(&mut self, ui: &mut Ui, shown: Shown, now: Time) {
         self.shown = shown;
         self.waiting = false;
+        (self.log, self.new) = (Log::Open, 0);
         self.text = match &self.shown {
             Shown::Describe => TextView::new(self.described(now)),
             Shown::Events => TextView::new(ui.snapshot().map_or_else(Vec::new, |s| events(s, &self.key))),
             Shown::Yaml => self.ask(ui, Reading::Yaml),
             Shown::Logs { previous } => {
-                let previous = *previous;
-                let mut text = self.ask(ui, Reading::Logs { container: Text::EMPTY, previous });
+                let reading = self.reading(*previous);
+                let mut text = self.ask(ui, reading);
                 text.follow = true;
                 text
             }
@@ -123,11 +157,50 @@ impl DetailView {
         TextView::default()
     }
 
+    /// The containers of the pod, in the order of their logs.
+    fn containers(&self) -> Vec<&Text> {
+        let all = self.record.as_ref().and_then(|record| record.pod()).map_or(&[][..], |pod| &pod.containers);
+        let serve = all.iter().filter(|container| !container.init);
+        serve.chain(all.iter().filter(|container| container.init)).map(|container| &container.name).collect()
+    }
+
+    fn reading(&self, previous: bool) -> Reading {
+        let container = self.containers().get(self.container).map_or(Text::EMPTY, |name| Text::clone(name));
+        Reading::Logs { container, previous }
+    }
+
+    /// The log that is followed here, if one is.
+    pub(in crate::ui) fn follows(&self) -> Option<Detail> {
+        let follows = self.shown == Shown::Logs { previous: false } && self.log == Log::Open;
+        follows.then(|| Detail { object: self.key.clone(), reading: self.reading(false) })
+    }
+
+    /// Takes what a followed log says.
+    pub(in crate::ui) fn log(&mut self, detail: &Detail, news: &LogNews, now: Time) {
+        if self.follows().as_ref() != Some(detail) {
+            return;
+        }
+        self.waiting = false;
+        match news {
+            LogNews::Lines(lines) => {
+                let lines: Vec<(Text, Role)> =
+                    lines.lines().map(|line| (Text::clean(line), Role::Text)).collect();
+                if !self.text.follow {
+                    self.new += lines.len();
+                }
+                self.text.append(lines, LOG_LINES);
+            }
+            LogNews::Ended(fault) => {
+                self.log = Log::Ended(now, fault.as_ref().map(|fault| fault.to_string().into()));
+            }
+        }
+    }
+
     /// Takes what was asked for, if it is still what is shown.
     pub(in crate::ui) fn read(&mut self, detail: &Detail, result: &Result<String, Fault>) {
-        let wanted = match (&self.shown, &detail.reading) {
-            (Shown::Yaml, Reading::Yaml) => true,
-            (Shown::Logs { previous }, Reading::Logs { previous: of, .. }) => previous == of,
+        let wanted = match &self.shown {
+            Shown::Yaml => detail.reading == Reading::Yaml,
+            Shown::Logs { previous } => detail.reading == self.reading(*previous),
             _ => false,
         };
         if detail.object != self.key || !wanted {
@@ -148,52 +221,6 @@ impl DetailView {
         self.text.follow = follow;
     }
 
-    /// What the store keeps of the object, field by field.
-    fn described(&self, now: Time) -> Vec<(Text, Role)> {
-        let Some(record) = &self.record else {
-            return vec![("not in what was seen of this cluster; b reads it as YAML".into(), Role::TextDim)];
-        };
-        let mut lines = Vec::new();
-        let meta = record.meta();
-        let mut say = |label: &str, text: String| {
-            if !text.is_empty() {
-                lines.push((Text::from(format!("{label:<22} {text}")), Role::Text));
-            }
-        };
-        say("cluster", self.cluster.to_string());
-        say("uid", meta.uid.to_string());
-        say(
-            "age",
-            meta.created.map_or_else(|| "?".to_owned(), |at| format!("{} ({})", at.age(now), at.rfc3339())),
-        );
-        // The API server writes when it is to be gone: the moment of deletion and its grace period.
-        say(
-            "deleting",
-            meta.deleting.map_or_else(String::new, |by| match now.age(by).seconds() {
-                left @ 0.. => {
-                    format!("to be gone by {}, {} left", by.rfc3339(), crate::model::Span::from_seconds(left))
-                }
-                _ => format!("was to be gone by {}, {} ago", by.rfc3339(), by.age(now)),
-            }),
-        );
-        say("owner", meta.owner.as_ref().map_or_else(String::new, |o| format!("{} {}", o.kind, o.name)));
-        let manager = meta.manager.as_ref();
-        say(
-            "managed by",
-            manager.map_or_else(String::new, |m| format!("{} {}, which reverts edits", m.system, m.name)),
-        );
-        lines.push((Text::EMPTY, Role::Text));
-        if let Ok(Value::Object(mut fields)) = serde_json::to_value(record.as_ref()) {
-            let labels = fields.get("meta").and_then(|meta| meta.get("labels")).cloned();
-            fields.shift_remove("meta");
-            flatten("", &Value::Object(fields), 0, &mut lines);
-            if let Some(labels) = labels {
-                flatten("labels", &labels, 0, &mut lines);
-            }
-        }
-        lines
-    }
-
     pub(super) fn typed(&mut self, key: Key) -> Flow {
         if let Some(field) = &mut self.search
             && field.key(key)
@@ -204,6 +231,7 @@ impl DetailView {
     }
 
     pub(super) fn command(&mut self, ui: &mut Ui, command: Command, now: Time) -> Flow {
+        let now = ui.shown_at(now);
         match command {
             Command::Back if self.search.take().is_some() => self.text.search(""),
             Command::Back => return Flow::Close,
@@ -217,6 +245,10 @@ impl DetailView {
             Command::Lens => {
                 let next = self.next_reading();
                 self.show(ui, next, now);
+            }
+            Command::Logs if self.shown == (Shown::Logs { previous: false }) => {
+                self.container = (self.container + 1) % self.containers().len().max(1);
+                self.show(ui, Shown::Logs { previous: false }, now);
             }
             Command::Describe | Command::Yaml | Command::Logs | Command::PreviousLogs => {
                 match Shown::of(command).filter(|shown| self.key.kind == Kind::Pod || !shown.of_pods()) {
@@ -240,11 +272,20 @@ impl DetailView {
         Flow::Keep
     }
 
-    fn next_reading(&self) -> Shown {
+    /// The reading after this one: every container's log, then that from before its last restart.
+    fn next_reading(&mut self) -> Shown {
+        let last = self.container + 1 >= self.containers().len();
         match self.shown {
             Shown::Describe => Shown::Yaml,
             Shown::Yaml => Shown::Events,
-            Shown::Events if self.key.kind == Kind::Pod => Shown::Logs { previous: false },
+            Shown::Events if self.key.kind == Kind::Pod => {
+                self.container = 0;
+                Shown::Logs { previous: false }
+            }
+            Shown::Logs { previous: false } if !last => {
+                self.container += 1;
+                Shown::Logs { previous: false }
+            }
             Shown::Logs { previous: false } => Shown::Logs { previous: true },
             Shown::Events | Shown::Logs { .. } => Shown::Describe,
         }
@@ -267,23 +308,10 @@ impl DetailView {
         if let Some(at) = self.gone {
             let text = format!(" · deleted {}Z, as last seen", at.clock());
             canvas.pieces(x, 0, &[(&text, Role::Warn)]);
+        } else if ui.frozen.is_some() && matches!(self.shown, Shown::Yaml | Shown::Logs { .. }) {
+            canvas.pieces(x, 0, &[(" · read now, not as of the frozen time", Role::Warn)]);
         }
-        let readings = [
-            ("describe", self.shown == Shown::Describe),
-            ("yaml", self.shown == Shown::Yaml),
-            ("events", self.shown == Shown::Events),
-            ("logs", self.shown == Shown::Logs { previous: false }),
-            ("previous logs", self.shown == Shown::Logs { previous: true }),
-        ];
-        let all = if self.key.kind == Kind::Pod { 5 } else { 3 };
-        let mut x = 1;
-        for (name, active) in readings.into_iter().take(all) {
-            x = if active {
-                canvas.pieces(x, 1, &[("[", Role::Title), (name, Role::Title), ("]", Role::Title)]) + 1
-            } else {
-                canvas.pieces(x, 1, &[(name, Role::TextDim)]) + 2
-            };
-        }
+        self.draw_readings(canvas);
         let height = canvas.height();
         let mut body = canvas.part(1, 3, u16::MAX, height.saturating_sub(4));
         if self.waiting {
@@ -299,118 +327,57 @@ impl DetailView {
                 canvas.pieces(x + 1, last, &[(&found, Role::TextDim)]);
             }
             None => {
-                let place = if self.text.follow { "following the end".to_owned() } else { self.text.place() };
+                let place = self.place(ui);
                 canvas.pieces(1, last, &[(&place, Role::TextDim)]);
             }
         }
     }
-}
 
-/// Events about the object, newest first.
-fn events(snapshot: &Snapshot, key: &ObjectKey) -> Vec<(Text, Role)> {
-    let Some(cluster) = snapshot.fleet.cluster(key.cluster) else { return Vec::new() };
-    let kind = key.kind.names().kind;
-    let mut found: Vec<_> = cluster
-        .records(Kind::Event)
-        .filter_map(|record| record.event())
-        .filter(|event| {
-            let about = &event.regarding;
-            // Of nodes the uid is often the node's name, so nodes go by name.
-            about.uid == key.uid
-                || (about.kind == kind && about.name == key.name && about.namespace == key.namespace)
-        })
-        .collect();
-    found.sort_by_key(|event| std::cmp::Reverse(event.last.or(event.first)));
-    if found.is_empty() {
-        return vec![("no events; clusters forget them after an hour".into(), Role::TextDim)];
-    }
-    found
-        .into_iter()
-        .map(|event| {
-            let at = event
-                .last
-                .or(event.first)
-                .map_or_else(|| "        ?".to_owned(), |at| format!("{}Z", at.clock()));
-            let times = if event.count > 1 { format!(" ×{}", event.count) } else { String::new() };
-            let text = format!("{at}  {:<24} {}{times}  {}", event.reason, event.message, event.component);
-            (Text::from(text), if event.warning { Role::Warn } else { Role::Text })
-        })
-        .collect()
-}
-
-/// A number as kubectl writes it: CPU is kept in milli-cores, memory and sizes in bytes.
-fn quantity(name: &str, number: &serde_json::Number) -> String {
-    const UNITS: [(&str, i64); 4] = [("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
-    match (name, number.as_i64()) {
-        ("cpu", Some(milli)) if milli % 1000 != 0 => format!("{milli}m"),
-        ("cpu", Some(milli)) => (milli / 1000).to_string(),
-        ("memory" | "size", Some(bytes)) if bytes != 0 => {
-            let whole = UNITS.iter().find(|(_, unit)| bytes % unit == 0);
-            whole.map_or_else(|| bytes.to_string(), |(suffix, unit)| format!("{}{suffix}", bytes / unit))
+    fn draw_readings(&self, canvas: &mut Canvas<'_>) {
+        let containers = self.containers();
+        let which = match (containers.get(self.container), containers.len()) {
+            (Some(name), 2..) => format!("logs {name} {}/{}", self.container + 1, containers.len()),
+            _ => "logs".to_owned(),
+        };
+        let readings = [
+            ("describe", self.shown == Shown::Describe),
+            ("yaml", self.shown == Shown::Yaml),
+            ("events", self.shown == Shown::Events),
+            (which.as_str(), self.shown == Shown::Logs { previous: false }),
+            ("previous logs", self.shown == Shown::Logs { previous: true }),
+        ];
+        let all = if self.key.kind == Kind::Pod { 5 } else { 3 };
+        let mut x = 1;
+        for (name, active) in readings.into_iter().take(all) {
+            x = if active {
+                canvas.pieces(x, 1, &[("[", Role::Title), (name, Role::Title), ("]", Role::Title)]) + 1
+            } else {
+                canvas.pieces(x, 1, &[(name, Role::TextDim)]) + 2
+            };
         }
-        _ => number.to_string(),
     }
-}
 
-/// Fields as lines; what is empty is left out.
-fn flatten(name: &str, value: &Value, depth: usize, lines: &mut Vec<(Text, Role)>) {
-    let pad = "  ".repeat(depth.min(12));
-    let label = name.replace('_', " ");
-    let mut line = |text: &str, role| {
-        lines.push((
-            Text::from(format!("{pad}{label:<w$} {text}", w = 22_usize.saturating_sub(pad.len()))),
-            role,
-        ))
-    };
-    match value {
-        Value::Null => {}
-        Value::Bool(false) => {}
-        Value::Bool(true) => line("yes", Role::Text),
-        Value::Number(number) => line(&quantity(name, number), Role::Text),
-        Value::String(text) if text.is_empty() => {}
-        Value::String(text) => line(text, Role::Text),
-        Value::Array(items) if items.is_empty() => {}
-        Value::Array(items) if items.iter().all(|i| !i.is_object() && !i.is_array()) => {
-            let words: Vec<String> =
-                items.iter().map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_owned)).collect();
-            line(&words.join(", "), Role::Text);
+    /// Where in the text one is, and whether more of it comes.
+    fn place(&mut self, ui: &Ui) -> String {
+        let place = self.text.place();
+        if self.shown != (Shown::Logs { previous: false }) {
+            return place;
         }
-        Value::Array(items) => {
-            for (at, item) in items.iter().enumerate() {
-                flatten(&format!("{name} {}", at + 1), item, depth, lines);
+        if self.text.follow {
+            self.new = 0;
+        }
+        match &self.log {
+            Log::Open if self.text.follow => format!("{place} · following the end"),
+            Log::Open => {
+                let new = grouped(self.new as u64);
+                let key = ui.keymap.key_of(Command::Bottom, &[crate::input::Mode::Text]);
+                let key = key.map_or_else(String::new, |key| format!(", {key} follows"));
+                format!("{place} · paused, {new} new{key}")
+            }
+            Log::Ended(at, why) => {
+                let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+                format!("{place} · the log ended {}Z{why}; r reads it again", at.clock())
             }
         }
-        Value::Object(fields) if fields.is_empty() => {}
-        Value::Object(fields) => {
-            let inner = if name.is_empty() { depth } else { depth + 1 };
-            if !name.is_empty() {
-                line("", Role::Title);
-            }
-            for (name, value) in fields {
-                flatten(name, value, inner, lines);
-            }
-        }
-    }
-}
-
-fn yaml_role(line: &str) -> Role {
-    match line.trim_start() {
-        rest if rest.starts_with('#') => Role::TextDim,
-        rest if rest.ends_with(':') => Role::Title,
-        _ => Role::Text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantities_are_in_the_words_of_kubectl() {
-        let say = |name: &str, number: i64| quantity(name, &number.into());
-        assert_eq!((say("cpu", 1500), say("cpu", 2000)), ("1500m".to_owned(), "2".to_owned()));
-        assert_eq!(say("memory", 2_147_483_648), "2Gi");
-        assert_eq!(say("memory", 1_610_612_736), "1536Mi");
-        assert_eq!((say("size", 1000), say("pods", 110)), ("1000".to_owned(), "110".to_owned()));
     }
 }

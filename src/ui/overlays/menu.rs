@@ -21,10 +21,14 @@ pub(in crate::ui) enum Pick {
     Operation(&'static str),
     Plan(OperationDecl, Box<Options>),
     Object(ObjectKey),
+    /// A reading of an object.
+    Read(ObjectKey, Command),
     Control(OpId, Control),
     /// Sort by this column, and whether backwards; by the pane's own order when there is none.
-    Sort(Option<(usize, bool)>),
+    Sort(Option<(Text, bool)>),
     Copy(String),
+    /// All rows of the table that are shown.
+    CopyRows,
     Compare(Box<[ObjectKey; 2]>),
     /// The cluster that serves, of a recovery plan that is to be proposed.
     Primary(ClusterId),
@@ -110,6 +114,10 @@ impl Menu {
                 ui.open_detail(&key, Command::Describe, now);
                 return Flow::Keep;
             }
+            Pick::Read(key, command) => {
+                ui.open_detail(&key, command, now);
+                return Flow::Keep;
+            }
             Pick::Sort(by) => {
                 if let Some(table) = ui.table() {
                     table.sort = by;
@@ -119,6 +127,7 @@ impl Menu {
             Pick::Primary(primary) => ui.ask_standby(primary, now),
             Pick::Propose(primary, standby) => ui.propose_recovery(primary, standby, None, now),
             Pick::Copy(text) => ui.copy_text(text, now),
+            Pick::CopyRows => ui.copy_rows(now),
             Pick::Control(op, control) => ui.effects.push(Effect::Control(op, control)),
             Pick::CutOff(run, decision) => ui.decide(&run, decision, now),
         }

@@ -142,6 +142,7 @@ impl OptionsView {
             Command::Top => self.cursor = 0,
             Command::Bottom => self.cursor = last,
             Command::Open | Command::Mark => self.open(ui, now),
+            _ if self.field.is_none() => return Flow::Ignored,
             _ => {}
         }
         Flow::Keep

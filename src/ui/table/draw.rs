@@ -37,6 +37,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, table: &mut TableState, look:
     table.scroll();
     table.drawn = table.current().map(|row| row.id.clone());
     table.cut = table.current().and_then(|row| cut(&row, &columns));
+    let mut lines = Vec::with_capacity(table.page);
     for line in 0..table.page {
         let at = table.top + line;
         let y = cells(line + 1);
@@ -47,10 +48,12 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, table: &mut TableState, look:
             (Slot::Ghost, None) => (None, None),
         };
         if let Some(row) = row {
+            lines.push(row.id.clone());
             let drawn = Drawn { row: &row, gone, cursor: at == table.at };
             draw_row(canvas, y, &drawn, &columns, &computed.sheet.columns, &table.filter, look);
         }
     }
+    table.lines = lines;
 }
 
 fn headings(canvas: &mut Canvas<'_>, table: &TableState, columns: &[(usize, u16)]) {
@@ -58,9 +61,9 @@ fn headings(canvas: &mut Canvas<'_>, table: &TableState, columns: &[(usize, u16)
     let mut x = margin(&computed.sheet.columns);
     for (index, width) in columns {
         let Some(column) = computed.sheet.columns.get(*index) else { continue };
-        let title = match table.sort {
-            Some((sorted, back)) if sorted == *index => {
-                format!("{}{}", column.title, if back { "↓" } else { "↑" })
+        let title = match &table.sort {
+            Some((sorted, back)) if *sorted == column.title => {
+                format!("{}{}", column.title, if *back { "↓" } else { "↑" })
             }
             _ => column.title.to_string(),
         };

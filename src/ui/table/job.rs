@@ -23,7 +23,7 @@ pub(in crate::ui) struct JobKey {
     pub(in crate::ui) lens: usize,
     pub(in crate::ui) kind: Kind,
     pub(in crate::ui) unit: Unit,
-    pub(in crate::ui) sort: Option<(usize, bool)>,
+    pub(in crate::ui) sort: Option<(Text, bool)>,
     /// The labels that the filter asks for.
     pub(in crate::ui) labels: Option<Selector>,
     pub(in crate::ui) runs: u64,
@@ -108,7 +108,7 @@ impl SheetJob {
         };
         let mut sheet = (self.pane.sheet)(&input);
         show_times(&mut sheet, &self.key.face, self.shown_at);
-        let mut order = sorted(&sheet, self.key.sort);
+        let mut order = sorted(&sheet, self.key.sort.as_ref());
         if let Some(selector) = &self.key.labels {
             let fitting = labelled(&self.snapshot, &sheet, selector);
             order.retain(|index| match sheet.rows.look(*index as usize) {
@@ -157,9 +157,12 @@ fn labelled(snapshot: &Snapshot, sheet: &Sheet, selector: &Selector) -> FxHashSe
 }
 
 /// The rows in the pane's order, or by a column.
-fn sorted(sheet: &Sheet, sort: Option<(usize, bool)>) -> Vec<u32> {
+fn sorted(sheet: &Sheet, sort: Option<&(Text, bool)>) -> Vec<u32> {
     let mut order: Vec<u32> = (0..u32::try_from(sheet.rows.len()).unwrap_or(u32::MAX)).collect();
-    let Some((column, back)) = sort else { return order };
+    let by = sort.and_then(|(title, back)| {
+        Some((sheet.columns.iter().position(|column| column.title == *title)?, *back))
+    });
+    let Some((column, back)) = by else { return order };
     let rows = match &sheet.rows {
         SheetRows::Listed(listing) => return listing.sorted(column, back),
         SheetRows::Made(rows) => rows,

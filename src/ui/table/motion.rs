@@ -51,6 +51,7 @@ impl TableState {
         }
         self.at = to.min(self.slots.len().saturating_sub(1));
         self.cursor = self.current().map(|row| row.id.clone());
+        self.drawn.clone_from(&self.cursor);
         self.touched = true;
         self.held_until = Some(now + HOLD);
         self.scroll();

@@ -368,10 +368,7 @@ fn a_cluster_that_does_not_answer_is_one_finding_and_hides_its_own() {
     let tones: Vec<Tone> = sheet.rows.iter().map(|r| r.tone).collect();
     assert_eq!(tones, [Tone::Unseen, Tone::Unseen, Tone::Denied]);
     assert!(sheet.rows[0].stale && !sheet.rows[2].stale);
-    assert_eq!(
-        sheet.answer,
-        "2 of 3 clusters unseen, 1 denied. Worst: edge-17: no answer since 02:09:55Z"
-    );
+    assert_eq!(sheet.answer, "2 of 3 clusters unseen, 1 denied. Worst: edge-17: no answer since 02:09:55Z");
     let evidence = evidence(&snapshot, &Scope::All, &sheet.rows[0].id, now());
     assert_eq!(
         lines(&evidence),
