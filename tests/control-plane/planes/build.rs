@@ -65,7 +65,7 @@ struct Go<'a> {
 
 impl<'a> Go<'a> {
     fn new(set: &'a Toolset, work: &'a Path) -> Result<Self, Unavailable> {
-        for (file, text) in [("go.mod", set.go_mod), ("go.sum", set.go_sum)] {
+        for (file, text) in [("go.mod", set.module.go_mod), ("go.sum", set.module.go_sum)] {
             fs::write(work.join(file), text)
                 .map_err(|error| Unavailable(format!("cannot write {}: {error}", work.display())))?;
         }

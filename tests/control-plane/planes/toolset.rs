@@ -12,8 +12,7 @@ use super::error::{Error, Result};
 pub struct Toolset {
     /// What it is, as `--minors` and `--with` name it: `1.36`, `karpenter`.
     pub name: &'static str,
-    pub(crate) go_mod: &'static str,
-    pub(crate) go_sum: &'static str,
+    pub(crate) module: GoModule,
     /// The commands, as they are called here.
     pub(crate) commands: &'static [&'static str],
     /// Commands whose name in their module says too little: that name, and ours.
@@ -23,6 +22,13 @@ pub struct Toolset {
     /// How long a cold build takes on two cores.
     pub takes: &'static str,
     pub(crate) answer: OnceLock<std::result::Result<Binaries, Unavailable>>,
+}
+
+/// What fixes the versions of everything that is built.
+#[derive(Debug)]
+pub(crate) struct GoModule {
+    pub(crate) go_mod: &'static str,
+    pub(crate) go_sum: &'static str,
 }
 
 /// Files of a module put together to one, with `---` between them.
@@ -49,22 +55,22 @@ pub(crate) const KWOK_CONFIG: &str = "kwok.yaml";
 /// The definitions of the kinds that a controller brings.
 pub(crate) const CRDS: &str = "crds.yaml";
 
-macro_rules! go {
-    ($module:literal, $file:literal) => {
-        include_str!(concat!("../modules/", $module, "/", $file))
+macro_rules! module {
+    ($name:literal) => {
+        GoModule {
+            go_mod: include_str!(concat!("../modules/", $name, "/go.mod")),
+            go_sum: include_str!(concat!("../modules/", $name, "/go.sum")),
+        }
     };
 }
 
 const KARPENTER_MODULE: &str = "sigs.k8s.io/karpenter";
 
-const SERVERS: &[&str] = &["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
-
 /// Kubernetes by minor, the current one first. That one also brings etcd, kubectl and KWOK for all of them.
 pub static KUBERNETES: [Toolset; 3] = [
     Toolset {
         name: "1.36",
-        go_mod: go!("kubernetes-1.36", "go.mod"),
-        go_sum: go!("kubernetes-1.36", "go.sum"),
+        module: module!("kubernetes-1.36"),
         commands: &["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok"],
         renamed: &[("server", "etcd")],
         shipped: &[Shipped {
@@ -88,35 +94,28 @@ pub static KUBERNETES: [Toolset; 3] = [
         takes: "six minutes",
         answer: OnceLock::new(),
     },
-    Toolset {
-        name: "1.35",
-        go_mod: go!("kubernetes-1.35", "go.mod"),
-        go_sum: go!("kubernetes-1.35", "go.sum"),
-        commands: SERVERS,
-        renamed: &[],
-        shipped: &[],
-        patches: &[],
-        takes: "six minutes",
-        answer: OnceLock::new(),
-    },
-    Toolset {
-        name: "1.34",
-        go_mod: go!("kubernetes-1.34", "go.mod"),
-        go_sum: go!("kubernetes-1.34", "go.sum"),
-        commands: SERVERS,
-        renamed: &[],
-        shipped: &[],
-        patches: &[],
-        takes: "six minutes",
-        answer: OnceLock::new(),
-    },
+    older("1.35", module!("kubernetes-1.35")),
+    older("1.34", module!("kubernetes-1.34")),
 ];
+
+/// A minor before the current one: its servers, and nothing of what all minors share.
+const fn older(minor: &'static str, module: GoModule) -> Toolset {
+    Toolset {
+        name: minor,
+        module,
+        commands: &["kube-apiserver", "kube-controller-manager", "kube-scheduler"],
+        renamed: &[],
+        shipped: &[],
+        patches: &[],
+        takes: "six minutes",
+        answer: OnceLock::new(),
+    }
+}
 
 /// Karpenter with its KWOK provider: it makes nodes, and KWOK keeps them.
 pub static KARPENTER: Toolset = Toolset {
     name: "karpenter",
-    go_mod: go!("karpenter", "go.mod"),
-    go_sum: go!("karpenter", "go.sum"),
+    module: module!("karpenter"),
     commands: &["karpenter"],
     renamed: &[("kwok", "karpenter")],
     shipped: &[Shipped {
@@ -144,8 +143,7 @@ pub static KARPENTER: Toolset = Toolset {
 /// The resource metrics API: what nodes and pods use.
 pub static METRICS_SERVER: Toolset = Toolset {
     name: "metrics-server",
-    go_mod: go!("metrics-server", "go.mod"),
-    go_sum: go!("metrics-server", "go.sum"),
+    module: module!("metrics-server"),
     commands: &["metrics-server"],
     renamed: &[],
     shipped: &[],
@@ -174,7 +172,7 @@ pub fn kubernetes(minor: &str) -> Result<&'static Toolset> {
 impl Toolset {
     /// The version of a module that `go.mod` asks for: `v1.36.3`.
     pub(crate) fn version_of(&self, module: &str) -> Option<&'static str> {
-        let mut lines = self.go_mod.lines().filter_map(|line| line.trim().strip_prefix(module));
+        let mut lines = self.module.go_mod.lines().filter_map(|line| line.trim().strip_prefix(module));
         lines.find_map(|rest| rest.strip_prefix(' '))?.split_whitespace().next()
     }
 
@@ -209,7 +207,13 @@ impl Toolset {
     pub(crate) fn fingerprint(&self) -> String {
         let mut context = ring::digest::Context::new(&ring::digest::SHA256);
         let shipped: Vec<_> = self.shipped.iter().map(|shipped| shipped.files.join(" ")).collect();
-        for part in [self.go_mod, self.go_sum, &self.ldflags(), &shipped.join(" "), std::env::consts::ARCH] {
+        for part in [
+            self.module.go_mod,
+            self.module.go_sum,
+            &self.ldflags(),
+            &shipped.join(" "),
+            std::env::consts::ARCH,
+        ] {
             context.update(part.as_bytes());
         }
         for patch in self.patches {
