@@ -297,7 +297,19 @@ pub async fn real(ground: &dyn Disturb) {
         std::fs::write(folder().join("real.json"), text + "\n").unwrap();
         return;
     }
-    let found = compare(&said, &recorded());
-    let found: Vec<String> = found.into_iter().map(|(place, what)| format!("{place}: {what}")).collect();
+    agrees(&said, |_| true);
+}
+
+/// A server of an older minor says what was recorded too, but for the words in which it describes
+/// the columns of tables: they are for people, and improve from minor to minor.
+pub async fn older(ground: &dyn Disturb) {
+    let words = |place: &str| place.contains(".columnDefinitions[") && place.ends_with(".description");
+    agrees(&converse(ground).await, |place| !words(place));
+}
+
+/// Fails where what was said differs from the record in a place that counts.
+fn agrees(said: &Transcript, counts: impl Fn(&str) -> bool) {
+    let found = compare(said, &recorded()).into_iter().filter(|(place, _)| counts(place));
+    let found: Vec<String> = found.map(|(place, what)| format!("{place}: {what}")).collect();
     assert!(found.is_empty(), "the record is not what a real server says:\n{}", found.join("\n"));
 }
