@@ -25,6 +25,8 @@
 // Paths are spelled out, because a file that is itself included by path looks for its modules beside it, not below it.
 #[path = "planes/addon.rs"]
 pub mod addon;
+#[path = "planes/aggregation.rs"]
+mod aggregation;
 #[path = "planes/binaries.rs"]
 pub mod binaries;
 #[path = "planes/build.rs"]

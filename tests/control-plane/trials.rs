@@ -39,6 +39,10 @@ mod formats;
 mod ground;
 #[path = "trials/karpenter.rs"]
 mod karpenter;
+#[path = "trials/metrics.rs"]
+mod metrics;
+#[path = "trials/pane.rs"]
+mod pane;
 #[path = "planes.rs"]
 pub mod planes;
 #[path = "trials/smoke.rs"]
@@ -70,8 +74,10 @@ const TRIALS: &[(&str, Run)] = &[
 ///
 /// Such a trial runs where the controller was built before (`planes up --with …` does it) or [`WITH`] asks for it, so
 /// that the first run of all checks on a machine builds Kubernetes and nothing else.
-const TRIALS_WITH: &[(Addon, &str, Run)] =
-    &[(Addon::Karpenter, "karpenter_makes_nodes_and_the_pane_tells_the_story", karpenter::story_of_nodes)];
+const TRIALS_WITH: &[(Addon, &str, Run)] = &[
+    (Addon::Karpenter, "karpenter_makes_nodes_and_the_pane_tells_the_story", karpenter::story_of_nodes),
+    (Addon::MetricsServer, "usage_is_shown_and_an_autoscaler_acts_on_it", metrics::usage),
+];
 
 /// Controllers to build for their trials, with commas: `karpenter,metrics-server`.
 const WITH: &str = "QUARTERDECK_PLANES_WITH";

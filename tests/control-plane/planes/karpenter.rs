@@ -1,16 +1,13 @@
 //! Karpenter with its KWOK provider, which makes Node objects where others launch machines.
 
-use std::net::{Ipv4Addr, TcpStream};
-
 use serde_json::{Value, json};
 
 use super::binaries::Binaries;
 use super::error::Result;
 use super::looks::Look;
 use super::plane::Plane;
+use super::ports;
 use super::toolset::CRDS;
-use super::wait::wait_until;
-use super::{START, ports};
 
 const POOL: &str = include_str!("../manifests/karpenter.yaml");
 
@@ -39,12 +36,7 @@ pub(crate) fn start(plane: &mut Plane, binaries: &Binaries) -> Result<()> {
     ];
     let mut command = plane.command(binaries, "karpenter", &flags);
     command.env("KUBECONFIG", plane.kubeconfig("admin")).env("SYSTEM_NAMESPACE", "kube-system");
-    let what = format!("Karpenter of {} listens", plane.name());
-    let karpenter = plane.add_component("karpenter", command)?;
-    wait_until(START, &what, || {
-        karpenter.must_run()?;
-        Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, health)).is_ok())
-    })?;
+    plane.add_component("karpenter", command, health)?;
     plane.apply(POOL)
 }
 

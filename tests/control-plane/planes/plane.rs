@@ -279,8 +279,7 @@ impl Plane {
                 api.must_run()?;
             }
             // Asking kubectl costs a process; while nobody listens, a connection says as much.
-            let listens = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok();
-            Ok(listens && self.kubectl(&["get", "--raw=/readyz", "--request-timeout=5s"]).is_ok())
+            Ok(listens(self.port) && self.kubectl(&["get", "--raw=/readyz", "--request-timeout=5s"]).is_ok())
         })
     }
 
@@ -324,10 +323,15 @@ impl Plane {
         command
     }
 
-    /// Runs one more component, which stops with the plane.
-    pub(crate) fn add_component(&mut self, name: &str, command: Command) -> Result<&mut Process> {
-        let process = self.spawn_process(name, command)?;
-        Ok(self.controllers.push_mut(process))
+    /// Runs one more component, which stops with the plane, and waits until it listens on its port.
+    pub(crate) fn add_component(&mut self, name: &str, command: Command, port: u16) -> Result<()> {
+        let mut process = self.spawn_process(name, command)?;
+        wait_until(START, &format!("{name} of {} listens", self.name()), || {
+            process.must_run()?;
+            Ok(listens(port))
+        })?;
+        self.controllers.push(process);
+        Ok(())
     }
 
     fn spawn_process(&self, name: &str, command: Command) -> Result<Process> {
@@ -337,6 +341,11 @@ impl Plane {
     fn log(&self, component: &str) -> PathBuf {
         self.dir.join(format!("{component}.log"))
     }
+}
+
+/// Whether something on this machine takes connections at this port.
+fn listens(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 fn binding_name(user: &str, role: &str) -> String {

@@ -1,25 +1,17 @@
 //! Karpenter makes and removes nodes, and the Scaling pane tells who, why and at what price.
 
-use std::borrow::Cow;
-use std::process::Command;
-use std::sync::Arc;
-use std::time::Duration;
-
 use quarterdeck::model::{Capacity, Cluster};
-use quarterdeck::views::scaling::{ScalingLens, sheet, story};
-use quarterdeck::views::{Scope, SheetRow, Snapshot};
-use serde_json::Value;
+use quarterdeck::views::SheetRow;
+use quarterdeck::views::scaling::story;
 
 use super::Outcome;
 use super::fleet::{Real, runtime};
 use super::ground::{self, Disturb, Ground, User};
+use super::pane::{self, SCALED, cell, check, row, told};
 use super::planes::{Addon, Binaries, Error, Options, Plane};
 
 const PLANE: &str = "eks-use1";
 const POOL: &str = "nodes burst";
-
-/// From a wish to running pods: a batch window, three seconds of registration, and a busy machine.
-const SCALED: Duration = Duration::from_secs(180);
 
 /// Pods ask for nodes and give them up.
 pub(crate) fn story_of_nodes(binaries: &Binaries) -> Outcome {
@@ -70,21 +62,11 @@ async fn grows(plane: &Plane, ground: &mut Ground) -> Result<usize, Error> {
 
 /// The program itself, started afterwards, finds the same nodes and the same cause.
 fn printed(real: &Real, grown: usize) -> Result<(), Error> {
-    let home = tempfile::tempdir().map_err(|error| Error::new(error.to_string()))?;
-    let output = Command::new(env!("CARGO_BIN_EXE_quarterdeck"))
-        .args(["get", "scaling", "-o", "json", "--kubeconfig"])
-        .arg(real.0.kubeconfig("viewer"))
-        .env("QUARTERDECK_HOME", home.path())
-        .output()
-        .map_err(|error| Error::new(format!("quarterdeck get scaling: {error}")))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let document: Value = serde_json::from_str(&text)
-        .map_err(|error| Error::new(format!("{error}: {text}{}", String::from_utf8_lossy(&output.stderr))))?;
-    let rows = document["rows"].as_array().cloned().unwrap_or_default();
+    let rows = pane::printed(&real.0.kubeconfig("viewer"), &["scaling"])?;
     let found = rows.iter().find(|row| row["what"] == POOL && row["cause"].to_string().contains("Karpenter"));
     match found {
         Some(row) if row["to"] == format!("0→{grown}") => Ok(()),
-        _ => Err(Error::new(format!("the nodes of Karpenter are not told: {text}"))),
+        _ => Err(Error::new(format!("the nodes of Karpenter are not told: {rows:#?}"))),
     }
 }
 
@@ -120,42 +102,7 @@ fn serving(cluster: &Cluster) -> u32 {
     cluster.workloads().find(|workload| workload.meta.name == "render").map_or(0, |workload| workload.ready)
 }
 
-/// Waits until the pane has such a row.
-async fn told(ground: &Ground, such: impl Fn(&SheetRow) -> bool) -> Result<Arc<Snapshot>, Error> {
-    let mut snapshots = ground.snapshots();
-    let reached = snapshots.wait_for(|snapshot| row(snapshot, &such).is_ok());
-    let reached =
-        tokio::time::timeout(SCALED, reached).await.ok().and_then(Result::ok).map(|s| Arc::clone(&s));
-    reached
-        .ok_or_else(|| row(&ground.snapshot(), &such).err().unwrap_or_else(|| Error::new("it came too late")))
-}
-
-/// The newest such row.
-fn row(snapshot: &Snapshot, such: impl Fn(&SheetRow) -> bool) -> Result<SheetRow, Error> {
-    let rows = sheet(snapshot, &Scope::All, ScalingLens::Time, ground::now()).rows;
-    let found = rows.iter().find(|row| such(row)).map(Cow::into_owned);
-    found.ok_or_else(|| {
-        let rows: Vec<_> = rows.iter().map(|row| line(&row)).collect();
-        Error::new(format!("the Scaling pane has no such row:\n{}", rows.join("\n")))
-    })
-}
-
-fn line(row: &SheetRow) -> String {
-    row.cells.iter().map(|cell| cell.text.as_str()).collect::<Vec<_>>().join(" | ")
-}
-
-/// A cell by the title of its column; the glyph's column has none.
-fn cell(row: &SheetRow, title: &str) -> String {
-    let titles = ["when", "", "where", "what", "to", "cause", "$/h", "lead"];
-    let place = titles.iter().position(|known| *known == title);
-    place.and_then(|at| row.cells.get(at)).map(|cell| cell.text.to_string()).unwrap_or_default()
-}
-
 /// `~+0.33`, `-0.17`.
 fn dollars(cell: &str) -> Result<f64, Error> {
     cell.trim_start_matches('~').parse().map_err(|_| Error::new(format!("{cell} is no amount")))
-}
-
-fn check(holds: bool, what: &str, row: &SheetRow) -> Result<(), Error> {
-    if holds { Ok(()) } else { Err(Error::new(format!("expected {what}, but the row is: {}", line(row)))) }
 }
