@@ -91,7 +91,11 @@ pub(crate) fn complete(world: &World, res: Res, object: &mut Value) {
             default(object, "spec.updateStrategy.rollingUpdate.maxSurge", json!(0));
         }
         Res::Jobs => {
-            default(object, "spec.completions", json!(1));
+            // completions are left out where pods share a queue of work: then the first that ends
+            // well says that it is empty
+            if at(object, "spec.parallelism").is_null() {
+                default(object, "spec.completions", json!(1));
+            }
             default(object, "spec.parallelism", json!(1));
             default(object, "spec.backoffLimit", json!(6));
             default(object, "spec.completionMode", json!("NonIndexed"));
@@ -134,6 +138,21 @@ pub(crate) fn complete(world: &World, res: Res, object: &mut Value) {
     }
 }
 
+/// What follows from the uid that a new object is given: a job selects its pods by it
+/// (`pkg/registry/batch/job/strategy.go` `generateSelector`).
+pub(crate) fn identify(res: Res, object: &mut Value) {
+    if res != Res::Jobs || super::fields::flag(object, "spec.manualSelector") {
+        return;
+    }
+    let (own, uid) = (name(object).to_owned(), super::fields::uid(object).to_owned());
+    let labels = object_mut(place(object, "spec.template.metadata.labels"));
+    for prefix in ["batch.kubernetes.io/", ""] {
+        labels.insert(format!("{prefix}controller-uid").into(), json!(uid));
+        labels.insert(format!("{prefix}job-name").into(), json!(own));
+    }
+    set(object, "spec.selector", json!({ "matchLabels": { "batch.kubernetes.io/controller-uid": uid } }));
+}
+
 fn default(object: &mut Value, path: &str, value: Value) {
     if at(object, path).is_null() {
         set(object, path, value);
@@ -148,6 +167,10 @@ fn pod_spec(spec: &mut Value) {
     default(spec, "securityContext", json!({}));
     default(spec, "schedulerName", json!("default-scheduler"));
     for kind in ["containers", "initContainers"] {
+        // what has its defaults stays shared with the template that it is of
+        if !list(spec, kind).iter().any(lacks) {
+            continue;
+        }
         for container in spec.get_mut(kind).and_then(Value::as_array_mut).into_iter().flatten() {
             default(container, "resources", json!({}));
             default(container, "terminationMessagePath", json!("/dev/termination-log"));
@@ -163,6 +186,13 @@ fn pod_spec(spec: &mut Value) {
             }
         }
     }
+}
+
+/// Whether a container lacks one of its defaults.
+fn lacks(container: &Value) -> bool {
+    let own = ["resources", "terminationMessagePath", "terminationMessagePolicy", "imagePullPolicy"];
+    own.iter().any(|field| container[*field].is_null())
+        || list(container, "ports").iter().any(|port| port["protocol"].is_null())
 }
 
 fn service(world: &World, object: &mut Value) {

@@ -40,8 +40,10 @@ impl NodeView {
 /// The controllers' indexes.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    /// Dependents by the uid of their owner.
-    children: HashMap<String, BTreeSet<(Slot, Id)>>,
+    /// Dependents by the uid of each of their owners, and whether that one controls them.
+    dependents: HashMap<String, BTreeMap<(Slot, Id), bool>>,
+    /// Objects that nothing controls, of the resources that controllers adopt.
+    lone: BTreeSet<(Slot, Id)>,
     pub(crate) nodes: BTreeMap<String, NodeView>,
     /// Pods on nodes that are gone.
     stray: HashMap<String, NodeView>,
@@ -57,15 +59,24 @@ pub(crate) fn takes_room(pod: &Value) -> bool {
 }
 
 impl Cache {
-    /// The dependents of an owner that are of this resource.
+    /// What an owner controls of this resource.
     pub(crate) fn children(&self, owner_uid: &str, res: Res) -> Vec<Id> {
-        let all = self.children.get(owner_uid).into_iter().flatten();
-        all.filter(|(r, _)| *r == res).map(|(_, id)| id.clone()).collect()
+        let all = self.dependents.get(owner_uid).into_iter().flatten();
+        all.filter(|((r, _), controls)| **controls && *r == res).map(|((_, id), _)| id.clone()).collect()
     }
 
-    /// All dependents of an owner.
+    /// All dependents of an owner, whether it controls them or not.
     pub(crate) fn dependents(&self, owner_uid: &str) -> Vec<(Slot, Id)> {
-        self.children.get(owner_uid).into_iter().flatten().cloned().collect()
+        self.dependents.get(owner_uid).into_iter().flat_map(BTreeMap::keys).cloned().collect()
+    }
+
+    /// The objects of a namespace that nothing controls, of a resource that controllers adopt.
+    pub(crate) fn lone(&self, res: Res, namespace: &str) -> Vec<Id> {
+        let from = (Slot::from(res), Id::new(namespace, ""));
+        let here = self.lone.range(from..).map(|(slot, id)| (*slot, id));
+        here.take_while(|(slot, id)| *slot == res && id.namespace == namespace)
+            .map(|(_, id)| id.clone())
+            .collect()
     }
 
     /// The pods of a node.
@@ -98,21 +109,33 @@ impl Cache {
     }
 
     fn see_owners(&mut self, slot: Slot, before: Option<&Value>, after: Option<&Value>) {
-        let owner = |o: Option<&Value>| o.and_then(controller).map(|c| text(c, "uid").to_owned());
-        let (old, new) = (owner(before), owner(after));
-        if old == new {
+        const OWNERS: &str = "metadata.ownerReferences";
+        if let (Some(before), Some(after)) = (before, after)
+            && at(before, OWNERS) == at(after, OWNERS)
+        {
             return;
         }
-        if let (Some(old), Some(object)) = (&old, before)
-            && let Some(set) = self.children.get_mut(old)
-        {
-            set.remove(&(slot, Id::of(object)));
-            if set.is_empty() {
-                self.children.remove(old);
+        if let Some(object) = before {
+            let key = (slot, Id::of(object));
+            self.lone.remove(&key);
+            for owner in list(object, OWNERS).iter().map(|o| text(o, "uid")) {
+                let Some(set) = self.dependents.get_mut(owner) else { continue };
+                set.remove(&key);
+                if set.is_empty() {
+                    self.dependents.remove(owner);
+                }
             }
         }
-        if let (Some(new), Some(object)) = (new, after) {
-            self.children.entry(new).or_default().insert((slot, Id::of(object)));
+        if let Some(object) = after {
+            let key = (slot, Id::of(object));
+            for owner in list(object, OWNERS) {
+                let all = self.dependents.entry(text(owner, "uid").to_owned()).or_default();
+                all.insert(key.clone(), flag(owner, "controller"));
+            }
+            let adopted = [Res::Pods, Res::ReplicaSets, Res::Revisions];
+            if adopted.iter().any(|r| slot == *r) && controller(object).is_none() {
+                self.lone.insert(key);
+            }
         }
     }
 
@@ -184,6 +207,6 @@ impl Cache {
 
     /// Whether an owner with this uid has dependents.
     pub(crate) fn owns(&self, object: &Value) -> bool {
-        self.children.contains_key(uid(object))
+        self.dependents.contains_key(uid(object))
     }
 }

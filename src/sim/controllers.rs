@@ -22,13 +22,15 @@ mod pods;
 mod pools;
 mod pressure;
 mod replica_set;
+mod revisions;
 mod scheduler;
 mod shrink;
 mod stateful_set;
 
 pub(crate) use churn::{Churn, churn};
-pub(crate) use garbage::FOREGROUND;
+pub(crate) use garbage::hold;
 pub(crate) use incidents::{Undo, allow, begin_all, deny, revive, silence};
+pub(crate) use job::Ended;
 pub(crate) use kubelet::RUNS;
 pub(crate) use pools::{Manner, Order, Pool, order, pool_usable};
 pub(crate) use scheduler::{repels, tolerate};
@@ -154,6 +156,9 @@ pub(crate) fn route(world: &mut World, touched: &Touched) {
     }
     if touched.after.is_none() && world.cache.owns(&object) {
         world.queue.add(Work::Orphans(uid(&object).to_owned()), soon);
+    }
+    if touched.before.is_none() {
+        garbage::disowned(world, &object);
     }
 }
 

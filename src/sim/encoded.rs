@@ -9,8 +9,9 @@ use bytes::Bytes;
 /// find what the first of them wrote.
 const KEPT: usize = 512;
 
-/// A document: the version of its object, which is unique in a cluster, and its form.
-pub(crate) type Key = (u64, u8);
+/// A document: the version of its object, which is unique in an age of a cluster, that age, and
+/// its form. A cluster that was restored or replaced gives versions out again: it is another age.
+pub(crate) type Key = (u64, u64, u8);
 
 /// The documents of one cluster's newest changes.
 #[derive(Debug, Default)]
@@ -58,17 +59,18 @@ mod tests {
         let encoded = Encoded::default();
         let mut writes = 0;
         for _ in 0..3 {
-            let bytes = encoded.get((7, 0), || {
+            let bytes = encoded.get((7, 0, 0), || {
                 writes += 1;
                 vec![1, 2]
             });
             assert_eq!(&bytes[..], [1, 2]);
         }
         assert_eq!(writes, 1);
-        assert_eq!(&encoded.get((7, 1), || vec![3])[..], [3], "another form is another document");
+        assert_eq!(&encoded.get((7, 0, 1), || vec![3])[..], [3], "another form is another document");
+        assert_eq!(&encoded.get((7, 1, 0), || vec![4])[..], [4], "and so is another age");
         for version in 8..8 + KEPT as u64 {
-            encoded.get((version, 0), Vec::new);
+            encoded.get((version, 0, 0), Vec::new);
         }
-        assert_eq!(&encoded.get((7, 0), || vec![9])[..], [9], "forgotten, so written anew");
+        assert_eq!(&encoded.get((7, 0, 0), || vec![9])[..], [9], "forgotten, so written anew");
     }
 }

@@ -17,6 +17,9 @@ use super::world::World;
 /// Most pods that a budget may still be waiting for.
 const MOST_DISRUPTED: usize = 2000;
 
+/// Owners above each other that are followed: a pod's, and one or two more in real clusters.
+const DEEPEST: usize = 8;
+
 /// The budgets that guard a pod. A selector that is empty or not there guards nothing here.
 fn budgets(world: &World, pod: &Value) -> Vec<Arc<Value>> {
     let guards = |b: &&Arc<Value>| {
@@ -152,7 +155,8 @@ pub(crate) fn portion(value: &Value, total: i64) -> i64 {
 /// The scale of what controls a pod, and its uid.
 fn owner_scale(world: &World, pod: &Value) -> Option<(String, i64)> {
     let mut owner = fields::controller(pod)?.clone();
-    loop {
+    // references are the clients' to write: two objects may own each other
+    for _ in 0..DEEPEST {
         let res = Res::of_kind(text(&owner, "kind"))?;
         let object = world.store.get(res, namespace(pod), text(&owner, "name"))?;
         match fields::controller(object) {
@@ -163,6 +167,7 @@ fn owner_scale(world: &World, pod: &Value) -> Option<(String, i64)> {
             }
         }
     }
+    None
 }
 
 #[cfg(test)]

@@ -102,20 +102,14 @@ impl Member {
         Ok(())
     }
 
-    /// Another cluster of the same name takes the place of this one. What was going to happen to
-    /// the old one happens to it as well.
+    /// Another cluster of the same name takes the place of this one.
     fn replace(&self, times: u64) {
         let file =
             ScenarioFile { seed: self.scenario.file.seed.wrapping_add(times), ..self.scenario.file.clone() };
         let Some(cluster) = file.clusters.iter().find(|c| c.name == self.about.name) else { return };
         self.shared.replace(|old| {
-            let mut new = World {
-                trouble: std::mem::take(&mut old.trouble),
-                certificate: old.certificate,
-                cuts: old.cuts,
-                ..scenario::build(&file, cluster, old.now)
-            };
-            controllers::churn(&mut new, old.churn.rate());
+            let mut new = scenario::build(&file, cluster, old.now);
+            new.take_over(old);
             new
         });
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::sim::json::Value;
 
+use super::admission;
 use super::custom::Custom;
 use super::fields::{self, deleting, list, name, namespace, set, text};
 use super::random::Random;
@@ -21,8 +22,10 @@ const KEPT: Span = Span::from_seconds(75);
 const LEAST: usize = 100;
 const MOST: usize = 2000;
 
-/// Lists whose further pages are kept.
+/// Lists whose further pages are kept, and for how long: as long as etcd keeps what was
+/// (`--etcd-compaction-interval`).
 const OPEN_LISTS: usize = 64;
+const OPEN_FOR: Span = Span::from_seconds(300);
 
 /// One change, as watches see it.
 #[derive(Clone, Debug)]
@@ -61,8 +64,11 @@ struct Table {
 /// A list of which pages are still to be asked for.
 #[derive(Debug)]
 struct OpenList {
+    opened: Time,
     version: u64,
     slot: Slot,
+    /// What it selects, as text.
+    selection: String,
     items: Arc<Vec<Arc<Value>>>,
 }
 
@@ -259,16 +265,39 @@ impl Store {
     }
 
     /// Keeps the rest of a list for its further pages.
-    pub(crate) fn keep_open(&mut self, slot: Slot, version: u64, items: Arc<Vec<Arc<Value>>>) {
+    pub(crate) fn keep_open(
+        &mut self,
+        slot: Slot,
+        version: u64,
+        selection: &str,
+        items: Arc<Vec<Arc<Value>>>,
+    ) {
+        let now = self.now;
+        self.open.retain(|l| l.opened.age(now) < OPEN_FOR);
+        if self.open_list(slot, version, selection).is_some() {
+            return;
+        }
         if self.open.len() >= OPEN_LISTS {
             self.open.pop_front();
         }
-        self.open.push_back(OpenList { version, slot, items });
+        let selection = selection.to_owned();
+        self.open.push_back(OpenList { opened: now, version, slot, selection, items });
     }
 
-    /// The items of a list that is still open.
-    pub(crate) fn open_list(&self, slot: Slot, version: u64) -> Option<Arc<Vec<Arc<Value>>>> {
-        self.open.iter().rev().find(|l| l.slot == slot && l.version == version).map(|l| l.items.clone())
+    /// The items of a list that is still open: of this resource, version and selection.
+    pub(crate) fn open_list(
+        &self,
+        slot: Slot,
+        version: u64,
+        selection: &str,
+    ) -> Option<Arc<Vec<Arc<Value>>>> {
+        let same = |l: &&OpenList| {
+            l.slot == slot
+                && l.version == version
+                && l.selection == selection
+                && l.opened.age(self.now) < OPEN_FOR
+        };
+        self.open.iter().find(same).map(|l| l.items.clone())
     }
 
     /// Makes an object: name, uid, times and version are filled in.
@@ -304,6 +333,10 @@ impl Store {
         set(object, "metadata.uid", uid);
         set(object, "metadata.creationTimestamp", now.rfc3339());
         fields::unset(object, "metadata.deletionTimestamp");
+        fields::unset(object, "metadata.deletionGracePeriodSeconds");
+        if let Some(res) = slot.built_in() {
+            admission::identify(res, object);
+        }
         if spec.generation {
             set(object, "metadata.generation", 1);
         }

@@ -103,6 +103,14 @@ impl Queue {
         Some((at, work))
     }
 
+    /// Takes the first work of a kind, due or not.
+    pub(crate) fn take(&mut self, of: impl Fn(&Work) -> bool) -> Option<(Time, Work)> {
+        let key = *self.due.iter().find(|(_, work)| of(work))?.0;
+        let work = self.due.remove(&key)?;
+        self.when.remove(&work);
+        Some((key.0, work))
+    }
+
     /// Drops work that is queued.
     pub(crate) fn drop_work(&mut self, work: &Work) {
         if let Some(key) = self.when.remove(work) {

@@ -56,6 +56,11 @@ impl Labels {
         Some(Labels(terms))
     }
 
+    /// Whether it leaves nothing out.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether these labels are selected.
     pub(crate) fn matches(&self, labels: &Map) -> bool {
         self.0.iter().all(|term| term.holds(labels))
@@ -115,6 +120,11 @@ fn parse_term(term: &str) -> Result<Term, String> {
 pub(crate) struct FieldTerms(Vec<(String, bool, String)>);
 
 impl FieldTerms {
+    /// Whether it leaves nothing out.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A selector as a query has it. `known` are the fields that the resource can be asked for
     /// beside its name and namespace.
     pub(crate) fn parse(text: &str, known: &[&str]) -> Result<FieldTerms, String> {

@@ -95,6 +95,8 @@ pub(crate) struct World {
     pub(crate) churn: Churn,
     /// Low wishes of horizontal autoscalers, for their stabilisation.
     pub(crate) wishes: HashMap<Id, Vec<(Time, i64)>>,
+    /// The pods of each job that ended.
+    pub(crate) ended: HashMap<Id, controllers::Ended>,
     /// Nodes that were promised to pods whose victims are leaving.
     pub(crate) nominated: BTreeMap<Id, String>,
     /// Whether the store takes no more writes.
@@ -105,6 +107,8 @@ pub(crate) struct World {
     pub(crate) certificate: Certificate,
     /// The version of the server while it says another.
     pub(crate) usual_version: Option<String>,
+    /// Grows when versions are given out again: when the cluster is restored or replaced.
+    pub(crate) age: u64,
     /// Resources that changed and whose watches have not been told.
     pub(crate) stale: u64,
 }
@@ -147,11 +151,13 @@ impl World {
             undo: Vec::new(),
             churn: Churn::default(),
             wishes: HashMap::new(),
+            ended: HashMap::new(),
             nominated: BTreeMap::new(),
             full: false,
             trouble: Faults::default(),
             certificate: Certificate::Good,
             usual_version: None,
+            age: 0,
             stale: 0,
         }
     }
@@ -166,7 +172,7 @@ impl World {
                 self.define(&touched);
             }
             if touched.slot == Res::Pods {
-                self.churn.seen += 1;
+                self.churn.see();
                 self.count_serving(touched.before.as_deref(), touched.after.as_deref());
             }
             controllers::route(self, &touched);
@@ -224,14 +230,40 @@ impl World {
     /// told. Changes that are forgotten stay.
     pub(crate) fn restore(&mut self, versions: u64) {
         self.absorb();
+        self.age += 1;
         self.store.restore(versions);
         self.absorb();
         controllers::start(self);
     }
 
+    /// Takes the place of another cluster. What was going to happen to the old one happens to it
+    /// as well; what happened to the old one inside is over, and the way to it is as it was.
+    pub(crate) fn take_over(&mut self, old: &mut World) {
+        while self.queue.take(|work| matches!(work, Work::Incident(..))).is_some() {}
+        while let Some((at, work)) = old.queue.take(|work| matches!(work, Work::Incident(..))) {
+            self.queue.add(work, at);
+        }
+        self.incidents = std::mem::take(&mut old.incidents);
+        self.undo = std::mem::take(&mut old.undo);
+        self.trouble = std::mem::take(&mut old.trouble);
+        self.denied = std::mem::take(&mut old.denied);
+        (self.reach, self.certificate, self.cuts) = (old.reach, old.certificate, old.cuts);
+        if old.usual_version.is_some() {
+            self.usual_version = Some(std::mem::replace(&mut self.version, old.version.clone()));
+        }
+        self.age = old.age + 1;
+        controllers::churn(self, old.churn.rate());
+    }
+
     /// Makes an object by a chance of its own: what a scenario makes otherwise stays the same.
     pub(crate) fn create_aside(&mut self, res: Res, object: Value) {
-        let own = format!("{}/{}/{}", self.name, fields::namespace(&object), fields::name(&object));
+        let own = format!(
+            "{}/{}/{}/{}",
+            self.name,
+            res.spec().plural,
+            fields::namespace(&object),
+            fields::name(&object)
+        );
         let usual = std::mem::replace(self.store.random(), Random::new(0, &own));
         // one that is there already is as good
         let _ = self.store.create(res, object, self.now);

@@ -19,8 +19,11 @@ impl Control {
         Some(Control { address, token })
     }
 
-    /// So many pods change a second, in the whole fleet.
+    /// So many pods change a second, in the whole fleet. Its time runs for as long as pods change:
+    /// where time stands still nothing does.
     pub(crate) fn churn(&self, rate: u32) -> Result<()> {
+        let speed = u32::from(rate > 0);
+        self.ask("PUT", "/pace", &format!(r#"{{"speed": {speed}}}"#))?;
         self.ask("PUT", "/churn", &format!(r#"{{"rate": {rate}}}"#)).map(drop)
     }
 
@@ -36,10 +39,20 @@ impl Control {
 
     /// How many pods the whole fleet has.
     pub(crate) fn pods(&self) -> Result<u64> {
+        self.sum("pods")
+    }
+
+    /// How often pods of the whole fleet changed.
+    pub(crate) fn pod_changes(&self) -> Result<u64> {
+        self.sum("pod-changes")
+    }
+
+    /// A number of every cluster, in all.
+    fn sum(&self, of: &str) -> Result<u64> {
         let said: serde_json::Value = serde_json::from_str(&self.ask("GET", "/clusters", "")?)?;
         let clusters = said.as_array().or_else(|| said.get("clusters")?.as_array());
         let clusters = clusters.ok_or_else(|| eyre!("the control endpoint lists no clusters: {said}"))?;
-        Ok(clusters.iter().filter_map(|cluster| cluster.get("pods")?.as_u64()).sum())
+        Ok(clusters.iter().filter_map(|cluster| cluster.get(of)?.as_u64()).sum())
     }
 
     fn ask(&self, method: &str, path: &str, body: &str) -> Result<String> {

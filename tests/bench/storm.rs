@@ -56,7 +56,9 @@ fn until(session: &mut Session, end: Instant) -> u64 {
 fn steady(session: &mut Session, control: &Control, size: Size, pid: u32, idle: f64) -> Result<()> {
     control.churn(size.events())?;
     until(session, Instant::now() + Duration::from_secs(3));
+    let counted = Counted::begin(control)?;
     let (used, bytes) = share(session, pid, STEADY)?;
+    counted.made(control, size.events())?;
     control.churn(0)?;
     let each = (used - idle).max(0.0) * 1000.0 / f64::from(size.events());
     row(&Row {
@@ -82,10 +84,12 @@ fn storm(session: &mut Session, control: &Control, pid: u32) -> Result<()> {
     let (rate, lasts) = STORM;
     let end = Instant::now() + lasts;
     control.churn(rate)?;
+    let counted = Counted::begin(control)?;
     until(session, Instant::now() + Duration::from_secs(10));
     let (mut times, _) = keys::motions(session)?;
     until(session, end);
     let most = process::memory_of(pid)?.1;
+    counted.made(control, rate)?;
     control.churn(0)?;
     let lag = rests(session, pid)?;
     let pods = control.pods()?;
@@ -119,6 +123,33 @@ fn storm(session: &mut Session, control: &Control, pid: u32) -> Result<()> {
         ..Row::default()
     });
     Ok(())
+}
+
+/// The changes of pods from one moment on: a storm that does not blow measures nothing.
+struct Counted {
+    since: Instant,
+    before: u64,
+}
+
+impl Counted {
+    fn begin(control: &Control) -> Result<Counted> {
+        let before = control.pod_changes()?;
+        Ok(Counted { since: Instant::now(), before })
+    }
+
+    /// An error when the servers made less than nine tenths of the changes that were asked for.
+    fn made(self, control: &Control, rate: u32) -> Result<()> {
+        let seconds = self.since.elapsed().as_secs_f64();
+        let made = control.pod_changes()?.saturating_sub(self.before) as f64;
+        let wanted = f64::from(rate) * seconds;
+        if made < wanted * 0.9 {
+            return Err(eyre!(
+                "the servers made {made:.0} changes of pods in {seconds:.0} s, and {wanted:.0} were asked for: \
+                 what was measured is no storm"
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// How long it goes on working: until three tenths of a second in a row were mostly idle.

@@ -12,9 +12,9 @@ use super::reply::Answer;
 use super::target::Target;
 use crate::sim::admission;
 use crate::sim::cluster::Shared;
-use crate::sim::controllers::FOREGROUND;
+use crate::sim::controllers::hold;
 use crate::sim::eviction;
-use crate::sim::fields::{at, list, maybe_int, name, set, text, uid};
+use crate::sim::fields::{at, maybe_int, name, set, text, uid};
 use crate::sim::objects::Deletion;
 use crate::sim::refusal::{Refusal, details};
 use crate::sim::resources::{Res, Spec};
@@ -111,13 +111,7 @@ fn delete_one(world: &mut World, target: &Target, object: &Arc<Value>, wish: &Wi
     let mut object = object.clone();
     match wish.dependents {
         Dependents::Orphan => world.orphan(uid(&object)),
-        Dependents::Foreground => {
-            let mut held = (*object).clone();
-            let mut finalizers = list(&held, "metadata.finalizers").to_vec();
-            finalizers.push(json!(FOREGROUND));
-            set(&mut held, "metadata.finalizers", finalizers);
-            object = world.store.replace(target.slot, &object, held);
-        }
+        Dependents::Foreground => object = hold(world, target.slot, &object),
         Dependents::Background => {}
     }
     world.store.delete(target.slot, &object, wish.how, now)

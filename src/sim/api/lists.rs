@@ -21,14 +21,18 @@ pub(super) struct Selection {
     namespace: Option<String>,
     labels: Labels,
     fields: FieldTerms,
+    /// All of it as the client wrote it: what further pages of a list are known by.
+    text: String,
 }
 
 impl Selection {
     pub(super) fn read(call: &Call, target: &Target) -> Result<Selection, Refusal> {
         let fields = call.query.get("fieldSelector").replace("regarding.", "involvedObject.");
+        let labels = call.query.get("labelSelector");
         Ok(Selection {
+            text: format!("{}\n{labels}\n{fields}", target.space()),
             namespace: target.namespace.clone(),
-            labels: Labels::parse(call.query.get("labelSelector")).map_err(Refusal::bad_request)?,
+            labels: Labels::parse(labels).map_err(Refusal::bad_request)?,
             fields: FieldTerms::parse(&fields, &selectable(target)).map_err(Refusal::bad_request)?,
         })
     }
@@ -37,6 +41,11 @@ impl Selection {
         self.namespace.as_deref().is_none_or(|n| n == namespace(object))
             && self.labels.matches_object(object)
             && self.fields.matches(object)
+    }
+
+    /// Whether it leaves anything out by labels or fields.
+    fn narrows(&self) -> bool {
+        !self.labels.is_empty() || !self.fields.is_empty()
     }
 
     /// Every selected object now, in the order of lists.
@@ -65,6 +74,11 @@ impl Token {
         let byte = |i: usize| hex.get(i..i + 2).and_then(|h| u8::from_str_radix(h, 16).ok());
         let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(byte).collect();
         Some(Token { version: version.parse().ok()?, after: String::from_utf8(bytes?).ok()? })
+    }
+
+    /// The refusal when what it goes on with is gone; it says where an inconsistent list goes on.
+    fn expired(&self) -> Refusal {
+        Refusal::expired_pages(Token { version: 0, after: self.after.clone() }.write())
     }
 }
 
@@ -137,7 +151,7 @@ pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result
     let selection = Selection::read(call, target)?;
     let faults = faulty::pages(shared, &target.spec.plural);
     let asked = if faults.no_limit { None } else { call.query.number("limit")? };
-    let limit = asked.unwrap_or(0) as usize;
+    let limit = asked.map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX));
     let token = match call.query.get("continue") {
         "" => None,
         text => {
@@ -173,7 +187,10 @@ pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result
         let last = page.items.get(page.to.wrapping_sub(1)).map(|o| place(o)).unwrap_or_default();
         let version = if page.consistent { page.version } else { 0 };
         meta["continue"] = json!(Token { version, after: last }.write());
-        meta["remainingItemCount"] = json!(left);
+        // a real server does not count what it would have to read first
+        if !selection.narrows() {
+            meta["remainingItemCount"] = json!(left);
+        }
     } else if faults.endless {
         meta["continue"] = json!(Token { version: 0, after: String::new() }.write());
     }
@@ -197,27 +214,43 @@ fn page(
     let current = world.store.version();
     let (items, version, consistent) = match token {
         None => match moment {
-            Moment::Exactly(version) => {
-                let then = world.store.list_at(target.slot, version)?;
-                (Arc::new(then.into_iter().filter(|o| selection.matches(o)).collect()), version, true)
-            }
+            Moment::Exactly(version) => (at(world, target, selection, version)?, version, true),
             Moment::NotBefore(_) => (Arc::new(selection.all(world, target)), current, true),
         },
         Some(token) if token.version == 0 => (Arc::new(selection.all(world, target)), current, false),
-        Some(token) => match world.store.open_list(target.slot, token.version) {
+        Some(token) => match world.store.open_list(target.slot, token.version, &selection.text) {
             Some(items) => (items, token.version, true),
-            None => {
-                let next = Token { version: 0, after: token.after.clone() };
-                return Err(Refusal::expired_pages(next.write()));
-            }
+            // somebody else's token, or one that is older than what is kept: the log may still know
+            None if within(world, target, token.version) => match at(world, target, selection, token.version)
+            {
+                Ok(items) => (items, token.version, true),
+                Err(_) => return Err(token.expired()),
+            },
+            None => return Err(token.expired()),
         },
     };
     let from = token.map_or(0, |t| items.partition_point(|o| place(o) <= t.after));
-    let to = if limit == 0 { items.len() } else { items.len().min(from + limit) };
-    if token.is_none() && to < items.len() {
-        world.store.keep_open(target.slot, version, items.clone());
+    let to = if limit == 0 { items.len() } else { items.len().min(from.saturating_add(limit)) };
+    if consistent && to < items.len() {
+        world.store.keep_open(target.slot, version, &selection.text, items.clone());
     }
     Ok(Page { items, from, to, version, consistent })
+}
+
+/// Whether a version was given out and is not compacted.
+fn within(world: &World, target: &Target, version: u64) -> bool {
+    version <= world.store.version() && world.store.can_begin(target.slot, version).is_ok()
+}
+
+/// The selected objects as they were at a version.
+fn at(
+    world: &World,
+    target: &Target,
+    selection: &Selection,
+    version: u64,
+) -> Result<Arc<Vec<Arc<Value>>>, Refusal> {
+    let then = world.store.list_at(target.slot, version)?;
+    Ok(Arc::new(then.into_iter().filter(|o| selection.matches(o)).collect()))
 }
 
 /// One object.

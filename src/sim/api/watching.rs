@@ -49,6 +49,8 @@ struct Watch {
     announce: bool,
     /// Grows when watches are cut off.
     cut: u64,
+    /// The age of the cluster in which the objects that are written are.
+    age: u64,
     changed: watch::Receiver<u64>,
     bookmark_at: Instant,
     deadline: Instant,
@@ -75,11 +77,11 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
     let from = call.query.number("resourceVersion")?.unwrap_or(0);
     let seconds = call.query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(LONGEST);
     let changed = shared.subscribe(target.slot);
-    let (initial, position, cut, now) = shared.read(|world| {
+    let (initial, position, cut, age, now) = shared.read(|world| {
         let whole = announce || from == 0;
         let initial = if whole { selection.all(world, target) } else { Vec::new() };
         let position = if whole { world.store.version() } else { from };
-        (initial.into(), position, world.cut_of(target.slot), world.now)
+        (initial.into(), position, world.cut_of(target.slot), world.age, world.now)
     });
     let start = Instant::now();
     let writer = Writer::new(form, target, call.query.get("includeObject"), now);
@@ -96,6 +98,7 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
         initial,
         announce,
         cut,
+        age,
         changed,
         bookmark_at: start + shared.options.bookmarks,
         deadline: start + Duration::from_secs(seconds.min(86_400)),
@@ -155,6 +158,7 @@ impl Watch {
         let shared = self.shared.clone();
         let (changes, position) = shared.read(|world| {
             self.writer.now = world.now;
+            self.age = world.age;
             if world.cut_of(self.slot) != self.cut {
                 self.ended = true;
                 return (Ok(Vec::new()), self.position);
@@ -236,8 +240,10 @@ impl Watch {
         let version = || text(object, "metadata.resourceVersion").parse().unwrap_or(0);
         match self.common.filter(|_| self.shared.crowded(self.slot)) {
             Some(form) => {
-                let document =
-                    self.shared.encoded.get((version(), form), || self.writer.object(object, first));
+                let document = self
+                    .shared
+                    .encoded
+                    .get((version(), self.age, form), || self.writer.object(object, first));
                 out.extend(self.writer.form.event(kind, &document));
             }
             None => {

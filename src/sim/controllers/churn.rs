@@ -38,7 +38,9 @@ pub(crate) struct Churn {
     /// When that was last reckoned up.
     reckoned: Time,
     /// Changes of pods, whoever made them, that are not reckoned up yet.
-    pub(crate) seen: u64,
+    seen: u64,
+    /// Changes of pods, whoever made them, since the cluster began.
+    total: u64,
     /// The place of the last pod that was changed.
     place: String,
     turn: u64,
@@ -47,7 +49,7 @@ pub(crate) struct Churn {
 impl Default for Churn {
     fn default() -> Churn {
         let reckoned = Time::from_millis(0);
-        Churn { rate: 0.0, owed: 0.0, reckoned, seen: 0, place: String::new(), turn: 0 }
+        Churn { rate: 0.0, owed: 0.0, reckoned, seen: 0, total: 0, place: String::new(), turn: 0 }
     }
 }
 
@@ -55,6 +57,17 @@ impl Churn {
     /// Changes a second.
     pub(crate) fn rate(&self) -> f64 {
         self.rate
+    }
+
+    /// Takes note of a change of a pod.
+    pub(crate) fn see(&mut self) {
+        self.seen += 1;
+        self.total += 1;
+    }
+
+    /// Changes of pods since the cluster began, whoever made them.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
     }
 }
 

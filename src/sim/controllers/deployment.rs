@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::sim::json::{Value, json};
+use crate::sim::json::{Map, Value, json};
 
 use super::events::{Said, record};
 use super::{generation, pods};
-use crate::model::Span;
+use crate::model::{Span, Time};
 use crate::sim::eviction::portion;
 use crate::sim::fields::{
-    annotate, annotation, at, condition, deleting, drop_condition, flag, int, label, maybe_int, name,
-    namespace, owner_reference, set, set_condition, text, time, uid,
+    annotate, annotation, at, condition, deleting, drop_condition, flag, int, map, maybe_int, name,
+    namespace, owner_reference, set, set_condition, text, time, uid, unset,
 };
 use crate::sim::queue::{Id, Work};
 use crate::sim::resources::Res;
@@ -26,7 +26,8 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
         return;
     };
     if !deleting(&deployment) {
-        let sets = replica_sets(world, &deployment);
+        let kind = ("apps/v1", "Deployment");
+        let sets = pods::claim(world, &deployment, kind, Res::ReplicaSets, |_| true);
         let newest = newest(world, &deployment, &sets);
         if let Some(newest) = newest {
             roll(world, &deployment, &newest);
@@ -37,12 +38,15 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
 }
 
 fn replica_sets(world: &World, deployment: &Value) -> Vec<Arc<Value>> {
-    let ids = world.cache.children(uid(deployment), Res::ReplicaSets);
-    ids.iter().filter_map(|i| world.store.get(Res::ReplicaSets, &i.namespace, &i.name).cloned()).collect()
+    pods::controlled(world, deployment, Res::ReplicaSets)
 }
 
-fn hash(deployment: &Value) -> String {
-    pods::template_hash(at(deployment, "spec.template"), 10)
+/// The set of a deployment's present template, the oldest if there are several
+/// (`FindNewReplicaSet`).
+fn current<'a>(deployment: &Value, sets: &'a [Arc<Value>]) -> Option<&'a Arc<Value>> {
+    let wanted = at(deployment, "spec.template");
+    let same = |s: &&Arc<Value>| pods::same_template(at(s, "spec.template"), wanted, HASH);
+    sets.iter().filter(same).min_by_key(|s| text(s, "metadata.creationTimestamp"))
 }
 
 fn revision(set: &Value) -> i64 {
@@ -56,11 +60,11 @@ fn desired(object: &Value) -> i64 {
 /// The replica set of the present template; it is made if there is none. A paused deployment
 /// makes none.
 fn newest(world: &mut World, deployment: &Value, sets: &[Arc<Value>]) -> Option<Arc<Value>> {
-    let hash = hash(deployment);
     let highest = sets.iter().map(|s| revision(s)).max().unwrap_or(0);
-    if let Some(found) = sets.iter().find(|s| label(s, HASH) == hash) {
+    if let Some(found) = current(deployment, sets) {
+        follow(world, deployment, found);
         if revision(found) == highest {
-            return Some(found.clone());
+            return world.store.get(Res::ReplicaSets, namespace(found), name(found)).cloned();
         }
         // an older template is back: it becomes the newest revision
         let next = (highest + 1).to_string();
@@ -75,6 +79,7 @@ fn newest(world: &mut World, deployment: &Value, sets: &[Arc<Value>]) -> Option<
         return sets.iter().max_by_key(|s| revision(s)).cloned();
     }
     let next = (highest + 1).to_string();
+    let hash = pods::template_hash(at(deployment, "spec.template"), 10);
     let mut template = at(deployment, "spec.template").clone();
     pods::label(&mut template, HASH, &hash);
     let mut selector = at(deployment, "spec.selector").clone();
@@ -88,11 +93,47 @@ fn newest(world: &mut World, deployment: &Value, sets: &[Arc<Value>]) -> Option<
         "spec": { "replicas": 0, "selector": selector, "template": template },
         "status": { "replicas": 0 },
     });
+    for (key, value) in handed_down(deployment) {
+        annotate(&mut fresh, &key, value.as_str().unwrap_or_default());
+    }
     annotate(&mut fresh, REVISION, &next);
+    let least = at(deployment, "spec.minReadySeconds");
+    if !least.is_null() {
+        set(&mut fresh, "spec.minReadySeconds", least.clone());
+    }
     let made = world.store.create(Res::ReplicaSets, fresh, world.now).ok();
     annotate_deployment(world, deployment, &next);
     world.absorb();
     made
+}
+
+/// The annotations of a deployment that its newest set has as well, such as the cause of the change
+/// (`skipCopyAnnotation`).
+fn handed_down(deployment: &Value) -> Map {
+    let own = ["kubectl.kubernetes.io/last-applied-configuration", REVISION];
+    let mut annotations = map(deployment, "metadata.annotations").clone();
+    annotations.retain(|key, _| !own.contains(&key.as_str()));
+    annotations
+}
+
+/// What the newest set has from its deployment beside the template.
+fn follow(world: &mut World, deployment: &Value, replica_set: &Value) {
+    let least = at(deployment, "spec.minReadySeconds");
+    let annotations = handed_down(deployment);
+    let has = |key: &str, value: &Value| map(replica_set, "metadata.annotations").get(key) == Some(value);
+    if annotations.iter().all(|(k, v)| has(k, v)) && at(replica_set, "spec.minReadySeconds") == least {
+        return;
+    }
+    world.store.update(Res::ReplicaSets, namespace(replica_set), name(replica_set), |s| {
+        for (key, value) in &annotations {
+            annotate(s, key, value.as_str().unwrap_or_default());
+        }
+        match least {
+            Value::Null => unset(s, "spec.minReadySeconds"),
+            least => set(s, "spec.minReadySeconds", least.clone()),
+        }
+    });
+    world.absorb();
 }
 
 fn annotate_deployment(world: &mut World, deployment: &Value, revision: &str) {
@@ -190,11 +231,67 @@ fn tidy(world: &mut World, deployment: &Value) {
         usize::try_from(maybe_int(deployment, "spec.revisionHistoryLimit").unwrap_or(10)).unwrap_or(0);
     let mut empty: Vec<Arc<Value>> = replica_sets(world, deployment)
         .into_iter()
-        .filter(|s| desired(s) == 0 && int(s, "status.replicas") == 0 && label(s, HASH) != hash(deployment))
+        .filter(|s| desired(s) == 0 && int(s, "status.replicas") == 0)
         .collect();
+    let newest = current(deployment, &replica_sets(world, deployment)).map(|s| uid(s).to_owned());
+    empty.retain(|s| Some(uid(s)) != newest.as_deref());
     empty.sort_by_key(|s| revision(s));
     for set in empty.iter().take(empty.len().saturating_sub(limit)) {
         world.store.remove(Res::ReplicaSets, set);
+    }
+}
+
+/// What a deployment's replica sets come to.
+struct Sum {
+    wanted: i64,
+    total: i64,
+    updated: i64,
+    ready: i64,
+    available: i64,
+    unavailable: i64,
+}
+
+impl Sum {
+    fn of(deployment: &Value, sets: &[Arc<Value>]) -> Sum {
+        let sum = |field: &str| -> i64 { sets.iter().map(|s| int(s, &format!("status.{field}"))).sum() };
+        let asked: i64 = sets.iter().map(|s| desired(s)).sum();
+        let available = sum("availableReplicas");
+        Sum {
+            wanted: desired(deployment),
+            total: sum("replicas"),
+            updated: current(deployment, sets).map_or(0, |s| int(s, "status.replicas")),
+            ready: sum("readyReplicas"),
+            available,
+            // of all that was asked for, old sets and new
+            unavailable: (asked - available).max(0),
+        }
+    }
+
+    fn complete(&self) -> bool {
+        self.updated == self.wanted && self.total == self.wanted && self.available >= self.wanted
+    }
+
+    /// Whether something went on since the status was written.
+    fn moved(&self, deployment: &Value) -> bool {
+        int(deployment, "status.updatedReplicas") != self.updated
+            || int(deployment, "status.readyReplicas") < self.ready
+            || int(deployment, "status.availableReplicas") < self.available
+            || int(deployment, "status.replicas") > self.total
+            || int(deployment, "status.observedGeneration") != generation(deployment)
+    }
+
+    fn write(&self, deployment: &mut Value) {
+        let observed = generation(deployment);
+        for (field, value) in [
+            ("replicas", self.total),
+            ("updatedReplicas", self.updated),
+            ("readyReplicas", self.ready),
+            ("availableReplicas", self.available),
+            ("unavailableReplicas", self.unavailable),
+            ("observedGeneration", observed),
+        ] {
+            set(deployment, &format!("status.{field}"), value);
+        }
     }
 }
 
@@ -203,83 +300,64 @@ fn status(world: &mut World, id: &Id) {
         return;
     };
     let sets = replica_sets(world, &deployment);
-    let hash = hash(&deployment);
-    let sum = |field: &str| -> i64 { sets.iter().map(|s| int(s, &format!("status.{field}"))).sum() };
-    let updated: i64 =
-        sets.iter().filter(|s| label(s, HASH) == hash).map(|s| int(s, "status.replicas")).sum();
-    let (total, ready, available) = (sum("replicas"), sum("readyReplicas"), sum("availableReplicas"));
-    let wanted = desired(&deployment);
-    let (_, unavailable) = bounds(&deployment, wanted);
+    let sum = Sum::of(&deployment, &sets);
     let now = world.now;
-    let complete = updated == wanted && total == wanted && available >= wanted;
-    let moved = int(&deployment, "status.updatedReplicas") != updated
-        || int(&deployment, "status.readyReplicas") < ready
-        || int(&deployment, "status.replicas") > total
-        || int(&deployment, "status.observedGeneration") != generation(&deployment);
+    let (complete, moved) = (sum.complete(), sum.moved(&deployment));
     // a rollout that was complete stays so, whatever becomes of its pods
     // (`pkg/controller/deployment/progress.go` `syncRolloutStatus`)
-    let settled = total == updated
+    let settled = sum.total == sum.updated
         && condition(&deployment, "Progressing")
             .is_some_and(|c| text(c, "reason") == "NewReplicaSetAvailable");
     let deadline = Span::from_seconds(maybe_int(&deployment, "spec.progressDeadlineSeconds").unwrap_or(600));
     let since = condition(&deployment, "Progressing").and_then(|c| time(c, "lastUpdateTime")).unwrap_or(now);
     let late = !complete && !settled && !moved && since.age(now) >= deadline;
     let failure = sets.iter().find_map(|s| condition(s, "ReplicaFailure")).cloned();
-    let set_name = sets.iter().find(|s| label(s, HASH) == hash).map_or("", |s| name(s)).to_owned();
+    let newest = current(&deployment, &sets).map_or("", |s| name(s)).to_owned();
     world.store.update(Res::Deployments, &id.namespace, &id.name, |d| {
-        for (field, value) in [
-            ("replicas", total),
-            ("updatedReplicas", updated),
-            ("readyReplicas", ready),
-            ("availableReplicas", available),
-            ("unavailableReplicas", (wanted - available).max(0)),
-            ("observedGeneration", generation(&deployment)),
-        ] {
-            set(d, &format!("status.{field}"), value);
-        }
-        if available >= wanted - unavailable {
-            let message = "Deployment has minimum availability.";
-            set_condition(d, "Available", "True", "MinimumReplicasAvailable", message, now);
-        } else {
-            let message = "Deployment does not have minimum availability.";
-            set_condition(d, "Available", "False", "MinimumReplicasUnavailable", message, now);
-        }
+        sum.write(d);
+        availability(d, &sum, now);
         match &failure {
             Some(c) => {
                 set_condition(d, "ReplicaFailure", "True", text(c, "reason"), text(c, "message"), now);
             }
             None => drop_condition(d, "ReplicaFailure"),
         }
-        if settled && !complete {
-            return;
-        }
-        let (status, reason, message) = if complete {
-            (
-                "True",
-                "NewReplicaSetAvailable",
-                format!("ReplicaSet {set_name:?} has successfully progressed."),
-            )
-        } else if late {
-            (
-                "False",
-                "ProgressDeadlineExceeded",
-                format!("ReplicaSet {set_name:?} has timed out progressing."),
-            )
-        } else if condition(d, "Progressing").is_some_and(|c| text(c, "status") == "False") && !moved {
-            return;
-        } else {
-            ("True", "ReplicaSetUpdated", format!("ReplicaSet {set_name:?} is progressing."))
-        };
-        set_condition(d, "Progressing", status, reason, &message, now);
-        if let Some(c) = d["status"]["conditions"].as_array_mut()
-            && let Some(c) = c.iter_mut().find(|c| c["type"] == "Progressing")
-            && (moved || at(c, "lastUpdateTime").is_null())
-        {
-            set(c, "lastUpdateTime", now.rfc3339());
+        if complete || !settled {
+            progress(d, &newest, (complete, late, moved), now);
         }
     });
     if !complete && !settled && !late {
         // one second more than the deadline: times on objects are whole seconds
         world.queue.add(Work::Deployment(id.clone()), now + deadline + Span::from_seconds(1));
+    }
+}
+
+fn availability(deployment: &mut Value, sum: &Sum, now: Time) {
+    let (_, unavailable) = bounds(deployment, sum.wanted);
+    let (status, reason, message) = if sum.available >= sum.wanted - unavailable {
+        ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
+    } else {
+        ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+    };
+    set_condition(deployment, "Available", status, reason, message, now);
+}
+
+/// How the rollout goes: whether it is complete, late, or moved since it was last looked at.
+fn progress(d: &mut Value, newest: &str, (complete, late, moved): (bool, bool, bool), now: Time) {
+    let (status, reason, message) = if complete {
+        ("True", "NewReplicaSetAvailable", format!("ReplicaSet {newest:?} has successfully progressed."))
+    } else if late {
+        ("False", "ProgressDeadlineExceeded", format!("ReplicaSet {newest:?} has timed out progressing."))
+    } else if condition(d, "Progressing").is_some_and(|c| text(c, "status") == "False") && !moved {
+        return;
+    } else {
+        ("True", "ReplicaSetUpdated", format!("ReplicaSet {newest:?} is progressing."))
+    };
+    set_condition(d, "Progressing", status, reason, &message, now);
+    if let Some(c) = d["status"]["conditions"].as_array_mut()
+        && let Some(c) = c.iter_mut().find(|c| c["type"] == "Progressing")
+        && (moved || at(c, "lastUpdateTime").is_null())
+    {
+        set(c, "lastUpdateTime", now.rfc3339());
     }
 }

@@ -1,22 +1,67 @@
 //! What is left behind: dependents of objects that are gone, and contents of namespaces that go.
 
+use std::sync::Arc;
+
 use crate::model::Span;
 use crate::sim::json::{Value, json};
 
-use crate::sim::fields::{deleting, list, list_mut, place, uid};
+use crate::sim::fields::{deleting, list, list_mut, namespace as namespace_of, place, text, uid};
 use crate::sim::objects::Deletion;
 use crate::sim::queue::{Id, Work};
 use crate::sim::resources::{Res, Slot};
 use crate::sim::world::World;
 
-/// Deletes what an owner that is gone owned.
+/// Deletes what an owner that is gone owned. What somebody else owns as well is only taken away
+/// from it (`pkg/controller/garbagecollector/garbagecollector.go` `attemptToDeleteItem`).
 pub(super) fn orphans(world: &mut World, owner: &str) {
     let now = world.now;
     for (slot, id) in world.cache.dependents(owner) {
-        if let Some(object) = world.store.get(slot, &id.namespace, &id.name).cloned() {
+        let Some(object) = world.store.get(slot, &id.namespace, &id.name).cloned() else { continue };
+        let others = list(&object, OWNERS).iter().filter(|o| text(o, "uid") != owner);
+        if others.into_iter().any(|o| !gone(world, o, namespace_of(&object))) {
+            world.store.update(slot, &id.namespace, &id.name, |o| {
+                list_mut(place(o, OWNERS)).retain(|o| text(o, "uid") != owner);
+            });
+        } else {
             world.store.delete(slot, &object, Deletion::default(), now);
         }
     }
+}
+
+const OWNERS: &str = "metadata.ownerReferences";
+
+/// Whether an owner is known to be gone. One of a kind that is not known may be there.
+fn gone(world: &World, owner: &Value, namespace: &str) -> bool {
+    let (version, kind) = (text(owner, "apiVersion"), text(owner, "kind"));
+    let group = version.split_once('/').map_or("", |(group, _)| group);
+    let built_in = Res::ALL.into_iter().find(|r| r.spec().kind == kind && r.spec().group == group);
+    let custom = || world.store.custom.live().find(|d| d.spec.kind == kind && d.spec.group == group);
+    let Some(slot) = built_in.map(Slot::from).or_else(|| custom().map(|d| d.slot)) else { return false };
+    let namespace = if world.store.spec(slot).namespaced { namespace } else { "" };
+    let there = world.store.get(slot, namespace, text(owner, "name"));
+    there.is_none_or(|o| uid(o) != text(owner, "uid"))
+}
+
+/// A new object whose owner is not there goes as if it had just left.
+pub(super) fn disowned(world: &mut World, object: &Value) {
+    let gone: Vec<String> = list(object, OWNERS)
+        .iter()
+        .filter(|o| gone(world, o, namespace_of(object)))
+        .map(|o| text(o, "uid").to_owned())
+        .collect();
+    for owner in gone {
+        world.queue.add(Work::Orphans(owner), world.now + Span::from_millis(500));
+    }
+}
+
+/// Makes an object wait for what it owns before it goes.
+pub(crate) fn hold(world: &mut World, slot: Slot, object: &Arc<Value>) -> Arc<Value> {
+    if list(object, "metadata.finalizers").iter().any(|f| f == FOREGROUND) {
+        return object.clone();
+    }
+    let mut held = (**object).clone();
+    list_mut(place(&mut held, "metadata.finalizers")).push(FOREGROUND.into());
+    world.store.replace(slot, object, held)
 }
 
 /// A namespace that is new gets its service account (`serviceaccounts-controller`).
@@ -41,11 +86,8 @@ pub(super) fn foreground(world: &mut World, slot: Slot, id: &Id) {
     if world.cache.owns(&object) {
         for (slot, child) in world.cache.dependents(uid(&object)) {
             if let Some(child) = world.store.get(slot, &child.namespace, &child.name).cloned() {
-                let mut held = (*child).clone();
-                if world.cache.owns(&child) && !waits(&child) {
-                    list_mut(place(&mut held, "metadata.finalizers")).push(FOREGROUND.into());
-                }
-                let child = world.store.replace(slot, &child, held);
+                let owns = world.cache.owns(&child);
+                let child = if owns { hold(world, slot, &child) } else { child };
                 world.store.delete(slot, &child, Deletion::default(), world.now);
             }
         }

@@ -6,11 +6,12 @@ use crate::sim::json::{Value, json};
 
 use super::events::{Said, record};
 use super::{NOTICE, endpoints, kubelet, scheduler, tell_owner};
-use crate::model::Span;
+use crate::model::{Span, Time};
 use crate::sim::admission;
 use crate::sim::cache::takes_room;
 use crate::sim::fields::{
-    at, deleting, holds, list, name, namespace, object_mut, owner_reference, place, set, text,
+    at, condition, controller, deleting, holds, int, list, list_mut, map, name, namespace, object_mut,
+    owner_reference, place, set, text, time, uid,
 };
 use crate::sim::objects::Touched;
 use crate::sim::queue::{Id, Work};
@@ -18,6 +19,7 @@ use crate::sim::quota;
 use crate::sim::random;
 use crate::sim::refusal::Refusal;
 use crate::sim::resources::Res;
+use crate::sim::selector::Labels;
 use crate::sim::world::World;
 
 /// A pod of an owner's template.
@@ -43,6 +45,84 @@ pub(super) fn from_template(owner: &Value, kind: (&str, &str), template: &Value)
 /// Adds a label to an object.
 pub(super) fn label(object: &mut Value, key: &str, value: &str) {
     object_mut(place(object, "metadata.labels")).insert(key.into(), value.into());
+}
+
+/// What an owner controls of a resource, after it has taken care of whose it is: those that its
+/// selector means, that fit and that nobody controls are adopted, those that it does not mean any
+/// more are let go (`kubernetes/kubernetes:pkg/controller/controller_ref_manager.go`).
+pub(super) fn claim(
+    world: &mut World,
+    owner: &Value,
+    kind: (&str, &str),
+    res: Res,
+    fits: impl Fn(&Value) -> bool,
+) -> Vec<Arc<Value>> {
+    let selector = Labels::of(at(owner, "spec.selector")).filter(|s| !s.is_empty());
+    if let Some(selector) = selector.filter(|_| !deleting(owner)) {
+        for id in world.cache.lone(res, namespace(owner)) {
+            let object = world.store.get(res, &id.namespace, &id.name).cloned();
+            if object.is_some_and(|o| !deleting(&o) && selector.matches_object(&o) && fits(&o)) {
+                world.store.update(res, &id.namespace, &id.name, |o| {
+                    list_mut(place(o, "metadata.ownerReferences"))
+                        .push(owner_reference(kind.0, kind.1, owner));
+                });
+            }
+        }
+        for object in controlled(world, owner, res) {
+            if !deleting(&object) && !selector.matches_object(&object) {
+                world.store.update(res, namespace(&object), name(&object), |o| {
+                    list_mut(place(o, "metadata.ownerReferences")).retain(|r| text(r, "uid") != uid(owner));
+                });
+            }
+        }
+        world.absorb();
+    }
+    controlled(world, owner, res)
+}
+
+/// What an owner controls of a resource.
+pub(super) fn controlled(world: &World, owner: &Value, res: Res) -> Vec<Arc<Value>> {
+    let ids = world.cache.children(uid(owner), res);
+    ids.iter().filter_map(|id| world.store.get(res, &id.namespace, &id.name).cloned()).collect()
+}
+
+/// How many pods of an owner there are in each state.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    pub(super) active: usize,
+    pub(super) ready: usize,
+    /// Ready for as long as the owner wants.
+    pub(super) available: usize,
+    /// When the next of those that are ready is available.
+    pub(super) next: Option<Time>,
+}
+
+impl Counted {
+    /// Counts the pods of an owner with `minReadySeconds`.
+    pub(super) fn of<'a>(
+        owner: &Value,
+        pods: impl IntoIterator<Item = &'a Arc<Value>>,
+        now: Time,
+    ) -> Counted {
+        let mut counted = Counted::default();
+        for pod in pods.into_iter().filter(|p| active(p)) {
+            counted.active += 1;
+            counted.ready += usize::from(holds(pod, "Ready"));
+            match available_at(owner, pod) {
+                Some(at) if at <= now => counted.available += 1,
+                Some(at) => counted.next = counted.next.into_iter().chain([at]).min(),
+                None => {}
+            }
+        }
+        counted
+    }
+}
+
+/// When a pod of an owner is or was available: after it has been ready for `minReadySeconds`.
+pub(super) fn available_at(owner: &Value, pod: &Value) -> Option<Time> {
+    let ready = condition(pod, "Ready").filter(|c| text(c, "status") == "True")?;
+    let least = Span::from_seconds(int(owner, "spec.minReadySeconds").max(0));
+    Some(time(ready, "lastTransitionTime").unwrap_or(Time::from_millis(0)) + least)
 }
 
 /// The hash of a template, as controllers put it into names.
@@ -112,8 +192,16 @@ pub(super) fn changed(world: &mut World, touched: &Touched, pod: &Value) {
         let field = |path: &str| p.as_ref().map(|p| at(p, path).clone());
         (field("metadata.labels"), field("metadata.ownerReferences"), field("spec"))
     };
-    if moved || own(&touched.before) != own(&touched.after) {
+    let concerned = own(&touched.before) != own(&touched.after);
+    if moved || concerned {
         tell_owner(world, pod);
+    }
+    if concerned && let Some(before) = &touched.before {
+        // one that it does not have any more
+        tell_owner(world, before);
+    }
+    if concerned && touched.after.is_some() && controller(pod).is_none() && !deleting(pod) {
+        tell_adopters(world, pod);
     }
     if moved {
         let budgets: Vec<Id> =
@@ -142,6 +230,41 @@ pub(super) fn changed(world: &mut World, touched: &Touched, pod: &Value) {
     } else if !deleting(pod) && touched.before.is_none() {
         world.queue.add(Work::Schedule(Id::of(pod)), soon);
     }
+}
+
+/// Tells those who would adopt a pod that nothing controls.
+fn tell_adopters(world: &mut World, pod: &Value) {
+    let adopters: [(Res, fn(Id) -> Work); 4] = [
+        (Res::ReplicaSets, Work::ReplicaSet),
+        (Res::StatefulSets, Work::StatefulSet),
+        (Res::DaemonSets, Work::DaemonSet),
+        (Res::Jobs, Work::Job),
+    ];
+    let soon = world.now + NOTICE;
+    for (res, work) in adopters {
+        let means = |o: &&Arc<Value>| {
+            let selector = Labels::of(at(o, "spec.selector")).filter(|s| !s.is_empty());
+            selector.is_some_and(|s| s.matches_object(pod))
+        };
+        let all = world.store.list(res, Some(namespace(pod)));
+        let ids: Vec<Id> = all.filter(means).map(|o| Id::of(o)).collect();
+        for id in ids {
+            world.queue.add(work(id), soon);
+        }
+    }
+}
+
+/// Whether two templates make the same pods: without the labels that controllers add, whatever
+/// the order of their fields.
+pub(super) fn same_template(a: &Value, b: &Value, added: &str) -> bool {
+    let labels = |t: &'_ Value| {
+        let mut labels = map(t, "metadata.labels").clone();
+        labels.shift_remove(added);
+        labels
+    };
+    at(a, "spec") == at(b, "spec")
+        && at(a, "metadata.annotations") == at(b, "metadata.annotations")
+        && labels(a) == labels(b)
 }
 
 /// Lets the scheduler look again at pods that found no node.

@@ -8,9 +8,7 @@ use crate::sim::json::Value;
 use super::events::{Said, record};
 use super::{generation, pods};
 use crate::model::Span;
-use crate::sim::fields::{
-    at, deleting, drop_condition, holds, maybe_int, name, set, set_condition, text, uid,
-};
+use crate::sim::fields::{at, deleting, drop_condition, holds, maybe_int, name, set, set_condition, text};
 use crate::sim::objects::Deletion;
 use crate::sim::queue::{Id, Work};
 use crate::sim::refusal::Refusal;
@@ -25,16 +23,22 @@ const AGAIN: Span = Span::from_seconds(15);
 /// Most pods made or deleted in one look (`BurstReplicas`).
 const BURST: usize = 500;
 
+/// After how long the next ones follow.
+const MORE: Span = Span::from_seconds(1);
+
 /// Makes or deletes pods until there are as many as wanted.
 pub(super) fn reconcile(world: &mut World, id: &Id) {
     let Some(set) = world.store.get(Res::ReplicaSets, &id.namespace, &id.name).cloned() else { return };
-    let all: Vec<Arc<Value>> =
-        pods::of_owner(world, uid(&set)).into_iter().filter(|p| pods::active(p)).collect();
+    let owned = pods::claim(world, &set, ("apps/v1", "ReplicaSet"), Res::Pods, pods::active);
+    let all: Vec<Arc<Value>> = owned.into_iter().filter(|p| pods::active(p)).collect();
     let wanted = usize::try_from(maybe_int(&set, "spec.replicas").unwrap_or(1)).unwrap_or(0);
     let mut refused = None;
     if !deleting(&set) {
         if all.len() < wanted {
             refused = grow(world, &set, (wanted - all.len()).min(BURST)).err();
+            if wanted - all.len() > BURST {
+                world.queue.add(Work::ReplicaSet(id.clone()), world.now + MORE);
+            }
         } else if all.len() > wanted {
             shrink(world, &set, &all, (all.len() - wanted).min(BURST));
         }
@@ -77,24 +81,25 @@ fn shrink(world: &mut World, set: &Value, all: &[Arc<Value>], count: usize) {
 }
 
 fn status(world: &mut World, id: &Id, set: &Value, refused: Option<&Refusal>) {
-    let pods = pods::of_owner(world, uid(set));
-    let active: Vec<_> = pods.iter().filter(|p| pods::active(p)).collect();
-    let ready = active.iter().filter(|p| holds(p, "Ready")).count();
-    let observed = generation(set);
     let now = world.now;
+    let counted = pods::Counted::of(set, &pods::controlled(world, set, Res::Pods), now);
+    let observed = generation(set);
     world.store.update(Res::ReplicaSets, &id.namespace, &id.name, |s| {
-        set_status(s, active.len(), ready, observed);
+        set_status(s, &counted, observed);
         match refused {
             Some(why) => set_condition(s, "ReplicaFailure", "True", "FailedCreate", &why.message, now),
             None => drop_condition(s, "ReplicaFailure"),
         }
     });
+    if let Some(next) = counted.next {
+        world.queue.add(Work::ReplicaSet(id.clone()), next);
+    }
 }
 
-fn set_status(s: &mut Value, replicas: usize, ready: usize, observed: i64) {
-    set(s, "status.replicas", replicas);
-    set(s, "status.fullyLabeledReplicas", replicas);
-    set(s, "status.readyReplicas", ready);
-    set(s, "status.availableReplicas", ready);
+fn set_status(s: &mut Value, counted: &pods::Counted, observed: i64) {
+    set(s, "status.replicas", counted.active);
+    set(s, "status.fullyLabeledReplicas", counted.active);
+    set(s, "status.readyReplicas", counted.ready);
+    set(s, "status.availableReplicas", counted.available);
     set(s, "status.observedGeneration", observed);
 }

@@ -26,7 +26,7 @@ use crate::sim::resources::Res;
 use crate::sim::world::World;
 
 pub(crate) use around::repels;
-pub(super) use filter::{misfit, misfit_in};
+pub(super) use filter::{eligible, misfit, misfit_in};
 pub(crate) use volumes::pin;
 
 const COMPONENT: &str = "default-scheduler";

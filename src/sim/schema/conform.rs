@@ -79,7 +79,8 @@ fn one(holder: &Message, field: &Field, value: &mut Value, path: &mut Vec<String
         Kind::Text | Kind::Bytes | Kind::Time | Kind::MicroTime | Kind::Duration => {
             value.is_string() || value.is_null()
         }
-        Kind::Int32 | Kind::Int64 => value.is_i64(),
+        Kind::Int32 => value.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),
+        Kind::Int64 => value.is_i64(),
         Kind::Flag => value.is_boolean(),
         Kind::Double => value.is_number(),
         Kind::IntOrString => value.is_string() || value.is_i64(),
@@ -111,13 +112,16 @@ fn one(holder: &Message, field: &Field, value: &mut Value, path: &mut Vec<String
 
 /// `json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`.
 fn wrong(holder: &Message, field: &Field, value: &Value, path: &[String], shape: Shape, issues: &mut Issues) {
+    let whole = matches!(field.kind, Kind::Int32 | Kind::Int64) && matches!(shape, Shape::One);
     let found = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Float(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
+        Value::Null => "null".to_owned(),
+        Value::Bool(_) => "bool".to_owned(),
+        // one that does not fit is said
+        Value::Int(_) | Value::Float(_) if whole => format!("number {value}"),
+        Value::Int(_) | Value::Float(_) => "number".to_owned(),
+        Value::String(_) => "string".to_owned(),
+        Value::Array(_) => "array".to_owned(),
+        Value::Object(_) => "object".to_owned(),
     };
     let one = match field.kind {
         Kind::Int32 => "int32".to_owned(),
@@ -230,5 +234,14 @@ mod tests {
         let said =
             "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32";
         assert_eq!(issues.wrong.as_deref(), Some(said));
+        for (field, value) in [("replicas", json!(3_000_000_000_i64)), ("minReadySeconds", json!(1.5))] {
+            let mut d = json!({});
+            crate::sim::fields::set(&mut d, &format!("spec.{field}"), value.clone());
+            let said = format!(
+                "json: cannot unmarshal number {value} into Go struct field DeploymentSpec.spec.{field} of type int32"
+            );
+            let issues = conform(of("apps/v1", "Deployment").unwrap(), &mut d);
+            assert_eq!(issues.wrong, Some(said));
+        }
     }
 }

@@ -61,8 +61,8 @@ fn affine(pod: &Value, node: &NodeView) -> bool {
     terms.is_empty() || terms.iter().any(|term| holds(term, node))
 }
 
-/// Whether a pod may go to a node by its labels alone, as far as spreading counts nodes.
-pub(super) fn eligible(pod: &Value, node: &NodeView) -> bool {
+/// Whether a pod may go to a node by its labels alone.
+pub(in crate::sim::controllers) fn eligible(pod: &Value, node: &NodeView) -> bool {
     map(pod, "spec.nodeSelector").iter().all(|(k, v)| v == node.label(k)) && affine(pod, node)
 }
 
