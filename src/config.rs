@@ -8,4 +8,4 @@ mod rules;
 mod settings;
 
 pub use dirs::Dirs;
-pub use settings::{ClusterRule, Loaded, Settings, keep_theme, load, parse};
+pub use settings::{ClusterRule, Loaded, Settings, load, parse, with_theme_of};

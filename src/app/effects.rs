@@ -8,9 +8,9 @@ use tokio::task::AbortHandle;
 
 use super::engine::Engine;
 use super::screen::Effects;
-use super::{read, recovery, reports};
+use super::{files, read, recovery, reports};
 use crate::config;
-use crate::model::{Cause, ClusterId, Fault, Text};
+use crate::model::{Cause, ClusterId, Fault, Problem, Text};
 use crate::operations::{Control, OpEvent, OpId, Outcome, Permit, Plan, Progress, Run};
 use crate::runner::{Runner, Sessions};
 use crate::ui::{Detail, Effect, Inbound, LogNews, Reading};
@@ -143,11 +143,20 @@ impl Acts {
             Ok((file, path)) => Inbound::Recovery(Arc::new(file), path.display().to_string().into()),
             Err(problem) => Inbound::Notice(format!("the recovery plan is not kept: {problem}").into()),
         };
-        let _ = self.inbound.try_send(word);
+        // A plan that was written must be shown, however much else is to be told.
+        let inbound = self.inbound.clone();
+        tokio::spawn(async move {
+            let _ = inbound.send(word).await;
+        });
     }
 
     fn keep_theme(&self, name: &str) {
-        match config::keep_theme(&self.settings, name) {
+        let kept = config::with_theme_of(&self.settings, name).and_then(|text| {
+            let wrong =
+                |error: std::io::Error| Problem::of(&self.settings.display().to_string(), error.to_string());
+            files::write_private(&self.settings, text.as_bytes()).map_err(wrong)
+        });
+        match kept {
             Ok(()) => self.notice(format!("theme {name} kept in {}", self.settings.display())),
             Err(problem) => self.notice(format!("theme {name} is not kept: {problem}")),
         }

@@ -101,7 +101,8 @@ pub(super) async fn on(
     if let Err(fault) = &runner {
         let _ = inbound.try_send(ui::Inbound::Notice(Text::clean(&fault.to_string())));
     }
-    let news = News { snapshots: engine.snapshots.clone(), events, inbound: news_inbound };
+    let mut news =
+        News { wanted: Vec::new(), snapshots: engine.snapshots.clone(), events, inbound: news_inbound };
     let mut acts = Acts {
         engine,
         runner,
@@ -115,9 +116,7 @@ pub(super) async fn on(
         // A command may name clusters: they are known before any of them answers.
         let known = Arc::clone(&news.snapshots.borrow());
         ui.inbound(ui::Inbound::Snapshot(known), clock());
-        for effect in ui.command(line, clock()) {
-            screen::Effects::run(&mut acts, effect);
-        }
+        news.wanted = ui.command(line, clock());
     }
     screen::run(&mut ui, canvas, input, news, &mut acts, clock, end).await
 }

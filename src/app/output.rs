@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use unicode_width::UnicodeWidthStr;
 
 use super::cli::Output;
-use crate::model::{Cell, Column, Tone};
+use crate::model::{Cell, Column, Time, Tone};
 use crate::views::{Hint, Sheet, SheetRow};
 
 /// Writes a sheet in the form that was asked for, with a line end. Rows are written one by one: a
@@ -118,12 +118,37 @@ fn object(columns: &[Column], row: &SheetRow) -> Value {
     object.insert("stale".to_owned(), json!(row.stale));
     let mut estimated = Vec::new();
     for (column, cell) in columns.iter().zip(&row.cells) {
-        let (value, estimate) = if column.right { figure(cell) } else { (json!(cell.text), false) };
-        object.insert(column.title.to_string(), value);
-        estimated.extend(estimate.then_some(column.title.as_str()));
+        let (value, estimate) = if column.right { figure(cell) } else { (word(cell), false) };
+        let name = if column.is_state() { "direction" } else { column.title.as_str() };
+        object.insert(name.to_owned(), value);
+        estimated.extend(estimate.then_some(name));
     }
     object.insert("estimated".to_owned(), json!(estimated));
     Value::Object(object)
+}
+
+/// A text as machines want it: a moment is RFC 3339, what is not there or not known is null, and
+/// the arrows of changes are words.
+fn word(cell: &Cell) -> Value {
+    if let Some(at) = cell.at {
+        return json!(at.rfc3339());
+    }
+    match plain(&cell.text) {
+        "" | "·" | "-" | "?" => Value::Null,
+        other => json!(other),
+    }
+}
+
+/// The word for a glyph that fills a cell.
+fn plain(text: &str) -> &str {
+    match text {
+        "↑" => "more",
+        "↓" => "less",
+        "⇄" => "swapped",
+        // The state says it.
+        "✖" | "▲" => "",
+        other => other,
+    }
 }
 
 /// A figure as machines want it, and whether it is an estimate, last seen or has an unknown part:
@@ -147,11 +172,14 @@ fn figure(cell: &Cell) -> (Value, bool) {
 }
 
 fn csv(out: &mut dyn Write, sheet: &Sheet) -> io::Result<()> {
-    let titles = sheet.columns.iter().map(|c| c.title.as_str());
-    csv_line(out, std::iter::once("state").chain(titles))?;
+    let titles = sheet.columns.iter().map(|c| if c.is_state() { "direction" } else { c.title.as_str() });
+    csv_line(out, ["state", "stale"].into_iter().chain(titles))?;
     for row in sheet.rows.iter() {
-        let cells = row.cells.iter().map(|c| c.text.as_str());
-        csv_line(out, std::iter::once(tone_word(row.tone)).chain(cells))?;
+        let own = [tone_word(row.tone), if row.stale { "true" } else { "false" }];
+        let moments: Vec<Option<String>> = row.cells.iter().map(|cell| cell.at.map(Time::rfc3339)).collect();
+        let cells = row.cells.iter().zip(&moments);
+        let cells = cells.map(|(cell, moment)| moment.as_deref().unwrap_or_else(|| plain(&cell.text)));
+        csv_line(out, own.into_iter().chain(cells))?;
     }
     Ok(())
 }
@@ -177,7 +205,6 @@ fn csv_line<'a>(out: &mut dyn Write, cells: impl Iterator<Item = &'a str>) -> io
 mod tests {
     use super::*;
     use crate::model::ClusterId;
-    use crate::model::Time;
     use crate::views::RowId;
 
     fn sheet(sheet: &Sheet, output: Output) -> String {
@@ -208,7 +235,10 @@ mod tests {
             sheet(&sample(), Output::Table),
             "All is well.\nSTATE       NAME     $/H\nwarn        a, \"b\"  1.50\n"
         );
-        assert_eq!(sheet(&sample(), Output::Csv), "state,name,$/h\r\nwarn,\"a, \"\"b\"\"\",1.50\r\n");
+        assert_eq!(
+            sheet(&sample(), Output::Csv),
+            "state,stale,name,$/h\r\nwarn,false,\"a, \"\"b\"\"\",1.50\r\n"
+        );
         let value: Value = serde_json::from_str(&sheet(&sample(), Output::Json)).unwrap();
         assert_eq!(value["rows"][0]["$/h"], 1.5);
         assert_eq!(value["rows"][0]["state"], "warn");
@@ -245,6 +275,9 @@ mod tests {
         }
         let at = Time::parse("2026-11-21T02:14:07Z").unwrap();
         assert_eq!(figure(&Cell::when(at, at)).0, json!("2026-11-21T02:14:07Z"));
+        assert_eq!(word(&Cell::when(at, at)), json!("2026-11-21T02:14:07Z"));
+        assert_eq!((word(&Cell::text("·")), word(&Cell::text("↑"))), (Value::Null, json!("more")));
+        assert_eq!(word(&Cell::text("12")), json!("12"), "a name may be a number");
     }
 
     #[test]

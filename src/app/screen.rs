@@ -41,6 +41,8 @@ pub(super) trait Effects {
 
 /// What comes in from outside.
 pub(super) struct News {
+    /// What was asked for before the first frame: on the command line of the program.
+    pub(super) wanted: Vec<Effect>,
     /// States of the fleet.
     pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
     /// What runs tell.
@@ -77,8 +79,9 @@ pub(super) async fn run(
     let mut sheet: Option<JoinHandle<SheetDone>> = None;
     let mut last_frame = Instant::now() - PACE;
     let mut draw_at = Some(Instant::now());
-    let first = Arc::clone(&news.snapshots.borrow_and_update());
-    let mut wanted = ui.inbound(Inbound::Snapshot(first), clock());
+    let newest = Arc::clone(&news.snapshots.borrow_and_update());
+    let mut wanted = std::mem::take(&mut news.wanted);
+    wanted.extend(ui.inbound(Inbound::Snapshot(newest), clock()));
     loop {
         for effect in wanted.drain(..) {
             match effect {

@@ -172,25 +172,16 @@ pub fn parse(source: &Source) -> Loaded {
     loaded
 }
 
-/// Writes the theme's name into the settings file and leaves everything else in it as it is.
+/// The text of a settings file with this theme's name in it, and everything else as it is.
 ///
 /// # Errors
-/// The file cannot be read or written.
-pub fn keep_theme(path: &Path, name: &str) -> Result<(), Problem> {
-    let wrong = |error: std::io::Error| Problem::of(&path.display().to_string(), error.to_string());
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(wrong(error)),
-    };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(wrong)?;
+/// The file cannot be read.
+pub fn with_theme_of(path: &Path, name: &str) -> Result<String, Problem> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(with_theme(&text, name)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(with_theme("", name)),
+        Err(error) => Err(Problem::of(&path.display().to_string(), error.to_string())),
     }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    std::fs::write(&beside, with_theme(&text, name))
-        .and_then(|()| std::fs::rename(&beside, path))
-        .map_err(wrong)
 }
 
 /// A settings text with this theme: in place of the line that names one, else as its first line.

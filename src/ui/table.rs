@@ -180,7 +180,7 @@ impl TableState {
         self.list();
         if let Some(at) = self.find(&id) {
             self.at = at;
-        } else if let Some(index) = self.index_of(&id) {
+        } else if let Some(index) = self.index_of(&id).filter(|_| same) {
             // The filter leaves it out now, but it is not gone: it stays until the cursor leaves it.
             self.at = self.at.min(self.slots.len());
             self.slots.insert(self.at, Slot::Row(index));

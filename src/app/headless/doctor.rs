@@ -61,18 +61,26 @@ pub(super) async fn run(arguments: &DoctorArgs, clusters: &ClusterArgs) -> Resul
         let mut engine = Engine::start(&opened.targets, &opened.plugins, &opened.prices);
         let snapshot = wait::settle(&mut engine, arguments.timeout, &[], &Kind::ALL).await;
         for cluster in &snapshot.fleet.clusters {
-            all_answer &= connection(cluster, &mut findings);
+            all_answer &= connection(cluster, &mut findings) && all_known(cluster);
             if cluster.link.live() {
                 rights(&engine, cluster, &mut findings).await;
             }
         }
     }
     print::out(&findings.text)?;
+    if opened.targets.is_empty() {
+        return Ok(Exit::Usage);
+    }
     Ok(match (all_answer, findings.bad) {
         (false, _) => Exit::Unreachable,
         (true, true) => Exit::Findings,
         (true, false) => Exit::Done,
     })
+}
+
+/// Whether every kind that the server serves may be read, and was.
+fn all_known(cluster: &Cluster) -> bool {
+    matches!(wait::readiness(cluster, &Kind::ALL), Readiness::Known)
 }
 
 fn files(opened: &Opened, clusters: &ClusterArgs, findings: &mut Findings) {
@@ -82,7 +90,11 @@ fn files(opened: &Opened, clusters: &ClusterArgs, findings: &mut Findings) {
         [] if settings.exists() => findings.say(How::Ok, "settings", settings.display().to_string()),
         [] => findings.say(How::Ok, "settings", format!("{}: none, all is as shipped", settings.display())),
         problems => {
-            problems.iter().for_each(|problem| findings.say(How::Warn, "settings", problem.to_string()));
+            let own = settings.display().to_string();
+            for problem in problems {
+                let place = if problem.file == own.as_str() { "settings" } else { "at the start" };
+                findings.say(How::Warn, place, problem.to_string());
+            }
         }
     }
     for problem in live::wrong_looks(opened) {

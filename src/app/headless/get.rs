@@ -11,7 +11,7 @@ use super::super::engine::Engine;
 use super::super::output;
 use super::condition::{Condition, Counted};
 use super::{Stop, nearest, print, registry, wait};
-use crate::model::{Kind, Text, Time, Tone};
+use crate::model::{Cluster, Kind, Text, Time, Tone};
 use crate::views::cost::{CostLens, Unit};
 use crate::views::placement::PlacementLens;
 use crate::views::scaling::ScalingLens;
@@ -43,6 +43,15 @@ pub(super) async fn run(arguments: &GetArgs, clusters: &ClusterArgs) -> Result<E
     if held && wish.until.is_none() && wish.shows_usage() {
         let left = arguments.timeout.saturating_sub(began.elapsed());
         snapshot = with_usage(&mut engine, left.min(METRICS)).await;
+    }
+    if wish.shows_usage() {
+        let silent = |c: &&Arc<Cluster>| c.served.metrics && c.link.live() && c.usage_at.is_none();
+        for cluster in snapshot.fleet.clusters.iter().filter(silent) {
+            print::err(format!(
+                "{}: its metrics have not come; what is used is not known",
+                cluster.info.name
+            ));
+        }
     }
     let now = now();
     let sheet = wish.sheet(&snapshot, now);
@@ -107,18 +116,20 @@ fn wish(arguments: &GetArgs) -> Result<Wish, Stop> {
 /// The kinds that a view is made from.
 fn kinds(view: View, kind: Kind) -> Vec<Kind> {
     use Kind::{
-        Autoscaler, Budget, Claim, DaemonSet, Deployment, Event, Job, Node, Pod, ReplicaSet, Service,
-        StatefulSet, StorageClass, Volume,
+        Autoscaler, Claim, DaemonSet, Deployment, Event, Job, Node, Pod, ReplicaSet, Service, StatefulSet,
+        StorageClass, Volume,
     };
     match view {
         // Both tell what is wrong, and rules look at everything.
         View::Fleet | View::Findings => Kind::ALL.to_vec(),
-        View::Placement => vec![Node, Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Budget, Claim],
+        View::Placement => vec![Node, Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet],
         View::Scaling => vec![Node, Pod, Deployment, StatefulSet, ReplicaSet, Autoscaler, Event],
         View::Cost => {
             let nodes = [Node, Pod, Deployment, StatefulSet, DaemonSet, ReplicaSet, Job];
             [nodes.as_slice(), &[Claim, Volume, Service, StorageClass]].concat()
         }
+        // The pods of a node are counted in its row.
+        View::Objects if kind == Node => vec![Node, Pod],
         View::Objects => vec![kind],
     }
 }
