@@ -195,8 +195,14 @@ impl Names {
     }
 }
 
-/// Times and ages in cells of tables, by name; addresses of services too.
+/// Times and ages in cells of tables, by name; addresses of services and lines of Go sources too.
 fn timeless(text: String) -> String {
+    let source = text.split_once(".go:");
+    if let Some((before, after)) = source.filter(|(_, after)| after.starts_with(|c: char| c.is_ascii_digit()))
+    {
+        let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        return format!("{before}.go:LINE{rest}");
+    }
     let time = text.len() == 20 && text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T');
     let age = text.strip_suffix('s').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
     let address = text.parse::<std::net::Ipv4Addr>().is_ok();
