@@ -56,7 +56,12 @@ impl fmt::Display for Amount {
         match self {
             Amount::Percent(percent) => write!(f, "{percent} %"),
             Amount::Milli(milli) if milli % 1000 == 0 => write!(f, "{}", milli / 1000),
-            Amount::Milli(milli) => write!(f, "{}m", milli),
+            // Servers write 2.4 as 2400m too; below one, thousandths are what everybody knows.
+            Amount::Milli(milli) if *milli > 1000 => {
+                let text = format!("{}.{:03}", milli / 1000, milli % 1000);
+                f.write_str(text.trim_end_matches('0'))
+            }
+            Amount::Milli(milli) => write!(f, "{milli}m"),
         }
     }
 }
@@ -97,5 +102,17 @@ impl Autoscaler {
             pool.text(&mut condition.kind);
             pool.text(&mut condition.reason);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Amount;
+
+    #[test]
+    fn amounts_read_as_people_write_them() {
+        let written = |milli| Amount::Milli(milli).to_string();
+        assert_eq!([250, 1000, 2400, 61_500, 1001].map(written), ["250m", "1", "2.4", "61.5", "1.001"]);
+        assert_eq!(Amount::Percent(96).to_string(), "96 %");
     }
 }

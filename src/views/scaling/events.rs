@@ -1,7 +1,9 @@
 //! Signals of what autoscalers and clouds say in events.
 
 use super::{autoscalers, scaler_name};
-use crate::model::{Cluster, Direction, Event, Happening, Kind, ObjectKey, Record, Signal, Text, Time, Tone};
+use crate::model::{
+    Autoscaler, Cluster, Direction, Event, Happening, Kind, ObjectKey, Record, Signal, Text, Time, Tone,
+};
 use crate::views::Observer;
 
 /// The observer of events.
@@ -44,8 +46,12 @@ const NTH: &str = "aws-node-termination-handler";
 const KEDA: &str = "keda-operator";
 const ANY: &str = "";
 
-/// Who says what (reference `ecosystem.md` 18; sources there).
-const KNOWN: [Known; 52] = {
+/// The kind by which KEDA is told what to scale.
+const SCALED_OBJECT: &str = "ScaledObject";
+
+/// Who says what, by the sources of each controller. `FailedComputeMetricsReplicas` is left out: it
+/// says again, in more words, what the metric that failed said just before.
+const KNOWN: [Known; 51] = {
     use Direction::{Held, Less, More, Swapped};
     use Shown::{Row, Story, Unless};
     use Tone::{Crit, Ok, Warn};
@@ -58,9 +64,8 @@ const KNOWN: [Known; 52] = {
         known(HPA, "FailedGetPodsMetric", Held, Warn, Row),
         known(HPA, "FailedGetObjectMetric", Held, Warn, Row),
         known(HPA, "FailedGetExternalMetric", Held, Warn, Row),
-        known(HPA, "FailedComputeMetricsReplicas", Held, Warn, Row),
-        known(KEDA, "KEDAScaleTargetActivated", More, Ok, Row),
-        known(KEDA, "KEDAScaleTargetDeactivated", Less, Ok, Row),
+        known(KEDA, "KEDAScaleTargetActivated", More, Ok, Unless),
+        known(KEDA, "KEDAScaleTargetDeactivated", Less, Ok, Unless),
         known(KEDA, "KEDAScaleTargetActivationFailed", Held, Crit, Row),
         known(KEDA, "KEDAScaleTargetDeactivationFailed", Held, Warn, Row),
         known(KEDA, "KEDAScalerFailed", Held, Warn, Row),
@@ -109,6 +114,10 @@ fn find(component: &str, reason: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|k| k.reason == reason && (k.component.is_empty() || component.contains(k.component)))
 }
 
+/// Reasons by which autoscalers tell of a workload's new size.
+pub(super) const RESCALES: [&str; 3] =
+    ["SuccessfulRescale", "KEDAScaleTargetActivated", "KEDAScaleTargetDeactivated"];
+
 /// How an event of this reason takes part in the pane.
 pub(super) fn shown(reason: &str) -> Shown {
     KNOWN.iter().find(|k| k.reason == reason).map_or(Shown::Story, |k| k.shown)
@@ -153,12 +162,22 @@ fn signal(cluster: &Cluster, event: &Event, known: &Known, at: Time) -> Option<S
         return None;
     }
     let regarding = &event.regarding;
+    let scaler = scaler(cluster, event);
     let object = Kind::by_kind(&regarding.kind).map(|kind| ObjectKey {
         cluster: cluster.id,
         kind,
         namespace: if kind.names().namespaced { regarding.namespace.clone() } else { Text::EMPTY },
         name: regarding.name.clone(),
         uid: regarding.uid,
+    });
+    let object = object.or_else(|| {
+        scaler.map(|s| ObjectKey {
+            cluster: cluster.id,
+            kind: Kind::Autoscaler,
+            namespace: s.meta.namespace.clone(),
+            name: s.meta.name.clone(),
+            uid: s.meta.uid,
+        })
     });
     let direction = match (parsed.from, parsed.to) {
         (Some(from), Some(to)) if to < from => Direction::Less,
@@ -171,8 +190,8 @@ fn signal(cluster: &Cluster, event: &Event, known: &Known, at: Time) -> Option<S
         happening: Happening::Event(event.reason.clone()),
         direction,
         tone: known.tone,
-        what: parsed.what.unwrap_or_else(|| what(cluster, event)),
-        namespace: object.as_ref().map(|o| o.namespace.clone()).unwrap_or_default(),
+        what: parsed.what.unwrap_or_else(|| scaler.map_or_else(|| what(event), scaler_name)),
+        namespace: object.as_ref().map_or_else(|| regarding.namespace.clone(), |o| o.namespace.clone()),
         object,
         from: parsed.from,
         to: parsed.to,
@@ -182,22 +201,28 @@ fn signal(cluster: &Cluster, event: &Event, known: &Known, at: Time) -> Option<S
     })
 }
 
-/// What an event is about, as other signals name it.
-fn what(cluster: &Cluster, event: &Event) -> Text {
+/// The autoscaler that an event is about, or whose KEDA object it is about.
+fn scaler<'a>(cluster: &'a Cluster, event: &Event) -> Option<&'a Autoscaler> {
     let regarding = &event.regarding;
-    if regarding.kind == "HorizontalPodAutoscaler" {
-        let is = |s: &&crate::model::Autoscaler| {
-            s.meta.name == regarding.name && s.meta.namespace == regarding.namespace
-        };
-        if let Some(scaler) = autoscalers(cluster).find(is) {
-            return scaler_name(scaler);
+    let is = |s: &&Autoscaler| match regarding.kind.as_str() {
+        "HorizontalPodAutoscaler" => s.meta.name == regarding.name,
+        SCALED_OBJECT => {
+            s.meta.owner.as_ref().is_some_and(|o| o.kind == SCALED_OBJECT && o.name == regarding.name)
         }
-        return match regarding.name.strip_prefix("keda-hpa-") {
+        _ => false,
+    };
+    autoscalers(cluster).filter(|s| s.meta.namespace == regarding.namespace).find(is)
+}
+
+/// What an event is about, as other signals name it, where no autoscaler is known for it.
+fn what(event: &Event) -> Text {
+    let regarding = &event.regarding;
+    match regarding.kind.as_str() {
+        "HorizontalPodAutoscaler" => match regarding.name.strip_prefix("keda-hpa-") {
             Some(target) => format!("{target} KEDA").into(),
             None => format!("{} HPA", regarding.name).into(),
-        };
-    }
-    match regarding.kind.as_str() {
+        },
+        SCALED_OBJECT => format!("{} KEDA", regarding.name).into(),
         "Deployment" => regarding.name.clone(),
         "ConfigMap" => "nodes".into(),
         kind => format!("{} {}", kind.to_ascii_lowercase(), regarding.name).into(),
@@ -222,6 +247,7 @@ impl Parsed {
             "ScaledUpGroup" => group(message),
             "TriggeredScaleUp" => triggered(message),
             "ScalingReplicaSet" => replica_set(message),
+            "KEDAScaleTargetActivated" | "KEDAScaleTargetDeactivated" => keda(message),
             "DisruptionTerminating" => {
                 let cause = message.rsplit_once(": ").map(|(_, why)| Text::clean(why));
                 Parsed { cause, less: true, ..Parsed::default() }
@@ -262,6 +288,7 @@ fn rescale(message: &str) -> Parsed {
 /// between are the same for every resource. Sentences of the autoscaler controller, `reason` in
 /// `pkg/controller/podautoscaler/horizontal.go`.
 fn metric(reason: &str) -> String {
+    let reason = without_selector(reason);
     let words = [
         (" resource utilization (percentage of request)", ""),
         (" resource utilization", ""),
@@ -269,7 +296,15 @@ fn metric(reason: &str) -> String {
         ("Spec.MinReplicas", "minReplicas"),
         ("Spec.MaxReplicas", "maxReplicas"),
     ];
-    words.iter().fold(reason.to_owned(), |text, (long, short)| text.replace(long, short))
+    words.iter().fold(reason, |text, (long, short)| text.replace(long, short))
+}
+
+/// `external metric queue above target` of `external metric queue(&LabelSelector{…}) above target`:
+/// the selector is how Go prints the object.
+fn without_selector(reason: &str) -> String {
+    let (start, end) = ("(&LabelSelector{", "})");
+    let cut = reason.split_once(start).and_then(|(before, rest)| Some((before, rest.rsplit_once(end)?.1)));
+    cut.map_or_else(|| reason.replace("(nil)", ""), |(before, after)| format!("{before}{after}"))
 }
 
 /// `Scale-up: group general size set to 86 instead of 83 (max: 90)`.
@@ -295,6 +330,22 @@ fn triggered(message: &str) -> Parsed {
     Parsed {
         from: sizes.and_then(|(from, _)| number(from)),
         to: sizes.and_then(|(_, to)| number(to)),
+        ..Parsed::default()
+    }
+}
+
+/// `Scaled apps/v1.Deployment shop/packer from 0 to 1, triggered by s0-cron`, `Deactivated … from 1
+/// to 0` (`pkg/scaling/executor/scale_scaledobjects.go` of KEDA).
+fn keda(message: &str) -> Parsed {
+    let sizes = after(message, " from ").and_then(|rest| rest.split_once(" to "));
+    let by = after(message, "triggered by ").or_else(|| after(message, "caused by "));
+    Parsed {
+        from: sizes.and_then(|(from, _)| number(from)),
+        to: sizes.and_then(|(_, to)| number(to)),
+        cause: match by {
+            Some(by) => Some(Text::clean(by)),
+            None => message.starts_with("Deactivated ").then(|| "no trigger is active".into()),
+        },
         ..Parsed::default()
     }
 }
@@ -333,6 +384,24 @@ mod tests {
             sizes(&replica_set("Scaled down replica set web-1 from 5 to 3")),
             (Some(5), Some(3), true)
         );
+        let woke = keda("Scaled apps/v1.Deployment shop/packer from 0 to 1, triggered by s0-cron;s1-kafka");
+        assert_eq!(
+            (sizes(&woke), woke.cause.unwrap().as_str()),
+            ((Some(0), Some(1), false), "s0-cron;s1-kafka")
+        );
+        let slept = keda("Deactivated apps/v1.Deployment shop/packer from 1 to 0");
+        assert_eq!(
+            (slept.from, slept.to, slept.cause.unwrap().as_str()),
+            (Some(1), Some(0), "no trigger is active")
+        );
+        assert_eq!(
+            metric(
+                "external metric s0-cron(&LabelSelector{MatchLabels:map[string]string{scaledobject.keda.sh/name: \
+                 packer,},MatchExpressions:[]LabelSelectorRequirement{},}) above target"
+            ),
+            "external metric s0-cron above target"
+        );
+        assert_eq!(metric("external metric queue(nil) above target"), "external metric queue above target");
         assert_eq!(sizes(&triggered("garbage [{")), (None, None, false));
     }
 

@@ -73,8 +73,10 @@ fn scaled(
     at: Time,
 ) -> Option<Signal> {
     let held = new.at_ceiling() && !old.at_ceiling();
-    // A status that was never written is zero: its first value is no change.
-    let moved = old.desired != new.desired && old.desired > 0;
+    // A status that was never written is zero: its first value is no change. And where somebody set
+    // its workload to zero the autoscaler is off, and wants zero too.
+    let off = new.desired == 0 && new.min > 0;
+    let moved = old.desired != new.desired && old.desired > 0 && !off;
     if !held && !moved {
         return None;
     }

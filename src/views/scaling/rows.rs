@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
 use super::cash::{Cash, Kind};
-use super::events::{Shown, interrupts, shown};
+use super::events::{RESCALES, Shown, interrupts, shown};
 use super::flaps::{Flap, flaps};
 use super::replicas::{SERVING, is_of};
 use super::since;
@@ -262,7 +262,7 @@ impl<'a> Story<'a> {
     /// The autoscaler's own words for a change that was seen on its workload.
     fn rescale_of(&self, change: &Signal) -> Option<&Signal> {
         let told_of = |s: &&&Signal| {
-            told(s) == Some("SuccessfulRescale")
+            told(s).is_some_and(|reason| RESCALES.contains(&reason))
                 && s.namespace == change.namespace
                 && s.to == change.to
                 && is_of(&s.what, &change.what)
@@ -273,12 +273,15 @@ impl<'a> Story<'a> {
 
     /// Whether what an event tells of was observed itself.
     fn observed(&self, event: &Signal) -> bool {
+        let of_replicas = told(event).is_some_and(|reason| RESCALES.contains(&reason));
         self.signals.iter().any(|s| {
             let near = within(s.at, event.at - TOGETHER, event.at + FOLLOWS);
             match (&s.happening, event.direction) {
                 (Happening::Replicas, _) => {
                     near && s.namespace == event.namespace && is_of(&event.what, &s.what) && s.to == event.to
                 }
+                // Nodes that came for replicas are another thing than the replicas.
+                _ if of_replicas => false,
                 (Happening::Node { change: NodeChange::Added, .. }, Direction::More) => near,
                 (
                     Happening::Node { change: NodeChange::Removed, .. },

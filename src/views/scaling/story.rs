@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::cash::{Cash, allocated};
+use super::events::RESCALES;
 use super::replicas::{SERVING, is_of};
 use super::rows::{Row, machines, workload_name};
 use super::{autoscalers, held_for, minutes, row_of, worst_metric};
@@ -82,7 +83,7 @@ fn belongs(signal: &Signal, row: &Row, subject: &str) -> bool {
 /// Whether an event only repeats a change of replicas that was observed.
 fn repeats(signal: &Signal, observed: &[&Signal]) -> bool {
     let Happening::Event(reason) = &signal.happening else { return false };
-    matches!(reason.as_str(), "SuccessfulRescale" | "ScalingReplicaSet")
+    (RESCALES.contains(&reason.as_str()) || reason == "ScalingReplicaSet")
         && observed.iter().any(|o| {
             let apart = o.at.age(signal.at).millis().abs();
             o.to == signal.to && o.namespace == signal.namespace && apart <= 2 * STEP.millis()
@@ -126,20 +127,16 @@ fn folds(a: &Signal, b: &Signal) -> bool {
 fn step(group: &[&Signal]) -> Option<Step> {
     let first = group.first()?;
     let (label, text) = match &first.happening {
-        Happening::Replicas => {
-            let label = if first.what.ends_with(" HPA") {
-                "HPA"
-            } else if first.what.ends_with(" KEDA") {
-                "KEDA"
-            } else {
-                "scale"
-            };
-            (label, replicas(first))
-        }
+        Happening::Replicas => (who(first), replicas(first)),
         Happening::Node { change, .. } => ("nodes", nodes(*change, group)),
         Happening::Event(reason) => event(reason, group),
     };
     Some(Step { at: first.at, label, text, tone: first.tone })
+}
+
+/// Who changed replicas, by what the signal is named after.
+fn who(signal: &Signal) -> &'static str {
+    ["HPA", "KEDA"].into_iter().find(|who| signal.what.ends_with(who)).unwrap_or("scale")
 }
 
 /// `34 → 40: cpu 96 %/70 %: max 40, wants 55`.
@@ -186,7 +183,9 @@ fn event(reason: &str, group: &[&Signal]) -> (&'static str, String) {
             ("Karpenter", format!("disrupts {}: {cause}", many(of_nodes.max(1), "node")))
         }
         "TriggeredScaleUp" => ("autoscaler", format!("{pods}: {cause}")),
-        "SuccessfulRescale" => ("HPA", group.first().map_or(String::new(), |s| replicas(s))),
+        rescale if RESCALES.contains(&rescale) => {
+            group.first().map_or(("scale", String::new()), |s| (who(s), replicas(s)))
+        }
         "ScalingReplicaSet" => ("deployment", group.first().map_or(String::new(), |s| replicas(s))),
         SERVING => {
             let took = group.first().and_then(|s| s.lead);

@@ -9,6 +9,7 @@ use crate::views::health::rules;
 use crate::views::scenes::*;
 
 mod karpenter;
+mod keda;
 
 fn price() -> PriceOf {
     Arc::new(|_, node| {
