@@ -39,6 +39,8 @@ mod crds;
 pub mod error;
 #[path = "planes/karpenter.rs"]
 mod karpenter;
+#[path = "planes/keda.rs"]
+mod keda;
 #[path = "planes/kubeconfig.rs"]
 mod kubeconfig;
 #[path = "planes/looks.rs"]

@@ -39,6 +39,8 @@ mod formats;
 mod ground;
 #[path = "trials/karpenter.rs"]
 mod karpenter;
+#[path = "trials/keda.rs"]
+mod keda;
 #[path = "trials/metrics.rs"]
 mod metrics;
 #[path = "trials/pane.rs"]
@@ -77,6 +79,7 @@ const TRIALS: &[(&str, Run)] = &[
 const TRIALS_WITH: &[(Addon, &str, Run)] = &[
     (Addon::Karpenter, "karpenter_makes_nodes_and_the_pane_tells_the_story", karpenter::story_of_nodes),
     (Addon::MetricsServer, "usage_is_shown_and_an_autoscaler_acts_on_it", metrics::usage),
+    (Addon::Keda, "keda_wakes_a_workload_and_the_pane_names_it", keda::wakes),
 ];
 
 /// Controllers to build for their trials, with commas: `karpenter,metrics-server`.

@@ -13,11 +13,13 @@ pub enum Addon {
     Karpenter,
     /// Says what nodes and pods use, as KWOK makes it up from annotations of pods.
     MetricsServer,
+    /// Wakes workloads by what happens elsewhere, and puts them to sleep.
+    Keda,
 }
 
 impl Addon {
     /// All there are.
-    pub const ALL: &'static [Addon] = &[Addon::Karpenter, Addon::MetricsServer];
+    pub const ALL: &'static [Addon] = &[Addon::Karpenter, Addon::MetricsServer, Addon::Keda];
 
     /// Its name, as `--with` has it.
     #[must_use]
@@ -31,6 +33,7 @@ impl Addon {
         match self {
             Addon::Karpenter => &toolset::KARPENTER,
             Addon::MetricsServer => &toolset::METRICS_SERVER,
+            Addon::Keda => &toolset::KEDA,
         }
     }
 
@@ -47,7 +50,7 @@ impl Addon {
     pub(crate) fn suits(self, look: &Look) -> bool {
         match self {
             Addon::Karpenter => look.provider == Provider::Eks,
-            Addon::MetricsServer => true,
+            Addon::MetricsServer | Addon::Keda => true,
         }
     }
 
@@ -57,6 +60,7 @@ impl Addon {
         match self {
             Addon::Karpenter => super::karpenter::start(plane, &binaries),
             Addon::MetricsServer => super::metrics_server::start(plane, &binaries),
+            Addon::Keda => super::keda::start(plane, &binaries),
         }
     }
 }

@@ -64,6 +64,8 @@ macro_rules! module {
     };
 }
 
+const KEDA_MODULE: &str = "github.com/kedacore/keda/v2";
+
 const KARPENTER_MODULE: &str = "sigs.k8s.io/karpenter";
 
 /// Kubernetes by minor, the current one first. That one also brings etcd, kubectl and KWOK for all of them.
@@ -148,7 +150,37 @@ pub static METRICS_SERVER: Toolset = Toolset {
     renamed: &[],
     shipped: &[],
     patches: &[],
-    takes: "two minutes",
+    takes: "three minutes",
+    answer: OnceLock::new(),
+};
+
+/// Scaling by what happens elsewhere: the operator, and the server of external metrics that autoscalers ask.
+pub static KEDA: Toolset = Toolset {
+    name: "keda",
+    module: module!("keda"),
+    commands: &["keda-operator", "keda-adapter"],
+    renamed: &[("operator", "keda-operator"), ("adapter", "keda-adapter")],
+    shipped: &[Shipped {
+        module: KEDA_MODULE,
+        under: "config/crd/bases",
+        files: &[
+            "eventing.keda.sh_cloudeventsources.yaml",
+            "eventing.keda.sh_clustercloudeventsources.yaml",
+            "keda.sh_clustertriggerauthentications.yaml",
+            "keda.sh_scaledjobs.yaml",
+            "keda.sh_scaledobjects.yaml",
+            "keda.sh_triggerauthentications.yaml",
+        ],
+        to: CRDS,
+    }],
+    // The figures of the adapter itself are on every interface, and only the port is an option.
+    patches: &[Patch {
+        module: KEDA_MODULE,
+        file: "cmd/adapter/main.go",
+        from: r#"metricsBindAddress := fmt.Sprintf(":%v","#,
+        to: r#"metricsBindAddress := fmt.Sprintf("127.0.0.1:%v","#,
+    }],
+    takes: "seven minutes",
     answer: OnceLock::new(),
 };
 
