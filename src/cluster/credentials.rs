@@ -6,6 +6,7 @@
 //! browser. What it prints is never shown but for the page and the code of that, and the last,
 //! redacted words of its errors.
 
+mod entry;
 mod exec_api;
 pub(super) mod place;
 mod plugin;
@@ -24,11 +25,12 @@ use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Semaphore, watch};
 
+use self::entry::Entry;
 use self::plugin::Plugin;
 use self::rules::Rules;
 use self::token_file::TokenFile;
 use super::kubeconfig::Sources;
-use super::target::{Auth, PluginSpec};
+use super::target::{Auth, Connection, PluginSpec};
 use crate::model::{Cause, Fault, Login, Problem, Prompt, Time};
 
 /// Plugins that run at the same time.
@@ -39,17 +41,17 @@ const PLUGINS_AT_ONCE: usize = 4;
 pub(super) struct Credential {
     /// The `Authorization` header; marked as sensitive, so it does not print.
     pub(super) authorization: Option<HeaderValue>,
-    /// The client certificate that a plugin made.
-    pub(super) identity: Option<Arc<PluginIdentity>>,
+    /// The client certificate to show, where it is not the connection's own.
+    pub(super) identity: Option<Arc<ClientCertificate>>,
     /// When it ends, if that is known.
     pub(super) until: Option<Time>,
     /// Which of its source's credentials it is; every new one has a higher number.
     pub(super) serial: u64,
 }
 
-/// A client certificate that a plugin made, in PEM.
+/// A client certificate that a plugin made, or that was written into a kubeconfig since, in PEM.
 #[derive(Debug)]
-pub(super) struct PluginIdentity {
+pub(super) struct ClientCertificate {
     pub(super) certificate: SecretString,
     pub(super) key: SecretString,
     /// Changes with every certificate.
@@ -112,17 +114,21 @@ impl Plugins {
 #[derive(Debug)]
 pub(super) enum Credentials {
     Fixed(Credential),
+    Entry(Entry),
     File(TokenFile),
     Plugin(Arc<Plugin>),
 }
 
 impl Credentials {
-    pub(super) fn new(auth: &Auth, plugins: &Plugins) -> Result<Credentials, Fault> {
-        let fixed = |authorization| Credential { authorization, ..Credential::default() };
-        Ok(match auth {
-            Auth::Nothing => Credentials::Fixed(fixed(None)),
-            Auth::Token(token) => Credentials::Fixed(fixed(Some(bearer(token)?))),
-            Auth::Basic { user, password } => Credentials::Fixed(fixed(Some(basic(user, password)?))),
+    pub(super) fn new(connection: &Connection, plugins: &Plugins) -> Result<Credentials, Fault> {
+        Ok(match &connection.auth {
+            Auth::Nothing | Auth::Token(_) | Auth::Basic { .. } => {
+                let authorization = shown(&connection.auth)?;
+                match &connection.user {
+                    Some(user) => Credentials::Entry(Entry::new(user, authorization, &connection.identity)),
+                    None => Credentials::Fixed(Credential { authorization, ..Credential::default() }),
+                }
+            }
             Auth::TokenFile { path, fallback } => {
                 let fallback = fallback.as_ref().map(bearer).transpose()?;
                 Credentials::File(TokenFile::new(path.clone(), fallback))
@@ -135,6 +141,7 @@ impl Credentials {
     pub(super) async fn get(&self) -> Result<Credential, Refusal> {
         match self {
             Credentials::Fixed(credential) => Ok(credential.clone()),
+            Credentials::Entry(entry) => Ok(entry.get().await),
             Credentials::File(file) => file.get().await,
             Credentials::Plugin(plugin) => plugin.get().await,
         }
@@ -143,7 +150,7 @@ impl Credentials {
     /// What a plugin asks of a person, as that changes; `None` where no plugin is.
     pub(super) fn prompts(&self) -> Option<watch::Receiver<Option<Prompt>>> {
         match self {
-            Credentials::Fixed(_) | Credentials::File(_) => None,
+            Credentials::Fixed(_) | Credentials::Entry(_) | Credentials::File(_) => None,
             Credentials::Plugin(plugin) => Some(plugin.prompts()),
         }
     }
@@ -159,9 +166,19 @@ impl Credentials {
     pub(super) async fn renew(&self, refused: u64) -> Result<Option<Credential>, Refusal> {
         match self {
             Credentials::Fixed(_) => Ok(None),
+            Credentials::Entry(entry) => Ok(entry.renew(refused).await),
             Credentials::File(file) => file.renew(refused).await,
             Credentials::Plugin(plugin) => plugin.renew(refused).await,
         }
+    }
+}
+
+/// The header of what is written down: a token or a password.
+fn shown(auth: &Auth) -> Result<Option<HeaderValue>, Fault> {
+    match auth {
+        Auth::Token(token) => bearer(token).map(Some),
+        Auth::Basic { user, password } => basic(user, password).map(Some),
+        Auth::Nothing | Auth::TokenFile { .. } | Auth::Plugin(_) => Ok(None),
     }
 }
 

@@ -38,7 +38,8 @@ type Groups = BTreeMap<String, Group>;
 
 const METRICS: &str = "metrics.k8s.io";
 
-/// How long a server may take to say what it is, a new connection included.
+/// How long a server may take to say what it is: until its answer begins, a new connection included,
+/// and until it is complete. To log in may take longer.
 pub const ALIVE_LIMIT: Duration = Duration::from_secs(8);
 
 /// Asks a server what it is and what it serves.
@@ -63,7 +64,7 @@ pub async fn discover(session: &Session, declared: &[Declared<'_>]) -> Result<Di
 /// it answers, but may not say.
 ///
 /// # Errors
-/// No answer within [`ALIVE_LIMIT`], or one that says that the server cannot serve us.
+/// No answer in time ([`ALIVE_LIMIT`]), or one that says that the server cannot serve us.
 pub async fn version(session: &Session) -> Result<Text, Fault> {
     #[derive(Deserialize)]
     struct Version {
@@ -74,15 +75,15 @@ pub async fn version(session: &Session) -> Result<Text, Fault> {
     match answer.status {
         // Hardened servers keep it from most; whoever refuses, lives.
         403 => Ok(Text::EMPTY),
-        200 => Ok(Text::clean(&answer.json::<Version>().await?.git_version)),
+        200 => Ok(Text::clean(&answer.json_within::<Version>(ALIVE_LIMIT).await?.git_version)),
         _ => Err(answer.into_fault("say its version").await),
     }
 }
 
-/// The uid of kube-system; `None` when it is forbidden or there is no such namespace.
+/// The uid of kube-system; `None` when we may not read it (403) or there is no such namespace (404).
 ///
 /// # Errors
-/// No answer, or none that makes sense.
+/// No answer in time ([`ALIVE_LIMIT`]), an error of the server, or nothing that makes sense.
 pub async fn identity(session: &Session) -> Result<Option<Uid>, Fault> {
     #[derive(Deserialize)]
     struct Namespace {
@@ -94,10 +95,12 @@ pub async fn identity(session: &Session) -> Result<Option<Uid>, Fault> {
         uid: String,
     }
     let answer = session.send(Request::get("/api/v1/namespaces/kube-system").timeout(ALIVE_LIMIT)).await?;
-    if answer.status != 200 {
-        return Ok(None);
+    match answer.status {
+        200 => {}
+        403 | 404 => return Ok(None),
+        _ => return Err(answer.into_fault("show the namespace kube-system").await),
     }
-    let uid = answer.json::<Namespace>().await?.metadata.uid;
+    let uid = answer.json_within::<Namespace>(ALIVE_LIMIT).await?.metadata.uid;
     Ok(Some(uid).filter(|uid| !uid.is_empty()).map(|uid| Uid::parse(&uid)))
 }
 

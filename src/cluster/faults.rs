@@ -55,6 +55,12 @@ pub(super) fn no_answer(server: &str, limit: std::time::Duration) -> Fault {
     Fault::new(Cause::Timeout, format!("{server} gave no answer within {}s", limit.as_secs()), "")
 }
 
+/// The head of an answer came, and its body not.
+pub(super) fn stalled(server: &str, limit: std::time::Duration) -> Fault {
+    let what = format!("{server} began an answer and did not go on with it for {}s", limit.as_secs());
+    Fault::new(Cause::Timeout, what, "")
+}
+
 /// What the socket of a connection saw at its end: an error, or that the other side ended it.
 pub(super) fn ended(error: Option<&std::io::Error>, server: &str) -> Fault {
     let Some(error) = error.filter(|error| error.kind() != ErrorKind::UnexpectedEof) else {

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use glob::chosen;
+pub(super) use user::read_again;
 
 use self::merge::Merged;
 use super::target::{Auth, ClusterTarget, Connection, PluginSpec};

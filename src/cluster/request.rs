@@ -76,6 +76,14 @@ impl Request {
         Request { timeout: Some(timeout), ..self }
     }
 
+    /// Whether another server answers than the one that lets us in: the metrics APIs are served by
+    /// extensions, to which the apiserver passes requests on. Their 401 says that these two do not
+    /// trust each other, and nothing of our login.
+    pub(super) fn is_of_extension(&self) -> bool {
+        let group = self.path.strip_prefix("/apis/").and_then(|rest| rest.split(['/', '?']).next());
+        group.is_some_and(|group| group == "metrics.k8s.io" || group.ends_with(".metrics.k8s.io"))
+    }
+
     /// Whether the answer has no end of its own: a watch, or a log that is followed. Such a
     /// request takes none of the places for requests in flight.
     #[must_use]
@@ -88,6 +96,14 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn extensions_are_told_by_their_group() {
+        assert!(Request::get("/apis/metrics.k8s.io/v1beta1/pods").is_of_extension());
+        assert!(Request::get("/apis/external.metrics.k8s.io/v1beta1").is_of_extension());
+        assert!(!Request::get("/apis/apps/v1/deployments").is_of_extension());
+        assert!(!Request::get("/api/v1/namespaces/metrics.k8s.io/pods").is_of_extension());
+    }
 
     #[test]
     fn streams_are_told_by_their_query() {

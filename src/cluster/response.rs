@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -18,6 +19,9 @@ const LARGEST_DOCUMENT: usize = 32 << 20;
 
 /// The largest error document that is read; a `Status` is a few hundred bytes.
 const LARGEST_STATUS: usize = 256 << 10;
+
+/// How long the next bytes of a document may take.
+const NEXT_LIMIT: Duration = Duration::from_secs(30);
 
 /// The head of an answer, and its body still to come.
 #[derive(Debug)]
@@ -103,11 +107,15 @@ impl Response {
     /// The whole body, inflated.
     ///
     /// # Errors
-    /// The connection broke, the compressed data is no gzip, or the body is larger than `limit`
-    /// bytes.
+    /// The connection broke, nothing came for 30 s, the compressed data is no gzip, or the body is
+    /// larger than `limit` bytes.
     pub async fn bytes(mut self, limit: usize) -> Result<Bytes, Fault> {
         let mut whole = BytesMut::new();
-        while let Some(chunk) = self.body.chunk().await {
+        loop {
+            let next = tokio::time::timeout(NEXT_LIMIT, self.body.chunk()).await;
+            let Some(chunk) = next.map_err(|_| faults::stalled(&self.body.server, NEXT_LIMIT))? else {
+                break;
+            };
             let chunk = chunk?;
             if whole.len() + chunk.len() > limit {
                 return Err(too_large(&self.body.server, limit));
@@ -131,6 +139,16 @@ impl Response {
             let what = format!("{server} sent JSON that makes no sense: {error}");
             Fault::new(Cause::Garbled, what, "something between here and the server may have changed it")
         })
+    }
+
+    /// The same, when all of it must be there within this time.
+    ///
+    /// # Errors
+    /// As [`Response::json`], or it took longer.
+    pub async fn json_within<T: DeserializeOwned>(self, limit: Duration) -> Result<T, Fault> {
+        let server = Arc::clone(&self.body.server);
+        let read = tokio::time::timeout(limit, self.json()).await;
+        read.unwrap_or_else(|_| Err(faults::stalled(&server, limit)))
     }
 
     /// What the server says of a request that it refused. An answer that cannot be read, or that

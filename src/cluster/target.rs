@@ -1,8 +1,9 @@
 //! Targets: the clusters that a kubeconfig names, and how to reach each. Nothing is connected yet.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::Uri;
 use hyper_util::client::proxy::matcher::Intercept;
@@ -31,6 +32,8 @@ pub struct Connection {
     pub(super) tls_server_name: Option<String>,
     pub(super) identity: Option<Identity>,
     pub(super) auth: Auth,
+    /// Where the entry of its user is written.
+    pub(super) user: Option<Written>,
     pub(super) impersonation: Option<Impersonation>,
     pub(super) proxy: Option<Intercept>,
     /// Whether answers may be compressed.
@@ -78,6 +81,25 @@ pub(super) enum Auth {
         password: SecretString,
     },
     Plugin(Arc<PluginSpec>),
+}
+
+/// An entry of a kubeconfig, to be read again when what it said is refused: tools that log in write
+/// their token or certificate there (`oc login`, `kubeadm certs renew`).
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub(super) path: PathBuf,
+    pub(super) name: String,
+    /// The file as it was read.
+    pub(super) state: Option<FileState>,
+}
+
+/// What tells two states of a file apart: when it was written, and how long it is.
+pub(super) type FileState = (SystemTime, u64);
+
+/// The state of a file now; `None` when it cannot be looked at.
+pub(super) fn file_state(path: &Path) -> Option<FileState> {
+    let about = std::fs::metadata(path).ok()?;
+    Some((about.modified().ok()?, about.len()))
 }
 
 /// Whom requests are made as (`Impersonate-…` headers).

@@ -157,6 +157,7 @@ pub(super) fn connection(url: &str, trust: Trust) -> Connection {
         tls_server_name: None,
         identity: None,
         auth: Auth::Nothing,
+        user: None,
         impersonation: None,
         proxy: None,
         compression: true,

@@ -28,8 +28,8 @@ use tokio_util::sync::CancellationToken;
 use self::dial::{Cuttable, Dialled};
 pub(super) use self::ending::Ending;
 pub(super) use self::http1::Spare;
-use super::credentials::PluginIdentity;
-use super::target::Connection;
+use super::credentials::ClientCertificate;
+use super::target::{Connection, Pem};
 use crate::model::Fault;
 
 /// How often a ping goes out.
@@ -72,6 +72,8 @@ struct Line {
     /// Which of a plugin's certificates we showed.
     identity: u64,
     tls: Option<(Instant, Arc<ClientConfig>)>,
+    /// When the client certificate was last read again because the server refused it.
+    shown_again: Option<Instant>,
     last_failure: Option<Fault>,
     /// Ends every connection made so far.
     cut: CancellationToken,
@@ -127,7 +129,7 @@ impl Transport {
     pub(super) async fn send(
         &self,
         mut request: Wire,
-        identity: Option<&PluginIdentity>,
+        identity: Option<&ClientCertificate>,
     ) -> Result<Answer, Fault> {
         let mut first = true;
         loop {
@@ -166,13 +168,14 @@ impl Transport {
     }
 
     /// A sender on the connection there is, or on a new one.
-    async fn sender(&self, identity: Option<&PluginIdentity>) -> Result<Sender, Fault> {
+    async fn sender(&self, identity: Option<&ClientCertificate>) -> Result<Sender, Fault> {
         let failures = self.failures.load(Ordering::Acquire);
         let mut line = self.line.lock().await;
         let serial = identity.map_or(0, |identity| identity.serial);
         if line.identity != serial {
             // Streams under way end by themselves; new ones are sent as whom we are now.
-            *line = Line { identity: serial, cut: line.cut.clone(), ..Line::default() };
+            let shown_again = line.shown_again;
+            *line = Line { identity: serial, shown_again, cut: line.cut.clone(), ..Line::default() };
             self.spares.clear();
         }
         if let Some(http2) = line.http2.as_ref().filter(|http2| !http2.sender.is_closed()) {
@@ -202,7 +205,11 @@ impl Transport {
     }
 
     /// Makes the one connection, while everybody else waits for it.
-    async fn dial_alone(&self, line: &mut Line, identity: Option<&PluginIdentity>) -> Result<Sender, Fault> {
+    async fn dial_alone(
+        &self,
+        line: &mut Line,
+        identity: Option<&ClientCertificate>,
+    ) -> Result<Sender, Fault> {
         let tls = self.tls(line, identity)?;
         let dialled = dial::dial(&self.target, tls, &self.server).await?;
         line.http1 = !dialled.http2;
@@ -267,7 +274,7 @@ impl Transport {
     fn tls(
         &self,
         line: &mut Line,
-        identity: Option<&PluginIdentity>,
+        identity: Option<&ClientCertificate>,
     ) -> Result<Option<Arc<ClientConfig>>, Fault> {
         if !self.target.is_tls() {
             return Ok(None);
@@ -280,6 +287,32 @@ impl Transport {
         let config = Arc::new(tls::towards_server(&self.target, identity, &self.server)?);
         line.tls = Some((Instant::now(), Arc::clone(&config)));
         Ok(Some(config))
+    }
+
+    /// Leaves the connection to what runs on it, and makes the next one with the client certificate
+    /// that is in its files then. It is for a request of that time which the server did not take as
+    /// ours; says whether to send it again. Not more than once a minute.
+    pub(super) async fn show_certificate_again(&self, asked: Instant) -> bool {
+        let files = self.target.identity.as_ref().is_some_and(|own| matches!(own.certificate, Pem::File(_)));
+        if !files {
+            return false;
+        }
+        let mut line = self.line.lock().await;
+        match line.shown_again {
+            // It was sent over the connection before.
+            Some(at) if at > asked => return true,
+            Some(at) if at.elapsed() < TLS_FRESH => return false,
+            _ => {}
+        }
+        *line = Line {
+            identity: line.identity,
+            http1: line.http1,
+            cut: line.cut.clone(),
+            shown_again: Some(Instant::now()),
+            ..Line::default()
+        };
+        self.spares.clear();
+        true
     }
 
     /// Ends the connection and everything on it; the next request makes a new one.

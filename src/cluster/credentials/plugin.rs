@@ -14,7 +14,7 @@ use super::process::{self, Failure, PROMPT_LIMIT, Ran};
 use super::prompt::Asked;
 use super::redact::last_words;
 use super::rules::Rules;
-use super::{Credential, PluginIdentity, Refusal, bearer};
+use super::{ClientCertificate, Credential, Refusal, bearer};
 use crate::cluster::target::PluginSpec;
 use crate::model::{Cause, Fault, Login, Prompt, Span, Text, Time};
 
@@ -57,6 +57,14 @@ struct Held {
     /// When it is to be made anew; `None` for one without an end.
     renew_at: Option<Instant>,
     ends_at: Option<Instant>,
+}
+
+impl Held {
+    /// Whether it is good no more. The clock that only goes forward stands still while the machine
+    /// sleeps, and the wall clock may be set back: it ends by whichever comes first.
+    fn ended(&self, now: Instant, wall: Time) -> bool {
+        self.ends_at.is_some_and(|at| at <= now) || self.credential.until.is_some_and(|until| until <= wall)
+    }
 }
 
 impl State {
@@ -107,9 +115,8 @@ impl Plugin {
     fn at_hand(self: &Arc<Self>) -> Option<Result<Credential, Refusal>> {
         let mut state = self.state();
         let now = Instant::now();
-        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let good = state.held.as_ref().filter(|held| !due(held.ends_at));
-        let fresh = good.is_some_and(|held| !due(held.renew_at));
+        let good = state.held.as_ref().filter(|held| !held.ended(now, wall_clock()));
+        let fresh = good.is_some_and(|held| held.renew_at.is_none_or(|at| at > now));
         let good = good.map(|held| held.credential.clone());
         if fresh {
             return good.map(Ok);
@@ -261,7 +268,7 @@ impl Plugin {
         let authorization = answer.token.as_ref().map(bearer).transpose();
         let authorization = authorization.map_err(|fault| Refusal { fault, login: Login::Plugin })?;
         let identity = answer.identity.map(|(certificate, key): (SecretString, SecretString)| {
-            Arc::new(PluginIdentity { certificate, key, serial })
+            Arc::new(ClientCertificate { certificate, key, serial })
         });
         let left = answer.until.map(|until| until_then(until, wall_clock()));
         if left == Some(Duration::ZERO) {
@@ -307,7 +314,7 @@ fn until_then(until: Time, now: Time) -> Duration {
     Duration::from_millis(u64::try_from(until.millis().saturating_sub(now.millis())).unwrap_or(0))
 }
 
-/// Expirations are moments of the wall clock; from there on the monotonic clock counts.
+/// Expirations are moments of the wall clock.
 fn wall_clock() -> Time {
     Time::from_millis(jiff::Timestamp::now().as_millisecond())
 }

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::cluster::Plugins;
 use crate::cluster::target::Trust;
-use crate::cluster::test_server::{Answer, Server, answer, connection, target};
+use crate::cluster::test_server::{Answer, Server, answer, connection, endless, target};
 use crate::model::Cause;
 
 const DECLARED: &[Declared<'static>] = &[
@@ -139,10 +139,39 @@ async fn what_is_forbidden_is_told_or_left_out() {
     };
     let found = refuse("/api/v1/namespaces/kube-system", 403).await.unwrap();
     assert_eq!(found.identity, None);
+    let fault = refuse("/api/v1/namespaces/kube-system", 503).await.unwrap_err();
+    assert_eq!(fault.cause, Cause::Server, "who it is, is not known: it is no other cluster for that");
     let found = refuse("/version", 403).await.unwrap();
     assert_eq!(found.version, Text::EMPTY, "hardened servers do not say");
     assert_eq!(refuse("/version", 404).await.unwrap_err().cause, Cause::NotFound);
     let fault = refuse("/apis", 401).await.unwrap_err();
     assert_eq!(fault.cause, Cause::Unauthorized);
     assert!(fault.what.contains("refused to list its API groups"), "{fault}");
+}
+
+#[tokio::test]
+async fn an_answer_that_begins_and_does_not_go_on_is_given_up() {
+    for path in ["/version", "/api/v1/namespaces/kube-system", "/apis"] {
+        let began = tokio::time::Instant::now();
+        let (asked, mut stalls) = tokio::sync::mpsc::unbounded_channel();
+        let found = tokio::spawn(discover_at(move |at, _| match at {
+            at if at == path => {
+                asked.send(()).unwrap();
+                let mut answer = endless("{");
+                let kind = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+                answer.headers_mut().insert("content-type", kind.parse().unwrap());
+                answer
+            }
+            "/api" => json_answer("x;g=apidiscovery.k8s.io", &json!({"items": []})),
+            "/apis" => json_answer("x;g=apidiscovery.k8s.io", &json!({"items": []})),
+            other => common(other).unwrap_or_else(|| answer(404, "")),
+        }));
+        stalls.recv().await.unwrap();
+        tokio::time::pause();
+        let fault = found.await.unwrap().unwrap_err();
+        tokio::time::resume();
+        assert_eq!(fault.cause, Cause::Timeout, "{path}");
+        assert!(fault.what.contains("did not go on"), "{fault}");
+        assert!(began.elapsed().as_secs() <= 40, "{path}");
+    }
 }

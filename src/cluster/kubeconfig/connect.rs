@@ -47,7 +47,8 @@ fn resolve(
     let cluster = found.ok_or_else(|| wrong(&format!("there is no cluster {}", context.cluster)))?;
     let server = server(cluster.entry)?;
     let user_name = context.user.as_deref().unwrap_or_default();
-    let user = match merged.users.get(user_name) {
+    let entry = merged.users.get(user_name);
+    let user = match entry {
         Some(user) => user::resolve(user, cluster)?,
         None if user_name.is_empty() => user::User::default(),
         None => return Err(wrong(&format!("there is no user {user_name}"))),
@@ -66,6 +67,7 @@ fn resolve(
         tls_server_name: name,
         identity: user.identity,
         auth: user.auth,
+        user: entry.map(|entry| entry.file.user(user_name)),
         impersonation: user.impersonation,
         proxy,
         compression: cluster.entry.disable_compression != Some(true),

@@ -8,6 +8,7 @@ use kube::config::Kubeconfig;
 use serde_saphyr::Spanned;
 
 use crate::cluster::credentials::place;
+use crate::cluster::target::{self, FileState, Written};
 use crate::model::{Cause, Fault};
 
 /// The largest file that is read. A thousand clusters with their CAs are 3 MiB.
@@ -17,6 +18,8 @@ const LARGEST: u64 = 32 << 20;
 pub(super) struct ConfigFile {
     /// Its path for people.
     pub(super) shown: String,
+    path: PathBuf,
+    state: Option<FileState>,
     /// Its folder: relative paths in it start there.
     folder: PathBuf,
     pub(super) config: Kubeconfig,
@@ -33,6 +36,11 @@ impl ConfigFile {
             Some(line) => format!("{}:{line}", self.shown),
             None => self.shown.clone(),
         }
+    }
+
+    /// Where the entry of this user is written.
+    pub(super) fn user(&self, name: &str) -> Written {
+        Written { path: self.path.clone(), name: name.to_owned(), state: self.state }
     }
 
     /// A path written in this file.
@@ -54,6 +62,7 @@ impl ConfigFile {
 pub(super) fn read(path: &Path, shown: String) -> Result<Option<ConfigFile>, Fault> {
     let wrong = |what: String| Fault::new(Cause::Config, what, "mend the file, or leave it out");
     let mut bytes = Vec::new();
+    let state = target::file_state(path);
     match std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(wrong(format!("it cannot be read: {error}"))),
@@ -65,10 +74,12 @@ pub(super) fn read(path: &Path, shown: String) -> Result<Option<ConfigFile>, Fau
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Ok(Some(ConfigFile {
         shown,
+        state,
         folder: path.parent().map(Path::to_owned).unwrap_or_default(),
         config,
         lines: lines(&text),
         open_to_all: place::open_to_all(&path),
+        path,
     }))
 }
 

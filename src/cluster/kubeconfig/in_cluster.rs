@@ -26,6 +26,7 @@ pub(super) fn find(sources: &Sources) -> Option<ClusterTarget> {
             tls_server_name: None,
             identity: None,
             auth: Auth::TokenFile { path: token, fallback: None },
+            user: None,
             impersonation: None,
             proxy: None,
             compression: true,

@@ -8,8 +8,9 @@ use rustls::pki_types::pem::PemObject;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::connect::{MEND, Wrong, certificates, pem, readable};
+use super::file;
 use super::merge::Entry;
-use crate::cluster::target::{Auth, Identity, Impersonation, PluginSpec};
+use crate::cluster::target::{Auth, Identity, Impersonation, PluginSpec, Written};
 
 /// Who we are to a server.
 pub(super) struct User {
@@ -32,26 +33,22 @@ pub(super) fn resolve(user: &Entry<'_, AuthInfo>, cluster: &Entry<'_, Cluster>) 
     })
 }
 
+/// What a user's entry says now that can be shown as it is: a token or a password, and a client
+/// certificate written into it. `None` when the file or the entry is not there, or makes no sense.
+pub(in crate::cluster) fn read_again(written: &Written) -> Option<(Auth, Option<Identity>)> {
+    let file = file::read(&written.path, String::new()).ok()??;
+    let named = file.config.auth_infos.iter().find(|named| named.name == written.name)?;
+    let user = Entry { entry: named.auth_info.as_ref()?, file: &file };
+    Some((secret(&user).ok()?.unwrap_or(Auth::Nothing), identity(&user).ok()?))
+}
+
 /// Like kubectl: a token before a plugin, and more than one of token, password, plugin and
 /// provider only where the order is clear.
 fn auth(user: &Entry<'_, AuthInfo>, cluster: &Entry<'_, Cluster>) -> Result<Auth, Wrong> {
+    if let Some(auth) = secret(user)? {
+        return Ok(auth);
+    }
     let info = user.entry;
-    let given = |secret: &Option<SecretString>| secret.clone().filter(|s| !s.expose_secret().is_empty());
-    let token = given(&info.token);
-    let name = info.username.clone().filter(|n| !n.is_empty());
-    if name.is_some() && (token.is_some() || info.token_file.is_some()) {
-        return Err(("its user has both a token and a password".to_owned(), MEND));
-    }
-    if let Some(path) = info.token_file.as_deref().filter(|p| !p.is_empty()) {
-        return Ok(Auth::TokenFile { path: user.file.path(path), fallback: token });
-    }
-    if let Some(token) = token {
-        return Ok(Auth::Token(token));
-    }
-    if let Some(name) = name {
-        let password = info.password.clone().unwrap_or_else(|| SecretString::from(String::new()));
-        return Ok(Auth::Basic { user: name, password });
-    }
     if let Some(exec) = &info.exec {
         return Ok(Auth::Plugin(Arc::new(plugin(exec, user, cluster)?)));
     }
@@ -61,6 +58,27 @@ fn auth(user: &Entry<'_, AuthInfo>, cluster: &Entry<'_, Cluster>) -> Result<Auth
         return Err((what, in_place_of(&provider.name)));
     }
     Ok(Auth::Nothing)
+}
+
+/// The token or password of a user, if there is one.
+fn secret(user: &Entry<'_, AuthInfo>) -> Result<Option<Auth>, Wrong> {
+    let info = user.entry;
+    let given = |secret: &Option<SecretString>| secret.clone().filter(|s| !s.expose_secret().is_empty());
+    let token = given(&info.token);
+    let name = info.username.clone().filter(|n| !n.is_empty());
+    if name.is_some() && (token.is_some() || info.token_file.is_some()) {
+        return Err(("its user has both a token and a password".to_owned(), MEND));
+    }
+    if let Some(path) = info.token_file.as_deref().filter(|p| !p.is_empty()) {
+        return Ok(Some(Auth::TokenFile { path: user.file.path(path), fallback: token }));
+    }
+    if let Some(token) = token {
+        return Ok(Some(Auth::Token(token)));
+    }
+    Ok(name.map(|name| {
+        let password = info.password.clone().unwrap_or_else(|| SecretString::from(String::new()));
+        Auth::Basic { user: name, password }
+    }))
 }
 
 /// What makes an entry with a plugin in place of one with an auth-provider.

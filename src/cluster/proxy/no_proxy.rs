@@ -35,7 +35,8 @@ fn fits(entry: &str, host: &str, port: u16) -> bool {
     if let Some(wanted) = address(name) {
         return ip == Some(wanted);
     }
-    let below = name.strip_prefix('*').unwrap_or(name);
+    // `*corp.example` is a host of that name, which none is.
+    let below = name.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(name);
     match below.strip_prefix('.') {
         Some(_) => host.len() > below.len() && host.ends_with(below),
         None => {
@@ -77,6 +78,9 @@ mod tests {
             (".corp.example", "api.corp.example", 443, true),
             ("*.corp.example", "api.corp.example", 443, true),
             ("*.corp.example", "corp.example", 443, false),
+            ("*corp.example", "corp.example", 443, false),
+            ("*corp.example", "api.corp.example", 443, false),
+            ("*corp.example", "notcorp.example", 443, false),
             ("CORP.example", "API.corp.EXAMPLE", 443, true),
             ("corp.example.", "x", 443, false),
             ("api.corp.example:6443", "api.corp.example", 6443, true),

@@ -238,3 +238,56 @@ fn broken_targets_have_no_session() {
     let fault = Session::new(&odd, &Plugins::default()).unwrap_err();
     assert!(!fault.to_string().contains("lines"), "{fault}");
 }
+
+#[tokio::test]
+async fn what_an_extension_refuses_says_nothing_of_our_login() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(None, |request| {
+        let metrics = request.uri().path().starts_with("/apis/metrics.k8s.io/");
+        answer(if metrics { 401 } else { 200 }, "{}")
+    })
+    .await;
+    let auth = counting(&folder);
+    let session = session(Connection { auth, ..connection(&server.url(), Trust::System) });
+    assert_eq!(session.send(Request::get("/version")).await.unwrap().status, 200);
+    for _ in 0..3 {
+        let got = session.send(Request::get("/apis/metrics.k8s.io/v1beta1/pods")).await.unwrap();
+        assert_eq!(got.status, 401);
+    }
+    assert_eq!((session.login(), runs(&folder)), (Login::Good(None), 1), "no plugin is run for it");
+}
+
+#[tokio::test]
+async fn only_who_was_let_in_is_logged_in() {
+    let server = Server::start(None, |request| {
+        let status = request.uri().path().trim_start_matches('/').parse().unwrap();
+        answer(status, "{}")
+    })
+    .await;
+    for (status, good) in [
+        (200, true),
+        (201, true),
+        (403, true),
+        (404, true),
+        (422, true),
+        (302, false),
+        (407, false),
+        (502, false),
+    ] {
+        let session = session(connection(&server.url(), Trust::System));
+        session.send(Request::get(format!("/{status}"))).await.unwrap();
+        assert_eq!(session.login() == Login::Good(None), good, "{status}");
+    }
+}
+
+#[test]
+fn the_95th_of_a_hundred_is_the_pulse() {
+    let pulse = Pulse::default();
+    assert_eq!(pulse.p95(), None);
+    pulse.note(Duration::from_millis(9));
+    assert_eq!(pulse.p95(), Some(Span::from_millis(9)));
+    for millis in 1..=Pulse::LAST as u64 {
+        pulse.note(Duration::from_millis(millis));
+    }
+    assert_eq!(pulse.p95(), Some(Span::from_millis(61)), "the 9 is forgotten");
+}

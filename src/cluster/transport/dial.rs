@@ -1,7 +1,7 @@
 //! From a name to a stream on which HTTP can be spoken: TCP, a proxy if there is one, TLS.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,6 +13,7 @@ use rustls::ClientConfig;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -24,6 +25,9 @@ use crate::model::Fault;
 
 /// How long until the handshakes must be done, names and proxies included.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// How many names may be looked up at the same time.
+static LOOKUPS: Semaphore = Semaphore::const_new(16);
 
 /// How long an address of several may take before the next is tried beside it (RFC 8305).
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
@@ -123,8 +127,7 @@ async fn dial_unbounded(
 /// A TCP connection to the first address that takes one.
 pub(super) async fn tcp(host: &str, port: u16, shown: &str) -> Result<TcpStream, Fault> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let found = tokio::net::lookup_host((bare, port)).await;
-    let addresses: Vec<SocketAddr> = found.map_err(|error| faults::no_such_host(bare, &error))?.collect();
+    let addresses = addresses(bare, port).await.map_err(|error| faults::no_such_host(bare, &error))?;
     let stream = race(&addresses).await.map_err(|error| faults::not_connected(shown, &error))?;
     // Small requests must not wait for each other; a dead link must be noticed where HTTP/1.1
     // has no ping. Neither is worth losing a connection over.
@@ -135,6 +138,29 @@ pub(super) async fn tcp(host: &str, port: u16, shown: &str) -> Result<TcpStream,
     let keepalive = keepalive.with_retries(2);
     let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
     Ok(stream)
+}
+
+/// The addresses of a host. A look-up that hangs cannot be ended, and holds a thread of those that
+/// files need, too: so there are never more than [`LOOKUPS`] of them, and the others wait.
+async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    look_up(&LOOKUPS, host.to_owned(), move |host| Ok((host, port).to_socket_addrs()?.collect())).await
+}
+
+async fn look_up<T: Send + 'static>(
+    places: &'static Semaphore,
+    host: String,
+    find: impl FnOnce(&str) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let place = places.acquire().await.map_err(io::Error::other)?;
+    let looking = tokio::task::spawn_blocking(move || {
+        // It is given back when the look-up ends, not when nobody waits for it any more.
+        let _place = place;
+        find(&host)
+    });
+    looking.await.map_err(io::Error::other)?
 }
 
 /// Tries the addresses one after the other, each a little later than the one before, so that an
@@ -158,5 +184,35 @@ async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
             },
             () = tokio::time::sleep(NEXT_ADDRESS), if more => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn look_ups_that_hang_hold_their_places_and_no_more() {
+        static PLACES: Semaphore = Semaphore::const_new(2);
+        let (hang, hung) = std::sync::mpsc::channel::<()>();
+        let hung = Arc::new(std::sync::Mutex::new(hung));
+        let hanging = || {
+            let hung = Arc::clone(&hung);
+            look_up(&PLACES, "a".to_owned(), move |_| {
+                drop(hung.lock().map(|hung| hung.recv()));
+                Ok(())
+            })
+        };
+        for _ in 0..2 {
+            // Whoever asked gives up; the look-up goes on.
+            let mut asked = Box::pin(hanging());
+            assert!(futures::poll!(&mut asked).is_pending());
+        }
+        assert_eq!(PLACES.available_permits(), 0);
+        let mut third = Box::pin(look_up(&PLACES, "b".to_owned(), |host| Ok(host.len())));
+        assert!(futures::poll!(&mut third).is_pending());
+        drop(hang);
+        assert_eq!(third.await.unwrap(), 1);
+        assert_eq!(addresses("::1", 7).await.unwrap(), ["[::1]:7".parse().unwrap()]);
     }
 }

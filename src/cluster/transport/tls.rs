@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
-use crate::cluster::credentials::PluginIdentity;
+use crate::cluster::credentials::ClientCertificate;
 use crate::cluster::target::{Connection, Pem, Trust};
 use crate::model::{Cause, Fault};
 
@@ -18,7 +18,7 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// How to greet the server. Files are read anew, since certificates are renewed while we run.
 pub(super) fn towards_server(
     connection: &Connection,
-    from_plugin: Option<&PluginIdentity>,
+    instead: Option<&ClientCertificate>,
     server: &str,
 ) -> Result<ClientConfig, Fault> {
     // With only one crypto provider compiled in, kube leaves its installation to the program.
@@ -38,7 +38,7 @@ pub(super) fn towards_server(
             config.root_cert = Some(all.into_iter().map(|der| der.as_ref().to_vec()).collect());
         }
     }
-    if let Some(made) = from_plugin {
+    if let Some(made) = instead {
         config.auth_info.client_certificate_data = Some(encoded(made.certificate.expose_secret().as_bytes()));
         config.auth_info.client_key_data =
             Some(SecretString::from(encoded(made.key.expose_secret().as_bytes())));

@@ -183,3 +183,109 @@ async fn class_57_a_client_certificate_that_is_renewed_on_disk_is_shown() {
     assert_eq!(shown.len(), 2);
     assert_ne!(shown[0], shown[1]);
 }
+
+#[tokio::test]
+async fn class_57_a_token_that_is_written_into_the_kubeconfig_anew_is_read() {
+    let (port, asked) = accepting("Bearer second").await;
+    let home = Home::new(&plain(port), "token: first");
+    let session = home.session();
+    fails(&session, Cause::Unauthorized).await;
+    assert_eq!(session.login(), Login::Expired);
+    // It is cut short for a moment, and gone for another.
+    home.write("config", "clusters: [{na");
+    fails(&session, Cause::Unauthorized).await;
+    std::fs::remove_file(home.path().join("config")).unwrap();
+    fails(&session, Cause::Unauthorized).await;
+    home.configure(&plain(port), "token: second");
+    assert_eq!(ask(&session).await.as_deref(), Ok("ok"));
+    assert_eq!((session.login(), asked.load(Ordering::SeqCst)), (Login::Good(None), 5));
+}
+
+/// A server that knows clients by their certificates. A connection's certificate is good until the
+/// connections up to it are over.
+struct ByCertificate {
+    port: u16,
+    /// The certificates that were shown, a connection each.
+    shown: Arc<std::sync::Mutex<Vec<Vec<u8>>>>,
+    /// Connections before this one are refused.
+    over: Arc<AtomicUsize>,
+    ca: Ca,
+}
+
+impl ByCertificate {
+    async fn start() -> ByCertificate {
+        let ca = Ca::new();
+        let acceptor = ca.acceptor(ca.sign("localhost", |_| {}), true);
+        let (shown, over) = (Arc::<std::sync::Mutex<Vec<_>>>::default(), Arc::<AtomicUsize>::default());
+        let (sink, until) = (Arc::clone(&shown), Arc::clone(&over));
+        let port = server(move |nth, stream| {
+            let (acceptor, sink, until) = (acceptor.clone(), Arc::clone(&sink), Arc::clone(&until));
+            async move {
+                let stream = acceptor.accept(stream).await.unwrap();
+                sink.lock().unwrap().push(stream.get_ref().1.peer_certificates().unwrap()[0].to_vec());
+                serve(stream, |_| match nth < until.load(Ordering::SeqCst) {
+                    true => answer(401, REFUSAL),
+                    false => answer(200, "ok"),
+                })
+                .await;
+            }
+        })
+        .await;
+        ByCertificate { port, shown, over, ca }
+    }
+
+    /// How many different certificates were shown, on how many connections.
+    fn shown(&self) -> (usize, usize) {
+        let shown = self.shown.lock().unwrap();
+        (shown.iter().collect::<std::collections::BTreeSet<_>>().len(), shown.len())
+    }
+}
+
+#[tokio::test]
+async fn class_57_a_client_certificate_that_is_refused_is_read_again() {
+    let known = ByCertificate::start().await;
+    let user = "client-certificate: HOME/me.crt, client-key: HOME/me.key";
+    let home = Home::new(&trusting(known.port, &known.ca.pem), user);
+    let renew = || {
+        let (certificate, key) = known.ca.sign("me", |_| {});
+        home.write("me.crt", &certificate);
+        home.write("me.key", &key);
+    };
+    renew();
+    let session = home.session();
+    assert_eq!(ask(&session).await.as_deref(), Ok("ok"));
+    // On the open connection it is over; the new one is on disk.
+    known.over.store(1, Ordering::SeqCst);
+    renew();
+    assert_eq!(ask(&session).await.as_deref(), Ok("ok"));
+    assert_eq!(known.shown(), (2, 2));
+    // Whom the server refuses for good is not a reason for a connection at each request.
+    known.over.store(9, Ordering::SeqCst);
+    for _ in 0..5 {
+        fails(&session, Cause::Unauthorized).await;
+    }
+    assert_eq!(known.shown().1, 2);
+    pass(61).await;
+    fails(&session, Cause::Unauthorized).await;
+    assert_eq!(known.shown().1, 3);
+}
+
+#[tokio::test]
+async fn class_57_a_client_certificate_that_is_written_into_the_kubeconfig_anew_is_shown() {
+    use base64::Engine;
+    let known = ByCertificate::start().await;
+    let cluster = trusting(known.port, &known.ca.pem);
+    let user = || {
+        let (certificate, key) = known.ca.sign("me", |_| {});
+        let data = |pem: &str| base64::engine::general_purpose::STANDARD.encode(pem);
+        format!("client-certificate-data: {}, client-key-data: {}", data(&certificate), data(&key))
+    };
+    let home = Home::new(&cluster, &user());
+    let session = home.session();
+    assert_eq!(ask(&session).await.as_deref(), Ok("ok"));
+    known.over.store(1, Ordering::SeqCst);
+    fails(&session, Cause::Unauthorized).await;
+    home.configure(&cluster, &user());
+    assert_eq!(ask(&session).await.as_deref(), Ok("ok"));
+    assert_eq!(known.shown(), (2, 2));
+}

@@ -28,13 +28,18 @@ impl Home {
     /// A context whose cluster and user have these fields.
     pub(super) fn new(cluster: &str, user: &str) -> Home {
         let home = Home { folder: tempfile::tempdir().unwrap() };
-        let user = user.replace("HOME", &home.path().display().to_string());
+        home.configure(cluster, user);
+        home
+    }
+
+    /// Writes the kubeconfig anew.
+    pub(super) fn configure(&self, cluster: &str, user: &str) {
+        let user = user.replace("HOME", &self.path().display().to_string());
         let text = format!(
             "clusters: [{{name: a, cluster: {{{cluster}}}}}]\nusers: [{{name: a, user: {{{user}}}}}]\n\
              contexts: [{{name: a, context: {{cluster: a, user: a}}}}]\n"
         );
-        home.write("config", &text);
-        home
+        self.write("config", &text);
     }
 
     /// A context whose user logs in with a script, and what the script does.

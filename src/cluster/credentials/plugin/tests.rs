@@ -429,3 +429,16 @@ async fn a_plugin_that_anybody_could_have_put_there_is_not_run() {
     plugins.plugin(&spec).try_again();
     plugins.plugin(&spec).get().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_ends_by_whichever_clock_is_there_first() {
+    let (now, until) = (Instant::now(), Time::from_seconds(1_800_000_000));
+    let credential = Credential { until: Some(until), ..Credential::default() };
+    let held = Held { credential, renew_at: None, ends_at: Some(now + Duration::from_secs(600)) };
+    let ago = |seconds| until - Span::from_seconds(seconds);
+    assert!(!held.ended(now, ago(600)));
+    assert!(held.ended(now + Duration::from_secs(600), ago(600)), "the wall clock was set back");
+    assert!(held.ended(now, until), "the machine slept");
+    let endless = Held { credential: Credential::default(), renew_at: None, ends_at: None };
+    assert!(!endless.ended(now, until));
+}
