@@ -15,6 +15,7 @@
 //! | `admission` | whose turn it is to list |
 //! | `audit` | compares what is known with what servers list, slowly |
 //! | `metrics` | what nodes and pods use, polled |
+//! | `pulse` | how long servers take to answer, when that is news |
 //! | `clock` | time, and the notice of sleep |
 
 mod admission;
@@ -27,6 +28,7 @@ mod inflate;
 mod keeper;
 pub mod machine;
 mod metrics;
+mod pulse;
 mod supervisor;
 mod task;
 

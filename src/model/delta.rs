@@ -1,6 +1,6 @@
 //! Deltas: everything that watches tell the store.
 
-use super::{Badge, ClusterId, Kind, Link, Login, Record, Served, Text, Time, Uid, Version};
+use super::{Badge, ClusterId, Kind, Link, Login, Record, Served, Span, Text, Time, Uid, Version};
 
 /// One change of what is known of one cluster.
 #[derive(Clone, PartialEq, Debug)]
@@ -35,6 +35,8 @@ pub enum Change {
     Begin(Kind),
     /// A part of a list.
     Page(Kind, Vec<Record>),
+    /// The list that was coming in failed: what came of it is void, and what was there stays.
+    Void(Kind),
     /// The list is complete at this version: it takes the place of what was there.
     Synced(Kind, Version),
     /// An object is new or changed.
@@ -45,6 +47,9 @@ pub enum Change {
     Bookmark(Kind, Version),
     /// What nodes and pods use, by metrics.k8s.io; replaces the last answer.
     Usage(Box<Usage>),
+    /// How long the server takes to begin its answers: of the last ones, nineteen of twenty take no
+    /// longer. It is told when it changed.
+    Latency(Span),
     /// Objects of this kind that could not be read and were left out, so far.
     Unreadable(Kind, u64),
     /// A step of an audit: what the server lists is compared with what is here.

@@ -11,7 +11,7 @@ type Slot = OnceLock<(u64, Arc<dyn Any + Send + Sync>)>;
 
 /// What was derived from one generation of a cluster, one value of each type.
 ///
-/// It is no state: a value is made from the cluster alone, whoever comes first makes it, and a copy
+/// It is no state: a value is made from the cluster alone, whoever comes first makes it, and a clone
 /// of the cluster, which is there to be changed, begins with nothing.
 #[derive(Default)]
 pub struct Derived([Slot; SLOTS]);
@@ -34,6 +34,13 @@ impl Derived {
             kept = slot.set(value).err();
         }
         made
+    }
+}
+
+impl Derived {
+    /// The same values, for a copy of the cluster of the same generation.
+    pub(super) fn kept(&self) -> Derived {
+        Derived(self.0.clone())
     }
 }
 
@@ -65,7 +72,8 @@ mod tests {
             })
         };
         assert_eq!((ask(&derived, 7), ask(&derived, 7)), (1, 1));
-        assert_eq!(ask(&derived.clone(), 7), 2, "a copy is there to be changed");
+        assert_eq!(ask(&derived.clone(), 7), 2, "a clone is there to be changed");
+        assert_eq!(ask(&derived.kept(), 7), 1, "nothing changed yet");
         assert_eq!((ask(&derived, 8), ask(&derived, 8)), (3, 3));
         assert_eq!(*derived.get(8, || "another type"), "another type");
     }

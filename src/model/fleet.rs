@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Capacity, ClusterId, Derived, Extras, Fault, Kind, Link, Money, Provider, Record, Resources, Rows,
-    Signal, Symptom, Text, Time, Uid, Usage, Version,
+    Signal, Span, Symptom, Text, Time, Uid, Usage, Version,
 };
 
 /// What is known of a cluster before it answers: from kubeconfig and settings.
@@ -181,11 +181,13 @@ pub struct Cluster {
     pub usage: Arc<Usage>,
     /// When usage last came.
     pub usage_at: Option<Time>,
+    /// How long its server takes to begin an answer, at the 95th percentile of the last ones.
+    pub api_p95: Option<Span>,
     /// What happened, oldest first, bounded.
     pub signals: Arc<Vec<Arc<Signal>>>,
     /// Nodes, pods and cost over the last hours.
     pub series: Arc<Series>,
-    /// Grows with every change; what is derived from this cluster is remembered by it.
+    /// Grows with every change ([`Cluster::touch`]); what is derived from this cluster is remembered by it.
     pub generation: u64,
     /// What was derived from it.
     pub derived: Derived,
@@ -249,11 +251,25 @@ impl Cluster {
             symptoms: Arc::default(),
             usage: Arc::default(),
             usage_at: None,
+            api_p95: None,
             signals: Arc::default(),
             series: Arc::default(),
             generation: 0,
             derived: Derived::default(),
         }
+    }
+
+    /// Notes that it changed: what was derived from it before does not hold any more.
+    pub fn touch(&mut self) {
+        self.generation += 1;
+        self.derived = Derived::default();
+    }
+
+    /// A copy that is there to be changed, but remembers what was derived until it is
+    /// ([`Cluster::touch`]).
+    #[must_use]
+    pub fn copy(&self) -> Cluster {
+        Cluster { derived: self.derived.kept(), ..self.clone() }
     }
 
     /// The table of a kind.

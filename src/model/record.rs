@@ -85,6 +85,11 @@ impl Record {
         each!(self, record => &record.meta)
     }
 
+    /// The same, to be changed.
+    pub fn meta_mut(&mut self) -> &mut Meta {
+        each!(self, record => &mut record.meta)
+    }
+
     /// What kind it is a record of.
     #[must_use]
     pub fn kind(&self) -> Kind {

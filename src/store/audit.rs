@@ -48,7 +48,7 @@ impl State {
         match step {
             // While a list comes in there is nothing to compare with: the list puts all right.
             Audit::Begin => {
-                let from = self.cluster().table(kind).version;
+                let from = self.version(kind);
                 *self.audit(kind) = self.list(kind).is_none().then(|| Audited::new(from));
             }
             Audit::Page(records) => self.audit_page(kind, records),
@@ -80,7 +80,7 @@ impl State {
 
     /// Ends an audit whose list is complete and whose version the watch has passed.
     pub(super) fn audit_ends(&mut self, derive: &Derive, kind: Kind, at: Time) {
-        let reached = self.cluster().table(kind).version;
+        let reached = self.version(kind);
         let due = self.audit(kind).as_ref().is_some_and(|audit| audit.end.is_some_and(|end| reached >= end));
         if !due {
             return;

@@ -52,7 +52,7 @@ impl State {
             }
             // A list older than what is known (another apiserver's cache) brings back nothing: what
             // it has and we do not may have gone since.
-            let known_to = self.cluster().table(kind).version;
+            let known_to = self.version(kind);
             let behind = known_to.newer_than(version);
             // What is gone goes first, so that what came takes its places.
             let listed: FxHashSet<Uid> = list.records.iter().map(|r| r.meta().uid).collect();
@@ -68,7 +68,10 @@ impl State {
                 let left = list.gone.get(&meta.uid).is_some_and(|gone| !meta.version.newer_than(*gone));
                 match self.known(kind, meta.uid) {
                     None if left || (behind && !meta.version.newer_than(known_to)) => refused += 1,
-                    Some(known) if known.meta().version.newer_than(meta.version) => refused += 1,
+                    // The list has everything up to its own version. What is here at an older one than
+                    // that, and there at an older one still, the server does not have any more: it was
+                    // restored, and counts on from a higher version.
+                    Some(known) if known.meta().version.newer_than(version) => refused += 1,
                     Some(known) if **known == *record => {}
                     _ => self.put(derive, record, at),
                 }
@@ -76,9 +79,8 @@ impl State {
             self.table(kind).refused += refused;
             self.sweep();
         }
-        let table = self.table(kind);
-        table.version = table.version.max(version);
-        table.synced = Some(at);
+        self.bookmark(kind, version);
+        self.table(kind).synced = Some(at);
     }
 }
 

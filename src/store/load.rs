@@ -48,7 +48,8 @@ pub fn pod(number: u64, version: u64) -> Record {
         node: format!("node-{}", number % 997).into(),
         phase: Phase::Running,
         ready: true,
-        ready_since: Some(since),
+        // What changes with the version can be seen.
+        ready_since: Some(Time::from_millis(since.millis() + version.cast_signed())),
         scheduled: Some(since),
         requests: Resources { cpu: 250, memory: 256 << 20, gpus: 0, pods: 1 },
         containers: Box::new([container]),

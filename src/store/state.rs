@@ -19,6 +19,9 @@ use crate::model::{
 pub(super) struct State {
     /// What snapshots share; copied by the first change after one.
     cluster: Arc<Cluster>,
+    /// The version up to which each kind is known. Tables show it as of their last change: that
+    /// nothing happened up to a later one is to be seen nowhere.
+    versions: [Version; Kind::COUNT],
     /// Where each object is, by kind.
     index: Vec<FxHashMap<Uid, Place>>,
     /// Lists that are coming in, by kind.
@@ -37,6 +40,7 @@ impl State {
     pub(super) fn new(id: ClusterId, info: Arc<ClusterInfo>, now: Time) -> State {
         State {
             cluster: Arc::new(Cluster::new(id, info, now)),
+            versions: [Version(0); Kind::COUNT],
             index: vec![FxHashMap::default(); Kind::COUNT],
             lists: Kind::ALL.iter().map(|_| None).collect(),
             audits: Kind::ALL.iter().map(|_| None).collect(),
@@ -52,12 +56,17 @@ impl State {
     }
 
     fn cluster_mut(&mut self) -> &mut Cluster {
-        Arc::make_mut(&mut self.cluster)
+        owned(&mut self.cluster)
     }
 
     /// Notes that a reader could see a difference.
     pub(super) fn changed(&mut self) {
-        self.cluster_mut().generation += 1;
+        self.cluster_mut().touch();
+    }
+
+    /// The version up to which a kind is known.
+    pub(super) fn version(&self, kind: Kind) -> Version {
+        self.versions[kind.index()]
     }
 
     pub(super) fn list(&mut self, kind: Kind) -> &mut Option<List> {
@@ -89,9 +98,12 @@ impl State {
         self.pool.sweep();
     }
 
-    /// Makes what is not worth folding into every change: what is paid for beside nodes needs a
+    /// Makes what is not worth folding into every change: tables show their versions; what is paid for beside nodes needs a
     /// pass over volumes and services, and they seldom change.
     pub(super) fn settle(&mut self, derive: &Derive) {
+        if let Some(cluster) = Arc::get_mut(&mut self.cluster) {
+            cluster.tables.iter_mut().zip(self.versions).for_each(|(table, version)| table.version = version);
+        }
         if !std::mem::take(&mut self.extras_due) {
             return;
         }
@@ -99,7 +111,7 @@ impl State {
         if extras != *self.cluster.extras {
             let cluster = self.cluster_mut();
             cluster.extras = Arc::new(extras);
-            cluster.generation += 1;
+            cluster.touch();
         }
     }
 
@@ -113,12 +125,13 @@ impl State {
                 *self.list(kind) = Some(List::default());
             }
             Change::Page(kind, records) => self.page(kind, records),
+            Change::Void(kind) => *self.list(kind) = None,
             Change::Bookmark(kind, version) => self.bookmark(kind, version),
             Change::Upsert(record) => self.upsert(derive, *record, at),
             Change::Gone(kind, uid, version) => self.gone(derive, kind, uid, version, at),
             Change::Synced(kind, version) => {
                 self.swap(derive, kind, version, at);
-                self.cluster_mut().generation += 1;
+                self.changed();
             }
             Change::Audit(kind, step) => self.audit_step(kind, step),
             Change::Reset => self.reset(at),
@@ -127,6 +140,7 @@ impl State {
             | Change::Login(_)
             | Change::KindLink(..)
             | Change::Usage(_)
+            | Change::Latency(_)
             | Change::Unreadable(..) => self.tell(change, at),
         }
         if let Some(kind) = of {
@@ -138,9 +152,14 @@ impl State {
     /// What is not about objects. Saying the same again changes nothing.
     fn tell(&mut self, change: Change, at: Time) {
         self.extras_due |= matches!(change, Change::Server { .. });
+        match &change {
+            Change::Link(link) if alike(&self.cluster.link, link) => return,
+            Change::KindLink(kind, link) if alike(&self.cluster.table(*kind).link, link) => return,
+            _ => {}
+        }
         let cluster = self.cluster_mut();
         let changed = match change {
-            Change::Link(link) => set_link(&mut cluster.link, link),
+            Change::Link(link) => set(&mut cluster.link, link),
             Change::Server { version, served, badges } => {
                 let news =
                     cluster.version != version || *cluster.served != *served || cluster.badges != badges;
@@ -150,16 +169,23 @@ impl State {
                 news
             }
             Change::Login(login) => set(&mut cluster.login, login),
-            Change::KindLink(kind, link) => set_link(&mut cluster.tables[kind.index()].link, link),
+            Change::KindLink(kind, link) => set(&mut cluster.tables[kind.index()].link, link),
             Change::Unreadable(kind, count) => set(&mut cluster.tables[kind.index()].unreadable, count),
             Change::Usage(usage) => {
                 cluster.usage = Arc::<Usage>::from(usage);
                 cluster.usage_at = Some(at);
                 true
             }
+            // A figure that trembles; the next change shows it.
+            Change::Latency(span) => {
+                cluster.api_p95 = Some(span);
+                false
+            }
             _ => false,
         };
-        cluster.generation += u64::from(changed);
+        if changed {
+            cluster.touch();
+        }
     }
 
     fn page(&mut self, kind: Kind, records: Vec<Record>) {
@@ -173,10 +199,9 @@ impl State {
         }
     }
 
-    fn bookmark(&mut self, kind: Kind, version: Version) {
-        if version > self.cluster.table(kind).version {
-            self.table(kind).version = version;
-        }
+    pub(super) fn bookmark(&mut self, kind: Kind, version: Version) {
+        let known = &mut self.versions[kind.index()];
+        *known = version.max(*known);
     }
 
     fn upsert(&mut self, derive: &Derive, mut record: Record, at: Time) {
@@ -187,19 +212,29 @@ impl State {
         }
         if self.outdated(kind, uid, version) {
             self.table(kind).refused += 1;
-            self.cluster_mut().generation += 1;
+            self.changed();
             return;
         }
         if let Some(list) = self.list(kind) {
             list.came(uid);
         }
-        if self.known(kind, uid).is_some_and(|known| **known == record) {
-            return;
+        self.bookmark(kind, version);
+        if let Some(known) = self.known(kind, uid) {
+            record.meta_mut().version = known.meta().version;
+            let (same, again) = (**known == record, known.meta().version == version);
+            record.meta_mut().version = version;
+            if same && again {
+                return;
+            }
+            if same {
+                // A heartbeat, or a change of what is not kept: nobody could see it.
+                record.share(&mut self.pool);
+                return self.replace(kind, uid, Arc::new(record));
+            }
         }
         record.share(&mut self.pool);
         self.put(derive, Arc::new(record), at);
-        self.bookmark(kind, version);
-        self.cluster_mut().generation += 1;
+        self.changed();
         self.pool.sweep_if_grown();
     }
 
@@ -209,7 +244,7 @@ impl State {
             .is_some_and(|known| version.0 != 0 && known.meta().version.newer_than(version))
         {
             self.table(kind).refused += 1;
-            self.cluster_mut().generation += 1;
+            self.changed();
             return;
         }
         if let Some(list) = self.list(kind) {
@@ -221,7 +256,7 @@ impl State {
         self.bookmark(kind, version);
         if self.index[kind.index()].contains_key(&uid) {
             self.remove(derive, kind, uid, at);
-            self.cluster_mut().generation += 1;
+            self.changed();
         }
     }
 
@@ -235,7 +270,7 @@ impl State {
         let table = self.cluster.table(kind);
         match self.known(kind, uid) {
             Some(known) => known.meta().version.newer_than(version),
-            None => table.synced.is_some() && version <= table.version,
+            None => table.synced.is_some() && version <= self.version(kind),
         }
     }
 
@@ -247,20 +282,22 @@ impl State {
         if kind == Kind::Event {
             self.order_event(before.as_deref(), &record);
         }
-        let rows = &mut Arc::make_mut(&mut self.cluster).tables[kind.index()].rows;
-        match self.index[kind.index()].get(&uid) {
-            Some(place) => {
-                rows.replace(*place, record);
-            }
-            None => {
-                let place = rows.insert(record);
-                self.index[kind.index()].insert(uid, place);
-            }
+        if before.is_some() {
+            self.replace(kind, uid, record);
+        } else {
+            let place = self.table(kind).rows.insert(record);
+            self.index[kind.index()].insert(uid, place);
         }
         while self.events.len() > EVENTS
             && let Some((_, oldest)) = self.events.pop_first()
         {
             self.forget(Kind::Event, oldest);
+        }
+    }
+
+    fn replace(&mut self, kind: Kind, uid: Uid, record: Arc<Record>) {
+        if let Some(place) = self.index[kind.index()].get(&uid) {
+            owned(&mut self.cluster).tables[kind.index()].rows.replace(*place, record);
         }
     }
 
@@ -304,7 +341,7 @@ impl State {
             }
         }
         self.keep_symptom(uid, symptom);
-        let cluster = Arc::make_mut(&mut self.cluster);
+        let cluster = owned(&mut self.cluster);
         for signal in signals {
             ring::add(&mut cluster.signals, signal);
         }
@@ -346,6 +383,7 @@ impl State {
         cluster.version = old.version.clone();
         cluster.served = old.served.clone();
         cluster.generation = old.generation + 1;
+        cluster.api_p95 = old.api_p95;
         for (new, old) in cluster.tables.iter_mut().zip(&old.tables) {
             new.link = void(&old.link, at);
         }
@@ -376,9 +414,17 @@ impl State {
         if samples.len() > SAMPLES {
             samples.remove(0);
         }
-        cluster.generation += 1;
+        cluster.touch();
         true
     }
+}
+
+/// The cluster to be changed: a copy while a snapshot holds it.
+fn owned(cluster: &mut Arc<Cluster>) -> &mut Cluster {
+    if Arc::get_mut(cluster).is_none() {
+        *cluster = Arc::new(cluster.copy());
+    }
+    Arc::make_mut(cluster)
 }
 
 /// The kind whose version a change may move on, or whose audit it ends.
@@ -398,13 +444,11 @@ fn void(link: &Link, at: Time) -> Link {
     }
 }
 
-/// Takes a link. That a live one gave another sign of life is kept but is no news: its age is zero
+/// Whether a link says nothing new: that a live one gave another sign of life is none, its age is zero
 /// before and after.
-fn set_link(old: &mut Link, new: Link) -> bool {
-    let alike = old.live() && Link { heard: old.heard, ..new.clone() } == *old;
-    let news = !alike && *old != new;
-    *old = new;
-    news
+fn alike(old: &Link, new: &Link) -> bool {
+    let quiet = |link: &Link| Link { heard: None, ..link.clone() };
+    old.live() && quiet(old) == quiet(new)
 }
 
 fn set<T: PartialEq>(place: &mut T, value: T) -> bool {

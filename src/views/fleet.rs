@@ -174,6 +174,7 @@ fn columns(peculiar: bool) -> Vec<Column> {
         Column::right("mem req%", 8, 64),
         Column::right("$/h", 8, 55),
         Column::left("region", 14, 50),
+        Column::right("api ms", 6, 45),
     ];
     if peculiar {
         columns.push(Column::left("badges", 22, 78));
@@ -245,6 +246,10 @@ fn row(cluster: &Cluster, findings: &[Finding], now: Time) -> SheetRow {
             share(totals.requests.memory, totals.allocatable.memory),
             rate(cluster, stale),
             Cell::text(if cluster.region.is_empty() { "?".into() } else { cluster.region.clone() }),
+            cluster.api_p95.map_or_else(
+                || Cell::text("?"),
+                |took| Cell::number(format!("{old}{}", took.millis()), took.millis()),
+            ),
         ],
         objects: Vec::new(),
         stale,

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::admission::Rank;
 use super::exchange::Exchange;
-use super::machine::{Ask, Dice, Input, PageEnd};
+use super::machine::{Ask, Dice, Input, PageEnd, Tokens};
 use super::task::{Closed, Health, Shared};
 use crate::kinds::VersionDecl;
 use crate::model::{Audit, Change, Kind, Record, Version};
@@ -88,18 +88,19 @@ impl Auditor {
 
     /// Sends every page on; gives the version of the list when it is complete.
     async fn pages(&mut self, version: &'static VersionDecl) -> Result<Option<Version>, Closed> {
-        let (mut token, mut of, mut pages) = (None, None, 0_u32);
+        let (mut token, mut of, mut tokens) = (None, None, Tokens::default());
         loop {
             let Some((records, end)) = self.page(version, token.take()).await else { return Ok(None) };
             // All pages of a list show the same version, or it cannot be compared.
-            if end.version.is_none() || of.is_some_and(|of| Some(of) != end.version) || pages > 20_000 {
+            if end.version.is_none() || of.is_some_and(|of| Some(of) != end.version) {
                 return Ok(None);
             }
-            (of, pages) = (end.version, pages + 1);
+            of = end.version;
             self.tell(version.kind, Audit::Page(records)).await?;
             match end.token {
                 None => return Ok(of),
-                next => token = next,
+                Some(next) if tokens.lead_on(&next) => token = Some(next),
+                Some(_) => return Ok(None),
             }
         }
     }

@@ -50,19 +50,20 @@ impl fmt::Debug for Clock {
 /// A machine that was asleep for longer than this has dead connections, and old data.
 const NAP: Span = Span::from_seconds(5);
 
-/// Notices sleep: the clock that counts it runs ahead of the one that does not.
+/// Notices sleep: the clock that counts it runs ahead of the one that does not. A process that is
+/// stopped (ctrl-z, SIGSTOP, a freezer of containers) sleeps alone; then it was not called in time.
 #[derive(Debug, Default)]
 pub(super) struct Sleeper {
     ahead: Option<Span>,
 }
 
 impl Sleeper {
-    /// Takes how far the one clock is ahead of the other, and says for how long the machine slept
-    /// since the last call, if it did.
-    pub(super) fn look(&mut self, ahead: Span) -> Option<Span> {
+    /// Takes how far the one clock is ahead of the other, and how much later than it was due this
+    /// call comes; says for how long the machine or this process slept since the last call, if one did.
+    pub(super) fn look(&mut self, ahead: Span, late: Span) -> Option<Span> {
         let before = self.ahead.replace(ahead)?;
         let slept = Span::from_millis(ahead.millis().saturating_sub(before.millis()));
-        (slept > NAP).then_some(slept)
+        Some(slept.max(late)).filter(|slept| *slept > NAP)
     }
 }
 
@@ -102,12 +103,15 @@ mod tests {
     #[test]
     fn sleep_is_noticed_once() {
         let mut sleeper = Sleeper::default();
-        let look = |s: &mut Sleeper, millis| s.look(Span::from_millis(millis));
+        let look = |s: &mut Sleeper, millis| s.look(Span::from_millis(millis), Span::ZERO);
         assert_eq!(look(&mut sleeper, 7_000_000), None, "sleep before the start does not count");
         assert_eq!(look(&mut sleeper, 7_000_010), None);
         assert_eq!(look(&mut sleeper, 7_600_010), Some(Span::from_seconds(600)));
         assert_eq!(look(&mut sleeper, 7_600_011), None);
         assert_eq!(look(&mut sleeper, 1), None, "a clock that goes back is no sleep");
+        let stopped = |s: &mut Sleeper, seconds| s.look(Span::from_millis(1), Span::from_seconds(seconds));
+        assert_eq!(stopped(&mut sleeper, 5), None, "a busy machine is late, too");
+        assert_eq!(stopped(&mut sleeper, 6), Some(Span::from_seconds(6)), "a process that was stopped slept");
         assert!(slept_so_far() >= Span::ZERO);
     }
 }

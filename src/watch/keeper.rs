@@ -6,12 +6,14 @@
 
 mod report;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::admission::Admission;
 use super::audit::{self, Auditing};
@@ -19,7 +21,8 @@ use super::clock::{Clock, duration};
 use super::discover;
 use super::machine::{Dice, delay};
 use super::metrics::{self, Pace};
-use super::task::{self, Closed, Health, Note, Orders, Shared};
+use super::pulse::Pulse;
+use super::task::{self, Closed, Health, Highest, Note, Orders, Shared};
 use crate::cluster::{self, Discovery, Session};
 use crate::model::{Cause, Change, Delta, Fault, Kind, Link, LinkState, Login, Span, Time};
 
@@ -70,10 +73,13 @@ pub(super) struct Keeper {
     link: Link,
     heard: Arc<AtomicI64>,
     json_only: bool,
+    pulse: Pulse,
     /// When it stopped answering.
     lost: Option<Time>,
     /// As of when what is on screen is, when it stems from earlier watches.
     known: Option<Time>,
+    /// What earlier watches saw, of what is on screen.
+    highest: Arc<Highest>,
     /// Watches that crashed.
     crashes: u32,
 }
@@ -98,8 +104,10 @@ impl Keeper {
             signals,
             heard: Arc::default(),
             json_only: false,
+            pulse: Pulse::default(),
             lost: None,
             known: None,
+            highest: Arc::default(),
             crashes: 0,
         }
     }
@@ -126,6 +134,7 @@ impl Keeper {
             Over::Replaced(fault) => {
                 tracing::warn!(cluster = self.session.id().0, %fault, "starting over");
                 self.known = None;
+                self.highest = Arc::default();
                 self.tell(Change::Reset).await
             }
             Over::Crashed => {
@@ -143,7 +152,8 @@ impl Keeper {
         let found = self.connect().await?;
         self.up().await?;
         self.tell_server(&found).await?;
-        let (orders, receiver) = watch::channel(Orders { health: Health::Up { outages: 0 }, kicks: 0 });
+        let kicks = *self.signals.kicks.borrow();
+        let (orders, receiver) = watch::channel(Orders { health: Health::Up { outages: 0 }, kicks });
         let (notes, inbox) = mpsc::channel(64);
         let shared = Shared {
             session: self.session.clone(),
@@ -154,6 +164,7 @@ impl Keeper {
             clock: self.clock.clone(),
             heard: Arc::clone(&self.heard),
             known: self.known,
+            highest: Arc::clone(&self.highest),
             streaming: discover::streams(&found.version),
             live: Arc::default(),
             auditing: self.common.auditing.clone(),
@@ -164,9 +175,8 @@ impl Keeper {
         for version in discover::chosen(&found.served) {
             watches.start(version, self.dice.roll());
         }
-        if found.served.metrics {
-            watches.running.spawn(metrics::run(watches.shared.clone(), self.dice.roll()));
-        }
+        // Where they are not served they may come: what serves them is often the last to be ready.
+        watches.running.spawn(metrics::run(watches.shared.clone(), self.dice.roll()));
         let audited = discover::chosen(&found.served).collect();
         watches.running.spawn(audit::run(watches.shared.clone(), audited, self.dice.roll()));
         let over = self.keep(&found, &mut watches, orders, inbox).await;
@@ -182,7 +192,7 @@ impl Keeper {
         }
         loop {
             let session = self.session.clone();
-            let found = self.attend(discover::discover(&session)).await?;
+            let found = self.attend(|| discover::discover(&session)).await?;
             match found {
                 Ok(found) => return Ok(found),
                 Err(fault) => self.rest(fault, |_, _, _| {}).await?,
@@ -196,13 +206,14 @@ impl Keeper {
         found: &Discovery,
         watches: &mut Watches,
         orders: watch::Sender<Orders>,
-        mut inbox: mpsc::Receiver<Note>,
+        inbox: mpsc::Receiver<Note>,
     ) -> Result<Over, Closed> {
         let mut outages = 0;
+        let mut inbox = Inbox { notes: inbox, held: VecDeque::new() };
         loop {
             let mut fault = None;
             tokio::select! {
-                note = inbox.recv() => match note {
+                note = inbox.next() => match note {
                     Some(Note::Replaced(fault)) => return Ok(Over::Replaced(fault)),
                     Some(Note::JsonOnly) => {
                         if !std::mem::replace(&mut self.json_only, true) {
@@ -217,10 +228,7 @@ impl Keeper {
                         self.tell_login().await?;
                     }
                 }
-                kick = self.signals.kicks.changed() => {
-                    kick.map_err(|_| Closed)?;
-                    orders.send_modify(|orders| orders.kicks += 1);
-                }
+                kick = self.signals.kicks.changed() => kick.map_err(|_| Closed)?,
                 woke = self.signals.woke.changed() => {
                     woke.map_err(|_| Closed)?;
                     fault = Some(self.slept().await);
@@ -238,12 +246,11 @@ impl Keeper {
                 }
                 outages += 1;
                 orders.send_modify(|orders| orders.health = Health::Up { outages });
-                while let Ok(note) = inbox.try_recv() {
-                    if let Note::Replaced(fault) = note {
-                        return Ok(Over::Replaced(fault));
-                    }
-                }
+                inbox.forget_troubles();
             }
+            // Some may have come while something else was waited for.
+            let kicks = *self.signals.kicks.borrow_and_update();
+            orders.send_if_modified(|orders| std::mem::replace(&mut orders.kicks, kicks) != kicks);
         }
     }
 
@@ -252,15 +259,17 @@ impl Keeper {
         &mut self,
         kind: Kind,
         trouble: Fault,
-        inbox: &mut mpsc::Receiver<Note>,
+        inbox: &mut Inbox,
     ) -> Result<Option<Fault>, Closed> {
-        if let Ok(Some(Note::Trouble(other, _))) = tokio::time::timeout(TOGETHER, inbox.recv()).await
-            && other != kind
-        {
+        if inbox.another_fails(kind).await {
             return Ok(Some(trouble));
         }
-        let session = self.session.clone();
-        Ok(self.attend(cluster::version(&session)).await?.err())
+        let (session, woke) = (self.session.clone(), self.signals.woke.borrow().0);
+        let fault = self.attend(|| cluster::version(&session)).await?.err();
+        if self.signals.woke.borrow().0 != woke {
+            return Ok(Some(self.slept().await));
+        }
+        Ok(fault)
     }
 
     /// The cluster does not answer: marks everything, and asks until it does.
@@ -278,7 +287,7 @@ impl Keeper {
         self.mark(fault, None).await?;
         loop {
             let session = self.session.clone();
-            let answer = self.attend(again(&session, found)).await?;
+            let answer = self.attend(|| again(&session, found)).await?;
             match answer {
                 Ok(None) => {
                     self.up().await?;
@@ -327,18 +336,27 @@ impl Keeper {
         Span::from_millis(base + i64::from(self.dice.below(1_000)))
     }
 
-    /// Does something while logins are told and the store is there.
-    async fn attend<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Closed> {
-        tokio::pin!(work);
+    /// Does something while logins are told and the store is there. When a person wants it tried
+    /// now, or the machine wakes, it begins anew: what it waits for may never come.
+    async fn attend<T, W: Future<Output = T>>(&mut self, work: impl Fn() -> W) -> Result<T, Closed> {
         loop {
-            tokio::select! {
-                done = &mut work => return Ok(done),
-                login = self.login.changed() => {
-                    if login.is_ok() {
-                        self.tell_login().await?;
+            let doing = work();
+            tokio::pin!(doing);
+            let slept = loop {
+                tokio::select! {
+                    done = &mut doing => return Ok(done),
+                    login = self.login.changed() => {
+                        if login.is_ok() {
+                            self.tell_login().await?;
+                        }
                     }
+                    kick = self.signals.kicks.changed() => break kick.map(|()| false),
+                    woke = self.signals.woke.changed() => break woke.map(|()| true),
+                    () = self.deltas.closed() => return Err(Closed),
                 }
-                () = self.deltas.closed() => return Err(Closed),
+            };
+            if slept.map_err(|_| Closed)? {
+                self.session.disconnect().await;
             }
         }
     }
@@ -348,6 +366,44 @@ impl Keeper {
         let slept = self.signals.woke.borrow_and_update().1;
         self.session.disconnect().await;
         Fault::new(Cause::Closed, format!("this machine slept for {slept}"), "")
+    }
+}
+
+/// What the tasks of the kinds say.
+struct Inbox {
+    notes: mpsc::Receiver<Note>,
+    /// What came while only troubles were listened to.
+    held: VecDeque<Note>,
+}
+
+impl Inbox {
+    async fn next(&mut self) -> Option<Note> {
+        match self.held.pop_front() {
+            Some(note) => Some(note),
+            None => self.notes.recv().await,
+        }
+    }
+
+    /// Whether the watch of another kind fails within the time in which all of a connection do.
+    async fn another_fails(&mut self, kind: Kind) -> bool {
+        let until = Instant::now() + TOGETHER;
+        while let Ok(Some(note)) = tokio::time::timeout_at(until, self.notes.recv()).await {
+            match note {
+                Note::Trouble(other, _) if other != kind => return true,
+                Note::Trouble(..) => {}
+                other => self.held.push_back(other),
+            }
+        }
+        false
+    }
+
+    /// Forgets what was said of a connection that is gone. What was said of the server holds.
+    fn forget_troubles(&mut self) {
+        while let Ok(note) = self.notes.try_recv() {
+            if !matches!(note, Note::Trouble(..)) {
+                self.held.push_back(note);
+            }
+        }
     }
 }
 
@@ -373,4 +429,29 @@ async fn again(session: &Session, found: &Discovery) -> Result<Option<Over>, Fau
     }
     // An upgrade may serve other versions of kinds.
     Ok((version != found.version).then_some(Over::Changed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_said_beside_a_trouble_is_not_lost() {
+        let (notes, inbox) = mpsc::channel(8);
+        let mut inbox = Inbox { notes: inbox, held: VecDeque::new() };
+        let trouble = |kind| Note::Trouble(kind, Fault::new(Cause::Closed, "test", ""));
+        let replaced = Note::Replaced(Fault::new(Cause::Replaced, "test", ""));
+        for note in [Note::JsonOnly, trouble(Kind::Pod), replaced.clone()] {
+            notes.try_send(note).unwrap();
+        }
+        assert!(!inbox.another_fails(Kind::Pod).await, "the same kind twice is not the connection");
+        notes.try_send(trouble(Kind::Node)).unwrap();
+        assert!(inbox.another_fails(Kind::Pod).await);
+        notes.try_send(trouble(Kind::Node)).unwrap();
+        notes.try_send(Note::JsonOnly).unwrap();
+        inbox.forget_troubles();
+        drop(notes);
+        let rest = [inbox.next().await, inbox.next().await, inbox.next().await, inbox.next().await];
+        assert_eq!(rest, [Some(Note::JsonOnly), Some(replaced), Some(Note::JsonOnly), None]);
+    }
 }

@@ -41,6 +41,7 @@ pub use input::{Ask, Event, Input, Output, PageEnd, Refusal};
 
 use crate::model::{Cause, Change, Fault, Kind, Link, LinkState, Span, Time, Version};
 use listing::Listing;
+pub(super) use listing::Tokens;
 use stream::Stream;
 
 /// Objects asked for in one page of a list. Paging costs the server nothing (measured), and a
@@ -56,6 +57,11 @@ pub const SILENCE: Span = Span::from_seconds(75);
 
 /// The longest wait for the next sign of a request or a list before it counts as failed.
 pub const PATIENCE: Span = Span::from_seconds(30);
+
+/// How long a kind counts as live while no watch of it is open. To compare versions and to open the
+/// next watch takes two round trips, ten seconds where each takes five; a server that makes them wait
+/// longer says nothing, and what happens meanwhile is not seen.
+const UNWATCHED: Span = Span::from_seconds(12);
 
 /// How often a link's [`Link::heard`] is told anew.
 const TELL: Span = Span::from_seconds(1);
@@ -90,6 +96,10 @@ pub struct Machine {
     stream_strikes: u32,
     /// When something must happen if nothing does.
     wake: Option<Time>,
+    /// How long the request that runs is waited for.
+    patience: Time,
+    /// When the last open watch ended.
+    unwatched: Time,
     link: Link,
     /// The last sign of life on the connection, whichever watch it was for.
     vouched: Option<Time>,
@@ -138,6 +148,8 @@ impl Machine {
             list_strikes: 0,
             stream_strikes: 0,
             wake: None,
+            patience: now,
+            unwatched: now,
             link: Link::waiting(now),
             vouched: None,
             told: None,
@@ -146,11 +158,13 @@ impl Machine {
         }
     }
 
-    /// The same, when something is on screen already that is as of that time.
+    /// The same, when something is on screen already that is as of that time, and earlier watches
+    /// of this kind saw that version: a server that is behind it was restored or replaced.
     #[must_use]
-    pub fn after(mut self, known: Option<Time>) -> Machine {
+    pub fn after(mut self, known: Option<Time>, highest: Version) -> Machine {
         self.shown = known.is_some();
         self.link.heard = known;
+        self.highest = highest;
         self
     }
 
@@ -178,6 +192,18 @@ impl Machine {
     #[must_use]
     pub fn link(&self) -> &Link {
         &self.link
+    }
+
+    /// The highest version ever seen.
+    #[must_use]
+    pub fn highest(&self) -> Version {
+        self.highest
+    }
+
+    /// Whether its lists have failed since the last complete one.
+    #[must_use]
+    pub fn lists_fail(&self) -> bool {
+        self.list_strikes > 0
     }
 
     /// How many events came that were older than the one before them.
@@ -237,7 +263,10 @@ impl Machine {
         match self.phase {
             Phase::Resting => self.proceed(now, out),
             // A server looks at what we may see only when it is asked anew.
-            Phase::Watching(stream) if stream.caught_up => self.ask_again(now, out),
+            Phase::Watching(stream) if stream.caught_up => {
+                self.was_current();
+                self.ask_again(now, out);
+            }
             _ => {}
         }
     }
@@ -260,8 +289,9 @@ impl Machine {
             Phase::Resting => self.proceed(now, out),
             // Its end does not come: not every server that sends such lists can end them.
             Phase::Listing(_) if self.streams() => self.in_pages(now, out),
+            Phase::Probing | Phase::Opening { .. } if now < self.patience => self.no_longer_live(now, out),
             Phase::Listing(_) | Phase::Probing | Phase::Opening { .. } => {
-                let fault = rules::too_slow(self.kind);
+                let fault = rules::too_slow(self.kind, PATIENCE);
                 self.failed(now, fault, out);
             }
             Phase::Watching(stream) if !stream.caught_up && now < stream.since + PATIENCE => {
@@ -273,6 +303,9 @@ impl Machine {
 
     /// Does the next thing on the way to an open watch.
     fn proceed(&mut self, now: Time, out: &mut Vec<Output>) {
+        if matches!(self.phase, Phase::Watching(_)) {
+            self.unwatched = now;
+        }
         self.wake = None;
         self.link.retry_at = None;
         let Some(from) = self.resume else {
@@ -289,8 +322,22 @@ impl Machine {
             self.phase = Phase::Opening { until };
             out.push(Output::Ask { ask: Ask::Watch { from, timeout_seconds }, json: self.json });
         }
-        self.wake = Some(now + PATIENCE);
+        self.await_answer(now);
         self.tell(now, out);
+    }
+
+    /// Begins to wait for the next sign of a request on the way to an open watch.
+    fn await_answer(&mut self, now: Time) {
+        self.patience = now + PATIENCE;
+        let live_until = self.link.live().then(|| self.unwatched + UNWATCHED);
+        self.wake = Some(live_until.map_or(self.patience, |until| until.min(self.patience)));
+    }
+
+    /// No watch is open for too long: says so, and goes on waiting for the one that was asked for.
+    fn no_longer_live(&mut self, now: Time, out: &mut Vec<Output>) {
+        self.wake = Some(self.patience);
+        let fault = rules::too_slow(self.kind, UNWATCHED);
+        self.tell_trouble(now, LinkState::Broken, fault, None, self.stream_strikes, out);
     }
 
     /// How long a watch is to last, and when that is. Random, so that the watches of a fleet do not
@@ -303,7 +350,7 @@ impl Machine {
     fn opened(&mut self, now: Time, out: &mut Vec<Output>) {
         match &mut self.phase {
             Phase::Listing(_) => self.page_opened(now, out),
-            Phase::Probing => self.wake = Some(now + PATIENCE),
+            Phase::Probing => self.await_answer(now),
             Phase::Opening { until } => {
                 let until = *until;
                 self.watching(now, until, out);
@@ -324,7 +371,9 @@ impl Machine {
     fn stop(&mut self, out: &mut Vec<Output>) {
         match self.phase {
             Phase::Queued => out.push(Output::Release),
-            Phase::Listing(_) => out.extend([Output::Stop, Output::Release]),
+            Phase::Listing(_) => {
+                out.extend([Output::Stop, Output::Release, Output::Tell(Change::Void(self.kind))]);
+            }
             Phase::Probing | Phase::Opening { .. } | Phase::Watching(_) => out.push(Output::Stop),
             Phase::Down | Phase::Resting => {}
         }
@@ -335,12 +384,13 @@ impl Machine {
         self.vouched = self.vouched.max(heard);
     }
 
-    /// The connection or the stream broke. As long as it lived, a watch that was live had all that
+    /// The connection or the stream broke. As long as it lived, an open watch that was live had all that
     /// happened: of a kind that seldom changes too, what is shown is as old as the connection's last
     /// sign of life, not as its own last event. So all kinds of a cluster, and the cluster, are of
     /// one age.
     fn was_current(&mut self) {
-        if self.link.live() {
+        let watching = matches!(self.phase, Phase::Watching(stream) if stream.caught_up);
+        if watching && self.link.live() {
             self.link.heard = self.link.heard.max(self.vouched);
         }
     }
@@ -352,6 +402,10 @@ impl Machine {
             return;
         }
         self.link.heard = Some(now);
+        // The age of a live link is zero, whenever it was heard last.
+        if self.link.live() {
+            return;
+        }
         if self.told.is_none_or(|told| told.age(now) >= TELL) {
             self.tell(now, out);
         }

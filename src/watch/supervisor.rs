@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::admission::Admission;
 use super::audit::Auditing;
@@ -97,6 +97,7 @@ pub struct Handle {
 impl Handle {
     /// Watches one more cluster.
     pub fn add(&mut self, session: Session) {
+        self.common.pace.join();
         let (kick, kicks) = watch::channel(0);
         self.kicks.push((session.id(), kick));
         let signals = Signals { kicks, woke: self.woke.clone() };
@@ -131,14 +132,20 @@ impl Handle {
     }
 }
 
-/// Looks once a second whether the machine slept, and says for how long.
+/// How often it is looked whether the machine slept.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Looks whether the machine or this process slept, and says for how long.
 async fn notice_sleep(woke: watch::Sender<(u64, Span)>, clock: Clock) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut sleeper = Sleeper::default();
+    let (mut sleeper, mut last) = (Sleeper::default(), Instant::now());
     loop {
         ticks.tick().await;
-        if let Some(slept) = sleeper.look(clock.slept()) {
+        let late = last.elapsed().saturating_sub(LOOK);
+        last = Instant::now();
+        let late = Span::from_millis(i64::try_from(late.as_millis()).unwrap_or(i64::MAX));
+        if let Some(slept) = sleeper.look(clock.slept(), late) {
             woke.send_modify(|(times, span)| {
                 *times += 1;
                 *span = slept;

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, Sleep};
@@ -15,7 +15,7 @@ use super::machine::{Input, Machine, Output};
 use super::metrics::Pace;
 use crate::cluster::Session;
 use crate::kinds::VersionDecl;
-use crate::model::{Cause, Change, Delta, Fault, Kind, Time};
+use crate::model::{Cause, Change, Delta, Fault, Kind, Time, Version};
 
 /// What the cluster's task tells the tasks of its kinds.
 #[derive(Clone, Debug)]
@@ -58,6 +58,8 @@ pub(super) struct Shared {
     pub(super) heard: Arc<AtomicI64>,
     /// As of when what is on screen is, when it stems from earlier tasks.
     pub(super) known: Option<Time>,
+    /// The highest version of each kind that was ever seen, by earlier tasks too.
+    pub(super) highest: Arc<Highest>,
     /// Whether the server offers lists as compressed streams.
     pub(super) streaming: bool,
     /// Which kinds are live.
@@ -82,6 +84,21 @@ impl LiveKinds {
     }
 }
 
+/// The highest version of each kind that a cluster was ever seen to have, by [`Kind::index`]. It
+/// outlives the tasks of the kinds, so that a restore is noticed that comes with an upgrade.
+#[derive(Debug, Default)]
+pub(super) struct Highest([AtomicU64; Kind::COUNT]);
+
+impl Highest {
+    fn raise(&self, kind: Kind, version: Version) {
+        self.0[kind.index()].fetch_max(version.0, Ordering::Relaxed);
+    }
+
+    fn of(&self, kind: Kind) -> Version {
+        Version(self.0[kind.index()].load(Ordering::Relaxed))
+    }
+}
+
 /// Nobody takes what is sent any more: the task ends.
 pub(super) struct Closed;
 
@@ -95,7 +112,7 @@ impl Shared {
 /// Runs the watch of one kind until the cluster's task, or the store, is gone.
 pub(super) async fn run(shared: Shared, version: &'static VersionDecl, seed: u64) {
     let machine = Machine::new(version.kind, seed, shared.clock.now());
-    let machine = machine.after(shared.known).streaming(shared.streaming);
+    let machine = machine.after(shared.known, shared.highest.of(version.kind)).streaming(shared.streaming);
     let kicks = shared.orders.borrow().kicks;
     let task = Task {
         version,
@@ -258,6 +275,7 @@ impl Task {
         self.machine.vouch((heard > 0).then(|| Time::from_millis(heard)));
         self.machine.step(now, input, &mut outputs);
         self.shared.live.set(self.version.kind, self.machine.link().live());
+        self.shared.highest.raise(self.version.kind, self.machine.highest());
         let mut dropped = false;
         for output in outputs {
             match output {
@@ -271,7 +289,8 @@ impl Task {
                 }
                 Output::Queue => {
                     let id = self.shared.session.id();
-                    self.queued = Some(self.shared.desk.ask(Rank::List, id, self.version.kind));
+                    let rank = if self.machine.lists_fail() { Rank::Again } else { Rank::List };
+                    self.queued = Some(self.shared.desk.ask(rank, id, self.version.kind));
                 }
                 Output::Release => {
                     self.queued = None;

@@ -28,8 +28,12 @@ fn scenes() -> Vec<Scene> {
         Scene::new(0, "gke-fine").with(&rules(), records(4), now()),
         Scene::new(1, "gke-hurt")
             .with(&rules(), records(3), now())
-            .set(|c| c.login = Login::Good(Some(clock("02:37:30")))),
-        Scene::new(2, "edge-17").with(&rules(), records(4), now()).set(|c| c.link = old.clone()),
+            .set(|c| c.login = Login::Good(Some(clock("02:37:30"))))
+            .set(|c| c.api_p95 = Some(Span::from_millis(48))),
+        Scene::new(2, "edge-17")
+            .with(&rules(), records(4), now())
+            .set(|c| c.link = old.clone())
+            .set(|c| c.api_p95 = Some(Span::from_millis(7))),
         Scene::new(3, "edge-18").set(|c| {
             c.link = Link { heard: None, ..old };
             c.tables.iter_mut().for_each(|t| t.synced = None);
@@ -47,10 +51,10 @@ fn every_cluster_has_a_row_that_says_how_sure_it_is() {
     assert_eq!(
         rows,
         [
-            "gke-hurt | 0s | 1 of 4 nodes NotReady, pool std, zone b | 3/4 | 8 | 23m left | 1.36.3 | 12 | 6 | 1.56 | europe-west1",
-            "edge-17 | 4m12s | no answer since 02:09:55Z | ~4 | ~8 | ok | 1.36.3 | ~12 | ~6 | ~1.56 | europe-west1",
-            "edge-18 | never | never answered: timeout | ? | ? | ? | ? | ? | ? | ? | ?",
-            "gke-fine | 0s | · | 4 | 8 | ok | 1.36.3 | 12 | 6 | 1.56 | europe-west1",
+            "gke-hurt | 0s | 1 of 4 nodes NotReady, pool std, zone b | 3/4 | 8 | 23m left | 1.36.3 | 12 | 6 | 1.56 | europe-west1 | 48",
+            "edge-17 | 4m12s | no answer since 02:09:55Z | ~4 | ~8 | ok | 1.36.3 | ~12 | ~6 | ~1.56 | europe-west1 | ~7",
+            "edge-18 | never | never answered: timeout | ? | ? | ? | ? | ? | ? | ? | ? | ?",
+            "gke-fine | 0s | · | 4 | 8 | ok | 1.36.3 | 12 | 6 | 1.56 | europe-west1 | ?",
         ]
     );
     let tones: Vec<Tone> = sheet.rows.iter().map(|r| r.tone).collect();
@@ -140,7 +144,7 @@ fn refused_kinds_and_lagging_kinds_are_told() {
     let sheet = sheet(&snapshot, &Scope::All, now());
     assert_eq!(
         cells(&sheet.rows[0]),
-        "eks-use1 | 1m22s | pods not readable (403) | 0 | ⊘? | ok | 1.36.3 | ? | ? | 0.00 | ?"
+        "eks-use1 | 1m22s | pods not readable (403) | 0 | ⊘? | ok | 1.36.3 | ? | ? | 0.00 | ? | ?"
     );
     assert_eq!(sheet.rows[0].tone, Tone::Denied);
 }

@@ -21,6 +21,8 @@ pub(super) struct Queue<T> {
 pub(in crate::watch) enum Rank {
     /// A list that somebody waits for.
     List,
+    /// The same, when lists of it failed: those that never had their turn come first.
+    Again,
     /// A page of an audit: only when nobody else wants a turn.
     Audit,
 }
@@ -63,7 +65,7 @@ impl<T> Queue<T> {
         self.focus = clusters;
     }
 
-    /// Gives the next turn: to lists before audits, to clusters on screen first, then by kind (what the first screen
+    /// Gives the next turn: to lists before those that failed before audits, to clusters on screen first, then by kind (what the first screen
     /// needs comes first, everywhere), then by who came first. Those who left are forgotten.
     ///
     /// Events get a turn only where nothing else is listed: they are the longest list but that of the pods, and beside
@@ -129,6 +131,21 @@ mod tests {
         let firsts: Vec<_> = std::iter::from_fn(|| queue.next(|_| true).map(|(_, t)| t)).collect();
         let wanted = [2, 2, 1, 1, 0, 0].into_iter().zip([Kind::Node, Kind::Namespace].into_iter().cycle());
         assert!(firsts.into_iter().eq(wanted));
+    }
+
+    #[test]
+    fn lists_that_failed_come_behind_those_that_never_had_their_turn() {
+        let mut queue = Queue::new(1, 1);
+        queue.focus(vec![ClusterId(0)]);
+        queue.ask(Rank::Audit, ClusterId(0), Kind::Node, "audit");
+        queue.ask(Rank::Again, ClusterId(0), Kind::Node, "again");
+        queue.ask(Rank::List, ClusterId(1), Kind::Pod, "first");
+        let order = std::iter::from_fn(|| {
+            let (cluster, tell) = queue.next(|_| true)?;
+            queue.back(cluster);
+            Some(tell)
+        });
+        assert_eq!(order.collect::<Vec<_>>(), ["first", "again", "audit"]);
     }
 
     #[test]

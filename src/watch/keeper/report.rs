@@ -14,6 +14,9 @@ impl Keeper {
         self.lost = None;
         self.set_state(LinkState::Live);
         self.link = Link { heard: Some(now), retry_at: None, tries: 0, fault: None, ..self.link.clone() };
+        if let Some(latency) = self.pulse.news(&self.session) {
+            self.tell(latency).await?;
+        }
         self.tell_link().await
     }
 

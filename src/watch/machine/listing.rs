@@ -1,11 +1,15 @@
 //! The initial list: pages of it, and its end.
 
+use std::hash::BuildHasher;
+
+use rustc_hash::{FxBuildHasher, FxHashSet};
+
 use super::input::{Ask, Output, PageEnd};
 use super::{Machine, PATIENCE, Phase, rules};
 use crate::model::{Change, LinkState, Record, Span, Time, Version};
 
-/// More pages than any list has: a server whose tokens lead in circles must not be followed.
-const MOST_PAGES: u32 = 20_000;
+/// More pages than any list has: a million objects of one kind are more than an apiserver holds.
+const MOST_PAGES: usize = 2_000;
 
 /// A page that takes longer than this has failed, even if bytes still trickle in.
 const SLOWEST_PAGE: Span = Span::from_seconds(300);
@@ -17,6 +21,18 @@ const CATCH_UP: [Span; 3] = [Span::from_seconds(1), Span::from_seconds(2), Span:
 /// Looks that are farther apart than this are not looks in a row: there was an outage in between.
 const IN_A_ROW: Span = Span::from_seconds(30);
 
+/// The tokens of a list's pages, by their hashes: a server whose tokens lead in a circle must not be
+/// followed.
+#[derive(Debug, Default)]
+pub(in crate::watch) struct Tokens(FxHashSet<u64>);
+
+impl Tokens {
+    /// Whether this token leads to a page that was not there yet, of a list that is not too long.
+    pub(in crate::watch) fn lead_on(&mut self, token: &str) -> bool {
+        self.0.len() + 1 < MOST_PAGES && self.0.insert(FxBuildHasher.hash_one(token))
+    }
+}
+
 /// A list that is coming in.
 #[derive(Debug)]
 pub(super) struct Listing {
@@ -27,10 +43,9 @@ pub(super) struct Listing {
     began: bool,
     /// When the server is to end the watch that this is the beginning of, if it is one.
     stream: Option<Time>,
-    pages: u32,
     got: u32,
     of: Option<u32>,
-    token: Option<String>,
+    tokens: Tokens,
     /// The lowest version of any page: a watch from there misses nothing.
     version: Option<Version>,
 }
@@ -54,10 +69,9 @@ impl Machine {
             since: now,
             asked: now,
             began: false,
-            pages: 0,
             got: 0,
             of: None,
-            token: None,
+            tokens: Tokens::default(),
             version: None,
         });
         self.wake = Some(now + PATIENCE);
@@ -129,14 +143,13 @@ impl Machine {
                 let Some(version) = end.version else {
                     return self.failed(now, rules::list_unversioned(self.kind), out);
                 };
-                listing.pages += 1;
                 listing.version = Some(listing.version.map_or(version, |v| v.min(version)));
                 match end.token {
                     None => self.synced(now, out),
-                    Some(token) if listing.token.as_ref() == Some(&token) || listing.pages >= MOST_PAGES => {
-                        self.failed(now, rules::circular(self.kind), out);
+                    Some(token) if listing.tokens.lead_on(&token) => {
+                        self.next_page(now, token, end.remaining, out);
                     }
-                    Some(token) => self.next_page(now, token, end.remaining, out),
+                    Some(_) => self.failed(now, rules::circular(self.kind), out),
                 }
             }
             _ => {}
@@ -145,7 +158,6 @@ impl Machine {
 
     fn next_page(&mut self, now: Time, token: String, remaining: Option<u64>, out: &mut Vec<Output>) {
         let Phase::Listing(listing) = &mut self.phase else { return };
-        listing.token = Some(token.clone());
         listing.asked = now;
         listing.of =
             remaining.and_then(|left| u32::try_from(left).ok()).map(|left| listing.got.saturating_add(left));

@@ -2,7 +2,7 @@
 
 use super::backoff::delay;
 use super::input::{Output, Refusal};
-use super::{Machine, PATIENCE, Phase};
+use super::{Machine, Phase};
 use crate::model::{Cause, Fault, Kind, LinkState, Span, Text, Time, Version};
 
 /// What the link shows for a cause.
@@ -55,6 +55,15 @@ impl Machine {
             out.push(Output::JsonOnly);
         }
         self.rest(now, fault, None, out);
+    }
+
+    /// An event could not be read. A second one in a row, and something on the way may only know text.
+    pub(super) fn garbled(&mut self, now: Time, fault: Fault, out: &mut Vec<Output>) {
+        if !self.json && self.stream_strikes > 0 {
+            self.json = true;
+            out.push(Output::JsonOnly);
+        }
+        self.relist(now, fault, out);
     }
 
     /// What is known cannot be carried on: list again. At once the first time, because that is
@@ -139,8 +148,8 @@ fn refusal_fault(kind: Kind, refusal: &Refusal) -> Fault {
     Fault::new(cause, what, next)
 }
 
-pub(super) fn too_slow(kind: Kind) -> Fault {
-    let (plural, seconds) = (kind.names().plural, PATIENCE.seconds());
+pub(super) fn too_slow(kind: Kind, limit: Span) -> Fault {
+    let (plural, seconds) = (kind.names().plural, limit.seconds());
     Fault::new(Cause::Timeout, format!("{plural}: nothing came for {seconds} s"), "")
 }
 

@@ -78,7 +78,7 @@ impl Machine {
             Event::Upsert(record) => record.meta().version,
             Event::Gone(_, version) | Event::Bookmark(version) => *version,
             Event::Error(refusal) => return self.refused(now, refusal.clone(), out),
-            Event::Garbled(fault) => return self.relist(now, fault.clone(), out),
+            Event::Garbled(fault) => return self.garbled(now, fault.clone(), out),
         };
         if version == Version(0) {
             return self.relist(now, rules::unversioned(kind), out);
@@ -131,15 +131,17 @@ impl Machine {
             Phase::Watching(stream) if stream.since.age(now) >= SHORT => {
                 self.forgive(now);
                 out.push(Output::Stop);
-                if stream.caught_up {
-                    // The server ended it in its own time: up to here nothing was missed.
+                let early = now + EARLY < stream.until;
+                if stream.caught_up && !early {
+                    // The server ended it in its own time: up to here nothing was missed. One that is
+                    // ended early may have been too slow for the server, and then something was.
                     self.link.heard = Some(now);
                     self.compared = self.resume.map(|version| (version, now));
                 }
                 // A server that shuts down ends its watches in good order, too. What answers next
                 // may be another one, or have been restored meanwhile: it would take a watch from
                 // a version that it never had, and be silent.
-                self.verify |= now + EARLY < stream.until;
+                self.verify |= early;
                 self.proceed(now, out);
             }
             Phase::Watching(_) => self.failed(now, rules::ended_early(self.kind), out),

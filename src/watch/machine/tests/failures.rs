@@ -249,3 +249,19 @@ fn when_the_connection_breaks_every_kind_is_as_old_as_its_last_sign_of_life() {
         assert_eq!(bench.machine.link().heard, expected, "{input:?}");
     }
 }
+
+#[test]
+fn events_that_stay_garbled_are_asked_for_in_json() {
+    let mut bench = Bench::live();
+    let garbled = || Input::Event(Event::Garbled(fault(Cause::Garbled)));
+    bench.step(garbled());
+    assert!(!bench.out.contains(&Output::JsonOnly), "once is a mishap");
+    bench.step(Input::Admitted);
+    bench.finish_list(20);
+    bench.step(Input::Opened);
+    bench.step(garbled());
+    assert!(bench.out.contains(&Output::JsonOnly));
+    bench.wait();
+    bench.step(Input::Admitted);
+    assert!(bench.out.iter().any(|o| matches!(o, Output::Ask { json: true, .. })));
+}

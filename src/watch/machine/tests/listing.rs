@@ -103,7 +103,7 @@ fn what_an_earlier_machine_left_on_screen_keeps_its_age() {
     let mut bench = Bench::new();
     let known = bench.now;
     bench.pass(10);
-    bench.machine = Machine::new(Kind::Namespace, 1, bench.now).after(Some(known));
+    bench.machine = Machine::new(Kind::Namespace, 1, bench.now).after(Some(known), Version(0));
     bench.step(Input::Up);
     bench.step(Input::Admitted);
     bench.step(Input::Opened);
@@ -132,15 +132,64 @@ fn requests_that_hang_are_given_up() {
 
 #[test]
 fn pages_that_lead_in_a_circle_are_not_followed() {
+    for circle in [&["same", "same"][..], &["a", "b", "c", "b"]] {
+        let mut bench = Bench::new();
+        bench.step(Input::Up);
+        bench.step(Input::Admitted);
+        for (nth, token) in circle.iter().enumerate() {
+            assert!(bench.ask().is_some(), "{circle:?} {nth}");
+            bench.step(Input::Opened);
+            bench.step(page(10, Some(token)));
+        }
+        assert_eq!(bench.ask(), None, "{circle:?}");
+        assert_eq!(bench.machine.link().fault.as_ref().map(|f| f.cause), Some(Cause::Garbled));
+    }
+}
+
+#[test]
+fn a_list_of_more_pages_than_any_has_is_given_up() {
     let mut bench = Bench::new();
     bench.step(Input::Up);
     bench.step(Input::Admitted);
+    let mut pages = 0;
+    while bench.ask().is_some() && pages < 3_000 {
+        pages += 1;
+        bench.step(page(10, Some(&pages.to_string())));
+    }
+    assert_eq!(pages, 2_000);
+}
+
+#[test]
+fn a_list_that_fails_half_way_is_void() {
+    let mut bench = Bench::new();
+    bench.step(Input::Up);
+    bench.step(Input::Admitted);
+    assert!(!bench.machine.lists_fail());
     bench.step(Input::Opened);
-    bench.step(page(10, Some("same")));
-    bench.step(Input::Opened);
-    bench.step(page(10, Some("same")));
-    assert_eq!(bench.ask(), None);
-    assert_eq!(bench.machine.link().fault.as_ref().map(|f| f.cause), Some(Cause::Garbled));
+    bench.step(Input::Records(vec![record("a", 1)]));
+    bench.step(Input::Failed(fault(Cause::Closed)));
+    assert!(bench.told().contains(&&Change::Void(Kind::Namespace)), "{:?}", bench.out);
+    assert!(bench.machine.lists_fail(), "others come first from now on");
+    bench.wait();
+    bench.step(Input::Admitted);
+    bench.finish_list(10);
+    assert!(!bench.machine.lists_fail());
+}
+
+#[test]
+fn what_earlier_machines_saw_tells_that_a_server_was_restored() {
+    let mut bench = Bench::new();
+    bench.machine = Machine::new(Kind::Namespace, 1, bench.now).after(Some(bench.now), Version(990));
+    bench.step(Input::Up);
+    for again in [true, true, true, false] {
+        bench.step(Input::Admitted);
+        bench.finish_list(50);
+        assert!(!bench.told().iter().any(|c| matches!(c, Change::Synced(..))), "what is shown is newer");
+        assert_eq!(bench.out.contains(&Output::Replaced), !again);
+        if again {
+            bench.wait();
+        }
+    }
 }
 
 #[test]

@@ -215,13 +215,65 @@ fn a_stream_that_never_pauses_has_caught_up_when_it_passes_the_servers_version()
 }
 
 #[test]
-fn signs_of_life_are_told_once_a_second() {
+fn signs_of_life_of_a_live_watch_are_noted_and_not_told() {
     let mut bench = Bench::live();
-    let mut told = 0;
     for version in 11..111 {
         bench.now = bench.now + Span::from_millis(100);
         bench.step(upsert("a", version));
-        told += bench.told().iter().filter(|c| matches!(c, Change::KindLink(..))).count();
+        assert!(!bench.told().iter().any(|c| matches!(c, Change::KindLink(..))));
     }
-    assert_eq!(told, 10);
+    assert_eq!(bench.machine.link().heard, Some(bench.now));
+    bench.step(Input::Failed(fault(Cause::Closed)));
+    let told = bench.told().into_iter().find_map(|c| match c {
+        Change::KindLink(_, link) => link.heard,
+        _ => None,
+    });
+    assert_eq!(told, Some(bench.now), "with the next thing that is news");
+}
+
+#[test]
+fn without_an_open_watch_nothing_stays_live_for_long() {
+    // The server makes the comparison wait, or the next watch.
+    for (first, then) in [(12, 18), (10, 20)] {
+        let mut bench = Bench::live();
+        let heard = bench.machine.link().heard;
+        bench.pass(75);
+        bench.step(Input::Timer);
+        assert_eq!(bench.ask(), Some(Ask::Probe));
+        if first == 10 {
+            bench.pass(2);
+            bench.step(Input::Opened);
+            bench.step(page(10, None));
+            assert!(matches!(bench.ask(), Some(Ask::Watch { .. })));
+        }
+        assert!(bench.machine.link().live());
+        assert_eq!(bench.wait(), Span::from_seconds(first));
+        assert_eq!(bench.state(), LinkState::Broken);
+        assert_eq!(bench.machine.link().heard, heard, "nothing is younger for it");
+        assert!(!bench.out.contains(&Output::Stop), "the request is waited for");
+        assert_eq!(bench.wait(), Span::from_seconds(then));
+        assert!(bench.out.contains(&Output::Stop));
+    }
+    let mut bench = Bench::live();
+    bench.pass(289);
+    bench.step(Input::Ended);
+    bench.wait();
+    assert_eq!(bench.state(), LinkState::Broken);
+    bench.step(Input::Opened);
+    bench.wait();
+    assert!(bench.machine.link().live(), "it came after all");
+}
+
+#[test]
+fn a_watch_that_is_ended_early_says_nothing_of_what_it_did_not_bring() {
+    let mut bench = Bench::live();
+    let heard = bench.machine.link().heard;
+    bench.pass(60);
+    bench.step(Input::Ended);
+    assert_eq!(bench.machine.link().heard, heard, "it may have been too slow for the server");
+    // While no watch is open, the connection vouches for nothing.
+    bench.pass(5);
+    bench.machine.vouch(Some(bench.now));
+    bench.step(Input::Failed(fault(Cause::Closed)));
+    assert_eq!(bench.machine.link().heard, heard);
 }

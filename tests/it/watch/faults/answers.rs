@@ -1,6 +1,6 @@
 //! Faults of HTTP: refusals, and answers that are no answers.
 
-use quarterdeck::model::{Cause, Fleet, Kind, LinkState};
+use quarterdeck::model::{Cause, Fleet, Kind, LinkState, Login};
 
 use super::super::server::{Body, Misdeed, object, zipped};
 use super::super::view::{View, link, names, pass};
@@ -165,4 +165,61 @@ async fn a_replica_that_lags_is_waited_for() {
     server.lag(0);
     view.within(15, "all pods", shows(&["a", "b", "c"])).await;
     assert_eq!(lists(&server), 1, "nothing was listed again");
+}
+
+#[tokio::test]
+async fn a_restore_that_comes_with_an_upgrade_is_noticed() {
+    let server = three().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    server.go_dark();
+    view.within(30, "it is gone", |f| !f.clusters[0].link.live()).await;
+    // The upgrade failed: etcd and the binaries are those of before.
+    server.upgrade();
+    server.restore_quietly();
+    server.put("pods", "new");
+    server.come_back();
+    view.within(60, "only what the server has now", shows(&["new"])).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_stalls_is_not_waited_for() {
+    let stalled = || Misdeed::Body(Body { open: true, ..Body::of("{") });
+    let server = three().await;
+    server.once("/version", stalled());
+    let mut view = View::open(&server.kubeconfig());
+    let took = view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    assert!((7..=14).contains(&took), "{took} s");
+    // Who asks to try it again does not wait for the old try.
+    let server = three().await;
+    server.once("/version", stalled());
+    let mut view = View::open(&server.kubeconfig());
+    pass(2).await;
+    assert_eq!(view.cluster().link.state, LinkState::Connecting);
+    view.handle().retry(&[]);
+    view.within(3, "all pods", shows(&["a", "b", "c"])).await;
+}
+
+#[tokio::test]
+async fn metrics_that_come_later_are_shown() {
+    let kind = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+    let server = three().await;
+    server.once("/apis", Misdeed::Page(kind, r#"{"items":[]}"#));
+    server.once("/apis/metrics.k8s.io/v1beta1/nodes", Misdeed::Status(404));
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    assert!(!view.cluster().served.metrics);
+    view.within(500, "usage", |f| f.clusters[0].usage_at.is_some()).await;
+}
+
+#[tokio::test]
+async fn a_metrics_server_that_refuses_is_not_the_clusters_login() {
+    let server = three().await;
+    server.always("/apis/metrics.k8s.io/", 401);
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    pass(90).await;
+    assert!(server.count("/apis/metrics.k8s.io/") >= 2);
+    let cluster = view.cluster();
+    assert_eq!((&cluster.login, cluster.link.live()), (&Login::Good(None), true));
 }
