@@ -23,16 +23,19 @@ mod pools;
 mod pressure;
 mod replica_set;
 mod revisions;
+mod schedule;
 mod scheduler;
 mod shrink;
 mod stateful_set;
 
+pub(crate) use autoscaler::Memory;
 pub(crate) use churn::{Churn, churn};
 pub(crate) use garbage::hold;
 pub(crate) use incidents::{Undo, allow, begin_all, deny, revive, silence};
 pub(crate) use job::Ended;
 pub(crate) use kubelet::RUNS;
 pub(crate) use pools::{Manner, Order, Pool, order, pool_usable};
+pub(crate) use schedule::Schedule;
 pub(crate) use scheduler::{repels, tolerate};
 
 use crate::sim::json::Value;

@@ -93,8 +93,8 @@ pub(crate) struct World {
     pub(crate) undo: Vec<(usize, controllers::Undo)>,
     /// Changes of pods that are made for the sake of changing.
     pub(crate) churn: Churn,
-    /// Low wishes of horizontal autoscalers, for their stabilisation.
-    pub(crate) wishes: HashMap<Id, Vec<(Time, i64)>>,
+    /// What horizontal autoscalers remember.
+    pub(crate) scaling: HashMap<Id, controllers::Memory>,
     /// The pods of each job that ended.
     pub(crate) ended: HashMap<Id, controllers::Ended>,
     /// Nodes that were promised to pods whose victims are leaving.
@@ -150,7 +150,7 @@ impl World {
             incidents: Vec::new(),
             undo: Vec::new(),
             churn: Churn::default(),
-            wishes: HashMap::new(),
+            scaling: HashMap::new(),
             ended: HashMap::new(),
             nominated: BTreeMap::new(),
             full: false,

@@ -61,7 +61,9 @@ fn moved(event: &Value, api_version: &str, order: fn(Pair) -> Pair) -> Value {
     out
 }
 
+/// Where the first version keeps what it has no field for.
 const METRICS: &str = "autoscaling.alpha.kubernetes.io/metrics";
+const BEHAVIOR: &str = "autoscaling.alpha.kubernetes.io/behavior";
 
 fn is_cpu(metric: &&Value) -> bool {
     text(metric, "resource.name") == "cpu"
@@ -81,6 +83,10 @@ fn scaler_v1(scaler: &Value) -> Value {
     let others: Vec<Value> = metrics.iter().filter(|m| !is_cpu(m)).cloned().collect();
     if !others.is_empty() {
         crate::sim::fields::annotate(&mut out, METRICS, &Value::from(others).to_string());
+    }
+    let behavior = at(scaler, "spec.behavior");
+    if !behavior.is_null() {
+        crate::sim::fields::annotate(&mut out, BEHAVIOR, &behavior.to_string());
     }
     let current = list(scaler, "status.currentMetrics").iter().find(is_cpu);
     let current = current.and_then(|m| maybe_int(m, "resource.current.averageUtilization"));
@@ -103,8 +109,14 @@ fn scaler_v2(scaler: Value) -> Value {
     let others = crate::sim::fields::annotation(&out, METRICS);
     let others = Value::parse(others.as_bytes()).unwrap_or_default();
     let mut metrics = others.as_array().cloned().unwrap_or_default();
+    let behavior = crate::sim::fields::annotation(&out, BEHAVIOR);
+    let behavior = Value::parse(behavior.as_bytes()).unwrap_or_default();
+    if behavior.is_object() {
+        set(&mut out, "spec.behavior", behavior);
+    }
     if let Some(annotations) = place(&mut out, "metadata.annotations").as_object_mut() {
         annotations.shift_remove(METRICS);
+        annotations.shift_remove(BEHAVIOR);
     }
     if at(&out, "metadata.annotations").as_object().is_none_or(crate::sim::json::Map::is_empty) {
         unset(&mut out, "metadata.annotations");
@@ -126,7 +138,7 @@ mod tests {
 
     #[test]
     fn versions_come_back() {
-        let v2 = json!({"apiVersion": "autoscaling/v2", "metadata": {"name": "a"}, "status": {"currentReplicas": 2}, "spec": {"maxReplicas": 3, "metrics": [
+        let v2 = json!({"apiVersion": "autoscaling/v2", "metadata": {"name": "a"}, "status": {"currentReplicas": 2}, "spec": {"maxReplicas": 3, "behavior": {"scaleDown": {"selectPolicy": "Disabled"}}, "metrics": [
             {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}},
             {"type": "Resource", "resource": {"name": "memory", "target": {"type": "Utilization", "averageUtilization": 70}}},
         ]}});
