@@ -43,50 +43,7 @@ impl Ui {
                 self.tell_marks(now);
             }
             Command::Unmark => self.marks.clear(),
-            Command::Filter => self.overlays.push(Overlay::filter(&table.filter)),
-            Command::OnlyBad => {
-                table.only_bad = !table.only_bad;
-                table.relist();
-            }
-            Command::ShowNew => {
-                let new = table.withheld();
-                table.held_until = None;
-                table.release = true;
-                if new == 0 {
-                    self.notice(now, "no new rows wait");
-                }
-            }
-            Command::Sort => {
-                let menu = Overlay::sort(self);
-                self.overlays.extend(menu);
-            }
-            Command::SortBack => {
-                let first = table
-                    .computed
-                    .as_ref()
-                    .and_then(|c| c.sheet.columns.iter().find(|c| !c.title.is_empty()));
-                let first = first.map(|column| (column.title.clone(), false));
-                table.sort = table.sort.take().or(first).map(|(column, back)| (column, !back));
-            }
-            Command::Lens => {
-                let lenses = self.panes.get(self.active).map_or(0, |pane| pane.lenses.len());
-                if lenses > 1 {
-                    table.lens = (table.lens + 1) % lenses;
-                    table.follow_first();
-                    table.shift = 0;
-                } else {
-                    self.notice(now, "this pane has one way to look at it");
-                }
-                self.want_journal();
-            }
-            Command::Wide => table.wide = !table.wide,
             Command::Mute => self.mute(now),
-            Command::Unmute => {
-                let any = !table.muted.is_empty();
-                table.muted.clear();
-                table.relist();
-                self.notice(now, if any { "every row is shown again" } else { "no row is muted" });
-            }
             Command::Copy => {
                 let menu = Overlay::copy(self);
                 self.overlays.extend(menu);
@@ -99,6 +56,49 @@ impl Ui {
                 Some(op) => self.control(op, command, now),
                 None => self.notice(now, "no run here; @ lists them"),
             },
+            _ => self.look_otherwise(command, now),
+        }
+    }
+
+    /// Changes which rows are listed, and how.
+    fn look_otherwise(&mut self, command: Command, now: Time) {
+        let Some(table) = self.tables.get_mut(self.active) else { return };
+        match command {
+            Command::Filter => self.overlays.push(Overlay::filter(&table.filter)),
+            Command::OnlyBad => {
+                table.only_bad = !table.only_bad;
+                table.relist();
+            }
+            Command::ShowNew => {
+                table.held_until = None;
+                table.release = true;
+                if table.withheld() == 0 {
+                    self.notice(now, "no new rows wait");
+                }
+            }
+            Command::Sort => {
+                let menu = Overlay::sort(self);
+                self.overlays.extend(menu);
+            }
+            Command::SortBack => table.sort_back(),
+            Command::Lens => {
+                let lenses = self.panes.get(self.active).map_or(0, |pane| pane.lenses.len());
+                if lenses > 1 {
+                    table.lens = (table.lens + 1) % lenses;
+                    table.follow_first();
+                    table.shift = 0;
+                } else {
+                    self.notice(now, "this pane has one way to look at it");
+                }
+                self.want_journal();
+            }
+            Command::Wide => table.wide = !table.wide,
+            Command::Unmute => {
+                let any = !table.muted.is_empty();
+                table.muted.clear();
+                table.relist();
+                self.notice(now, if any { "every row is shown again" } else { "no row is muted" });
+            }
             _ => self.notice(now, format!("{command} does nothing here; ? lists the keys")),
         }
     }

@@ -264,6 +264,14 @@ impl TableState {
         self.cursor = wanted;
     }
 
+    /// Sorts the other way round; by the first column where no column was chosen.
+    pub(super) fn sort_back(&mut self) {
+        let columns = self.computed.as_ref().map_or(&[][..], |computed| &computed.sheet.columns);
+        let first = columns.iter().find(|column| !column.title.is_empty());
+        let first = first.map(|column| (column.title.clone(), false));
+        self.sort = self.sort.take().or(first).map(|(column, back)| (column, !back));
+    }
+
     /// Leaves the row under the cursor out until then; the cursor goes to the one that takes its place.
     pub(super) fn mute(&mut self, until: Time, now: Time) {
         let Some(id) = self.current().map(|row| row.id.clone()) else { return };

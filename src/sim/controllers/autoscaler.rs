@@ -88,7 +88,8 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
 fn target(world: &mut World, id: &Id, scaler: &Value) -> Option<Scaled> {
     let kind = text(scaler, "spec.scaleTargetRef.kind");
     let own = text(scaler, "spec.scaleTargetRef.name");
-    let found = Res::of_kind(kind).and_then(|r| Some((r, world.store.get(r, namespace(scaler), own)?.clone())));
+    let found =
+        Res::of_kind(kind).and_then(|r| Some((r, world.store.get(r, namespace(scaler), own)?.clone())));
     if let Some((res, object)) = found {
         let current = maybe_int(&object, "spec.replicas").unwrap_or(1);
         return Some(Scaled { res, object, current });
@@ -116,9 +117,11 @@ fn status(world: &mut World, id: &Id, scaled: &Scaled, measured: &[Measured], de
         None => ("ReadyForNewScale", "recommended size matches current size"),
     };
     let (active, valid, found) = match measured.is_empty() {
-        true => {
-            ("False", "FailedGetResourceMetric", "the HPA was unable to compute the replica count: no ready pods")
-        }
+        true => (
+            "False",
+            "FailedGetResourceMetric",
+            "the HPA was unable to compute the replica count: no ready pods",
+        ),
         false => (
             "True",
             "ValidMetricFound",
@@ -239,7 +242,11 @@ mod tests {
         assert_eq!(wish(40, (96, 96, 70), 40, 0), 55);
         assert_eq!(wish(10, (73, 73, 70), 10, 0), 10);
         assert_eq!(wish(10, (35, 35, 70), 10, 0), 5);
-        assert_eq!(wish(10, (35, 17, 70), 4, 6), 2, "those that serve are counted, not those that are wanted");
+        assert_eq!(
+            wish(10, (35, 17, 70), 4, 6),
+            2,
+            "those that serve are counted, not those that are wanted"
+        );
         assert_eq!(wish(10, (140, 70, 70), 5, 5), 10, "pods that start will take their part");
         assert_eq!(wish(10, (210, 105, 70), 5, 5), 15);
     }

@@ -62,7 +62,8 @@ fn start(world: &mut World, cron: &Value, due: Time) {
         pods::controlled(world, cron, Res::Jobs).into_iter().filter(|j| !job::ended(j)).collect();
     match text(cron, "spec.concurrencyPolicy") {
         "Forbid" if !running.is_empty() => {
-            let message = "Not starting job because prior execution is running and concurrency policy is Forbid";
+            let message =
+                "Not starting job because prior execution is running and concurrency policy is Forbid";
             return record(world, cron, &Said::normal(COMPONENT, "JobAlreadyActive", message));
         }
         "Replace" => {

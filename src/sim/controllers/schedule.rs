@@ -35,7 +35,8 @@ struct Fields {
     free: (bool, bool),
 }
 
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 impl Schedule {
@@ -51,9 +52,8 @@ impl Schedule {
         let text = text.trim();
         if let Some(length) = text.strip_prefix("@every ") {
             let every = Span::parse(length.trim()).filter(|s| s.seconds() >= 1);
-            let every = every.ok_or_else(|| {
-                format!("failed to parse duration {text}: expected one such as @every 90s")
-            })?;
+            let every = every
+                .ok_or_else(|| format!("failed to parse duration {text}: expected one such as @every 90s"))?;
             return Ok(Schedule { when: When::Every(every), zone });
         }
         let text = match text {
