@@ -448,7 +448,8 @@ pub(super) fn scope_name(ui: &Ui, scope: &Scope) -> Text {
         Scope::Group(path) => path.iter().map(|p| p.as_str()).collect::<Vec<_>>().join("/"),
         Scope::Clusters(ids) if ids.len() > 2 => clusters(ids.len()),
         Scope::Clusters(ids) => ids.iter().map(name).collect::<Vec<_>>().join("+"),
-        Scope::Namespace(id, part) | Scope::Pool(id, part) => format!("{}/{part}", name(id)),
+        Scope::Namespace(id, part) => format!("{}/{part}", name(id)),
+        Scope::Pool(id, part) => format!("{}/pool {part}", name(id)),
         Scope::NamespaceEverywhere(part) => format!("*/{part}"),
     })
 }

@@ -8,9 +8,9 @@ use super::overlays::{Item, Overlay, Pick};
 use super::pane::Enter;
 use super::screen::Ui;
 use crate::input::Command;
-use crate::model::{Kind, ObjectKey, Span, Time};
+use crate::model::{ClusterId, Kind, ObjectKey, Span, Time};
 use crate::operations::{Control, OpId, RunState};
-use crate::views::RowId;
+use crate::views::{RowId, Scope};
 
 /// Why a key about a row does nothing when that row went between the drawing and the key.
 pub(super) const REPLACED: &str = "the row under the cursor went just now: look again";
@@ -176,6 +176,7 @@ impl Ui {
         match enter {
             Enter::Nothing => self.notice(now, "nothing opens here"),
             Enter::Scope(scope, digit) => {
+                let scope = self.marked_clusters().unwrap_or(scope);
                 let before = (self.active, self.scope.clone());
                 self.set_scope(scope);
                 if let Some(index) = self.panes.iter().position(|pane| pane.digit == digit) {
@@ -192,6 +193,18 @@ impl Ui {
                 many => self.overlays.push(Overlay::objects(self, &row, many)),
             },
         }
+    }
+
+    /// The marks as a scope of several clusters, where all of them are clusters; they are taken.
+    fn marked_clusters(&mut self) -> Option<Scope> {
+        let cluster = |id: &RowId| match id {
+            RowId::Cluster(id) => Some(*id),
+            _ => None,
+        };
+        let ids: Option<Vec<ClusterId>> = self.marks.keys().map(cluster).collect();
+        let ids = ids.filter(|ids| !ids.is_empty())?;
+        self.marks.clear();
+        Some(Scope::Clusters(ids))
     }
 
     fn open_detail_of_row(&mut self, command: Command, now: Time) {

@@ -1,7 +1,7 @@
-//! The tree: groups, clusters, namespaces. What is worst stands first; a closed group is one
+//! The tree: groups, clusters, their node pools and namespaces. What is worst stands first; a closed group is one
 //! line of glyphs.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ratatui::text::{Line, Span};
 use tui_tree_widget::{Tree, TreeItem, TreeState};
@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 use super::canvas::{Canvas, cells};
 use super::summary::{ClusterLine, Summary};
 use crate::input::Command;
-use crate::model::{ClusterId, Kind, Text, Time, Tone};
+use crate::model::{Cluster, ClusterId, Kind, Text, Time, Tone, Truth};
 use crate::theme::{Role, Theme, tone_glyph};
 use crate::views::{Scope, Snapshot};
 
@@ -38,6 +38,7 @@ pub(super) enum Node {
     Group(Text),
     Cluster(ClusterId),
     Namespace(Text),
+    Pool(Text),
     /// How many clusters of a group are not listed.
     More,
     /// Stands for children that were not built yet.
@@ -172,6 +173,7 @@ impl TreePart {
             (Node::Group(_), _) => Some(Scope::Group(groups)),
             (Node::Cluster(id), _) => Some(Scope::Clusters(vec![*id])),
             (Node::Namespace(name), Some(id)) => Some(Scope::Namespace(id, name.clone())),
+            (Node::Pool(name), Some(id)) => Some(Scope::Pool(id, name.clone())),
             (Node::More, _) => {
                 self.whole.push(groups);
                 self.built = None;
@@ -257,16 +259,10 @@ impl Draft<'_> {
         let mut id_path = node_path(path);
         id_path.push(Node::Cluster(line.id));
         let cluster = self.snapshot.fleet.cluster(line.id)?;
+        let empty = |kind| cluster.table(kind).rows.is_empty();
         let children = if self.tree.state.opened().contains(&id_path) {
-            let mut names: Vec<Text> =
-                cluster.records(Kind::Namespace).map(|record| record.meta().name.clone()).collect();
-            names.sort();
-            names.dedup();
-            names
-                .into_iter()
-                .map(|name| TreeItem::new_leaf(Node::Namespace(name.clone()), name.to_string()))
-                .collect()
-        } else if cluster.table(Kind::Namespace).rows.is_empty() {
+            parts_of(cluster)
+        } else if empty(Kind::Namespace) && empty(Kind::Node) {
             Vec::new()
         } else {
             unopened()
@@ -319,7 +315,7 @@ impl Draft<'_> {
     fn group_line(&self, name: &Text, members: &[&ClusterLine], opened: bool, depth: usize) -> Line<'static> {
         let mut spans = vec![Span::raw(format!("{name} "))];
         if opened && self.clusters <= MANY {
-            let mut counts = std::collections::BTreeMap::<Tone, usize>::new();
+            let mut counts = BTreeMap::<Tone, usize>::new();
             for member in members {
                 *counts.entry(member.tone).or_default() += 1;
             }
@@ -332,6 +328,26 @@ impl Draft<'_> {
         spans.extend(glyphs(members.iter().map(|m| m.tone), self.theme, room));
         Line::from(spans)
     }
+}
+
+/// What a cluster opens to: its node pools with how many of their nodes are ready, then its namespaces.
+fn parts_of(cluster: &Cluster) -> Vec<TreeItem<'static, Node>> {
+    let mut pools: BTreeMap<&Text, (u32, u32)> = BTreeMap::new();
+    for node in cluster.records(Kind::Node).filter_map(|record| record.node()) {
+        if !node.identity.pool.is_empty() {
+            let (ready, all) = pools.entry(&node.identity.pool).or_default();
+            *ready += u32::from(node.ready == Truth::True);
+            *all += 1;
+        }
+    }
+    let pool = |(name, (ready, all)): (&Text, (u32, u32))| {
+        let count = if ready == all { all.to_string() } else { format!("{ready}/{all}") };
+        TreeItem::new_leaf(Node::Pool(name.clone()), format!("pool {name} {count}"))
+    };
+    let spaces: BTreeSet<&Text> =
+        cluster.records(Kind::Namespace).map(|record| &record.meta().name).collect();
+    let space = |name: &Text| TreeItem::new_leaf(Node::Namespace(name.clone()), name.to_string());
+    pools.into_iter().map(pool).chain(spaces.into_iter().map(space)).collect()
 }
 
 /// Glyphs of tones, worst first, the rest as a count where they do not fit: `✖✖▲●●●… 61`.

@@ -393,6 +393,31 @@ fn the_tree_narrows_the_scope() {
 }
 
 #[test]
+fn the_tree_opens_to_pools_and_namespaces() {
+    let mut screen = Screen::new(120, 36);
+    let mut grown = fleet();
+    let mut eks = (*grown.clusters[0]).clone();
+    let nodes: Vec<Node> = eks.records(Kind::Node).filter_map(|record| record.node().cloned()).collect();
+    eks.tables[Kind::Node.index()].rows = Rows::default();
+    for (at, mut node) in nodes.into_iter().enumerate() {
+        node.identity.pool = "general".into();
+        node.ready = if at == 0 { Truth::False } else { Truth::True };
+        crate::screen::insert(&mut eks, Record::Node(node));
+    }
+    grown.clusters[0] = Arc::new(eks);
+    screen.now = after(1);
+    screen.fleet(grown);
+    screen.keys("shift-tab");
+    let at = screen.picture().lines().filter(|line| line.contains("▸ ")).position(|l| l.contains("eks-use1"));
+    screen.keys(&"j ".repeat(at.unwrap() + 1));
+    screen.keys("l j");
+    let tree = screen.picture();
+    assert!(tree.find("pool general 1/2") < tree.find("shop"), "{tree}");
+    assert_eq!(screen.keys("enter"), [Effect::Focus(Scope::Pool(ClusterId(0), "general".into()))]);
+    assert!(screen.picture().contains("eks-use1/pool general"), "{}", screen.picture());
+}
+
+#[test]
 fn asking_again_names_who_does_not_answer() {
     let mut screen = Screen::new(80, 24);
     assert_eq!(screen.keys("r"), [Effect::Retry(vec![ClusterId(3)])]);
