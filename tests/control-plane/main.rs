@@ -1,17 +1,14 @@
 //! Real control planes to point a console at, and plugs to pull by hand.
 //!
 //! ```text
-//! cargo run --example planes -- build
+//! cargo run --example planes -- build --minors 1.36,1.35,1.34 --with karpenter,metrics-server,keda
 //! cargo run --example planes -- up 3 --seed small --kubeconfig-out /tmp/fleet.yaml
 //! cargo run --example planes -- up 3 --minors 1.36,1.35,1.34
-//! cargo run --example planes -- up 1 --with karpenter,metrics-server --crds DIRECTORY
+//! cargo run --example planes -- up 1 --with karpenter,metrics-server,keda --crds DIRECTORY
 //! ```
 //!
 //! What is asked for is built once for this machine, each from a `go.mod` below `modules/`, and kept in the user's cache
-//! directory. With Karpenter there is a pool `burst` and a Deployment `burst/render` that runs on nothing else:
-//! `scale eks-use1 burst/render 12` makes nodes, `scale eks-use1 burst/render 1` gives them up.
-//!
-//! `up` stays until Ctrl-C, SIGTERM or `quit`, and reads commands from its input: `help` lists them.
+//! directory. `--help` says what that costs, and `up --help` what can be done with planes that run.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example that talks to a person")]
 
 use std::path::PathBuf;
@@ -19,27 +16,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use planes::{Addon, Binaries, Error, Options, Planes, Result};
+use planes::{Addon, Binaries, Error, Options, Planes, Result, Toolset, toolset};
 use tokio::signal::unix::{SignalKind, signal};
 
+mod help;
 #[path = "planes.rs"]
 mod planes;
 
 const PODS: &str = "fleet-read-pods";
-const HELP: &str = "\
-stop PLANE                 kill the API server; its port refuses
-start PLANE                start it again, with the data it had
-freeze PLANE               connections stay open, nothing answers
-thaw PLANE                 go on
-revoke-pods PLANE [USER]   take the right to read pods from a user (viewer)
-grant-pods PLANE [USER]    give it back
-nodes PLANE COUNT          add nodes
-scale PLANE DEPLOYMENT N   replicas of a Deployment (NAMESPACE/NAME); burst/render runs on Karpenter's nodes
-pids                       processes
-help, quit";
-
-/// Real control planes on loopback.
+/// Real control planes on loopback, without containers.
 #[derive(Parser)]
+#[command(after_long_help = help::COSTS)]
 struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -48,9 +35,32 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Action {
     /// Build the binaries, if that was not done on this machine yet, and say where they are.
-    Build,
-    /// Start planes and keep them until Ctrl-C.
+    Build(Wanted),
+    /// Start planes and keep them until Ctrl-C, SIGTERM or `quit`.
+    #[command(after_long_help = help::planes())]
     Up(Up),
+}
+
+/// What planes are made of.
+#[derive(clap::Args)]
+struct Wanted {
+    /// Minors of Kubernetes, in turn: 1.36 (with etcd, kubectl and KWOK for all), 1.35, 1.34. Without it, what
+    /// QUARTERDECK_PLANES_MINORS says, or else 1.36.
+    #[arg(long, visible_alias = "minor", value_name = "MINOR", value_delimiter = ',', value_parser = minor)]
+    minors: Vec<String>,
+    /// Real controllers beside the planes: karpenter (on planes that look like EKS), metrics-server, keda.
+    #[arg(long, value_name = "CONTROLLER", value_delimiter = ',', value_parser = addon)]
+    with: Vec<Addon>,
+}
+
+impl Wanted {
+    fn options(&self) -> Options {
+        let mut options = Options { with: self.with.clone(), ..Options::default() };
+        if !self.minors.is_empty() {
+            options.minors.clone_from(&self.minors);
+        }
+        options
+    }
 }
 
 #[derive(clap::Args)]
@@ -64,12 +74,8 @@ struct Up {
     /// Workloads to begin with: a small shop on every plane, or 200 nodes and 10,000 pods on the first one.
     #[arg(long, value_enum)]
     seed: Option<Seed>,
-    /// Minors of Kubernetes, in turn: 1.36 (with etcd, kubectl and KWOK for all), 1.35, 1.34.
-    #[arg(long, visible_alias = "minor", value_name = "MINOR", value_delimiter = ',')]
-    minors: Vec<String>,
-    /// Real controllers beside the planes: karpenter (on planes that look like EKS), metrics-server.
-    #[arg(long, value_name = "CONTROLLER", value_delimiter = ',', value_parser = addon)]
-    with: Vec<Addon>,
+    #[command(flatten)]
+    wanted: Wanted,
     /// Install the definitions of kinds in this file or directory on every plane.
     #[arg(long, value_name = "PATH")]
     crds: Vec<PathBuf>,
@@ -95,9 +101,13 @@ fn addon(name: &str) -> std::result::Result<Addon, String> {
     })
 }
 
+fn minor(name: &str) -> std::result::Result<String, String> {
+    toolset::kubernetes(name).map(|set| set.name.to_owned()).map_err(|error| error.to_string())
+}
+
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().action {
-        Action::Build => build(),
+        Action::Build(wanted) => build(&wanted),
         Action::Up(up) => run(&up),
     };
     match outcome {
@@ -109,26 +119,31 @@ fn main() -> ExitCode {
     }
 }
 
-fn binaries() -> Result<Binaries> {
-    Binaries::ensure().map_err(|why| Error::new(format!("no control planes on this machine: {why}")))
+/// The binaries of a minor.
+fn kubernetes(set: &'static Toolset) -> Result<Binaries> {
+    Binaries::of(set)
+        .map_err(|why| Error::new(format!("Kubernetes {} cannot be had on this machine: {why}", set.name)))
 }
 
-fn build() -> Result<()> {
-    println!("{}", binaries()?.dir().display());
+fn build(wanted: &Wanted) -> Result<()> {
+    let options = wanted.options();
+    println!("{}", kubernetes(toolset::current())?.dir().display());
+    for minor in options.minors.iter().filter(|minor| *minor != toolset::current().name) {
+        println!("{}", kubernetes(toolset::kubernetes(minor)?)?.dir().display());
+    }
+    for addon in options.with {
+        println!("{}", addon.binaries()?.dir().display());
+    }
     Ok(())
 }
 
 fn run(up: &Up) -> Result<()> {
-    let mut options = Options {
-        with: up.with.clone(),
+    let options = Options {
         controllers: !up.no_controllers,
         compaction: up.compaction.map(Duration::from_secs),
-        ..Options::default()
+        ..up.wanted.options()
     };
-    if !up.minors.is_empty() {
-        options.minors.clone_from(&up.minors);
-    }
-    let mut planes = Planes::start(&binaries()?, up.planes, &options)?;
+    let mut planes = Planes::start(&kubernetes(toolset::current())?, up.planes, &options)?;
     for (plane, path) in planes.iter().flat_map(|plane| up.crds.iter().map(move |path| (plane, path))) {
         println!("{:<12} {} kinds of {}", plane.name(), plane.install_crds(path)?, path.display());
     }
@@ -237,8 +252,12 @@ fn obey(planes: &mut Planes, line: &str) -> Result<()> {
             let (name, replicas) = (format!("deployment/{name}"), format!("--replicas={replicas}"));
             planes.plane(plane)?.kubectl(&["scale", "-n", space, &name, &replicas]).map(drop)
         }
+        ["load", plane, deployment, cpu] => {
+            let (space, name) = deployment.split_once('/').unwrap_or(("default", deployment));
+            planes.plane(plane)?.load(space, name, cpu)
+        }
         _ => {
-            println!("{HELP}");
+            println!("{}", help::COMMANDS);
             Ok(())
         }
     }

@@ -61,6 +61,16 @@ impl Plane {
         self.apply_list(items)
     }
 
+    /// Has every pod of an application that runs now use so much (`400m`), as metrics-server sees it. Pods that come
+    /// later use what their template says.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn load(&self, space: &str, app: &str, cpu: &str) -> Result<()> {
+        let (app, usage) = (format!("app={app}"), format!("kwok.x-k8s.io/usage-cpu={cpu}"));
+        self.kubectl(&["annotate", "pods", "-n", space, "-l", &app, "--overwrite", &usage]).map(drop)
+    }
+
     /// Waits until at least `count` pods run.
     ///
     /// # Errors

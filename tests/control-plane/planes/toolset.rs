@@ -109,7 +109,7 @@ const fn older(minor: &'static str, module: GoModule) -> Toolset {
         renamed: &[],
         shipped: &[],
         patches: &[],
-        takes: "six minutes",
+        takes: "five minutes",
         answer: OnceLock::new(),
     }
 }
@@ -180,7 +180,7 @@ pub static KEDA: Toolset = Toolset {
         from: r#"metricsBindAddress := fmt.Sprintf(":%v","#,
         to: r#"metricsBindAddress := fmt.Sprintf("127.0.0.1:%v","#,
     }],
-    takes: "seven minutes",
+    takes: "eight minutes",
     answer: OnceLock::new(),
 };
 

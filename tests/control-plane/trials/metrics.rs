@@ -33,16 +33,7 @@ pub(crate) fn usage(binaries: &Binaries) -> Outcome {
         printed(&real)?;
 
         // Twice what they ask for, where the autoscaler wants 70 %. Pods that come are idle, as annotated.
-        plane.kubectl(&[
-            "annotate",
-            "pods",
-            "-n",
-            "shop",
-            "-l",
-            "app=web",
-            "--overwrite",
-            "kwok.x-k8s.io/usage-cpu=400m",
-        ])?;
+        plane.load("shop", "web", "400m")?;
         let grew = |row: &SheetRow| cell(row, "what") == "web HPA" && cell(row, "") == "↑";
         let snapshot = told(&ground, |row| grew(row) && cell(row, "to").starts_with("6→")).await?;
         let row = row(&snapshot, |row| grew(row) && cell(row, "to").starts_with("6→"))?;
