@@ -31,7 +31,7 @@ pub(super) async fn run(arguments: &DemoArgs, clusters: &ClusterArgs) -> Result<
     let mut fleet = Fleet::start(scenario, Options { pace, ..Options::default() }).await?;
     let kubeconfig = fleet.kubeconfig(Role::Admin);
     if let Some(path) = &arguments.kubeconfig_out {
-        write_kubeconfig(path, &kubeconfig)?;
+        write_kubeconfig(path, &fleet.kubeconfig_with_users())?;
     }
     if arguments.serve {
         let control = match arguments.control {
@@ -159,7 +159,11 @@ async fn serve(
         println!("{}", cluster.name);
     }
     match kubeconfig {
-        Some(path) => println!("kubectl --kubeconfig {} get nodes --context NAME", path.display()),
+        Some(path) => {
+            let users: Vec<&str> = Role::ALL.iter().map(|role| role.user()).collect();
+            println!("kubectl --kubeconfig {} get nodes --context NAME", path.display());
+            println!("--user {} acts as another than the administrator", users.join(", --user "));
+        }
         None => println!("--kubeconfig-out FILE writes a kubeconfig for other clients"),
     }
     if let Some((address, token)) = control {

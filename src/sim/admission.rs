@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::sim::json::{Value, json};
 
 use super::custom;
-use super::fields::{at, int, list, list_mut, map, name, object_mut, place, set, text};
+use super::fields::{at, list, list_mut, map, name, object_mut, place, set, text};
 use super::quota;
 use super::refusal::Refusal;
 use super::resources::Res;
@@ -159,6 +159,18 @@ fn default(object: &mut Value, path: &str, value: Value) {
     }
 }
 
+/// What a write leaves as it was when it does not say it (`patchAllocatedValues`).
+pub(crate) fn carry(res: Res, old: &Value, new: &mut Value) {
+    if res != Res::Services || text(new, "spec.type") == "ExternalName" {
+        return;
+    }
+    for field in ["spec.clusterIP", "spec.clusterIPs"] {
+        if at(new, field).is_null() && !at(old, field).is_null() {
+            set(new, field, at(old, field).clone());
+        }
+    }
+}
+
 /// Defaults of a pod's spec, in a pod or in a template.
 fn pod_spec(spec: &mut Value) {
     default(spec, "restartPolicy", json!("Always"));
@@ -199,7 +211,7 @@ fn service(world: &World, object: &mut Value) {
     default(object, "spec.type", json!("ClusterIP"));
     default(object, "spec.sessionAffinity", json!("None"));
     if text(object, "spec.type") != "ExternalName" {
-        // one of the 65,534 of the range, by its name; a taken one is passed over
+        // one of the 65,024 of the range (256 times 254), by its name; a taken one is passed over
         let taken = |ip: &str| world.store.list(Res::Services, None).any(|s| text(s, "spec.clusterIP") == ip);
         let start = super::random::hash(&format!("{}/{}", super::fields::namespace(object), name(object)));
         let ip = |n: u64| format!("10.96.{}.{}", (start + n) / 254 % 256, 1 + (start + n) % 254);
@@ -265,9 +277,6 @@ fn quality(pod: &Value) -> &'static str {
 pub(crate) fn close_namespace(world: &mut World, namespace: &Arc<Value>) -> Arc<Value> {
     let now = world.now;
     let mut new = (**namespace).clone();
-    if int(&new, "metadata.deletionGracePeriodSeconds") == 0 {
-        set(&mut new, "metadata.deletionTimestamp", now.rfc3339());
-    }
     set(&mut new, "status.phase", "Terminating");
-    world.store.replace(Res::Namespaces, namespace, new)
+    world.store.close(Res::Namespaces, namespace, new, now)
 }

@@ -77,13 +77,13 @@ impl Custom {
         self.defined.iter().find(|d| d.slot == slot).map(|d| &d.spec)
     }
 
-    /// Learns a definition, new or changed.
-    pub(crate) fn learn(&mut self, definition: &Value) {
+    /// Learns a definition, new or changed; says where its objects are.
+    pub(crate) fn learn(&mut self, definition: &Value) -> Slot {
         let (spec, versions) = read(definition);
         let same = |d: &&mut Defined| d.spec.group == spec.group && d.spec.plural == spec.plural;
         if let Some(defined) = self.defined.iter_mut().find(same) {
             (defined.spec, defined.versions, defined.live) = (Arc::new(spec), versions, true);
-            return;
+            return defined.slot;
         }
         // what the fleet keeps anyway, such as Karpenter's, is kept where it is
         let own =
@@ -91,6 +91,7 @@ impl Custom {
         let slot = own.map_or_else(|| Slot::custom(self.slots), Slot::from);
         self.slots += usize::from(own.is_none());
         self.defined.push(Defined { slot, spec: Arc::new(spec), versions, live: true });
+        slot
     }
 
     /// Forgets a definition; says where its objects are.

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
-/// Documents that are kept: those of one look at the clock, so that watches that wake together
-/// find what the first of them wrote.
+/// Documents that are kept, and their bytes: enough that watches that wake together find what the
+/// first of them wrote.
 const KEPT: usize = 512;
+const BYTES: usize = 256 << 10;
 
 /// A document: the version of its object, which is unique in an age of a cluster, that age, and
 /// its form. A cluster that was restored or replaced gives versions out again: it is another age.
@@ -20,6 +21,7 @@ pub(crate) struct Encoded(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     order: VecDeque<Key>,
+    bytes: usize,
     documents: HashMap<Key, Arc<OnceLock<Bytes>>>,
 }
 
@@ -34,19 +36,43 @@ impl Encoded {
             }
         };
         // outside of the lock: who comes second waits for this document only
-        document.get_or_init(|| Bytes::from(write())).clone()
+        let mut fresh = 0;
+        let bytes = document.get_or_init(|| {
+            let bytes = Bytes::from(write());
+            fresh = bytes.len();
+            bytes
+        });
+        if fresh > 0 {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).grow(&key, fresh);
+        }
+        bytes.clone()
     }
 }
 
 impl Kept {
     fn add(&mut self, key: Key) -> Arc<OnceLock<Bytes>> {
-        if self.order.len() >= KEPT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.documents.remove(&oldest);
+        if self.order.len() >= KEPT {
+            self.forget();
         }
         self.order.push_back(key);
         self.documents.entry(key).or_default().clone()
+    }
+
+    /// A document was written; older ones make room for it.
+    fn grow(&mut self, key: &Key, bytes: usize) {
+        if !self.documents.contains_key(key) {
+            return;
+        }
+        self.bytes += bytes;
+        while self.bytes > BYTES && self.order.len() > 1 {
+            self.forget();
+        }
+    }
+
+    fn forget(&mut self) {
+        let Some(oldest) = self.order.pop_front() else { return };
+        let gone = self.documents.remove(&oldest);
+        self.bytes = self.bytes.saturating_sub(gone.and_then(|d| Some(d.get()?.len())).unwrap_or(0));
     }
 }
 
@@ -72,5 +98,10 @@ mod tests {
             encoded.get((version, 0, 0), Vec::new);
         }
         assert_eq!(&encoded.get((7, 0, 0), || vec![9])[..], [9], "forgotten, so written anew");
+        for version in 1000..1020 {
+            encoded.get((version, 0, 0), || vec![0; BYTES / 4]);
+        }
+        let kept = encoded.0.lock().unwrap();
+        assert!(kept.bytes <= BYTES && kept.order.len() == 4, "{} in {}", kept.bytes, kept.order.len());
     }
 }

@@ -48,9 +48,16 @@ pub(crate) struct FaultFile {
 impl FaultFile {
     /// What is wrong with it.
     pub(crate) fn mistake(&self) -> Option<String> {
-        let unknown = |kind: &&String| crate::sim::resources::Res::of_plural(kind).is_none();
+        // a resource that clients defined is not known before they do: it is named with its group
+        let unknown =
+            |kind: &&String| !kind.contains('.') && crate::sim::resources::Res::of_plural(kind).is_none();
         if let Some(kind) = self.kinds.iter().find(unknown) {
-            return Some(format!("no resource {kind:?}; expected a plural such as \"pods\""));
+            return Some(format!(
+                "no resource {kind:?}; expected a plural such as \"pods\", or \"plural.group\" of a custom resource"
+            ));
+        }
+        if self.fault == FaultName::NewIdentity && self.kinds.is_empty() {
+            return Some("new-identity needs the key \"kinds\"".to_owned());
         }
         if self.nth == Some(0) {
             return Some("nth is 0; expected 1 for every one, 10 for one in ten".to_owned());
@@ -80,7 +87,8 @@ impl Active {
 
     /// Whether it concerns requests of a kind and a verb.
     fn concerns(&self, plural: &str, verb: &str) -> bool {
-        let kind = self.file.kinds.is_empty() || self.file.kinds.iter().any(|k| k == plural);
+        let named = |k: &String| k.split_once('.').map_or(k.as_str(), |(plural, _)| plural) == plural;
+        let kind = self.file.kinds.is_empty() || self.file.kinds.iter().any(named);
         kind && self.file.verb.as_deref().is_none_or(|v| v == verb)
     }
 
@@ -191,10 +199,12 @@ mod tests {
         for (text, said) in [
             ("fault = \"error\"\nkinds = [\"podz\"]", "no resource \"podz\"; expected a plural"),
             ("fault = \"error\"\nnth = 0", "nth is 0"),
+            ("fault = \"new-identity\"", "new-identity needs the key \"kinds\""),
             ("fault = \"error\"\ncode = 20", "between 100 and 599"),
         ] {
             assert!(read(text).mistake().unwrap().contains(said), "{text}");
         }
+        assert_eq!(read("fault = \"error\"\nkinds = [\"widgets.example.com\"]").mistake(), None);
         assert_eq!(read("fault = \"latency\"\ndelay = \"2s\"").mistake(), None);
         let unknown = toml::from_str::<FaultFile>("fault = \"gremlin\"").unwrap_err().to_string();
         assert!(unknown.contains("unknown variant `gremlin`, expected one of"), "{unknown}");

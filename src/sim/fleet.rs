@@ -288,7 +288,17 @@ impl Fleet {
     /// a token: write it only to a file that others cannot read.
     #[must_use]
     pub fn kubeconfig(&self, role: Role) -> String {
-        let token = self.tokens.iter().find(|(r, _)| *r == role).map_or("", |(_, t)| t.as_str());
+        self.config(role, &[role])
+    }
+
+    /// The same with the administrator's contexts and the users of all roles, for clients that
+    /// can be told whom to act as (`kubectl --user viewer`).
+    #[must_use]
+    pub fn kubeconfig_with_users(&self) -> String {
+        self.config(Role::Admin, &Role::ALL)
+    }
+
+    fn config(&self, of: Role, roles: &[Role]) -> String {
         let authority = tls::base64(self.authority.as_bytes());
         let mut out = String::from("apiVersion: v1\nkind: Config\nclusters:\n");
         // writing into a string cannot fail
@@ -300,8 +310,12 @@ impl Fleet {
                 address = m.address,
             );
         }
-        let user = role.user();
-        let _ = write!(out, "users:\n- name: {user}\n  user:\n    token: {token}\ncontexts:\n");
+        out.push_str("users:\n");
+        for (role, token) in self.tokens.iter().filter(|(r, _)| roles.contains(r)) {
+            let _ = write!(out, "- name: {}\n  user:\n    token: {token}\n", role.user());
+        }
+        out.push_str("contexts:\n");
+        let user = of.user();
         for m in &self.hands.members {
             let name = &m.about.name;
             let _ = write!(out, "- name: {name}\n  context:\n    cluster: {name}\n    user: {user}\n");
@@ -314,6 +328,11 @@ impl Fleet {
 
 #[cfg(test)]
 impl Fleet {
+    /// Begins an incident that is written in TOML.
+    pub(crate) fn begin(&self, text: &str) -> Result<Vec<String>, String> {
+        self.hands.begin(text)
+    }
+
     /// The authority's certificate in PEM.
     pub(crate) fn authority(&self) -> &str {
         &self.authority

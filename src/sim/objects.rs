@@ -4,7 +4,7 @@
 //! changes for each, and pages of lists that stay as they were when the first one was served.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::sim::json::Value;
 
@@ -17,10 +17,23 @@ use super::resources::{Res, Slot, Spec};
 use crate::model::{Span, Time};
 
 /// Changes kept for each resource: those of the last 75 s, and 100 at least, as in a real watch
-/// cache (`apiserver/pkg/storage/cacher/watch_cache.go`), but not more than `MOST`.
+/// cache (`apiserver/pkg/storage/cacher/watch_cache.go`). `MOST` bounds the memory of a storm: 75 s
+/// of a hundred changes a second.
 const KEPT: Span = Span::from_seconds(75);
 const LEAST: usize = 100;
-const MOST: usize = 2000;
+const MOST: usize = 8192;
+
+/// What of an object's metadata is the server's alone.
+const SERVERS: [&str; 8] = [
+    "name",
+    "namespace",
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "resourceVersion",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+];
 
 /// Lists whose further pages are kept, and for how long: as long as etcd keeps what was
 /// (`--etcd-compaction-interval`).
@@ -125,6 +138,12 @@ impl Store {
         self.custom.spec(slot).unwrap_or_else(|| res.unwrap_or(Res::ConfigMaps).spec())
     }
 
+    /// The objects of a slot: none where nothing is kept, such as after the cluster was replaced.
+    fn table(&self, slot: Slot) -> &Table {
+        static NONE: LazyLock<Table> = LazyLock::new(Table::default);
+        self.tables.get(slot.index()).unwrap_or(&NONE)
+    }
+
     /// Makes room for a resource that was defined.
     pub(crate) fn open_slot(&mut self, slot: Slot) {
         while self.tables.len() <= slot.index() {
@@ -161,7 +180,7 @@ impl Store {
     ) -> impl Iterator<Item = &Arc<Value>> + use<'_, S> {
         let from = namespace.map_or(String::new(), |n| key(n, ""));
         let prefix = from.clone();
-        self.tables[of.into().index()]
+        self.table(of.into())
             .objects
             .range(from..)
             .take_while(move |(k, _)| k.starts_with(&prefix))
@@ -179,7 +198,7 @@ impl Store {
 
     /// The objects of a resource as they were at a version that is not forgotten.
     pub(crate) fn list_at(&self, slot: Slot, version: u64) -> Result<Vec<Arc<Value>>, Refusal> {
-        let table = &self.tables[slot.index()];
+        let table = self.table(slot);
         if version < table.forgotten {
             return Err(Refusal::expired(version, table.forgotten));
         }
@@ -196,7 +215,7 @@ impl Store {
 
     /// Whether a watch can begin at a version.
     pub(crate) fn can_begin(&self, of: impl Into<Slot>, version: u64) -> Result<(), Refusal> {
-        let floor = self.tables[of.into().index()].floor;
+        let floor = self.table(of.into()).floor;
         if version < floor { Err(Refusal::expired(version, floor)) } else { Ok(()) }
     }
 
@@ -206,7 +225,7 @@ impl Store {
         of: S,
         version: u64,
     ) -> Result<impl Iterator<Item = &Change> + use<'_, S>, Refusal> {
-        let table = &self.tables[of.into().index()];
+        let table = self.table(of.into());
         if version < table.forgotten {
             return Err(Refusal::expired(version, table.forgotten));
         }
@@ -347,6 +366,7 @@ impl Store {
         self.version += 1;
         set(&mut object, "metadata.resourceVersion", self.version.to_string());
         let object = Arc::new(object);
+        self.open_slot(slot);
         let table = &mut self.tables[slot.index()];
         let before = table.objects.insert(key(namespace(&object), name(&object)), object.clone());
         self.log(
@@ -381,29 +401,51 @@ impl Store {
     pub(crate) fn revised(spec: &Spec, old: &Value, mut new: Value) -> Value {
         set(&mut new, "apiVersion", spec.api_version());
         set(&mut new, "kind", &*spec.kind);
-        for field in ["name", "namespace", "uid", "creationTimestamp", "generation", "resourceVersion"] {
+        for field in SERVERS {
             let path = format!("metadata.{field}");
             match fields::at(old, &path) {
                 Value::Null => fields::unset(&mut new, &path),
                 kept => set(&mut new, &path, kept.clone()),
             }
         }
-        for field in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
-            let path = format!("metadata.{field}");
-            let kept = fields::at(old, &path);
-            if !kept.is_null() && fields::at(&new, &path).is_null() {
-                set(&mut new, &path, kept.clone());
-            }
-        }
         // a pod that is bound is still what was asked for
         let bound = text(old, "spec.nodeName").is_empty() && !text(&new, "spec.nodeName").is_empty();
         let wanted = spec.generation && !bound && new.get("spec") != old.get("spec");
-        let leaves = deleting(&new) && !deleting(old);
         let generation = fields::int(old, "metadata.generation");
-        if generation > 0 && (wanted || leaves) {
+        if generation > 0 && wanted {
             set(&mut new, "metadata.generation", generation + 1);
         }
         new
+    }
+
+    /// What an object becomes that is asked to go at a time, with so many seconds of grace.
+    fn leaving(spec: &Spec, old: &Value, new: Value, at: Time, grace: Option<i64>) -> Value {
+        let mut new = Store::revised(spec, old, new);
+        set(&mut new, "metadata.deletionTimestamp", at.rfc3339());
+        if let Some(grace) = grace {
+            set(&mut new, "metadata.deletionGracePeriodSeconds", grace);
+        }
+        let generation = fields::int(&new, "metadata.generation");
+        if generation > 0 && !deleting(old) {
+            set(&mut new, "metadata.generation", generation + 1);
+        }
+        new
+    }
+
+    /// Asks an object to go that its controller removes. Says what it is then.
+    pub(crate) fn close(
+        &mut self,
+        of: impl Into<Slot>,
+        old: &Arc<Value>,
+        new: Value,
+        now: Time,
+    ) -> Arc<Value> {
+        let slot = of.into();
+        if deleting(old) {
+            return self.replace(slot, old, new);
+        }
+        let new = Store::leaving(self.spec(slot), old, new, now, None);
+        self.insert(slot, new)
     }
 
     /// Replaces an object. What changes nothing makes no version, as in etcd. An object that was
@@ -415,7 +457,9 @@ impl Store {
             return old.clone();
         }
         let waited = deleting(old) && !list(old, "metadata.finalizers").is_empty();
-        if waited && list(&new, "metadata.finalizers").is_empty() {
+        // a pod that has still time is its kubelet's to remove
+        let over = fields::int(old, "metadata.deletionGracePeriodSeconds") == 0;
+        if waited && over && list(&new, "metadata.finalizers").is_empty() {
             return self.remove(slot, &Arc::new(new));
         }
         self.insert(slot, new)
@@ -439,6 +483,7 @@ impl Store {
     /// Removes an object at once.
     pub(crate) fn remove(&mut self, of: impl Into<Slot>, object: &Arc<Value>) -> Arc<Value> {
         let slot = of.into();
+        self.open_slot(slot);
         let table = &mut self.tables[slot.index()];
         let Some(before) = table.objects.remove(&key(namespace(object), name(object))) else {
             return object.clone();
@@ -475,10 +520,8 @@ impl Store {
         let waits = !list(object, "metadata.finalizers").is_empty();
         if grace == 0 && !waits && slot == Res::Pods {
             // a pod that goes at once has been asked to
-            let mut last = (**object).clone();
-            set(&mut last, "metadata.deletionTimestamp", now.rfc3339());
-            set(&mut last, "metadata.deletionGracePeriodSeconds", 0);
-            return self.remove(slot, &Arc::new(Store::revised(self.spec(slot), object, last)));
+            let last = Store::leaving(self.spec(slot), object, (**object).clone(), now, Some(0));
+            return self.remove(slot, &Arc::new(last));
         }
         if grace == 0 && !waits {
             return self.remove(slot, object);
@@ -487,10 +530,9 @@ impl Store {
         if deleting(object) && current.is_none_or(|c| c <= grace) {
             return object.clone();
         }
-        let mut new = (**object).clone();
-        set(&mut new, "metadata.deletionTimestamp", (now + Span::from_seconds(grace)).rfc3339());
-        set(&mut new, "metadata.deletionGracePeriodSeconds", grace);
-        self.replace(slot, object, new)
+        let end = now + Span::from_seconds(grace);
+        let new = Store::leaving(self.spec(slot), object, (**object).clone(), end, Some(grace));
+        self.insert(slot, new)
     }
 
     /// How long a pod may take to end: nothing when no kubelet has it or it has ended.

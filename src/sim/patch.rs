@@ -21,10 +21,21 @@ pub(crate) fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
+/// Most operations of a JSON patch (`maxJSONPatchOperations`).
+pub(crate) const OPERATIONS: usize = 10_000;
+
+/// Most bytes that the copies of a JSON patch may come to (`JSONPatchMaxCopyBytes`): each copy may
+/// be of one before, and so on.
+const COPIED: usize = 3 << 20;
+
+/// How deep a patch may make an object; deeper ones could not be written any more.
+const DEEPEST: usize = 500;
+
 /// Applies a JSON patch (RFC 6902). The error says which step failed and why; a real server keeps
 /// that to itself.
 pub(crate) fn json(target: &mut Value, patch: &Value) -> Result<(), String> {
     let steps = patch.as_array().ok_or("a JSON patch is a list of operations")?;
+    let mut copied = 0;
     for step in steps {
         let word = |k: &str| step.get(k).and_then(Value::as_str);
         let op = word("op").ok_or("an operation has no \"op\"")?;
@@ -33,7 +44,7 @@ pub(crate) fn json(target: &mut Value, patch: &Value) -> Result<(), String> {
         match op {
             "add" => add(target, path, value()?)?,
             "remove" => drop(remove(target, path)?),
-            "replace" => *find(target, path)? = value()?,
+            "replace" => *find(target, path)? = shallow(path, value()?)?,
             "test" => {
                 let wanted = value()?;
                 if *find(target, path)? != wanted {
@@ -43,6 +54,12 @@ pub(crate) fn json(target: &mut Value, patch: &Value) -> Result<(), String> {
             "move" | "copy" => {
                 let from = word("from").ok_or_else(|| format!("{op} {path}: no \"from\""))?;
                 let value = if op == "move" { remove(target, from)? } else { find(target, from)?.clone() };
+                if op == "copy" {
+                    copied += value.to_string().len();
+                }
+                if copied > COPIED {
+                    return Err(format!("{op} {path}: copies of more than {COPIED} bytes in all"));
+                }
                 add(target, path, value)?;
             }
             other => return Err(format!("Unexpected kind: {other}")),
@@ -61,7 +78,25 @@ fn split(path: &str) -> Result<(&str, String), String> {
     Ok((parent, last.replace("~1", "/").replace("~0", "~")))
 }
 
+/// Levels of lists and objects.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(map) => 1 + map.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// A value that may stand at a path.
+fn shallow(path: &str, value: Value) -> Result<Value, String> {
+    match path.matches('/').count() + depth(&value) > DEEPEST {
+        true => Err(format!("a patch that makes more than {DEEPEST} levels")),
+        false => Ok(value),
+    }
+}
+
 fn add(target: &mut Value, path: &str, value: Value) -> Result<(), String> {
+    let value = shallow(path, value)?;
     if path.is_empty() {
         *target = value;
         return Ok(());
@@ -213,6 +248,28 @@ mod tests {
         assert!(failed.unwrap_err().contains("/d"));
         assert!(super::json(&mut v, &json!([{"op": "add", "path": "/a/9", "value": 3}])).is_err());
         assert!(super::json(&mut v, &json!({"not": "a list"})).is_err());
+    }
+
+    #[test]
+    fn a_json_patch_grows_no_further_than_it_may() {
+        let steps = |step: Value, n: usize| vec![step; n].into_iter().collect::<Value>();
+        // each copy is twice as large as the one before, and twice as deep
+        let mut v = json!({"a": {"b": "0123456789"}});
+        let double = json!({"op": "copy", "from": "/a", "path": "/a/c"});
+        let wide = json!({"op": "copy", "from": "/a", "path": "/a/-"});
+        assert!(super::json(&mut v, &steps(double, 64)).unwrap_err().contains("levels"));
+        let mut v = json!({"a": ["0123456789"]});
+        let mut both = Vec::new();
+        for _ in 0..64 {
+            both.extend([json!({"op": "copy", "from": "/a", "path": "/b"}), wide.clone()]);
+            both.push(json!({"op": "copy", "from": "/b", "path": "/a/-"}));
+        }
+        assert!(
+            super::json(&mut v, &both.into_iter().collect()).unwrap_err().contains("copies of more than")
+        );
+        let mut v = json!({"a": {}});
+        let path = "/a".repeat(600);
+        assert!(super::json(&mut v, &json!([{"op": "add", "path": path, "value": 1}])).is_err());
     }
 
     fn layout(api_version: &str, kind: &str) -> Layout<'static> {

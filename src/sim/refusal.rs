@@ -287,6 +287,19 @@ impl Refusal {
         Refusal::new(413, "RequestEntityTooLarge", format!("Request entity too large: limit is {limit}"))
     }
 
+    pub(crate) fn too_many_operations(most: usize, found: usize) -> Refusal {
+        let why = format!("The allowed maximum operations in a JSON patch is {most}, got {found}");
+        Refusal::new(413, "RequestEntityTooLarge", format!("Request entity too large: {why}"))
+    }
+
+    /// A namespace without which there is no cluster
+    /// (`plugin/pkg/admission/namespace/lifecycle`).
+    pub(crate) fn immortal(spec: &Spec, name: &str) -> Refusal {
+        let message =
+            format!("{} {name:?} is forbidden: this namespace may not be deleted", spec.qualified());
+        Refusal::forbidden(message).about(spec, name)
+    }
+
     pub(crate) fn internal(message: impl Into<String>) -> Refusal {
         Refusal::new(500, "InternalError", message)
     }

@@ -3,7 +3,8 @@
 
 use crate::sim::json::{Value, json};
 
-use super::fields::{at, int, list, map, maybe_int, name, text};
+use super::controllers::Schedule;
+use super::fields::{at, flag, int, list, map, maybe_int, name, text};
 use super::refusal::Cause;
 use super::resources::Res;
 use super::selector::Labels;
@@ -34,6 +35,7 @@ pub(crate) fn check(res: Res, old: Option<&Value>, new: &Value) -> Vec<Cause> {
         }
         Res::Jobs => job(at(new, "spec.template"), "spec.template", &mut causes),
         Res::CronJobs => {
+            schedule(new, &mut causes);
             let path = "spec.jobTemplate.spec.template";
             job(at(new, path), path, &mut causes);
         }
@@ -61,18 +63,45 @@ pub(crate) fn check(res: Res, old: Option<&Value>, new: &Value) -> Vec<Cause> {
 
 /// Names that DNS could have.
 fn names(res: Res, new: &Value, causes: &mut Vec<Cause>) {
-    let own = name(new);
-    let label = matches!(res, Res::Namespaces | Res::Services);
     // roles are named by path segments: anything but a slash
     let free = matches!(res, Res::Roles | Res::RoleBindings | Res::ClusterRoles | Res::ClusterRoleBindings);
+    if !free {
+        named(new, matches!(res, Res::Namespaces | Res::Services), causes);
+    }
+}
+
+/// What is wrong with an object of a custom resource that is about to be kept, beside its schema.
+pub(crate) fn custom(old: Option<&Value>, new: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    if old.is_none() {
+        named(new, false, &mut causes);
+    }
+    causes
+}
+
+/// A name that is a label, or several with dots between them.
+fn named(new: &Value, label: bool, causes: &mut Vec<Cause>) {
+    let own = name(new);
     let part = |p: &str| {
         let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         p.starts_with(fine) && p.ends_with(fine) && p.chars().all(|c| fine(c) || c == '-')
     };
     let fine = if label { part(own) } else { own.split('.').all(part) };
-    if !free && !fine {
+    if !fine {
         let why = if label { LABEL } else { SUBDOMAIN };
         causes.push(Cause::invalid("metadata.name", &json!(own), why));
+    }
+}
+
+fn schedule(new: &Value, causes: &mut Vec<Cause>) {
+    let (schedule, zone) = (text(new, "spec.schedule"), text(new, "spec.timeZone"));
+    if schedule.is_empty() {
+        return causes.push(Cause::required("spec.schedule", ""));
+    }
+    if let Err(why) = Schedule::parse(schedule, "") {
+        causes.push(Cause::invalid("spec.schedule", &json!(schedule), &why));
+    } else if let Err(why) = Schedule::parse(schedule, zone) {
+        causes.push(Cause::invalid("spec.timeZone", &json!(zone), &why));
     }
 }
 
@@ -164,26 +193,81 @@ fn autoscaler(new: &Value, causes: &mut Vec<Cause>) {
 fn unchanged(res: Res, old: &Value, new: &Value, causes: &mut Vec<Cause>) {
     let fixed: &[&str] = match res {
         Res::Deployments | Res::ReplicaSets | Res::DaemonSets => &["spec.selector"],
-        Res::Jobs => &["spec.selector", "spec.completionMode"],
-        Res::StorageClasses => &["provisioner", "parameters"],
+        Res::Jobs => &["spec.completions", "spec.selector", "spec.template", "spec.completionMode"],
+        Res::StorageClasses => &["volumeBindingMode"],
+        Res::Revisions => &["data"],
+        Res::Secrets => &["type"],
+        Res::Definitions => &["spec.group", "spec.scope", "spec.names.kind", "spec.names.plural"],
         _ => &[],
     };
     for field in fixed.iter().filter(|f| at(old, f) != at(new, f)) {
         causes.push(Cause::invalid(field, at(new, field), "field is immutable"));
     }
-    if res == Res::StatefulSets && fixed_parts(old) != fixed_parts(new) {
-        let why = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
-                   'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and \
-                   'minReadySeconds' are forbidden";
-        causes.push(Cause::forbidden("spec", why));
+    let mut forbidden = |field: &str, why: &str| causes.push(Cause::forbidden(field, why));
+    match res {
+        Res::StorageClasses => {
+            for field in ["parameters", "provisioner", "reclaimPolicy"] {
+                if at(old, field) != at(new, field) {
+                    forbidden(field, &format!("updates to {field} are forbidden."));
+                }
+            }
+        }
+        Res::StatefulSets if fixed_parts(old) != fixed_parts(new) => {
+            let why = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
+                       'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and \
+                       'minReadySeconds' are forbidden";
+            forbidden("spec", why);
+        }
+        Res::Pods if fixed_pod(old) != fixed_pod(new) => {
+            let why = "pod updates may not change fields other than `spec.containers[*].image`,\
+                       `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to \
+                       existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was \
+                       previously negative)";
+            forbidden("spec", why);
+        }
+        Res::Claims if fixed_claim(old, old) != fixed_claim(old, new) => {
+            let why = "spec is immutable after creation except resources.requests and \
+                       volumeAttributesClassName for bound claims";
+            forbidden("spec", why);
+        }
+        Res::PriorityClasses if at(old, "value") != at(new, "value") => {
+            forbidden("value", "may not be changed in an update.");
+        }
+        Res::ConfigMaps | Res::Secrets if flag(old, "immutable") => {
+            for field in ["immutable", "data", "binaryData"] {
+                if at(old, field) != at(new, field) {
+                    forbidden(field, "field is immutable when `immutable` is set");
+                }
+            }
+        }
+        Res::RoleBindings | Res::ClusterRoleBindings if at(old, "roleRef") != at(new, "roleRef") => {
+            causes.push(Cause::invalid("roleRef", at(new, "roleRef"), "cannot change roleRef"));
+        }
+        Res::Services => cluster_address(old, new, causes),
+        _ => {}
     }
-    if res == Res::Pods && fixed_pod(old) != fixed_pod(new) {
-        let why = "pod updates may not change fields other than `spec.containers[*].image`,\
-                   `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to \
-                   existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was \
-                   previously negative)";
-        causes.push(Cause::forbidden("spec", why));
+}
+
+/// A service keeps its address for as long as it has one.
+fn cluster_address(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
+    let has = |service: &Value| text(service, "spec.type") != "ExternalName";
+    let (before, after) = (at(old, "spec.clusterIP"), at(new, "spec.clusterIP"));
+    if has(old) && has(new) && !before.is_null() && before != after {
+        causes.push(Cause::invalid("spec.clusterIPs[0]", after, "may not change once set"));
     }
+}
+
+/// What of a claim does not change; the volume may be said once.
+fn fixed_claim(old: &Value, claim: &Value) -> Value {
+    let mut spec = at(claim, "spec").clone();
+    let mut free = vec!["resources", "volumeAttributesClassName"];
+    if text(old, "spec.volumeName").is_empty() {
+        free.push("volumeName");
+    }
+    for field in free {
+        super::fields::unset(&mut spec, field);
+    }
+    spec
 }
 
 /// What is wrong with a change of ephemeral containers: they are only ever added.
@@ -288,5 +372,65 @@ mod tests {
         let pod = |node: &str, image: &str| json!({"metadata": {"name": "p"}, "spec": {"nodeName": node, "containers": [{"name": "c", "image": image}]}});
         assert!(said(Res::Pods, Some(&pod("n", "a")), &pod("n", "b")).is_empty());
         assert_eq!(said(Res::Pods, Some(&pod("n", "a")), &pod("m", "a")).len(), 1);
+        for (res, old, new, why) in [
+            (
+                Res::Jobs,
+                json!({"spec": {"template": {"spec": {"containers": [{"name": "a", "image": "b"}], "restartPolicy": "Never"}}}}),
+                json!({"spec": {"template": {"spec": {"containers": [{"name": "a", "image": "c"}], "restartPolicy": "Never"}}}}),
+                "field is immutable",
+            ),
+            (
+                Res::Claims,
+                json!({"spec": {"accessModes": ["ReadWriteOnce"], "volumeName": "v", "resources": {"requests": {"storage": "1Gi"}}}}),
+                json!({"spec": {"accessModes": ["ReadWriteMany"], "volumeName": "v", "resources": {"requests": {"storage": "2Gi"}}}}),
+                "spec: Forbidden: spec is immutable after creation",
+            ),
+            (
+                Res::Services,
+                json!({"spec": {"clusterIP": "10.0.0.1", "ports": [{"port": 1}]}}),
+                json!({"spec": {"clusterIP": "10.0.0.2", "ports": [{"port": 1}]}}),
+                "may not change once set",
+            ),
+            (
+                Res::ConfigMaps,
+                json!({"immutable": true, "data": {"a": "1"}}),
+                json!({"immutable": true, "data": {"a": "2"}}),
+                "field is immutable when `immutable` is set",
+            ),
+            (
+                Res::RoleBindings,
+                json!({"roleRef": {"name": "a"}}),
+                json!({"roleRef": {"name": "b"}}),
+                "cannot change roleRef",
+            ),
+            (
+                Res::PriorityClasses,
+                json!({"value": 1}),
+                json!({"value": 2}),
+                "may not be changed in an update.",
+            ),
+        ] {
+            let causes = said(res, Some(&old), &new);
+            assert!(causes.len() == 1 && causes[0].contains(why), "{res:?}: {causes:?}");
+            assert_eq!(said(res, Some(&old), &old), Vec::<String>::new(), "{res:?}");
+        }
+        let grown = json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}});
+        let claim = json!({"spec": {"resources": {"requests": {"storage": "1Gi"}}}});
+        assert!(said(Res::Claims, Some(&claim), &grown).is_empty(), "a claim may grow");
+    }
+
+    #[test]
+    fn a_schedule_is_read_before_it_is_kept() {
+        let cron = |schedule: &str| {
+            json!({"metadata": {"name": "c"}, "spec": {"schedule": schedule, "jobTemplate": {"spec": {
+            "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}}}}})
+        };
+        assert!(said(Res::CronJobs, None, &cron("*/5 * * * *")).is_empty());
+        let wrong = said(Res::CronJobs, None, &cron("99 * * * *"));
+        assert_eq!(wrong.len(), 1);
+        assert!(
+            wrong[0].starts_with("spec.schedule: Invalid value: \"99 * * * *\": end of range (99)"),
+            "{wrong:?}"
+        );
     }
 }

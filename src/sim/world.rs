@@ -85,7 +85,7 @@ pub(crate) struct World {
     /// What nobody may read, with the namespace if only one is meant.
     pub(crate) denied: Vec<(Res, Option<String>)>,
     /// By resource: grows when open watches are cut off.
-    pub(crate) cuts: [u64; Res::ALL.len()],
+    cuts: HashMap<Slot, u64>,
     /// Whether the cluster should be reachable; the fleet carries it out.
     pub(crate) reach: Reach,
     pub(crate) incidents: Vec<Incident>,
@@ -145,7 +145,7 @@ impl World {
             dead: BTreeSet::new(),
             pulled: BTreeSet::new(),
             denied: Vec::new(),
-            cuts: [0; Res::ALL.len()],
+            cuts: HashMap::new(),
             reach: Reach::Open,
             incidents: Vec::new(),
             undo: Vec::new(),
@@ -165,18 +165,29 @@ impl World {
     /// Takes note of what changed in the store: indexes are updated and controllers are told.
     pub(crate) fn absorb(&mut self) {
         self.store.now = self.now;
-        for touched in self.store.take_touched() {
-            self.stale |= 1 << bit(touched.slot);
-            self.cache.see(&touched);
-            if touched.slot == Res::Definitions {
-                self.define(&touched);
+        // taking note may change further objects: those of a definition that goes
+        loop {
+            let all = self.store.take_touched();
+            if all.is_empty() {
+                return;
             }
-            if touched.slot == Res::Pods {
-                self.churn.see();
-                self.count_serving(touched.before.as_deref(), touched.after.as_deref());
+            for touched in all {
+                self.note(&touched);
             }
-            controllers::route(self, &touched);
         }
+    }
+
+    fn note(&mut self, touched: &Touched) {
+        self.stale |= 1 << bit(touched.slot);
+        self.cache.see(touched);
+        if touched.slot == Res::Definitions {
+            self.define(touched);
+        }
+        if touched.slot == Res::Pods {
+            self.churn.see();
+            self.count_serving(touched.before.as_deref(), touched.after.as_deref());
+        }
+        controllers::route(self, touched);
     }
 
     /// Moves time on and does what is due, at most `most` items; says whether all was done.
@@ -201,15 +212,20 @@ impl World {
 
     /// How often open watches of a resource were cut off.
     pub(crate) fn cut_of(&self, slot: Slot) -> u64 {
-        self.cuts.get(slot.index()).copied().unwrap_or_default()
+        self.cuts.get(&slot).copied().unwrap_or_default()
     }
 
-    /// Learns or forgets a custom resource; its objects go with its definition.
+    /// Learns or forgets a custom resource; its objects go with its definition. Watches of what
+    /// changes its form end: a real server serves the new one anew.
     fn define(&mut self, touched: &Touched) {
         if let Some(definition) = &touched.after {
-            self.store.custom.learn(definition);
-            let slots: Vec<Slot> = self.store.custom.live().map(|d| d.slot).collect();
-            slots.into_iter().for_each(|slot| self.store.open_slot(slot));
+            let spec = |d: &Value| fields::at(d, "spec").clone();
+            let same = touched.before.as_deref().is_some_and(|before| spec(before) == spec(definition));
+            let slot = self.store.custom.learn(definition);
+            self.store.open_slot(slot);
+            if !same {
+                self.cut(slot);
+            }
         } else if let Some(definition) = &touched.before
             && let Some(slot) = self.store.custom.forget(definition)
         {
@@ -217,13 +233,15 @@ impl World {
             for object in objects {
                 self.store.remove(slot, &object);
             }
+            self.cut(slot);
         }
     }
 
     /// Cuts off open watches of a resource, as a server does that restarts.
-    pub(crate) fn cut(&mut self, res: Res) {
-        self.cuts[res as usize] += 1;
-        self.stale |= 1 << bit(res.into());
+    pub(crate) fn cut(&mut self, of: impl Into<Slot>) {
+        let slot = of.into();
+        *self.cuts.entry(slot).or_default() += 1;
+        self.stale |= 1 << bit(slot);
     }
 
     /// Everything is as it was so many versions ago, and so is the version; open watches are not
@@ -247,7 +265,11 @@ impl World {
         self.undo = std::mem::take(&mut old.undo);
         self.trouble = std::mem::take(&mut old.trouble);
         self.denied = std::mem::take(&mut old.denied);
-        (self.reach, self.certificate, self.cuts) = (old.reach, old.certificate, old.cuts);
+        (self.reach, self.certificate) = (old.reach, old.certificate);
+        self.cuts = std::mem::take(&mut old.cuts);
+        // what clients defined in the old one is not there
+        let custom: Vec<Slot> = old.store.custom.live().map(|d| d.slot).collect();
+        custom.into_iter().for_each(|slot| self.cut(slot));
         if old.usual_version.is_some() {
             self.usual_version = Some(std::mem::replace(&mut self.version, old.version.clone()));
         }

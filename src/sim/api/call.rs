@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::Request;
 use hyper::body::Incoming;
 
-use super::access::Role;
+use super::access::Who;
 use crate::sim::cluster::Shared;
 use crate::sim::refusal::{Cause, Refusal};
 
@@ -26,7 +26,9 @@ pub(crate) struct Call {
     pub(super) agent: String,
     pub(super) content_type: String,
     pub(super) body: Bytes,
-    pub(super) role: Role,
+    /// Whether the client takes gzip.
+    pub(super) gzip: bool,
+    pub(super) who: Who,
 }
 
 impl Call {
@@ -36,6 +38,7 @@ impl Call {
         let header = |name| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let bearer = header(header::AUTHORIZATION).strip_prefix("Bearer ").unwrap_or_default();
         let role = shared.role(bearer).ok_or_else(Refusal::unauthorized)?;
+        let who = Who::of(role).acting(&head.headers)?;
         let body = if super::changes(&head.method) {
             let whole = Limited::new(body, LARGEST_BODY).collect().await;
             whole.map_err(|_| Refusal::too_large(LARGEST_BODY))?.to_bytes()
@@ -49,7 +52,8 @@ impl Call {
             agent: header(header::USER_AGENT).to_owned(),
             content_type: header(header::CONTENT_TYPE).to_owned(),
             body,
-            role,
+            gzip: accepts_gzip(&head.headers),
+            who,
             method: head.method,
         })
     }

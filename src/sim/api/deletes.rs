@@ -14,9 +14,9 @@ use crate::sim::admission;
 use crate::sim::cluster::Shared;
 use crate::sim::controllers::hold;
 use crate::sim::eviction;
-use crate::sim::fields::{at, maybe_int, name, set, text, uid};
+use crate::sim::fields::{at, flag, maybe_int, name, set, text, uid};
 use crate::sim::objects::Deletion;
-use crate::sim::refusal::{Refusal, details};
+use crate::sim::refusal::{Cause, Refusal, details};
 use crate::sim::resources::{Res, Spec};
 use crate::sim::world::World;
 
@@ -63,26 +63,47 @@ struct Wish {
     how: Deletion,
     dependents: Dependents,
     dry: bool,
+    warnings: Vec<String>,
 }
 
+/// What jobs do that are deleted by clients of old.
+const JOBS_ORPHAN: &str = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to \
+    remove them or set propagationPolicy=Orphan to suppress this warning";
+
 impl Wish {
-    fn read(call: &Call, options: Value) -> Result<Wish, Refusal> {
+    fn read(call: &Call, target: &Target, options: Value) -> Result<Wish, Refusal> {
         let asked = call.query.number("gracePeriodSeconds")?.map(|s| s as i64);
         let grace = maybe_int(&options, "gracePeriodSeconds").or(asked);
         let given = [text(&options, "propagationPolicy"), call.query.get("propagationPolicy")];
+        let mut warnings = Vec::new();
         let dependents = match given.into_iter().find(|g| !g.is_empty()) {
             Some("Orphan") => Dependents::Orphan,
             Some("Foreground") => Dependents::Foreground,
-            _ => Dependents::Background,
+            Some("Background") => Dependents::Background,
+            Some(odd) => {
+                let known = ["Foreground", "Background", "Orphan", "nil"];
+                let cause = Cause::unsupported("propagationPolicy", odd, &known);
+                return Err(Refusal::options("DeleteOptions", &[cause]));
+            }
+            None if flag(&options, "orphanDependents") => Dependents::Orphan,
+            // for back compatibility (`pkg/registry/batch/job/strategy.go`)
+            None if target.slot == Res::Jobs && at(&options, "orphanDependents").is_null() => {
+                warnings.push(JOBS_ORPHAN.to_owned());
+                Dependents::Orphan
+            }
+            None => Dependents::Background,
         };
         let dry = call.dry_run(&options)?;
-        Ok(Wish { options, how: Deletion { grace }, dependents, dry })
+        Ok(Wish { options, how: Deletion { grace }, dependents, dry, warnings })
     }
 }
 
 /// Deletes an object.
 pub(super) fn delete(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
-    let wish = Wish::read(call, body::value(call)?)?;
+    let wish = Wish::read(call, target, body::value(call)?)?;
+    if target.slot == Res::Namespaces && IMMORTAL.contains(&target.named()) {
+        return Err(Refusal::immortal(&target.spec, target.named()));
+    }
     let (object, gone) = shared.with(|world| {
         let object = world.store.need(target.slot, target.space(), target.named())?;
         preconditions(&wish.options, &object, &target.spec)?;
@@ -94,14 +115,17 @@ pub(super) fn delete(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resu
     })?;
     // a real server answers with the object while it is still there, and with Success when it is gone
     if !gone || target.slot == Res::Pods {
-        return Ok(Answer::json(200, &target.shown(&object)));
+        return Ok(Answer::json(200, &target.shown(&object)).warned(wish.warnings));
     }
     let spec = &target.spec;
     let mut details = details(target.named(), &spec.group, &spec.plural);
     set(&mut details, "uid", uid(&object));
     let done = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details });
-    Ok(Answer::json(200, &done))
+    Ok(Answer::json(200, &done).warned(wish.warnings))
 }
+
+/// Namespaces that stay.
+const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
 
 fn delete_one(world: &mut World, target: &Target, object: &Arc<Value>, wish: &Wish) -> Arc<Value> {
     let now = world.now;
@@ -123,7 +147,7 @@ pub(super) fn delete_collection(
     call: &Call,
     target: &Target,
 ) -> Result<Answer, Refusal> {
-    let wish = Wish::read(call, body::value(call)?)?;
+    let wish = Wish::read(call, target, body::value(call)?)?;
     let selection = Selection::read(call, target)?;
     let (items, version) = shared.with(|world| {
         let items = selection.all(world, target);
@@ -147,7 +171,7 @@ pub(super) fn evict(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
     if !wanted.is_empty() && wanted != target.named() {
         return Err(Refusal::bad_request("name in URL does not match name in Eviction object"));
     }
-    let wish = Wish::read(call, at(&body, "deleteOptions").clone())?;
+    let wish = Wish::read(call, target, at(&body, "deleteOptions").clone())?;
     shared.with(|world| {
         let pod = world.store.need(Res::Pods, target.space(), target.named())?;
         preconditions(&wish.options, &pod, &target.spec)?;

@@ -14,6 +14,8 @@ use crate::sim::world::World;
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+/// Namespaces go one by one.
+const ONE_BY_ONE: &[&str] = &["create", "delete", "get", "list", "patch", "update", "watch"];
 /// The same in the order in which custom resources have them.
 const CUSTOM_VERBS: &[&str] =
     &["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
@@ -44,7 +46,7 @@ impl Served {
             namespaced: spec.namespaced,
             short: owned(&spec.short),
             categories: owned(&spec.categories),
-            verbs: VERBS,
+            verbs: if spec.kind == "Namespace" { ONE_BY_ONE } else { VERBS },
             subresources,
         }
     }

@@ -23,6 +23,8 @@ use crate::sim::schema::{self, Message};
 pub(super) enum Form {
     /// Whole, as JSON.
     Json,
+    /// Whole, as YAML.
+    Yaml,
     /// Rows for people (`as=Table`).
     Table,
     /// Metadata only (`as=PartialObjectMetadata`).
@@ -48,6 +50,8 @@ impl Form {
                     return Ok(Form::Metadata);
                 }
                 ("application/json" | "application/*" | "*/*", None) => return Ok(Form::Json),
+                // a real server writes no watch in it
+                ("application/yaml", None) if !call.query.flag("watch") => return Ok(Form::Yaml),
                 ("application/vnd.kubernetes.protobuf", None) => {
                     if let Some(message) = target.message() {
                         return Ok(Form::Protobuf(message));
@@ -66,6 +70,7 @@ impl Form {
     pub(super) fn content_type(self) -> &'static str {
         match self {
             Form::Json => "application/json",
+            Form::Yaml => "application/yaml",
             Form::Table => "application/json;as=Table;v=v1;g=meta.k8s.io",
             Form::Metadata => "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io",
             Form::Protobuf(_) => Format::Protobuf.media_type(),
@@ -136,6 +141,7 @@ impl Writer {
         let object = self.versioned(object);
         let document = match self.form {
             Form::Json => return object.to_string().into_bytes(),
+            Form::Yaml => return yaml(&object),
             Form::Protobuf(message) => {
                 let bytes = schema::to_protobuf(message, &object);
                 return wire::enveloped(&self.api_version, &self.spec.kind, |out| {
@@ -158,7 +164,7 @@ impl Writer {
             Form::Json => 0,
             Form::Protobuf(_) => 1,
             Form::Metadata => 2,
-            Form::Table => return None,
+            Form::Table | Form::Yaml => return None,
         };
         (self.api_version == self.spec.api_version()).then_some(form)
     }
@@ -171,7 +177,7 @@ impl Writer {
             metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
         }
         let document = match self.form {
-            Form::Json | Form::Protobuf(_) => {
+            Form::Json | Form::Yaml | Form::Protobuf(_) => {
                 json!({ "kind": spec.kind, "apiVersion": self.api_version, "metadata": metadata })
             }
             Form::Metadata => {
@@ -226,7 +232,6 @@ impl Writer {
     pub(super) fn list(&self, objects: &[&Value], meta: &Value) -> Vec<u8> {
         let objects: Vec<Cow<'_, Value>> = objects.iter().map(|o| self.versioned(o)).collect();
         let refs: Vec<&Value> = objects.iter().map(AsRef::as_ref).collect();
-        let spec = &self.spec;
         match self.form {
             Form::Table => self.table(&refs, true, meta.clone()).to_string().into_bytes(),
             Form::Protobuf(message) => self.protobuf_list(message, &refs, meta),
@@ -239,29 +244,33 @@ impl Writer {
                 .to_string()
                 .into_bytes()
             }
-            Form::Json => {
-                let mut out = Vec::with_capacity(refs.len() * 2048 + 256);
-                let head = json!({
-                    "kind": format!("{}List", spec.kind), "apiVersion": self.api_version, "metadata": meta,
-                });
-                let head = head.to_string();
-                out.extend_from_slice(head.strip_suffix('}').unwrap_or(&head).as_bytes());
-                out.extend_from_slice(b",\"items\":[");
-                let typed = spec.typed;
-                for (i, item) in refs.iter().enumerate() {
-                    if i > 0 {
-                        out.push(b',');
-                    }
-                    // writing JSON into memory cannot fail
-                    let _ = match typed {
-                        true => serde_json::to_writer(&mut out, &Item(item)),
-                        false => serde_json::to_writer(&mut out, item),
-                    };
-                }
-                out.extend_from_slice(b"]}");
-                out
-            }
+            Form::Json => self.json_list(&refs, meta),
+            Form::Yaml => Value::parse(&self.json_list(&refs, meta)).map_or(Vec::new(), |list| yaml(&list)),
         }
+    }
+
+    fn json_list(&self, refs: &[&Value], meta: &Value) -> Vec<u8> {
+        let spec = &self.spec;
+        let mut out = Vec::with_capacity(refs.len() * 2048 + 256);
+        let head = json!({
+            "kind": format!("{}List", spec.kind), "apiVersion": self.api_version, "metadata": meta,
+        });
+        let head = head.to_string();
+        out.extend_from_slice(head.strip_suffix('}').unwrap_or(&head).as_bytes());
+        out.extend_from_slice(b",\"items\":[");
+        let typed = spec.typed;
+        for (i, item) in refs.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            // writing JSON into memory cannot fail
+            let _ = match typed {
+                true => serde_json::to_writer(&mut out, &Item(item)),
+                false => serde_json::to_writer(&mut out, item),
+            };
+        }
+        out.extend_from_slice(b"]}");
+        out
     }
 }
 
@@ -277,6 +286,12 @@ impl Serialize for Item<'_> {
         }
         out.end()
     }
+}
+
+/// A document as YAML.
+fn yaml(document: &Value) -> Vec<u8> {
+    // a value has nothing that YAML could not say
+    serde_saphyr::to_string(document).unwrap_or_default().into_bytes()
 }
 
 fn metadata(object: &Value) -> Value {

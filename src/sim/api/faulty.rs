@@ -60,7 +60,11 @@ pub(super) fn instead(shared: &Arc<Shared>, call: &Call) -> Option<Answer> {
         }
         let further = !call.query.get("continue").is_empty();
         let pages = further.then(|| world.trouble.strike(&[FaultName::ExpiredPages], plural, verb)).flatten();
-        pages.or_else(|| world.trouble.strike(&INSTEAD, plural, verb))
+        // nothing else can expire: a fault that happens so many times happens to those
+        let expires = !plural.is_empty() && ["list", "watch"].contains(&verb);
+        let names: Vec<FaultName> =
+            INSTEAD.into_iter().filter(|n| expires || *n != FaultName::Expired).collect();
+        pages.or_else(|| world.trouble.strike(&names, plural, verb))
     })?;
     let refused = |refusal: &Refusal| Some(Answer::refusal(refusal, call.wants_protobuf()));
     match fault.fault {
@@ -81,7 +85,7 @@ pub(super) fn instead(shared: &Arc<Shared>, call: &Call) -> Option<Answer> {
         FaultName::Forbidden => {
             let message = format!(
                 "{plural} is forbidden: User {:?} cannot {verb} resource {plural:?} at the cluster scope",
-                call.role.user()
+                call.who.name
             );
             refused(&Refusal::forbidden(message))
         }
@@ -119,7 +123,7 @@ pub(super) fn spoiled(shared: &Arc<Shared>, call: &Call, answer: Answer) -> Answ
             answer.typed(f.value.as_deref().unwrap_or("text/plain"))
         }
         Some(f) if f.fault == FaultName::GzipMembers => {
-            answer.in_members(usize::try_from(f.bytes.unwrap_or(4096)).unwrap_or(4096))
+            answer.in_members(usize::try_from(f.bytes.unwrap_or(4096)).unwrap_or(4096), call.gzip)
         }
         Some(_) => answer.broken_off(),
         None => answer,

@@ -12,7 +12,7 @@ use super::reply::Answer;
 use super::target::Target;
 use crate::model::{Span, Time};
 use crate::sim::cluster::Shared;
-use crate::sim::fields::{at, list, name, text, time};
+use crate::sim::fields::{at, list, name, namespace, text, time, uid};
 use crate::sim::random;
 use crate::sim::refusal::Refusal;
 use crate::sim::resources::Res;
@@ -26,7 +26,10 @@ pub(super) const LOOK: Duration = Duration::from_millis(250);
 /// One container's log, from when it began.
 #[derive(Debug)]
 pub(super) struct Log {
+    namespace: String,
     pod: String,
+    /// The pod's, so that another one of its name is another one.
+    uid: String,
     container: String,
     began: Time,
     /// When the container ended, if it did.
@@ -83,6 +86,13 @@ pub(super) fn container<'a>(pod: &'a Value, wanted: &str) -> Result<&'a str, Ref
     }
 }
 
+/// The status of a container.
+fn status_of<'a>(pod: &'a Value, container: &str) -> &'a Value {
+    let added = list(pod, "status.ephemeralContainerStatuses");
+    let mut statuses = list(pod, "status.containerStatuses").iter().chain(added);
+    statuses.find(|s| text(s, "name") == container).unwrap_or(&Value::Null)
+}
+
 impl Log {
     /// The log of a container that runs or ran; `previous` is the one before its last restart.
     pub(super) fn of(
@@ -93,9 +103,7 @@ impl Log {
         now: Time,
     ) -> Result<Log, Refusal> {
         let own = name(pod);
-        let added = list(pod, "status.ephemeralContainerStatuses");
-        let mut statuses = list(pod, "status.containerStatuses").iter().chain(added);
-        let status = statuses.find(|s| text(s, "name") == container).unwrap_or(&Value::Null);
+        let status = status_of(pod, container);
         let waits = text(status, "state.waiting.reason");
         let why = match waits {
             "ErrImagePull" | "ImagePullBackOff" => "trying and failing to pull image",
@@ -117,12 +125,31 @@ impl Log {
         }
         let running = time(status, "state.running.startedAt").or_else(|| time(pod, "status.startTime"));
         Ok(Log {
+            namespace: namespace(pod).to_owned(),
             pod: own.to_owned(),
+            uid: uid(pod).to_owned(),
             container: container.to_owned(),
             began: time(over, "startedAt").or(running).unwrap_or(now),
             ended: time(over, "finishedAt"),
             failed: crate::sim::fields::int(over, "exitCode") != 0,
             stamps,
+        })
+    }
+
+    /// Whether the container has ended.
+    pub(super) fn over(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Whether the container still runs as it did.
+    pub(super) fn runs(&self, shared: &Shared) -> bool {
+        shared.read(|world| {
+            let pod = world.store.get(Res::Pods, &self.namespace, &self.pod);
+            pod.filter(|p| uid(p) == self.uid).is_some_and(|p| {
+                let began = time(status_of(p, &self.container), "state.running.startedAt");
+                began.or_else(|| time(p, "status.startTime")) == Some(self.began)
+                    && at(status_of(p, &self.container), "state.terminated").is_null()
+            })
         })
     }
 
@@ -160,7 +187,7 @@ impl Log {
     }
 }
 
-/// What there is, and then more as it is said, until the pod is gone.
+/// What there is, and then more as it is said, until the container ends or its pod is gone.
 pub(super) fn follow(
     shared: Arc<Shared>,
     log: Log,
@@ -173,16 +200,15 @@ pub(super) fn follow(
         }
         loop {
             tokio::time::sleep(LOOK).await;
-            let there =
-                |w: &crate::sim::world::World| w.store.list(Res::Pods, None).any(|p| name(p) == log.pod);
-            if !shared.read(there) {
-                return None;
-            }
+            let runs = log.runs(&shared);
             let last = log.lines_by(shared.now());
-            if last > next {
+            if last > next && runs {
                 let more = log.between(next, last);
                 next = last;
                 return Some((Bytes::from(more), (shared, log, String::new(), next)));
+            }
+            if !runs {
+                return None;
             }
         }
     })

@@ -33,7 +33,7 @@ pub(super) fn serve(shared: &Arc<Shared>, call: &Call, rest: &[&str]) -> Result<
     let space = namespace.unwrap_or_default();
     access::check_names(
         shared,
-        call.role,
+        &call.who,
         verb,
         "metrics.k8s.io",
         plural,

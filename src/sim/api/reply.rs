@@ -134,12 +134,18 @@ impl Answer {
         self
     }
 
-    /// The same answer with its body compressed in pieces of so many bytes, each a member of its own.
-    pub(super) fn in_members(self, size: usize) -> Answer {
+    /// The same answer with its body compressed in pieces of so many bytes, each a member of its
+    /// own. Of a body that goes on each piece is one, if the client takes that.
+    pub(super) fn in_members(mut self, size: usize, gzip: bool) -> Answer {
         let body = match self.body {
             Body::Whole(bytes) => {
                 let parts: io::Result<Vec<Vec<u8>>> = bytes.chunks(size.max(1)).map(compressed).collect();
                 parts.map_or(Body::Whole(bytes), |parts| Body::Zipped(parts.concat()))
+            }
+            Body::Stream(flow) if gzip => {
+                self.headers.push((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+                let zip = |data: Bytes| compressed(&data).map_or(data, Bytes::from);
+                Body::Stream(flow.map_frame(move |frame| frame.map_data(zip)).boxed_unsync())
             }
             other => other,
         };

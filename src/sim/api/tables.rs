@@ -354,10 +354,18 @@ fn service(o: &Value, now: Time) -> Vec<Value> {
             if ip.is_empty() { text(i, "hostname") } else { ip }
         })
         .collect();
+    let own: Vec<&str> = list(o, "spec.externalIPs").iter().filter_map(Value::as_str).collect();
+    let outside = match text(o, "spec.type") {
+        "ExternalName" => text(o, "spec.externalName").to_owned(),
+        "LoadBalancer" if outside.is_empty() && own.is_empty() => "<pending>".to_owned(),
+        _ if outside.is_empty() && own.is_empty() => "<none>".to_owned(),
+        _ => [outside, own].concat().join(","),
+    };
+    let ip = text(o, "spec.clusterIP");
     vec![
         json!(text(o, "spec.type")),
-        json!(text(o, "spec.clusterIP")),
-        json!(if outside.is_empty() { "<none>".to_owned() } else { outside.join(",") }),
+        json!(if ip.is_empty() { "<none>" } else { ip }),
+        json!(outside),
         json!(ports.join(",")),
         age(o, now),
         json!(pairs(at(o, "spec.selector"))),

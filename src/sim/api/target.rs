@@ -52,8 +52,10 @@ impl Target {
         let (slot, spec, custom) = match world.store.custom.find(group, version, plural) {
             Some((defined, version)) => (defined.slot, defined.spec.clone(), Some(version.clone())),
             None => {
-                let known = discovery::serves(world, group, version);
-                let nothing = if known { Refusal::no_such_path } else { Refusal::no_such_group };
+                let nothing = || match discovery::serves(world, group, version) {
+                    true => Refusal::no_such_path(),
+                    false => Refusal::no_such_group(),
+                };
                 let res = Res::find(group, version, plural).ok_or_else(nothing)?;
                 (Slot::from(res), res.spec().clone(), None)
             }
@@ -82,15 +84,17 @@ impl Target {
     /// The RBAC verb of a method here.
     pub(super) fn verb(&self, method: &Method, watch: bool) -> Result<&'static str, Refusal> {
         let named = self.name.is_some();
+        // what is in namespaces is made and deleted in one of them, and namespaces one by one
+        let placed = self.namespace.is_some() || !self.spec.namespaced;
         Ok(match *method {
             Method::GET | Method::HEAD if watch && !named => "watch",
             Method::GET | Method::HEAD if !named => "list",
             Method::GET | Method::HEAD => "get",
-            Method::POST if !named || self.sub.is_some() => "create",
+            Method::POST if placed && (!named || self.sub.is_some()) => "create",
             Method::PUT if named => "update",
             Method::PATCH if named => "patch",
             Method::DELETE if named => "delete",
-            Method::DELETE => "deletecollection",
+            Method::DELETE if placed && self.slot != Res::Namespaces => "deletecollection",
             _ => return Err(Refusal::method()),
         })
     }
@@ -148,6 +152,26 @@ mod tests {
         let path: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
         let t = Target::read(&world, &path).ok()?;
         Some(format!("{} {} {} {}", t.spec.kind, t.space(), t.named(), t.subresource()))
+    }
+
+    #[test]
+    fn what_is_in_namespaces_is_written_in_one() {
+        let world = World::new("w", "v1.36.3", 1, Time::from_seconds(0));
+        let verb = |method: Method, path: &str| {
+            let path: Vec<&str> = path.split('/').filter(|s| !s.is_empty()).collect();
+            Target::read(&world, &path).unwrap().verb(&method, false).map_err(|r| r.code)
+        };
+        for (method, path, found) in [
+            (Method::GET, "/api/v1/pods", Ok("list")),
+            (Method::POST, "/api/v1/pods", Err(405)),
+            (Method::DELETE, "/api/v1/pods", Err(405)),
+            (Method::DELETE, "/api/v1/namespaces/a/pods", Ok("deletecollection")),
+            (Method::DELETE, "/api/v1/namespaces", Err(405)),
+            (Method::POST, "/api/v1/namespaces", Ok("create")),
+            (Method::DELETE, "/api/v1/nodes", Ok("deletecollection")),
+        ] {
+            assert_eq!(verb(method.clone(), path), found, "{method} {path}");
+        }
     }
 
     #[test]

@@ -92,6 +92,10 @@ pub(super) fn serve(
     let container = logs::container(&pod, call.query.get("container"))?.to_owned();
     // only what runs can be talked to
     let log = Log::of(&pod, &container, false, false, now)?;
+    if log.over() {
+        // as the kubelet says it
+        return Err(Refusal::internal(format!("container not found ({container:?})")));
+    }
     let wish = if target.subresource() == "exec" {
         let command: Vec<String> = call.query.all("command").map(str::to_owned).collect();
         if command.is_empty() {
@@ -160,6 +164,9 @@ async fn talk(socket: &mut Socket, shared: &Arc<Shared>, pod: &Value, wish: &Wis
                         if last > next {
                             send(socket, STDOUT, &log.between(next, last)).await?;
                             next = last;
+                        }
+                        if !log.runs(shared) {
+                            break;
                         }
                     }
                 }

@@ -18,7 +18,8 @@ use super::spoil::{self, Event, Spoiler};
 use super::target::Target;
 use crate::sim::cluster::Shared;
 use crate::sim::faults::FaultName;
-use crate::sim::fields::text;
+use crate::sim::fields::{set, text};
+use crate::sim::objects::Change;
 use crate::sim::refusal::{Cause, Refusal};
 use crate::sim::resources::Slot;
 
@@ -57,6 +58,8 @@ struct Watch {
     first: bool,
     /// Whether nothing was looked at yet: it may be too late to begin.
     begins: bool,
+    /// Whether what is there to be told is the last.
+    last: bool,
     ended: bool,
 }
 
@@ -104,6 +107,7 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
         deadline: start + Duration::from_secs(seconds.min(86_400)),
         first: true,
         begins: true,
+        last: false,
         ended: false,
     };
     Ok(Answer::stream(&form.watch_type(), stream::unfold(watch, next)))
@@ -159,10 +163,13 @@ impl Watch {
         let (changes, position) = shared.read(|world| {
             self.writer.now = world.now;
             self.age = world.age;
-            if world.cut_of(self.slot) != self.cut {
+            let cut = world.cut_of(self.slot) != self.cut;
+            if cut && self.slot.built_in().is_some() {
                 self.ended = true;
                 return (Ok(Vec::new()), self.position);
             }
+            // of a definition that goes it is still told what goes with it
+            self.last = cut;
             let version = world.store.version();
             if self.begins
                 && let Err(refusal) = world.store.can_begin(self.slot, self.position)
@@ -182,6 +189,7 @@ impl Watch {
         match changes {
             Ok(changes) => {
                 let full = changes.len() == BATCH;
+                self.ended |= self.last && !full;
                 self.position = position;
                 for change in changes {
                     let was = change.before.as_ref().is_some_and(|b| self.selection.matches(b));
@@ -189,7 +197,10 @@ impl Watch {
                     match (was, is) {
                         (false, true) => self.event("ADDED", &change.object, None, out),
                         (true, true) => self.event("MODIFIED", &change.object, change.before.as_deref(), out),
-                        (true, false) => self.event("DELETED", &change.object, change.before.as_deref(), out),
+                        (true, false) if change.removed => {
+                            self.event("DELETED", &change.object, change.before.as_deref(), out);
+                        }
+                        (true, false) => self.deselected(&change, out),
                         (false, false) => {}
                     }
                 }
@@ -252,6 +263,18 @@ impl Watch {
             }
         }
         self.spoiler.release(out);
+    }
+
+    /// An object that is not selected any more: it is told as it was when it was, at the version
+    /// that took it out (`apiserver/pkg/storage/cacher/cache_watcher.go` `convertToWatchEvent`).
+    fn deselected(&mut self, change: &Change, out: &mut Vec<u8>) {
+        let Some(before) = &change.before else { return };
+        let mut last = (**before).clone();
+        set(&mut last, "metadata.resourceVersion", change.version.to_string());
+        // what others are told at this version is another document
+        let common = self.common.take();
+        self.event("DELETED", &last, Some(before), out);
+        self.common = common;
     }
 
     fn refuse(&mut self, refusal: &Refusal, out: &mut Vec<u8>) {

@@ -132,6 +132,10 @@ pub(super) fn patched(
                 let why = "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp";
                 return Err(Refusal::bad_request(why));
             }
+            let operations = patch.as_array().map_or(0, Vec::len);
+            if operations > patch::OPERATIONS {
+                return Err(Refusal::too_many_operations(patch::OPERATIONS, operations));
+            }
             patch::json(&mut new, &patch).map_err(|_| Refusal::unprocessable())?;
         }
         "application/strategic-merge-patch+json" => return Err(Refusal::media_type(CUSTOM_PATCHES)),
@@ -159,6 +163,9 @@ pub(super) fn modify(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resu
         };
         let warnings = body::conform(call, target, &mut sent)?;
         same_object(target, &old, &sent)?;
+        if put.is_some() {
+            conditional(target, &sent)?;
+        }
         let mut new = keep_half(target, &shown, sent);
         managed::updated(target.layout(), &shown, &mut new, &writer(world, call, target));
         Ok::<_, Refusal>((keep(world, target, &old, new, dry)?, warnings))
@@ -234,6 +241,19 @@ fn same_object(target: &Target, old: &Value, sent: &Value) -> Result<(), Refusal
     Ok(())
 }
 
+/// Custom objects, their definitions and leases are only replaced by those who know which version
+/// they replace (`AllowUnconditionalUpdate`).
+fn conditional(target: &Target, sent: &Value) -> Result<(), Refusal> {
+    let strict =
+        target.version.is_some() || [Res::Definitions, Res::Leases].iter().any(|r| target.slot == *r);
+    if !strict || !text(sent, "metadata.resourceVersion").is_empty() {
+        return Ok(());
+    }
+    let why = "must be specified for an update";
+    let cause = Cause::invalid("metadata.resourceVersion", &Value::from(0_i64), why);
+    Err(Refusal::invalid(&target.spec, target.named(), &[cause]))
+}
+
 /// Keeps what was made of an object, or would.
 fn keep(
     world: &mut World,
@@ -248,6 +268,7 @@ fn keep(
         set(&mut new, "metadata.namespace", target.space());
     }
     if let Some(res) = target.slot.built_in() {
+        admission::carry(res, old, &mut new);
         admission::complete(world, res, &mut new);
     }
     check(target, Some(old), &new)?;
@@ -294,8 +315,11 @@ fn keep_half(target: &Target, old: &Value, sent: Value) -> Value {
 
 /// What no write may do.
 fn check(target: &Target, old: Option<&Value>, new: &Value) -> Result<(), Refusal> {
-    let Some(res) = target.slot.built_in().filter(|_| target.version.is_none()) else { return Ok(()) };
-    let mut causes = validation::check(res, old, new);
+    let built_in = target.slot.built_in().filter(|_| target.version.is_none());
+    let mut causes = match built_in {
+        Some(res) => validation::check(res, old, new),
+        None => validation::custom(old, new),
+    };
     let debugs = target.subresource() == "ephemeralcontainers";
     if let Some(old) = old.filter(|_| debugs) {
         causes = validation::ephemeral(old, new);

@@ -30,7 +30,6 @@ const TOLERANCE: f64 = 0.1;
 struct Measured {
     name: String,
     percent: i64,
-    target: i64,
     average: String,
     wish: i64,
 }
@@ -199,7 +198,7 @@ fn measure(world: &World, scaler: &Value, scaled: &Scaled) -> Vec<Measured> {
         let wish = wish(scaled.current, (percent, spread, target), ready, sample.unready);
         let one = of(sample.used) / ready.max(1);
         let average = if name == "memory" { format!("{}Ki", one >> 10) } else { format!("{one}m") };
-        Some(Measured { name, percent, target, average, wish })
+        Some(Measured { name, percent, average, wish })
     };
     list(scaler, "spec.metrics").iter().filter_map(read).collect()
 }

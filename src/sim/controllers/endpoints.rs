@@ -53,16 +53,23 @@ fn target(pod: &Value) -> Value {
     json!({ "kind": "Pod", "namespace": namespace(pod), "name": name(pod), "uid": uid(pod) })
 }
 
-/// The ports of a service as its pods have them.
-fn ports(service: &Value) -> Value {
+/// The ports of a service as its pods have them. One by name is what the first pod with a port of
+/// that name says; where no pod has one there is nothing to be reached.
+fn ports(service: &Value, pods: &[Arc<Value>]) -> Value {
+    let named = |name: &str| {
+        let containers = pods.iter().flat_map(|p| list(p, "spec.containers"));
+        let mut ports = containers.flat_map(|c| list(c, "ports"));
+        ports.find(|p| text(p, "name") == name).and_then(|p| p["containerPort"].as_i64())
+    };
     let one = |p: &Value| {
         let number = match at(p, "targetPort") {
             Value::Int(n) => *n,
+            Value::String(name) => name.parse().ok().or_else(|| named(name))?,
             _ => p["port"].as_i64().unwrap_or(0),
         };
-        json!({ "name": text(p, "name"), "port": number, "protocol": p["protocol"] })
+        Some(json!({ "name": text(p, "name"), "port": number, "protocol": p["protocol"] }))
     };
-    list(service, "spec.ports").iter().map(one).collect()
+    list(service, "spec.ports").iter().filter_map(one).collect()
 }
 
 fn write_slice(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
@@ -85,7 +92,7 @@ fn write_slice(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
     let own = format!("{}-{suffix}", name(service));
     let known = world.store.update(Res::EndpointSlices, namespace(service), &own, |s| {
         set(s, "endpoints", endpoints.clone());
-        set(s, "ports", ports(service));
+        set(s, "ports", ports(service, pods));
     });
     if known.is_none() {
         let slice = json!({
@@ -97,7 +104,7 @@ fn write_slice(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
                 },
                 "ownerReferences": [owner_reference("v1", "Service", service)],
             },
-            "addressType": "IPv4", "endpoints": endpoints, "ports": ports(service),
+            "addressType": "IPv4", "endpoints": endpoints, "ports": ports(service, pods),
         });
         world.create_aside(Res::EndpointSlices, slice);
     }
@@ -110,7 +117,7 @@ fn write_endpoints(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
         let address = |p: &Arc<Value>| json!({ "ip": text(p, "status.podIP"), "nodeName": text(p, "spec.nodeName"), "targetRef": target(p) });
         those.map(address).collect()
     };
-    let mut subset = json!({ "ports": ports(service) });
+    let mut subset = json!({ "ports": ports(service, pods) });
     for (key, ready) in [("addresses", true), ("notReadyAddresses", false)] {
         let addresses = addresses(ready);
         if addresses.as_array().is_some_and(|a| !a.is_empty()) {

@@ -12,8 +12,10 @@ use crate::sim::world::World;
 /// How long events stay (`--event-ttl`).
 const KEPT: Span = Span::from_seconds(3600);
 
-/// Most events of one cluster; the oldest go first.
-const MOST: usize = 3000;
+/// Most events of one cluster, by its pods; the oldest go first.
+fn most(pods: usize) -> usize {
+    (2 * pods).clamp(200, 3000)
+}
 
 /// What an event says.
 pub(super) struct Said<'a> {
@@ -118,7 +120,8 @@ pub(super) fn expire(world: &mut World) {
     };
     let mut all: Vec<_> = world.store.list(Res::Events, None).map(|e| (last(e), e.clone())).collect();
     all.sort_by_key(|(at, _)| *at);
-    let surplus = all.len().saturating_sub(MOST);
+    let most = most(world.store.list(Res::Pods, None).count());
+    let surplus = all.len().saturating_sub(most);
     for (i, (at, event)) in all.into_iter().enumerate() {
         if i < surplus || at.age(now) > KEPT {
             world.store.remove(Res::Events, &event);

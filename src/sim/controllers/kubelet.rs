@@ -9,6 +9,7 @@ use crate::model::{Span, Time};
 use crate::sim::fields::{
     annotation, at, deleting, holds, int, list, list_mut, name, place, set, set_condition, text, time, uid,
 };
+use crate::sim::objects::Deletion;
 use crate::sim::queue::{Id, Work};
 use crate::sim::random;
 use crate::sim::resources::Res;
@@ -25,8 +26,8 @@ const JOB_RUNS: Span = Span::from_seconds(20);
 /// Annotation on pods of jobs: how many seconds they run.
 pub(crate) const RUNS: &str = "sim.quarterdeck.dev/runs-seconds";
 
-/// The first back-off of a container; it doubles up to five minutes, but a scenario's pace
-/// bounds it, so that things come back while one watches.
+/// The first back-off of a container, and the longest: it doubles each time, up to 80 s where real
+/// kubelets go on to five minutes, so that things come back while one watches.
 const BACKOFF: i64 = 10;
 const LONGEST_BACKOFF: i64 = 80;
 
@@ -76,6 +77,10 @@ fn stop(world: &mut World, id: &Id, pod: &Arc<Value>) {
     }
     if list(pod, "metadata.finalizers").is_empty() {
         world.store.remove(Res::Pods, pod);
+    } else {
+        // its time is over: it goes with its last finalizer
+        let now = world.now;
+        world.store.delete(Res::Pods, pod, Deletion { grace: Some(0) }, now);
     }
 }
 
@@ -83,11 +88,13 @@ fn stop(world: &mut World, id: &Id, pod: &Arc<Value>) {
 fn admit(world: &mut World, id: &Id, pod: &Arc<Value>) {
     let now = world.now;
     let ip = address(pod);
+    let host = host(world, text(pod, "spec.nodeName"));
     let message = list(pod, "spec.containers").iter().map(|c| text(c, "name")).collect::<Vec<_>>().join(" ");
     world.store.update(Res::Pods, &id.namespace, &id.name, |p| {
         set(p, "status.startTime", now.rfc3339());
         set(p, "status.podIP", ip.clone());
         set(p, "status.podIPs", json!([{ "ip": ip }]));
+        set_host(p, &host);
         let unready = format!("containers with unready status: [{message}]");
         set_condition(p, "Initialized", "True", "", "", now);
         set_condition(p, "Ready", "False", "ContainersNotReady", &unready, now);
@@ -104,6 +111,21 @@ fn admit(world: &mut World, id: &Id, pod: &Arc<Value>) {
         }
     }
     again(world, id, now + pull_time(world, pod));
+}
+
+/// The address of a node.
+fn host(world: &World, node: &str) -> String {
+    let node = world.store.get(Res::Nodes, "", node);
+    let addresses = node.map_or(&[][..], |n| list(n, "status.addresses"));
+    let internal = addresses.iter().find(|a| text(a, "type") == "InternalIP");
+    internal.map_or(String::new(), |a| text(a, "address").to_owned())
+}
+
+fn set_host(pod: &mut Value, host: &str) {
+    if !host.is_empty() {
+        set(pod, "status.hostIP", host);
+        set(pod, "status.hostIPs", json!([{ "ip": host }]));
+    }
 }
 
 fn address(pod: &Value) -> String {
@@ -423,6 +445,8 @@ pub(super) fn make_ready(world: &mut World, pod: &mut Value) {
     set(pod, "status.startTime", now.rfc3339());
     set(pod, "status.podIP", ip.clone());
     set(pod, "status.podIPs", json!([{ "ip": ip }]));
+    let host = host(world, text(pod, "spec.nodeName"));
+    set_host(pod, &host);
     for kind in ["PodScheduled", "Initialized"] {
         set_condition(pod, kind, "True", "", "", now);
     }

@@ -2,7 +2,7 @@
 //! request for too much space.
 
 use super::{Active, FaultFile, FaultName};
-use crate::sim::resources::Res;
+use crate::sim::resources::{Res, Slot};
 use crate::sim::world::World;
 
 /// Versions that a restored etcd or a lagging replica is behind, unless something else is said.
@@ -24,9 +24,9 @@ pub(crate) fn switch_on(world: &mut World, incident: Option<usize>, file: &Fault
             world.trouble.resets += 1;
         }
         FaultName::NewIdentity => {
-            for plural in &file.kinds {
-                if let Some(res) = Res::of_plural(plural) {
-                    new_identities(world, res, file);
+            for kind in &file.kinds {
+                if let Some(slot) = slot(world, kind) {
+                    new_identities(world, slot, file);
                 }
             }
         }
@@ -68,12 +68,19 @@ fn certificates(world: &mut World) {
     }
 }
 
+/// Where the objects of a kind are: a plural, or `plural.group`.
+fn slot(world: &World, kind: &str) -> Option<Slot> {
+    let (plural, group) = kind.split_once('.').unwrap_or((kind, ""));
+    let custom = world.store.custom.live().find(|d| d.spec.plural == plural && d.spec.group == group);
+    custom.map(|d| d.slot).or_else(|| Res::of_plural(plural).map(Slot::from))
+}
+
 /// Gives objects another uid: they were deleted and made again, and nobody was told.
-fn new_identities(world: &mut World, res: Res, file: &FaultFile) {
+fn new_identities(world: &mut World, slot: Slot, file: &FaultFile) {
     let most = file.times.map_or(usize::MAX, |n| n as usize);
-    let all: Vec<_> = world.store.list(res, None).cloned().collect();
+    let all: Vec<_> = world.store.list(slot, None).cloned().collect();
     for object in all.into_iter().step_by(file.nth.unwrap_or(1).max(1) as usize).take(most) {
-        world.store.new_identity(res, &object, world.now);
+        world.store.new_identity(slot, &object, world.now);
     }
     world.absorb();
 }

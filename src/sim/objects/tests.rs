@@ -59,6 +59,19 @@ fn pods_are_given_grace_and_finalizers_hold() {
     s.delete(Res::Pods, &gone, Deletion { grace: Some(0) }, NOW);
     assert!(s.get(Res::Pods, "a", "p").is_none());
 
+    let mut slow = pod("slow");
+    set(&mut slow, "metadata.finalizers", json!(["x/y"]));
+    let slow = s.create(Res::Pods, slow, NOW).unwrap();
+    let forged = s.update(Res::Pods, "a", "slow", |p| set(p, "metadata.deletionTimestamp", NOW.rfc3339()));
+    assert!(!deleting(&forged.unwrap()), "only a deletion deletes");
+    s.delete(Res::Pods, &slow, Deletion { grace: Some(7) }, NOW);
+    s.update(Res::Pods, "a", "slow", |p| {
+        set(p, "metadata.finalizers", json!([]));
+        set(p, "metadata.deletionTimestamp", (NOW + Span::from_seconds(900)).rfc3339());
+    });
+    let slow = s.get(Res::Pods, "a", "slow").expect("it has its grace, finalizers or not");
+    assert_eq!(fields::time(slow, "metadata.deletionTimestamp"), Some(NOW + Span::from_seconds(7)));
+
     let held = json!({"metadata": {"name": "c", "namespace": "a", "finalizers": ["x/y"]}});
     let held = s.create(Res::ConfigMaps, held, NOW).unwrap();
     let held = s.delete(Res::ConfigMaps, &held, Deletion::default(), NOW);

@@ -15,13 +15,13 @@ use crate::model::Span;
 use crate::sim::{Fleet, Role};
 
 /// A client of a control endpoint.
-struct Hand {
+pub(super) struct Hand {
     address: SocketAddr,
     token: String,
 }
 
 impl Hand {
-    async fn open(fleet: &mut Fleet) -> Hand {
+    pub(super) async fn open(fleet: &mut Fleet) -> Hand {
         let (address, token) = fleet.open_control("127.0.0.1:0".parse().unwrap()).await.unwrap();
         Hand { address, token }
     }
@@ -40,7 +40,7 @@ impl Hand {
         (code, serde_json::from_slice(&body).unwrap())
     }
 
-    async fn on(&self, fault: &Value) {
+    pub(super) async fn on(&self, fault: &Value) {
         let (code, said) = self.send(Method::POST, "/clusters/alpha/faults", &fault.to_string()).await;
         assert_eq!((code, &said), (200, &json!({"clusters": 1})), "{fault}");
     }

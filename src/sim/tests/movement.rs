@@ -8,36 +8,36 @@ use super::client::{Client, small};
 use crate::model::Span;
 use crate::sim::{Control, Fleet, Role};
 
-fn seconds(n: i64) -> Span {
+pub(super) fn seconds(n: i64) -> Span {
     Span::from_seconds(n)
 }
 
-fn named(cluster: &Control, plural: &str, name: &str) -> Arc<Value> {
+pub(super) fn named(cluster: &Control, plural: &str, name: &str) -> Arc<Value> {
     let found = cluster.objects(plural).into_iter().find(|o| o["metadata"]["name"] == name);
     found.unwrap_or_else(|| panic!("no {plural} {name}"))
 }
 
-fn pods_of(cluster: &Control, app: &str) -> Vec<Arc<Value>> {
+pub(super) fn pods_of(cluster: &Control, app: &str) -> Vec<Arc<Value>> {
     cluster.objects("pods").into_iter().filter(|p| p["metadata"]["labels"]["app"] == app).collect()
 }
 
-fn ready(object: &Value) -> bool {
+pub(super) fn ready(object: &Value) -> bool {
     let conditions = object["status"]["conditions"].as_array();
     conditions.is_some_and(|c| c.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
 }
 
-fn reasons(cluster: &Control) -> Vec<String> {
+pub(super) fn reasons(cluster: &Control) -> Vec<String> {
     cluster.objects("events").iter().map(|e| e["reason"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn alpha() -> (Fleet, Client, Control) {
+pub(super) async fn alpha() -> (Fleet, Client, Control) {
     let fleet = small().await;
     let client = Client::new(&fleet, "alpha", Role::Admin);
     let control = fleet.cluster("alpha").unwrap();
     (fleet, client, control)
 }
 
-fn deployment(name: &str, replicas: i64, cpu: &str) -> Value {
+pub(super) fn deployment(name: &str, replicas: i64, cpu: &str) -> Value {
     json!({
         "metadata": {"name": name},
         "spec": {
@@ -50,7 +50,7 @@ fn deployment(name: &str, replicas: i64, cpu: &str) -> Value {
     })
 }
 
-const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/shop/deployments";
+pub(super) const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/shop/deployments";
 
 #[tokio::test]
 async fn a_deployment_becomes_ready_rolls_and_goes() {

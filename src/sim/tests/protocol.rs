@@ -151,7 +151,7 @@ async fn patches_apply_by_their_kind() {
 #[tokio::test]
 async fn roles_and_denials_hold() {
     let fleet = small().await;
-    let [admin, viewer, nopods] = Role::ALL.map(|role| Client::new(&fleet, "alpha", role));
+    let [admin, viewer, nopods, _] = Role::ALL.map(|role| Client::new(&fleet, "alpha", role));
     let refused = viewer.delete("/api/v1/nodes/x").await;
     assert_eq!(refused.code, 403);
     assert_eq!(

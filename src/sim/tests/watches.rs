@@ -32,14 +32,20 @@ async fn a_watch_tells_what_changed_since_a_version() {
     let relabel = json!({"metadata": {"labels": {"tier": "tin"}}});
     client.patch(&format!("{MAPS}/late"), "merge", &relabel).await;
     client.delete(&format!("{MAPS}/early")).await;
-    let mut told = Vec::new();
+    let (mut told, mut modified) = (Vec::new(), Value::Null);
     for _ in 0..3 {
         let event = all.event().await.unwrap();
+        if event["type"] == "MODIFIED" {
+            modified = event["object"]["metadata"]["resourceVersion"].clone();
+        }
         told.push(format!("{} {}", event["type"], event["object"]["metadata"]["name"]).replace('"', ""));
     }
     assert_eq!(told, ["ADDED late", "MODIFIED late", "DELETED early"]);
     assert_eq!(gold.event().await.unwrap()["type"], "ADDED");
-    assert_eq!(gold.event().await.unwrap()["type"], "DELETED", "what is not selected any more is gone");
+    let gone = gold.event().await.unwrap();
+    assert_eq!(gone["type"], "DELETED", "what is not selected any more is gone");
+    assert_eq!(gone["object"]["metadata"]["labels"]["tier"], "gold", "as it was when it was selected");
+    assert_eq!(gone["object"]["metadata"]["resourceVersion"], modified, "at the version that took it out");
 }
 
 #[tokio::test]
@@ -131,4 +137,38 @@ async fn a_denial_ends_open_watches() {
     fleet.cluster("alpha").unwrap().deny("configmaps", None);
     assert_eq!(watch.event().await, None);
     assert_eq!(client.get(&path).await.code, 403);
+}
+
+#[tokio::test]
+async fn watches_of_what_clients_defined_end_with_its_definition() {
+    let fleet = small().await;
+    let client = Client::new(&fleet, "alpha", Role::Admin);
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let definition = json!({"metadata": {"name": "widgets.example.com"}, "spec": {
+        "group": "example.com", "scope": "Namespaced",
+        "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
+        "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
+    }});
+    assert_eq!(client.post(definitions, &definition).await.code, 201);
+    let widgets = "/apis/example.com/v1/namespaces/shop/widgets";
+    assert_eq!(client.post(widgets, &json!({"metadata": {"name": "Odd_Name"}})).await.code, 422);
+    let made = client.post(widgets, &json!({"metadata": {"name": "w"}})).await;
+    assert_eq!(made.code, 201);
+    let blind = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}});
+    let put =
+        client.send(http::Method::PUT, &format!("{widgets}/w"), &[("content-type", JSON)], &blind).await;
+    assert_eq!(put.code, 422);
+    assert!(
+        put.json()["message"]
+            .as_str()
+            .unwrap()
+            .contains("metadata.resourceVersion: Invalid value: 0: must be specified for an update")
+    );
+    let mut watch = client.watch(&format!("{widgets}?watch=true"), JSON).await;
+    assert_eq!(watch.event().await.unwrap()["type"], "ADDED");
+    client.delete(&format!("{definitions}/widgets.example.com")).await;
+    assert_eq!(watch.event().await.unwrap()["type"], "DELETED", "what goes with it is told");
+    assert_eq!(watch.event().await, None);
+    assert_eq!(client.get(widgets).await.code, 404);
 }

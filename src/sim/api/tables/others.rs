@@ -63,7 +63,9 @@ pub(super) fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
         Res::Revisions => {
             let owner = crate::sim::fields::controller(o);
             let owner = owner.map_or("<none>".to_owned(), |c| {
-                format!("{}/{}", text(c, "kind").to_lowercase(), text(c, "name"))
+                let group =
+                    text(c, "apiVersion").split_once('/').map_or(String::new(), |(g, _)| format!(".{g}"));
+                format!("{}{group}/{}", text(c, "kind").to_lowercase(), text(c, "name"))
             });
             vec![json!(owner), json!(int(o, "revision")), age]
         }

@@ -1,0 +1,69 @@
+//! Roles beyond reading, and acting as somebody else.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::client::{Client, small};
+use crate::sim::Role;
+
+const PODS: &str = "/api/v1/pods";
+const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
+
+#[tokio::test]
+async fn an_operator_runs_things_and_owns_nothing() {
+    let fleet = small().await;
+    let operator = Client::new(&fleet, "alpha", Role::Operator);
+    assert_eq!(operator.get(PODS).await.code, 200);
+    assert_eq!(operator.patch(WEB, "merge", &json!({"spec": {"replicas": 5}})).await.code, 200);
+    let scale = format!("{WEB}/scale");
+    assert_eq!(operator.patch(&scale, "merge", &json!({"spec": {"replicas": 4}})).await.code, 200);
+    let node = operator.get("/api/v1/nodes").await.json()["items"][0]["metadata"]["name"].clone();
+    let node = format!("/api/v1/nodes/{}", node.as_str().unwrap());
+    assert_eq!(operator.patch(&node, "merge", &json!({"spec": {"unschedulable": true}})).await.code, 200);
+    assert_eq!(operator.delete(&node).await.code, 403);
+    assert_eq!(operator.get("/api/v1/secrets").await.code, 403);
+    assert_eq!(operator.delete("/api/v1/namespaces/shop").await.code, 403);
+}
+
+#[tokio::test]
+async fn a_denial_takes_reading_and_not_writing() {
+    let fleet = small().await;
+    let client = Client::new(&fleet, "alpha", Role::Admin);
+    fleet.cluster("alpha").unwrap().deny("deployments", None);
+    assert_eq!(client.get(WEB).await.code, 403);
+    assert_eq!(client.patch(WEB, "merge", &json!({"spec": {"replicas": 5}})).await.code, 200);
+}
+
+#[tokio::test]
+async fn only_an_administrator_acts_as_somebody_else() {
+    let fleet = small().await;
+    let (admin, viewer) =
+        (Client::new(&fleet, "alpha", Role::Admin), Client::new(&fleet, "alpha", Role::Viewer));
+    let secrets = "/api/v1/secrets";
+    let get = async |client: &Client, headers: &[(&str, &str)]| {
+        client.send(Method::GET, secrets, headers, &Value::Null).await
+    };
+    assert_eq!(get(&admin, &[]).await.code, 200);
+    let as_viewer = get(&admin, &[("impersonate-user", "viewer")]).await;
+    assert_eq!(as_viewer.code, 403);
+    assert!(as_viewer.json()["message"].as_str().unwrap().contains("User \"viewer\" cannot list"));
+    let stranger = [("impersonate-user", "jane")];
+    let pods = admin.send(Method::GET, PODS, &stranger, &Value::Null).await;
+    assert_eq!(pods.code, 403, "nobody gave her a right");
+    let grouped = [("impersonate-user", "jane"), ("impersonate-group", "system:masters")];
+    assert_eq!(get(&admin, &grouped).await.code, 200);
+    let refused = get(&viewer, &[("impersonate-user", "admin")]).await;
+    assert_eq!(refused.code, 403);
+    assert!(refused.json()["message"].as_str().unwrap().contains("cannot impersonate resource \"users\""));
+}
+
+#[tokio::test]
+async fn a_kubeconfig_for_others_has_every_user() {
+    let fleet = small().await;
+    let text = fleet.kubeconfig_with_users();
+    for role in Role::ALL {
+        assert!(text.contains(&format!("- name: {}\n  user:\n", role.user())), "{}", role.user());
+        assert!(text.contains(fleet.token(role)));
+    }
+    assert!(!fleet.kubeconfig(Role::Viewer).contains(fleet.token(Role::Admin)));
+}
