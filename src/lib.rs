@@ -44,7 +44,8 @@
 //!
 //! # How to add …
 //!
-//! - **a pane**: a function that makes a [`views::Sheet`], and a line in `app/registry.rs`;
+//! - **a pane**: a function that makes a [`views::Sheet`], and a line in `app/registry.rs`; to print
+//!   it, too, a word in `app/cli.rs` (`View`) and its kinds and sheet in `app/headless/get.rs`;
 //! - **a kind**: its variant in [`model::Kind`], `kinds/x.rs`, and a line in [`kinds::ALL`];
 //! - **an operation**: `operations/x.rs`, and a line in [`operations::ALL`];
 //! - **a rule** that finds what is wrong, or **an observer** of what happens: an implementation of

@@ -102,8 +102,8 @@ pub struct GetArgs {
     /// Only this namespace
     #[arg(short, long)]
     pub namespace: Option<String>,
-    /// The lens: for cost cluster, namespace, workload or pool; for placement app, pool or
-    /// pending; for findings cause, cluster or kind
+    /// The lens: for findings cause, cluster or kind; for placement app, pool, pending or fit; for
+    /// scaling time, story, object or cause; for cost cluster, namespace, workload, pool or waste
     #[arg(long, default_value = "")]
     pub by: String,
     /// Exit with 1 when there is a finding as bad as this

@@ -120,21 +120,3 @@ fn commands() -> Result<Exit, Stop> {
     print::out(&input::reference(&keymap))?;
     Ok(Exit::Done)
 }
-
-/// The word among these that was probably meant: `did you mean findings?`.
-fn nearest<'a>(word: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let near = among.into_iter().map(|other| (strsim::damerau_levenshtein(word, other), other));
-    near.filter(|(far, other)| *far <= (other.len().max(word.len()) / 2).min(4)).min().map(|(_, other)| other)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_meant_is_named_only_when_it_is_near() {
-        assert_eq!(nearest("podz", ["nodes", "pods"]), Some("pods"));
-        assert_eq!(nearest("ip-10-0-1-8", ["ip-10-0-1-9", "gke-a"]), Some("ip-10-0-1-9"));
-        assert_eq!(nearest("zebra", ["nodes", "pods"]), None);
-    }
-}

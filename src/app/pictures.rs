@@ -111,12 +111,17 @@ fn healthy(count: usize, pods: usize) -> Play {
     let mut play = Play::new(&names(count));
     for cluster in 0..play.clusters {
         play.list(cluster, calm(cluster.into(), pods));
-        let used = Used { cpu: 60, memory: 300 << 20 };
-        let pods = (0..pods).map(|n| (("pay".into(), Text::clean(&format!("pay-api-7d9f-{n:03}"))), used));
-        let usage = Usage { pods: pods.collect(), ..Usage::default() };
-        play.say(cluster, clock("02:00:30"), Change::Usage(Box::new(usage)));
+        measure(&mut play, cluster, pods, "02:13:40");
     }
     play
+}
+
+/// What the pods of a cluster use is told.
+fn measure(play: &mut Play, cluster: u16, pods: usize, at: &str) {
+    let used = Used { cpu: 60, memory: 300 << 20 };
+    let pods = (0..pods).map(|n| (("pay".into(), Text::clean(&format!("pay-api-7d9f-{n:03}"))), used));
+    let usage = Usage { pods: pods.collect(), ..Usage::default() };
+    play.say(cluster, clock(at), Change::Usage(Box::new(usage)));
 }
 
 fn upsert(play: &mut Play, cluster: u16, at: &str, record: Record) {
@@ -174,6 +179,7 @@ fn stale() -> Play {
         tries: 4,
         fault: Some(Fault::new(Cause::Timeout, "dial timeout", "")),
     };
+    measure(&mut play, 2, 6, "02:09:40");
     play.say(2, silent, Change::Link(broken.clone()));
     for kind in Kind::ALL {
         play.say(2, silent, Change::KindLink(kind, broken.clone()));

@@ -1,4 +1,6 @@
-//! The one place to add a pane, a rule or an observer: one line each.
+//! The one place to add a pane, a rule or an observer: one line each. A pane that is also to be
+//! printed by `get` has a word in `cli::View` and a line in `headless::get`, which says of which
+//! kinds it is made.
 
 use crate::model::Time;
 use crate::ui::{Enter, PaneDecl, PaneInput, no_evidence, open_objects, panes};
@@ -36,7 +38,7 @@ pub(super) fn panes() -> Vec<PaneDecl> {
             question: "Is every cluster fine, how fresh is what I see?",
             lenses: &[],
             sheet: |input| fleet::sheet(input.snapshot, input.scope, input.now),
-            evidence: no_evidence,
+            evidence: |input, row| fleet::evidence(input.snapshot, &row.id, input.now),
             on_enter: open_objects,
         },
         PaneDecl {
@@ -61,7 +63,7 @@ pub(super) fn panes() -> Vec<PaneDecl> {
                 let lens = PlacementLens::named(named(PLACEMENT_LENSES, input.lens));
                 placement::sheet(input.snapshot, input.scope, lens, input.now)
             },
-            evidence: |input, row| placement::evidence(input.snapshot, input.scope, &row.id),
+            evidence: |input, row| placement::evidence(input.snapshot, input.scope, &row.id, input.now),
             on_enter: open_objects,
         },
         PaneDecl {
@@ -86,7 +88,7 @@ pub(super) fn panes() -> Vec<PaneDecl> {
                 let lens = CostLens::named(named(COST_LENSES, input.lens));
                 cost::sheet(input.snapshot, input.scope, lens, input.unit, input.now)
             },
-            evidence: |input, row| cost::evidence(input.snapshot, input.scope, &row.id),
+            evidence: |input, row| cost::evidence(input.snapshot, input.scope, &row.id, input.now),
             on_enter: split_cost,
         },
         PaneDecl {

@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::{Command, Key, Keymap, Mode, Operation};
-use crate::model::{Problem, Source, Text};
+use crate::model::{Problem, Shipped, Source, Text, nearest};
 
 /// The keymaps that come with the program, by name.
 pub const KEYMAPS: [(&str, &str); 3] = [
@@ -12,8 +12,7 @@ pub const KEYMAPS: [(&str, &str); 3] = [
     ("k9s", include_str!("../../keymaps/k9s.toml")),
 ];
 
-/// How many files may inherit from one another; more is a circle.
-const DEEPEST: usize = 8;
+const SHIPPED: Shipped = Shipped { what: "keymap", folder: "keymaps", files: &KEYMAPS };
 
 /// The keymap of this name. `files` finds a file of the user's by name; a file called like one
 /// that comes with the program stands in its place, and may inherit from it by that same name.
@@ -27,10 +26,7 @@ pub fn load(
     operations: &[Operation],
 ) -> (Keymap, Vec<Problem>) {
     let mut problems = Vec::new();
-    let mut chain = chain(name, files, &mut problems);
-    if chain.is_empty() {
-        chain.extend(shipped("default"));
-    }
+    let chain = SHIPPED.chain(name, files, &mut problems);
     let mut keymap = Keymap::default();
     name.clone_into(&mut keymap.name);
     for operation in operations {
@@ -41,43 +37,6 @@ pub fn load(
     }
     problems.extend(eaten(&keymap, name));
     (keymap, problems)
-}
-
-/// The files from the asked one to the outermost ancestor.
-fn chain(name: &str, files: &dyn Fn(&str) -> Option<Source>, problems: &mut Vec<Problem>) -> Vec<Source> {
-    let mut chain: Vec<Source> = Vec::new();
-    let mut wanted = Some(name.to_owned());
-    while let Some(name) = wanted.take() {
-        // The user's file first, once: its own name as parent then means the shipped one.
-        let own = files(&name).filter(|own| chain.iter().all(|seen| seen.file != own.file));
-        let source = own.or_else(|| shipped(&name).filter(|s| chain.iter().all(|seen| seen.file != s.file)));
-        let Some(source) = source.filter(|_| chain.len() < DEEPEST) else {
-            let by = chain.last().map_or_else(|| format!("keymap {name}"), |s| s.file.clone());
-            let known = KEYMAPS.map(|(n, _)| n).join(", ");
-            let what = if chain.iter().any(|s| s.file == shipped_file(&name)) {
-                format!("inherits goes in a circle through {name:?}")
-            } else {
-                format!("there is no keymap {name:?}; expected one of {known}, or a file of yours")
-            };
-            problems.push(Problem::of(&by, what));
-            break;
-        };
-        wanted = DeTable::parse(&source.text).ok().and_then(|table| {
-            let parent = table.get_ref().get("inherits")?.get_ref();
-            parent.as_str().map(str::to_owned)
-        });
-        chain.push(source);
-    }
-    chain
-}
-
-fn shipped_file(name: &str) -> String {
-    format!("(built in) keymaps/{name}.toml")
-}
-
-fn shipped(name: &str) -> Option<Source> {
-    let (_, text) = KEYMAPS.iter().find(|(n, _)| *n == name)?;
-    Some(Source { file: shipped_file(name), text: (*text).to_owned() })
 }
 
 fn apply(keymap: &mut Keymap, source: &Source, operations: &[Operation], problems: &mut Vec<Problem>) {
@@ -129,7 +88,12 @@ fn bind(
         return Ok(());
     }
     let Some(command) = Command::by_name(name, operations) else {
-        return Err(format!("no command {name}{}", nearest(name, operations)));
+        let names = Command::names(operations);
+        let near = nearest(name, names.iter().map(String::as_str));
+        return Err(format!(
+            "no command {name}{}",
+            near.map_or_else(String::new, |near| format!("; {near}?"))
+        ));
     };
     if !command.works_in(mode) {
         let modes: Vec<&str> =
@@ -141,13 +105,6 @@ fn bind(
     }
     keymap.bind(mode, &keys, command);
     Ok(())
-}
-
-/// `; drain?` when some name is near this one.
-fn nearest(name: &str, operations: &[Operation]) -> String {
-    let names = Command::names(operations);
-    let near = names.iter().map(|n| (strsim::damerau_levenshtein(n, name), n)).min();
-    near.filter(|(distance, _)| *distance <= 2).map_or_else(String::new, |(_, n)| format!("; {n}?"))
 }
 
 /// Commands that only have keys which tmux, screen or flow control keep for themselves.

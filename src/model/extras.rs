@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{CostTotals, Money, Price, Text, Uid};
+use super::{Basis, CostTotals, Money, Price, Text, Uid};
 
 /// What a cluster pays for beside its nodes, made anew when what it is made from changed.
 #[derive(Clone, PartialEq, Debug, Default, serde::Serialize)]
@@ -26,7 +26,9 @@ impl Extras {
         let mut total = CostTotals::default();
         let all = self.control_plane.iter().chain(self.volumes.values()).chain(self.balancers.values());
         all.for_each(|price| total.add(*price));
-        total.rate += self.fixed.iter().map(|(_, rate)| *rate).sum();
+        for (_, rate) in &self.fixed {
+            total.add(Price { rate: Some(*rate), basis: Basis::User, ..Price::default() });
+        }
         self.total = total;
         self
     }

@@ -377,6 +377,8 @@ pub struct CostTotals {
     pub estimated: Money,
     /// Nodes with a price from a list or a setting.
     pub priced: u32,
+    /// Those of them whose price a setting made.
+    pub user: u32,
     /// Nodes with an estimated price.
     pub guessed: u32,
     /// Nodes without any price: the rate is too low by an unknown amount.
@@ -398,6 +400,7 @@ impl CostTotals {
                     self.guessed += 1;
                 } else {
                     self.priced += 1;
+                    self.user += u32::from(price.basis == Basis::User);
                 }
             }
         }
@@ -417,8 +420,19 @@ impl CostTotals {
                     self.guessed -= 1;
                 } else {
                     self.priced -= 1;
+                    self.user -= u32::from(price.basis == Basis::User);
                 }
             }
+        }
+    }
+
+    /// Where the prices are from, estimates left out: `list`, `user`, `mixed`.
+    #[must_use]
+    pub const fn source(&self) -> &'static str {
+        match self.user {
+            0 => "list",
+            user if user == self.priced => "user",
+            _ => "mixed",
         }
     }
 
@@ -428,6 +442,7 @@ impl CostTotals {
         self.spot += other.spot;
         self.estimated += other.estimated;
         self.priced += other.priced;
+        self.user += other.user;
         self.guessed += other.guessed;
         self.unknown += other.unknown;
     }
@@ -450,7 +465,7 @@ pub struct Price {
 pub enum Basis {
     /// The provider's list price for exactly this type, region and capacity.
     List,
-    /// A setting of the user.
+    /// A setting of the user: a price of their own, or their discount from the list.
     User,
     /// Estimated from a neighbour: another region, class or capacity; shown with `~`.
     Estimated,

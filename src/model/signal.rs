@@ -130,6 +130,9 @@ pub struct Symptom {
     pub tone: Tone,
     /// Since when.
     pub since: Time,
+    /// Whether that is when it began. Objects that carry no time for it were found so when they were
+    /// first listed: then it is only since when it is known.
+    pub since_sure: bool,
     /// It counts only from then on: a pod may be pending for a minute before anybody worries.
     pub counts_from: Time,
     /// The sentence from the cluster that proves it.

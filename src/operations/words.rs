@@ -64,9 +64,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// `1 node`, `4 nodes`.
-pub(super) fn count(number: usize, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
-}
+pub(super) use crate::model::many as count;
 
 /// The first names and how many more: `a, b, c and 4 more`.
 pub(super) fn some<T: std::fmt::Display>(names: &[T], most: usize) -> String {

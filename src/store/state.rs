@@ -357,7 +357,12 @@ impl State {
         let old = self.cluster.symptoms.get(&uid);
         let symptom = symptom.map(|mut new| {
             if let Some(old) = old.filter(|old| old.cause == new.cause) {
-                new.since = new.since.min(old.since);
+                // What was found so stays as unsure as it was, until the object itself says more.
+                (new.since, new.since_sure) = match old.since.cmp(&new.since) {
+                    std::cmp::Ordering::Less => (old.since, old.since_sure),
+                    std::cmp::Ordering::Equal => (old.since, old.since_sure || new.since_sure),
+                    std::cmp::Ordering::Greater => (new.since, new.since_sure),
+                };
                 new.counts_from = new.counts_from.min(old.counts_from);
             }
             new

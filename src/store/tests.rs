@@ -79,6 +79,7 @@ impl Rule for NotReady {
             cause: SymptomCause { reason: "NotReady".into(), subject: Text::EMPTY },
             tone: Tone::Warn,
             since: at,
+            since_sure: true,
             counts_from: at,
             evidence: Text::EMPTY,
             workload: None,

@@ -7,7 +7,7 @@ use ratatui::style::{Color, Modifier, Style};
 use toml::de::{DeTable, DeValue};
 
 use super::{Borders, Depth, Role, Theme, down, parse_color};
-use crate::model::{Problem, Source};
+use crate::model::{Problem, Shipped, Source, nearest};
 
 /// The themes that come with the program, by name.
 pub const THEMES: [(&str, &str); 6] = [
@@ -19,7 +19,7 @@ pub const THEMES: [(&str, &str); 6] = [
     ("parchment", include_str!("../../themes/parchment.toml")),
 ];
 
-const DEEPEST: usize = 8;
+const SHIPPED: Shipped = Shipped { what: "theme", folder: "themes", files: &THEMES };
 
 /// A look before it is fitted to a terminal.
 #[derive(Clone, Copy, Default)]
@@ -49,10 +49,7 @@ pub fn load(
     ascii: bool,
 ) -> (Theme, Vec<Problem>) {
     let mut problems = Vec::new();
-    let mut chain = chain(name, files, &mut problems);
-    if chain.is_empty() {
-        chain.extend(shipped("default"));
-    }
+    let chain = SHIPPED.chain(name, files, &mut problems);
     let mut draft = Draft::default();
     for source in chain.iter().rev() {
         apply(&mut draft, source, &mut problems);
@@ -88,41 +85,6 @@ fn fit(name: &str, draft: &Draft, depth: Depth, ascii: bool) -> Theme {
         depth,
         styles: Role::ALL.iter().map(style).collect(),
     }
-}
-
-fn shipped_file(name: &str) -> String {
-    format!("(built in) themes/{name}.toml")
-}
-
-fn shipped(name: &str) -> Option<Source> {
-    let (_, text) = THEMES.iter().find(|(n, _)| *n == name)?;
-    Some(Source { file: shipped_file(name), text: (*text).to_owned() })
-}
-
-/// The files from the asked one to the outermost ancestor.
-fn chain(name: &str, files: &dyn Fn(&str) -> Option<Source>, problems: &mut Vec<Problem>) -> Vec<Source> {
-    let mut chain: Vec<Source> = Vec::new();
-    let mut wanted = Some(name.to_owned());
-    while let Some(name) = wanted.take() {
-        let new = |source: &Source| chain.iter().all(|seen| seen.file != source.file);
-        let source = files(&name).filter(new).or_else(|| shipped(&name).filter(new));
-        let Some(source) = source.filter(|_| chain.len() < DEEPEST) else {
-            let by = chain.last().map_or_else(|| format!("theme {name}"), |s| s.file.clone());
-            let known = THEMES.map(|(n, _)| n).join(", ");
-            let what = if chain.iter().any(|s| s.file == shipped_file(&name)) {
-                format!("inherits goes in a circle through {name:?}")
-            } else {
-                format!("there is no theme {name:?}; expected one of {known}, or a file of yours")
-            };
-            problems.push(Problem::of(&by, what));
-            break;
-        };
-        wanted = DeTable::parse(&source.text)
-            .ok()
-            .and_then(|table| table.get_ref().get("inherits")?.get_ref().as_str().map(str::to_owned));
-        chain.push(source);
-    }
-    chain
 }
 
 fn apply(draft: &mut Draft, source: &Source, problems: &mut Vec<Problem>) {
@@ -178,9 +140,8 @@ fn apply(draft: &mut Draft, source: &Source, problems: &mut Vec<Problem>) {
 
 fn role(draft: &mut Draft, name: &str, value: &DeValue<'_>) -> Result<(), String> {
     let Some(role) = Role::by_name(name) else {
-        let near = Role::ALL.iter().map(|r| (strsim::damerau_levenshtein(r.name(), name), r.name())).min();
-        let near = near.map_or("text", |(_, n)| n);
-        return Err(format!("no role {name}; {near}?"));
+        let near = nearest(name, Role::ALL.iter().map(|role| role.name()));
+        return Err(format!("no role {name}{}", near.map_or_else(String::new, |near| format!("; {near}?"))));
     };
     let mut look = Look::default();
     match value {

@@ -150,7 +150,12 @@ impl Ui {
         let Some(table) = self.tables.get_mut(active) else { return };
         let Some(computed) = table.computed.clone() else { return };
         let (width, height) = (canvas.width(), canvas.height());
-        let mut y = charts(canvas, &computed.sheet.charts);
+        let most = match height {
+            ..12 => 0,
+            12..20 => 1,
+            _ => 3,
+        };
+        let mut y = charts(canvas, &computed.sheet.charts, most);
         let last_line = match hint_words(&self.keymap, &computed.sheet.hints) {
             hints if hints.is_empty() => computed.sheet.footer.to_string(),
             hints if computed.sheet.footer.is_empty() => hints,
@@ -189,7 +194,10 @@ impl Ui {
         self.lower_top = self.lower_top.min(evidence.lines.len().saturating_sub(1));
         let shown_at = self.shown_at(now);
         let when = |at: Time| self.face.moment(at, shown_at);
-        draw_evidence(&mut canvas.part(0, y, width, rest), &evidence, self.lower_top, focus, &when);
+        let modes = self.modes();
+        let key = |id| self.keymap.key_of(Command::Operation(id), &modes);
+        let look = Proof { top: self.lower_top, focus, when: &when, key: &key };
+        draw_evidence(&mut canvas.part(0, y, width, rest), &evidence, &look);
     }
 
     /// What proves the row under the cursor; computed again when the sheet was, or for another row.
@@ -267,16 +275,14 @@ fn lower_height(height: u16, evidence: &Evidence, rows: usize) -> u16 {
         return 0;
     }
     let spare = height.saturating_sub(cells(rows) + 2);
-    (cells(evidence.lines.len()) + 2).min((height / 5 * 2).max(spare))
+    let charts = if evidence.charts.is_empty() { 0 } else { cells(evidence.charts.len()) + 1 };
+    (cells(evidence.lines.len()) + charts + 2).min((height / 5 * 2).max(spare))
 }
 
-/// Draws charts, a line each, and says where the table may begin.
-fn charts(canvas: &mut Canvas<'_>, charts: &[Chart]) -> u16 {
-    if canvas.height() < 12 {
-        return 0;
-    }
+/// Draws charts, a line each and so many at most, and says where what follows may begin.
+fn charts(canvas: &mut Canvas<'_>, charts: &[Chart], most: usize) -> u16 {
     // The last says most: where there is room for one line, it is that.
-    let shown = charts.len().min(if canvas.height() < 20 { 1 } else { 3 });
+    let shown = charts.len().min(most);
     let charts = &charts[charts.len() - shown..];
     let label = charts.iter().map(|c| c.label.width()).max().unwrap_or(0);
     let before = charts.iter().map(|c| c.ends.0.width()).max().unwrap_or(0);
@@ -297,36 +303,41 @@ fn charts(canvas: &mut Canvas<'_>, charts: &[Chart]) -> u16 {
     if shown == 0 { 0 } else { cells(shown) + 1 }
 }
 
-fn draw_evidence(
-    canvas: &mut Canvas<'_>,
-    evidence: &Evidence,
+/// How evidence is drawn.
+struct Proof<'a> {
+    /// The first line that is shown.
     top: usize,
     focus: bool,
-    when: &dyn Fn(Time) -> String,
-) {
-    let role = if focus { Role::TitleFocus } else { Role::Title };
+    when: &'a dyn Fn(Time) -> String,
+    /// The key of an operation.
+    key: &'a dyn Fn(&'static str) -> Option<String>,
+}
+
+fn draw_evidence(canvas: &mut Canvas<'_>, evidence: &Evidence, look: &Proof<'_>) {
+    let role = if look.focus { Role::TitleFocus } else { Role::Title };
     canvas.pieces(1, 0, &[(&evidence.title, role)]);
+    let below = canvas.height().saturating_sub(1);
+    let most = usize::from(below >= 5);
+    let head = 1 + charts(&mut canvas.part(0, 1, canvas.width(), below), &evidence.charts, most);
     let label = evidence.lines.iter().map(|line| line.label.width()).max().unwrap_or(0);
-    let room = usize::from(canvas.height().saturating_sub(1));
-    let times =
-        evidence.lines.iter().filter_map(|line| line.at).map(|at| when(at).width() + 2).max().unwrap_or(0);
-    for (at, line) in evidence.lines.iter().skip(top).take(room).enumerate() {
-        let y = cells(at) + 1;
-        let time = format!("{:<times$}", line.at.map(when).unwrap_or_default());
-        let x = canvas.pieces(
+    let room = usize::from(canvas.height().saturating_sub(head));
+    let times = evidence.lines.iter().filter_map(|line| line.at);
+    let times = times.map(|at| (look.when)(at).width() + 2).max().unwrap_or(0);
+    for (at, line) in evidence.lines.iter().skip(look.top).take(room).enumerate() {
+        let y = cells(at) + head;
+        let time = format!("{:<times$}", line.at.map(look.when).unwrap_or_default());
+        let mut x = canvas.pieces(
             1,
             y,
             &[(&time, Role::TextDim), (&format!("{:<label$} ", line.label), Role::TextDim)],
         );
-        let x = if line.tone > crate::model::Tone::Ok {
-            canvas.pieces(
-                x,
-                y,
-                &[(tone_glyph(line.tone), crate::theme::tone_role(line.tone)), (" ", Role::Text)],
-            )
-        } else {
-            x
-        };
+        if line.tone > crate::model::Tone::Ok {
+            let role = crate::theme::tone_role(line.tone);
+            x = canvas.pieces(x, y, &[(tone_glyph(line.tone), role), (" ", Role::Text)]);
+        }
+        if let Some(key) = line.offer.and_then(|id| (look.key)(id)) {
+            x = canvas.pieces(x, y, &[(&key, Role::Key), (" ", Role::Text)]);
+        }
         canvas.pieces(x, y, &[(&line.text, Role::Text)]);
     }
 }

@@ -4,7 +4,7 @@ use super::canvas::{Canvas, cells};
 use super::keys::scope_name;
 use super::screen::{Focus, Ui};
 use crate::input::Command;
-use crate::model::{Cause, Face, Text, Time, Tone, grouped};
+use crate::model::{Cause, Face, Text, Time, Tone, grouped, many};
 use crate::theme::{Role, tone_glyph};
 use unicode_width::UnicodeWidthStr;
 
@@ -32,7 +32,7 @@ type Pieces = Vec<(String, Role)>;
 fn left_pieces(ui: &Ui, wide: bool) -> Vec<(Pieces, Option<Pieces>)> {
     let summary = &ui.summary;
     let count = summary.clusters.len();
-    let head = if wide { super::keys::clusters(count) } else { format!("{count}:") };
+    let head = if wide { many(count, "cluster") } else { format!("{count}:") };
     let mut first: Pieces = vec![(head, Role::Text)];
     let totals = &summary.header;
     for (tone, n) in &totals.tones {
@@ -44,7 +44,8 @@ fn left_pieces(ui: &Ui, wide: bool) -> Vec<(Pieces, Option<Pieces>)> {
         pieces.push((count(totals.nodes.to_string(), " nodes"), None));
         pieces.push((count(totals.pods.to_string(), " pods"), None));
     }
-    pieces.push((vec![(totals.rate(ui.unit), Role::Text), (" list".to_owned(), Role::TextDim)], None));
+    let source = format!(" {}", totals.cost.source());
+    pieces.push((vec![(totals.rate(ui.unit), Role::Text), (source, Role::TextDim)], None));
     if let Some((name, age)) = totals.oldest.as_ref().filter(|(_, age)| age.seconds() > 0) {
         let oldest = |text: String| vec![("oldest ".to_owned(), Role::TextDim), (text, Role::Text)];
         let short = oldest(age.to_string());
@@ -183,53 +184,79 @@ pub(super) fn notices(ui: &Ui, canvas: &mut Canvas<'_>, y: u16, now: Time) {
         canvas.pieces(x, y, &[("new ", Role::TextStrong), (glyph, Role::Crit), (&text, Role::TextStrong)]);
         return;
     }
-    if ui.summary.connecting() > 0 {
-        let live = ui.summary.clusters.iter().filter(|c| c.tone != Tone::Connecting).count();
-        let logins = ui.summary.clusters.iter().filter(|c| c.login).count();
-        let wants = if logins == 0 { String::new() } else { format!(", {logins} want a login") };
-        let text = format!(
-            "… {live} of {} answer, {} connecting{wants}. Rows appear as they come.",
-            super::keys::clusters(ui.summary.clusters.len()),
-            ui.summary.connecting()
-        );
-        canvas.pieces(1, y, &[(&text, Role::Moving)]);
-        return;
+    let troubles = troubles(ui, ui.shown_at(now));
+    if let Some(text) = connecting(ui, troubles.is_empty()) {
+        x = canvas.pieces(x, y, &[("… ", Role::Moving), (&text, Role::Moving)]);
     }
     // What a narrow column cuts can be read here.
     if let Some(cut) = ui.tables.get(ui.active).and_then(|table| table.cut.as_ref()) {
-        x = canvas.pieces(x, y, &[("▸ ", Role::TextDim), (cut, Role::Text)]);
+        let gap = if x > 1 { " · " } else { "" };
+        x = canvas.pieces(x, y, &[(gap, Role::TextDim), ("▸ ", Role::TextDim), (cut, Role::Text)]);
     }
-    for (glyph, text, role) in troubles(ui, ui.shown_at(now)) {
-        if x > 1 {
-            x = canvas.pieces(x, y, &[(" · ", Role::TextDim)]);
+    for (at, (glyph, text, role)) in troubles.iter().enumerate() {
+        let gap = if x > 1 { " · " } else { "" };
+        let rest = format!(" · +{}", troubles.len() - at);
+        let last = at + 1 == troubles.len();
+        let width = cells(gap.width() + 2 + text.width()) + if last { 0 } else { cells(rest.width()) };
+        // One is always said, however little room there is.
+        if at > 0 && x + width > canvas.width() {
+            canvas.pieces(x, y, &[(&rest, Role::TextDim)]);
+            return;
         }
-        x = canvas.pieces(x, y, &[(glyph, role), (" ", Role::Text), (&text, Role::Text)]);
+        x = canvas.pieces(
+            x,
+            y,
+            &[(gap, Role::TextDim), (glyph, *role), (" ", Role::Text), (text, Role::Text)],
+        );
     }
+}
+
+/// `20 of 24 clusters live, 3 connecting, 1 wants a login. Rows appear as they come.`, in few words
+/// where there is more to say; `None` once no cluster connects.
+fn connecting(ui: &Ui, alone: bool) -> Option<String> {
+    let count = ui.summary.connecting();
+    let snapshot = ui.snapshot().filter(|_| count > 0)?;
+    let line = |line: &&super::summary::ClusterLine| {
+        line.tone != Tone::Connecting && snapshot.fleet.cluster(line.id).is_some_and(|c| c.link.live())
+    };
+    let live = ui.summary.clusters.iter().filter(line).count();
+    let logins = match ui.summary.clusters.iter().filter(|c| c.login).count() {
+        0 => String::new(),
+        1 => ", 1 wants a login".to_owned(),
+        n => format!(", {n} want a login"),
+    };
+    let all = ui.summary.clusters.len();
+    Some(match alone {
+        true => format!(
+            "{live} of {} live, {count} connecting{logins}. Rows appear as they come.",
+            many(all, "cluster")
+        ),
+        false => format!("{live} of {all} live, {count} connecting{logins}"),
+    })
 }
 
 /// What does not answer, what is not allowed, and when it is asked again.
 fn troubles(ui: &Ui, now: Time) -> Vec<(&'static str, Text, Role)> {
     let Some(snapshot) = ui.snapshot() else { return Vec::new() };
     let hurt = ui.summary.clusters.iter().filter(|c| matches!(c.tone, Tone::Unseen | Tone::Denied));
-    hurt.take(4)
-        .filter_map(|line| {
-            let cluster = snapshot.fleet.cluster(line.id)?;
-            let fault = cluster.link.fault.as_ref().map(|fault| fault.cause);
-            let why = match fault {
-                None if line.login => "login",
-                None => "no answer",
-                Some(cause) => cause.word(),
-            };
-            let again = cluster
-                .link
-                .retry_at
-                .map_or_else(String::new, |at| format!(", retry in {} s", now.age(at).seconds().max(0)));
-            let named = matches!(fault, None | Some(Cause::Login));
-            let login = if line.login && !named { ", wants a login" } else { "" };
-            let text = format!("{}: {why}{login}{again}", line.name);
-            Some((tone_glyph(line.tone), text.into(), crate::theme::tone_role(line.tone)))
-        })
-        .collect()
+    hurt.filter_map(|line| {
+        let cluster = snapshot.fleet.cluster(line.id)?;
+        let fault = cluster.link.fault.as_ref().map(|fault| fault.cause);
+        let why = match fault {
+            None if line.login => "login",
+            None => "no answer",
+            Some(cause) => cause.word(),
+        };
+        let again = cluster
+            .link
+            .retry_at
+            .map_or_else(String::new, |at| format!(", retry in {} s", now.age(at).seconds().max(0)));
+        let named = matches!(fault, None | Some(Cause::Login));
+        let login = if line.login && !named { ", wants a login" } else { "" };
+        let text = format!("{}: {why}{login}{again}", line.name);
+        Some((tone_glyph(line.tone), text.into(), crate::theme::tone_role(line.tone)))
+    })
+    .collect()
 }
 
 /// Last row: the keys that work now.

@@ -5,7 +5,7 @@ use super::overlays::{Flow, Overlay};
 use super::rows::REPLACED;
 use super::screen::{Focus, TWICE, Ui};
 use crate::input::{Command, Key, Mode, Resolved};
-use crate::model::{Text, Time};
+use crate::model::{Text, Time, many};
 use crate::views::Scope;
 use crate::views::cost::Unit;
 
@@ -400,14 +400,14 @@ impl Ui {
         });
         ids.extend(refusing.map(|c| c.id));
         if silent == 0 && !ids.is_empty() {
-            let text = format!("asking {} again for what it refuses", clusters(ids.len()));
+            let text = format!("asking {} again for what it refuses", many(ids.len(), "cluster"));
             let text = if ids.len() == 1 { text } else { text.replace("it refuses", "they refuse") };
             self.notice(now, text);
             self.effects.push(Effect::Retry(ids));
         } else if ids.is_empty() {
             self.notice(now, "every cluster in scope is live");
         } else {
-            self.notice(now, format!("asking {} again", clusters(ids.len())));
+            self.notice(now, format!("asking {} again", many(ids.len(), "cluster")));
             self.effects.push(Effect::Retry(ids));
         }
     }
@@ -432,11 +432,6 @@ const fn leads_away(command: Command) -> bool {
     matches!(command, Pane(_) | Operations | CommandLine | LastView | NextPane | PreviousPane | Tree)
 }
 
-/// `1 cluster`, `3 clusters`.
-pub(super) fn clusters(count: usize) -> String {
-    if count == 1 { "1 cluster".to_owned() } else { format!("{count} clusters") }
-}
-
 /// What a scope is called: `prod/eks-use1/pay`.
 pub(super) fn scope_name(ui: &Ui, scope: &Scope) -> Text {
     let name = |id: &crate::model::ClusterId| {
@@ -446,7 +441,7 @@ pub(super) fn scope_name(ui: &Ui, scope: &Scope) -> Text {
     Text::from(match scope {
         Scope::All => "all clusters".to_owned(),
         Scope::Group(path) => path.iter().map(|p| p.as_str()).collect::<Vec<_>>().join("/"),
-        Scope::Clusters(ids) if ids.len() > 2 => clusters(ids.len()),
+        Scope::Clusters(ids) if ids.len() > 2 => many(ids.len(), "cluster"),
         Scope::Clusters(ids) => ids.iter().map(name).collect::<Vec<_>>().join("+"),
         Scope::Namespace(id, part) => format!("{}/{part}", name(id)),
         Scope::Pool(id, part) => format!("{}/pool {part}", name(id)),

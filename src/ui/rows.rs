@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 
 use super::Effect;
-use super::keys::clusters;
 use super::overlays::{Item, Overlay, Pick};
 use super::pane::Enter;
 use super::screen::Ui;
 use crate::input::Command;
-use crate::model::{ClusterId, Kind, ObjectKey, Span, Time};
+use crate::model::{ClusterId, Kind, ObjectKey, Span, Time, many};
 use crate::operations::{Control, OpId, RunState};
 use crate::views::{RowId, Scope};
 
@@ -142,7 +141,7 @@ impl Ui {
         match (self.marks.len(), places.len()) {
             (0, _) => String::new(),
             (n, 0) => format!("{n} marked"),
-            (n, places) => format!("{n} marked in {}", clusters(places)),
+            (n, places) => format!("{n} marked in {}", many(places, "cluster")),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::model::{Cluster, Resources, Text};
+use crate::model::{Cluster, Node, Resources, Text};
 
 /// The free room of one node.
 #[derive(Clone, PartialEq, Debug)]
@@ -17,16 +17,17 @@ pub struct Room {
     pub free: Resources,
 }
 
-/// The free room of every open node: ready, not cordoned, not tainted against new pods.
+/// The free room of every node that `takes` is true of. Without the cluster's pods all of it looks
+/// free: ask whether they are counted first.
 #[must_use]
-pub fn room(cluster: &Cluster) -> Vec<Room> {
+pub fn room(cluster: &Cluster, takes: impl Fn(&Node) -> bool) -> Vec<Room> {
     let mut asked: FxHashMap<&Text, Resources> = FxHashMap::default();
     for pod in cluster.pods().filter(|p| !p.node.is_empty() && !p.finished()) {
         *asked.entry(&pod.node).or_default() += Resources { pods: 1, ..pod.requests };
     }
     cluster
         .nodes()
-        .filter(|node| node.open())
+        .filter(|node| takes(node))
         .map(|node| Room {
             node: node.meta.name.clone(),
             pool: node.identity.pool.clone(),

@@ -1,5 +1,9 @@
 //! Pane 1: is every cluster fine, how fresh is what I see? And row 1 of the screen, the totals.
 
+mod evidence;
+
+pub use evidence::evidence;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -8,8 +12,11 @@ use super::health::{self, Finding, Standing, age, counted, fault, standing, unhu
 use super::{Hint, RowId, Scope, Sheet, SheetRow, Snapshot};
 use crate::model::{
     Badge, Cause, Cell, Cluster, Column, CostTotals, Kind, LinkState, Login, Money, Span, Table, Text, Time,
-    Tone, grouped,
+    Tone, grouped, many,
 };
+
+/// How many troubles of one cluster are named one by one.
+const NAMED: usize = 12;
 
 /// The totals that are always on screen.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -184,18 +191,18 @@ fn columns(peculiar: bool) -> Vec<Column> {
 
 /// What is peculiar about the connection: `skip-verify as bob`.
 fn badges(cluster: &Cluster) -> String {
-    let words: Vec<String> = cluster
-        .badges
-        .iter()
-        .map(|badge| match badge {
-            Badge::SkipVerify => "skip-verify".to_owned(),
-            Badge::PlainHttp => "http".to_owned(),
-            Badge::Impersonating(whom) => format!("as {whom}"),
-            Badge::Proxy(proxy) => format!("via {proxy}"),
-            Badge::JsonOnly => "json".to_owned(),
-        })
-        .collect();
-    words.join(" ")
+    cluster.badges.iter().map(badge).collect::<Vec<_>>().join(" ")
+}
+
+/// A badge in a word or two.
+fn badge(badge: &Badge) -> String {
+    match badge {
+        Badge::SkipVerify => "skip-verify".to_owned(),
+        Badge::PlainHttp => "http".to_owned(),
+        Badge::Impersonating(whom) => format!("as {whom}"),
+        Badge::Proxy(proxy) => format!("via {proxy}"),
+        Badge::JsonOnly => "json".to_owned(),
+    }
 }
 
 fn row(cluster: &Cluster, findings: &[Finding], now: Time) -> SheetRow {
@@ -325,17 +332,23 @@ fn rate(cluster: &Cluster, stale: bool) -> Cell {
     Cell::number(format!("{about}{}{more}", cost.rate), cost.rate.nanos())
 }
 
-/// `6 of 24 clusters hurt, 1 unseen, 17 fine.`, what there is none of left out; while clusters connect, how far that is.
+/// `6 of 24 clusters hurt, 1 unseen, 17 fine.`, what there is none of left out; while clusters
+/// connect and nothing is the matter yet, how far that is.
 fn answer(clusters: &[&Cluster], tones: &[Tone], now: Time) -> Text {
-    if let Some(connecting) = health::connecting(clusters, now) {
+    let count = |wanted: Tone| tones.iter().filter(|t| **t == wanted).count();
+    let all = many(clusters.len(), "cluster");
+    let hurt = count(Tone::Crit) + count(Tone::Warn);
+    let (unseen, denied) = (count(Tone::Unseen), count(Tone::Denied));
+    // Who wants a login is told by that sentence, too.
+    let logins = clusters.iter().filter(|cluster| health::login_wanted(cluster)).count();
+    if hurt + unseen + denied == logins
+        && let Some(connecting) = health::connecting(clusters, now)
+    {
         return connecting;
     }
-    let count = |wanted: Tone| tones.iter().filter(|t| **t == wanted).count();
-    let all =
-        if clusters.len() == 1 { "1 cluster".to_owned() } else { format!("{} clusters", clusters.len()) };
-    let hurt = count(Tone::Crit) + count(Tone::Warn);
-    let (unseen, denied, fine) = (count(Tone::Unseen), count(Tone::Denied), count(Tone::Ok));
-    let parts = [(hurt, "hurt"), (unseen, "unseen"), (denied, "denied"), (fine, "fine")];
+    let (fine, connecting) = (count(Tone::Ok), count(Tone::Connecting));
+    let parts =
+        [(hurt, "hurt"), (unseen, "unseen"), (denied, "denied"), (fine, "fine"), (connecting, "connecting")];
     let mut parts = parts.into_iter().filter(|(n, _)| *n > 0);
     let Some((n, word)) = parts.next() else { return format!("0 of {all} hurt.").into() };
     let more: String = parts.map(|(n, word)| format!(", {n} {word}")).collect();

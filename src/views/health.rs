@@ -14,7 +14,8 @@ pub(super) use words::connecting;
 pub use evidence::evidence;
 pub use rules::{first_constraint, reason, rules};
 pub use standing::{
-    Standing, age, awaited, counted, denied, fault, lagging, login_wanted, silent_since, standing, unhurt,
+    Standing, age, awaited, counted, denied, fault, lagging, login_wanted, old, silent_since, standing,
+    unhurt, usage_age, usage_stale,
 };
 
 pub(super) use rules::{leaving, worst_metric};
@@ -26,7 +27,8 @@ use std::sync::Arc;
 use super::scaling;
 use super::{RowId, Scope, Sheet, SheetRow, Snapshot};
 use crate::model::{
-    Cell, Cluster, ClusterId, Column, Kind, ObjectKey, Span, Symptom, SymptomCause, Text, Time, Tone, grouped,
+    Cell, Cluster, ClusterId, Column, Kind, ObjectKey, Span, Symptom, SymptomCause, Text, Time, Tone,
+    grouped, many,
 };
 use fold::{Part, WorkloadKey};
 
@@ -39,14 +41,18 @@ pub struct Finding {
     pub tone: Tone,
     /// Since when.
     pub since: Time,
+    /// Whether it began then; else it was found then, when it was first looked for.
+    pub since_sure: bool,
     /// What is wrong, in one line.
     pub what: Text,
     /// Where: a cluster's name, or how many.
     pub place: Text,
     /// How much it reaches.
     pub blast: Blast,
-    /// Ready and wanted replicas of the workloads that it touches; `None` when unknown.
+    /// Ready and wanted replicas of the workloads that it touches; `None` when none is known.
     pub serving: Option<(u32, u32)>,
+    /// Whether some of those workloads are not known.
+    pub serving_unknown: bool,
     /// The delivery systems of those workloads.
     pub owner: Text,
     /// The same by cluster, worst first.
@@ -81,10 +87,14 @@ pub struct Hurt {
     pub tone: Tone,
     /// Since when.
     pub since: Time,
+    /// Whether it began then.
+    pub since_sure: bool,
     /// How much it reaches there.
     pub blast: Blast,
     /// Ready and wanted replicas of the workloads that it touches there.
     pub serving: Option<(u32, u32)>,
+    /// Whether some of those workloads are not known.
+    pub serving_unknown: bool,
     /// What is wrong, as it is in that cluster.
     pub what: Text,
     /// The oldest symptom.
@@ -226,14 +236,18 @@ fn merged(parts: Vec<Part>, now: Time) -> Finding {
     let owners: BTreeSet<&Text> = parts.iter().flat_map(|p| &p.owners).collect();
     let served: Vec<(u32, u32)> = parts.iter().filter_map(|p| p.serving).collect();
     let worst = hurt.iter().map(|h| h.tone).min_by_key(|t| severity(*t)).unwrap_or_default();
-    let since = parts.iter().map(|p| p.since).min().unwrap_or(now);
+    // Of equal moments the sure one.
+    let first = parts.iter().map(|p| (p.since, !p.since_sure)).min();
+    let (since, unsure) = first.unwrap_or((now, true));
     Finding {
         tone: worst,
         since,
+        since_sure: !unsure,
         what: words::what(&parts),
         place: words::place(&parts),
         blast: hurt.iter().map(|h| h.blast).fold(Blast::default(), Blast::and),
         serving: (!served.is_empty()).then(|| served.iter().fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))),
+        serving_unknown: parts.iter().any(|p| p.serving_unknown),
         owner: words::owners(&owners),
         objects: parts.iter().flat_map(|p| p.symptoms.iter().map(|s| s.object.clone())).collect(),
         symptoms: parts.iter().map(|p| p.symptoms.len().max(1) + p.explained).sum(),
@@ -254,6 +268,7 @@ fn hurt(part: &Part) -> Hurt {
         cluster: part.cluster.id,
         tone: part.tone,
         since: part.since,
+        since_sure: part.since_sure,
         blast: Blast {
             workloads: count(part.workloads.len()),
             pods: part.pods,
@@ -261,6 +276,7 @@ fn hurt(part: &Part) -> Hurt {
             unknown: part.blind,
         },
         serving: part.serving,
+        serving_unknown: part.serving_unknown,
         what: words::what(std::slice::from_ref(part)),
         first: part.symptoms.first().map(|s| Symptom::clone(s)),
         workloads: part.workloads.clone(),
@@ -325,7 +341,7 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time, lens: Lens) -> Sheet
 
 fn columns() -> Vec<Column> {
     vec![
-        Column::left("since", 5, 100),
+        Column::right("since", 6, 100),
         Column::left("what", 0, 90),
         Column::left("where", 11, 80),
         Column::right("blast", 13, 70),
@@ -339,11 +355,11 @@ fn row(finding: &Finding, now: Time) -> SheetRow {
         id: RowId::Finding(finding.cause.clone()),
         tone: finding.tone,
         cells: vec![
-            Cell::when(finding.since, now),
+            since_cell(finding, now),
             Cell::text(finding.what.clone()),
             Cell::text(finding.place.clone()),
             Cell::number(finding.blast.to_string(), i64::from(finding.blast.pods)),
-            serving_cell(finding.serving),
+            serving_cell(finding),
             Cell::text(finding.owner.clone()),
         ],
         objects: finding.objects.clone(),
@@ -351,13 +367,22 @@ fn row(finding: &Finding, now: Time) -> SheetRow {
     }
 }
 
-fn serving_cell(serving: Option<(u32, u32)>) -> Cell {
-    match serving {
-        Some((ready, of)) => {
+/// Since when: `02:11`, `~02:14` where it was found then and may be older.
+fn since_cell(finding: &Finding, now: Time) -> Cell {
+    let cell = Cell::when(finding.since, now);
+    if finding.since_sure { cell } else { Cell { text: format!("~{}", cell.text).into(), ..cell } }
+}
+
+/// `71 %`, `71 %+?` where it is not known of all; `-` where nothing serves by it.
+fn serving_cell(finding: &Finding) -> Cell {
+    match (finding.serving, finding.serving_unknown) {
+        (Some((ready, of)), unknown) => {
             let percent = u64::from(ready) * 100 / u64::from(of.max(1));
-            Cell::number(format!("{percent} %"), i64::try_from(percent).unwrap_or(0))
+            let more = if unknown { "+?" } else { "" };
+            Cell::number(format!("{percent} %{more}"), i64::try_from(percent).unwrap_or(0))
         }
-        None => Cell::text("?"),
+        (None, true) => Cell::text("?"),
+        (None, false) => Cell::text("-"),
     }
 }
 
@@ -373,13 +398,17 @@ fn cluster_row(cluster: &Cluster, findings: &[Finding], now: Time) -> Option<She
     let what = if more == 0 { hurt.what.to_string() } else { format!("{}, {more} more", hurt.what) };
     let objects =
         here.iter().flat_map(|(f, _)| f.objects.iter().filter(|o| o.cluster == cluster.id).cloned());
+    let first = here.iter().map(|(_, h)| (h.since, !h.since_sure)).min();
+    let (since, unsure) = first.unwrap_or((hurt.since, true));
     let single = Finding {
         tone: hurt.tone,
-        since: here.iter().map(|(_, h)| h.since).min().unwrap_or(hurt.since),
+        since,
+        since_sure: !unsure,
         what: what.into(),
         place: cluster.info.name.clone(),
         blast: here.iter().map(|(_, h)| h.blast).fold(Blast::default(), Blast::and),
         serving: hurt.serving,
+        serving_unknown: hurt.serving_unknown,
         objects: objects.collect(),
         ..Finding::clone(finding)
     };
@@ -402,13 +431,12 @@ fn kind_rows(findings: &[Finding], now: Time) -> Vec<SheetRow> {
                 if more == 0 { first.what.to_string() } else { format!("{}, {more} more", first.what) };
             let places: BTreeSet<ClusterId> =
                 of_kind.iter().flat_map(|f| f.clusters.iter().map(|h| h.cluster)).collect();
-            let place = if places.len() == 1 {
-                first.place.clone()
-            } else {
-                words::many(places.len(), "cluster").into()
-            };
+            let place =
+                if places.len() == 1 { first.place.clone() } else { many(places.len(), "cluster").into() };
+            let (since, unsure) = of_kind.iter().map(|f| (f.since, !f.since_sure)).min()?;
             let whole = Finding {
-                since: of_kind.iter().map(|f| f.since).min()?,
+                since,
+                since_sure: !unsure,
                 what: format!("{name}: {what}").into(),
                 place,
                 blast: of_kind.iter().map(|f| f.blast).fold(Blast::default(), Blast::and),

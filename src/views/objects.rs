@@ -11,8 +11,8 @@ pub use listing::{Listed, Listing};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Cause, Cluster, Column, Kind, LinkState, Time, grouped};
-use crate::views::health::{counted, denied};
+use crate::model::{Cause, Cluster, Column, Kind, LinkState, Time, grouped, many};
+use crate::views::health::{counted, denied, usage_age, usage_stale};
 use crate::views::{Hint, Scope, Sheet, SheetRows, Snapshot};
 use listing::Tally;
 
@@ -40,7 +40,7 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, kind: Kind, now: Time, before: 
         charts: Vec::new(),
         columns,
         empty: empty(kind, &clusters).into(),
-        footer: footer(kind, &clusters).into(),
+        footer: footer(kind, &clusters, now).into(),
         hints: vec![Hint::Widen],
         rows: SheetRows::Listed(Box::new(rows)),
     }
@@ -73,7 +73,7 @@ fn answer(kind: Kind, rows: &Listing, clusters: &[&Arc<Cluster>]) -> String {
         (n, false) => grouped(n as u64),
     };
     let noun = if known == "1" { names.kind.to_lowercase() } else { names.plural.to_owned() };
-    let mut text = format!("{known} {noun} in {}", many(clusters.len()));
+    let mut text = format!("{known} {noun} in {}", many(clusters.len(), "cluster"));
     // Every other figure leaves out pods that ended, so the sentence says how many they are.
     let Tally { finished, troubled } = rows.tally();
     for (n, word) in [(finished, "of them finished"), (troubled, trouble(kind))] {
@@ -82,15 +82,10 @@ fn answer(kind: Kind, rows: &Listing, clusters: &[&Arc<Cluster>]) -> String {
         }
     }
     if unread > 0 {
-        text.push_str(&format!("; {} of {} not readable", names.plural, many(unread)));
+        text.push_str(&format!("; {} of {} not readable", names.plural, many(unread, "cluster")));
     }
     text.push('.');
     text
-}
-
-/// `1 cluster`, `3 clusters`.
-fn many(clusters: usize) -> String {
-    if clusters == 1 { "1 cluster".to_owned() } else { format!("{clusters} clusters") }
 }
 
 fn empty(kind: Kind, clusters: &[&Arc<Cluster>]) -> String {
@@ -103,18 +98,21 @@ fn empty(kind: Kind, clusters: &[&Arc<Cluster>]) -> String {
         })
         .count();
     let unread = clusters.iter().filter(|c| denied(c).any(|table| table.kind == kind)).count();
-    let all = many(clusters.len());
+    let all = many(clusters.len(), "cluster");
     if answered < clusters.len() {
         format!("{answered} of {all} answered with their {plural}; rows appear as they come.")
     } else if unread > 0 {
-        format!("{plural} of {} are not readable (403); Fleet and Health name what is missing.", many(unread))
+        format!(
+            "{plural} of {} are not readable (403); Fleet and Health name what is missing.",
+            many(unread, "cluster")
+        )
     } else {
         format!("No {plural} in {all}.")
     }
 }
 
 /// What is not in the table, and why.
-fn footer(kind: Kind, clusters: &[&Arc<Cluster>]) -> String {
+fn footer(kind: Kind, clusters: &[&Arc<Cluster>], now: Time) -> String {
     let mut reasons: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for cluster in clusters {
         let table = cluster.table(kind);
@@ -133,6 +131,11 @@ fn footer(kind: Kind, clusters: &[&Arc<Cluster>]) -> String {
             _ => continue,
         };
         reasons.entry(reason).or_default().push(&cluster.info.name);
+    }
+    let measured = clusters.iter().filter(|_| matches!(kind, Kind::Node | Kind::Pod));
+    for cluster in measured.filter(|cluster| usage_stale(cluster, now)) {
+        let age = usage_age(cluster, now).map_or_else(String::new, |age| format!(", {age} ago"));
+        reasons.entry(format!("◌ use as last measured{age}")).or_default().push(&cluster.info.name);
     }
     let parts: Vec<String> = reasons
         .into_iter()
@@ -242,6 +245,32 @@ mod tests {
         assert_eq!(shown(&cluster), "?/110");
         cluster.tables[Kind::Pod.index()].synced = Some(now);
         assert_eq!(shown(&cluster), "1/110");
+    }
+
+    #[test]
+    fn use_that_was_measured_too_long_ago_says_so() {
+        let now = Time::from_seconds(1000);
+        let shown = |measured: i64| {
+            let mut cluster = Cluster::new(ClusterId(0), Arc::new(ClusterInfo::default()), now);
+            for record in [record(Kind::Node), record(Kind::Pod)] {
+                cluster.tables[record.kind().index()].rows.insert(Arc::new(record));
+            }
+            let used = crate::model::Used { cpu: 250, memory: 64 << 20 };
+            cluster.usage = Arc::new(crate::model::Usage {
+                measured: Some(Time::from_seconds(measured)),
+                pods: [(("n".into(), "x".into()), used)].into_iter().collect(),
+                ..Default::default()
+            });
+            // It came just now, but the server measured it long before.
+            cluster.usage_at = Some(now);
+            let snapshot = Snapshot::new(now, 1, Fleet { clusters: vec![Arc::new(cluster)] });
+            let sheet = sheet(&snapshot, &Scope::All, Kind::Pod, now, None);
+            let row = sheet.rows.get(0).unwrap();
+            (row.cells[6].text.to_string(), row.cells[7].text.to_string(), sheet.footer.to_string())
+        };
+        assert_eq!(shown(960), ("250m".to_owned(), "64 MiB".to_owned(), String::new()));
+        let footer = "◌ use as last measured, 1m40s ago: ".to_owned();
+        assert_eq!(shown(900), ("~250m".to_owned(), "~64 MiB".to_owned(), footer));
     }
 
     fn pod(name: &str, status: &str) -> Record {

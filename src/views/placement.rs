@@ -4,10 +4,12 @@ mod fit;
 mod pending;
 mod pools;
 mod workloads;
+mod zones;
 
-pub use workloads::{Placed, Row, workloads};
+pub use workloads::{Drift, Placed, Row, workloads};
 
-use crate::model::Time;
+use crate::model::{Cluster, Kind, Time, grouped};
+use crate::views::health::counted;
 use crate::views::{Evidence, RowId, Scope, Sheet, Snapshot};
 
 /// What the pane goes by.
@@ -50,10 +52,27 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, lens: PlacementLens, now: Time)
 
 /// What stands under the table for the selected row.
 #[must_use]
-pub fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId) -> Evidence {
+pub fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId, now: Time) -> Evidence {
     match row {
-        RowId::Workload(kind, namespace, name) => workloads::evidence(snapshot, scope, kind, namespace, name),
-        RowId::Cluster(_) => fit::evidence(snapshot, scope, row),
+        RowId::Workload(kind, namespace, name) => {
+            zones::evidence(snapshot, scope, kind, namespace, name, now)
+        }
+        RowId::Cluster(_) => fit::evidence(snapshot, scope, row, now),
         _ => Evidence::default(),
+    }
+}
+
+/// Whether the objects of these kinds are known in every cluster in scope.
+fn all_counted(snapshot: &Snapshot, scope: &Scope, kinds: &[Kind]) -> bool {
+    let known = |cluster: &Cluster| kinds.iter().all(|kind| counted(cluster, *kind));
+    snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).all(|c| known(c))
+}
+
+/// `412`, `412+?` when a part of it is not known, `?` when nothing is.
+fn sum(known: u64, all: bool) -> String {
+    match (known, all) {
+        (known, true) => grouped(known),
+        (0, false) => "?".to_owned(),
+        (known, false) => format!("{}+?", grouped(known)),
     }
 }

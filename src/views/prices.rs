@@ -12,11 +12,17 @@ use crate::model::{Basis, Capacity, ClusterInfo, Money, Node, Price, Provider};
 use overrides::dollars;
 use table::Table;
 
+/// What OpenCost weighs a core, a GiB of memory and a GPU by, in micro-dollars an hour: its base rates
+/// (`GetNodeCost`). To split a price only their ratio matters.
+pub(super) const CORE: i64 = 31_611;
+pub(super) const GIB: i64 = 4_237;
+pub(super) const GPU: i64 = 950_000;
+
 /// Rates of a provider for nodes whose type has no price: micro-dollars per vCPU and per GiB an
 /// hour (shape fits over the list prices; the on-premises pair is a placeholder).
 const SHAPES: [(Provider, i64, i64); 5] = [
     (Provider::Eks, 36_000, 3_500),
-    (Provider::Gke, 31_611, 4_237),
+    (Provider::Gke, CORE, GIB),
     (Provider::Aks, 35_100, 3_500),
     (Provider::Private, 31_600, 4_200),
     (Provider::Edge, 31_600, 4_200),
@@ -34,7 +40,7 @@ const GPUS: [(&str, i64); 7] = [
     ("L40", 1_200_000),
     ("L4", 510_000),
     ("T4", 390_000),
-    ("", 950_000),
+    ("", GPU),
 ];
 
 /// The price list of this program with the user's own prices over it.
@@ -62,8 +68,14 @@ impl Prices {
             Some((rate, basis)) => (Some(rate), basis),
             None => (by_shape(node), Basis::Shape),
         };
-        let basis = if rate.is_none() { Basis::Unknown } else { basis };
-        let rate = rate.map(|rate| self.overrides.discounted(node, rate));
+        let discount = self.overrides.discount(node);
+        let basis = match (rate.is_some(), basis) {
+            (false, _) => Basis::Unknown,
+            // What a discount made of a list price is no list price; an estimate stays one.
+            (true, Basis::List) if discount.is_some() => Basis::User,
+            (true, basis) => basis,
+        };
+        let rate = rate.map(|rate| discount.map_or(rate, |discount| discount.off(rate)));
         Price { rate, basis, capacity }
     }
 
@@ -120,7 +132,7 @@ fn by_shape(node: &Node) -> Option<Money> {
 /// What one GPU of this model is worth beside cores and memory, for splitting a node's price.
 #[must_use]
 pub(super) fn gpu_weight(model: &str) -> i64 {
-    GPUS.iter().find(|(word, _)| model.contains(word)).map_or(950_000, |(_, rate)| *rate)
+    GPUS.iter().find(|(word, _)| model.contains(word)).map_or(GPU, |(_, rate)| *rate)
 }
 
 #[cfg(test)]
@@ -198,6 +210,6 @@ mod tests {
         );
         let listed =
             prices.price(&cluster("x"), &node(Provider::Eks, "us-east-1", "m5.large", Capacity::OnDemand));
-        assert_eq!(listed.rate, Some(Money::from_micros(72_000)));
+        assert_eq!((listed.rate, listed.basis), (Some(Money::from_micros(72_000)), Basis::User));
     }
 }

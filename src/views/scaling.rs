@@ -16,7 +16,6 @@ mod replicas;
 mod rows;
 mod story;
 
-pub use charts::replicas_chart;
 pub use flaps::{Flap, flaps};
 pub use lens::ScalingLens;
 pub use story::story;
@@ -185,7 +184,7 @@ pub fn evidence(snapshot: &Snapshot, scope: &Scope, lens: ScalingLens, id: &RowI
     }
     let title =
         format!("{}, {} · {} rows, newest first", group.row.what, group.row.place, group.members.len());
-    Evidence { title: title.into(), lines: group.members.iter().map(line).collect() }
+    Evidence { title: title.into(), lines: group.members.iter().map(line).collect(), ..Evidence::default() }
 }
 
 /// A row as a line: `eks-use1  +$0.77/h  nodes general 86→88: checkout pending`.
@@ -195,8 +194,9 @@ fn line(row: &Row) -> EvidenceLine {
         (Some(from), Some(to)) => format!(" {from}→{to}"),
         _ => String::new(),
     };
-    let text = format!("{}  {cash}{}{to}: {}", row.place, row.what, row.cause);
-    EvidenceLine { at: Some(row.at), label: arrow(row).into(), text: text.into(), tone: Tone::Ok }
+    let why = if row.cause.is_empty() { String::new() } else { format!(": {}", row.cause) };
+    let text = format!("{}  {cash}{}{to}{why}", row.place, row.what);
+    EvidenceLine { at: Some(row.at), label: arrow(row).into(), text: text.into(), ..EvidenceLine::default() }
 }
 
 /// `16 min`, `3h10m`.

@@ -94,12 +94,14 @@ pub struct Chart {
 pub struct Evidence {
     /// The title over them.
     pub title: Text,
+    /// Small charts between the title and the lines.
+    pub charts: Vec<Chart>,
     /// The lines.
     pub lines: Vec<EvidenceLine>,
 }
 
 /// A line of evidence.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct EvidenceLine {
     /// When it happened, if it is that kind of line.
     pub at: Option<Time>,
@@ -109,4 +111,6 @@ pub struct EvidenceLine {
     pub text: Text,
     /// How worrying it is.
     pub tone: Tone,
+    /// The operation that does what the line offers, by its id: the screen says with which key.
+    pub offer: Option<&'static str>,
 }

@@ -18,6 +18,12 @@ fn the_screen_at_four_sizes() {
 }
 
 #[test]
+fn what_is_offered_names_its_key() {
+    let picture = Screen::new(120, 36).picture();
+    assert!(picture.contains("offer   B roll back 14 workloads to 1.41"), "{picture}");
+}
+
+#[test]
 fn the_screen_before_any_cluster_answers() {
     let mut screen = Screen::bare(80, 24, "mono", Depth::None, false);
     let mut empty = fleet();

@@ -95,14 +95,18 @@ fn proofs(_: &PaneInput<'_>, row: &SheetRow) -> Evidence {
         label: label.into(),
         text: text.into(),
         tone,
+        ..EvidenceLine::default()
     };
+    let offer = line(0, "offer", "roll back 14 workloads to 1.41", Tone::Ok);
     Evidence {
         title: Text::from(format!("{} · evidence", row.cells[1].text)),
         lines: vec![
             line(195, "change", "pay 1.41 → 1.42, Argo CD app pay-prod, rev 9f3c2e1", Tone::Ok),
             line(183, "first", "eks-use1 pay/pay-api-7d9f…x2kqp Failed: \"manifest not found\"", Tone::Crit),
             line(0, "serving", "235 of 331 pods, all on 1.41; lowest eks-use1, 65 of 104", Tone::Ok),
+            EvidenceLine { offer: Some("roll-back"), ..offer },
         ],
+        ..Evidence::default()
     }
 }
 
@@ -241,6 +245,7 @@ pub(crate) fn fleet() -> Fleet {
         cause: SymptomCause { reason: "ImagePullBackOff".into(), subject: "pay:1.42".into() },
         tone: Tone::Crit,
         since: NOW,
+        since_sure: true,
         counts_from: NOW,
         evidence: "manifest not found".into(),
         workload: None,

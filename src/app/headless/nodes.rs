@@ -1,8 +1,7 @@
 //! Nodes by what people write: `ip-10-0-3-17`, `eks-use1/ip-10-0-3-17`.
 
-use super::nearest;
 use crate::cluster::ClusterTarget;
-use crate::model::{Cluster, ClusterId, Fleet, Kind, ObjectKey};
+use crate::model::{Cluster, ClusterId, Fleet, Kind, ObjectKey, nearest};
 
 /// The clusters that these words name; `None` when one of them names none, so that its node may
 /// be anywhere. The error says which cluster there is not.

@@ -7,12 +7,11 @@ use super::Flow;
 use super::help::doc;
 use crate::input::{Command, Key, Operation};
 use crate::model::text::glob;
-use crate::model::{Cluster, ClusterId, Kind, Record, Text, Time};
+use crate::model::{Cluster, ClusterId, Kind, Record, Text, Time, many, nearest};
 use crate::theme::Role;
 use crate::ui::Effect;
 use crate::ui::canvas::{Canvas, cells};
 use crate::ui::field::Field;
-use crate::ui::keys::clusters as in_clusters;
 use crate::ui::screen::Ui;
 use crate::ui::table::Filter;
 use crate::views::Scope;
@@ -219,7 +218,12 @@ fn pane_kind_or_operation(ui: &mut Ui, word: &str, rest: &str, now: Time) -> Res
         ui.run(command, now);
         return Ok(());
     }
-    Err(Text::from(format!("no command {word}{}", nearest(ui, word))))
+    let words = all(ui);
+    let near = nearest(word, words.iter().map(|proposal| proposal.line.as_str()));
+    Err(Text::from(format!(
+        "no command {word}{}",
+        near.map_or_else(String::new, |near| format!("; {near}?"))
+    )))
 }
 
 /// Clusters by name; `*` stands for anything.
@@ -253,14 +257,6 @@ fn namespace(ui: &mut Ui, name: &str) -> Result<(), Text> {
         None => Scope::NamespaceEverywhere(name),
     });
     Ok(())
-}
-
-fn nearest(ui: &Ui, word: &str) -> String {
-    let words = all(ui);
-    let near = words.iter().map(|p| (strsim::damerau_levenshtein(&p.line, word), &p.line)).min();
-    // A third of the letters may be wrong: with more of them wrong it is another word.
-    near.filter(|(distance, _)| *distance <= 2 && distance * 3 <= word.chars().count())
-        .map_or_else(String::new, |(_, line)| format!("; {line}?"))
 }
 
 /// Everything that can be said first.
@@ -319,7 +315,7 @@ fn names(ui: &Ui, word: &str, begun: &str) -> Option<Vec<(String, String)>> {
             fitting.for_each(|space| *counts.entry(space.meta().name.to_string()).or_default() += 1);
             counts
                 .into_iter()
-                .map(|(name, n)| (name, format!("in {}", in_clusters(n))))
+                .map(|(name, n)| (name, format!("in {}", many(n, "cluster"))))
                 .take(PROPOSED)
                 .collect()
         }

@@ -3,11 +3,10 @@
 
 use super::Flow;
 use crate::input::Command;
-use crate::model::{Cluster, ClusterId, Fault, Login, PluginId, Prompt, Text, Time};
+use crate::model::{Cluster, ClusterId, Fault, Login, PluginId, Prompt, Text, Time, many};
 use crate::theme::Role;
 use crate::ui::Effect;
 use crate::ui::canvas::{Canvas, cells};
-use crate::ui::keys::clusters as counted;
 use crate::ui::screen::Ui;
 use crate::views::health;
 
@@ -97,8 +96,8 @@ impl LoginView {
             return ui.notice(now, "nothing waits for this login");
         }
         let what = self.plugin.as_ref().map_or_else(
-            || format!("asking {} again", counted(ids.len())),
-            |plugin| format!("running {} once for {}", plugin.name, counted(ids.len())),
+            || format!("asking {} again", many(ids.len(), "cluster")),
+            |plugin| format!("running {} once for {}", plugin.name, many(ids.len(), "cluster")),
         );
         ui.notice(now, what);
         ui.effects.push(Effect::Retry(ids));
@@ -108,7 +107,7 @@ impl LoginView {
         let state = self.state(ui);
         let count = state.waiting.len();
         let whose = match (&self.plugin, state.waiting.first()) {
-            (Some(plugin), _) => format!("{} · {} wait for it", plugin.name, counted(count)),
+            (Some(plugin), _) => format!("{} · {} wait for it", plugin.name, many(count, "cluster")),
             (None, Some(cluster)) => cluster.info.name.to_string(),
             (None, None) => String::new(),
         };

@@ -188,12 +188,12 @@ fn evidence(input: &PaneInput<'_>, row: &SheetRow) -> Evidence {
     };
     let line = |(at, text): &(Time, Text)| EvidenceLine {
         at: Some(*at),
-        label: Text::EMPTY,
         text: text.clone(),
-        tone: Tone::Ok,
+        ..EvidenceLine::default()
     };
     Evidence {
         title: Text::from(format!("{} · evidence", run.plan.title)),
         lines: run.evidence.iter().map(line).collect(),
+        ..Evidence::default()
     }
 }

@@ -138,7 +138,8 @@ fn show_times(sheet: &mut Sheet, face: &Face, now: Time) {
     // Rows that are written when they are looked at show no moments.
     for cell in sheet.rows.made_mut().iter_mut().flat_map(|row| &mut row.cells) {
         if let Some(at) = cell.at {
-            cell.text = face.column(at, now).into();
+            let about = if cell.text.starts_with('~') { "~" } else { "" };
+            cell.text = format!("{about}{}", face.column(at, now)).into();
         }
     }
 }

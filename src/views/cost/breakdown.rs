@@ -10,11 +10,7 @@ use crate::model::{
 };
 use crate::views::Scope;
 use crate::views::health::counted;
-use crate::views::prices::gpu_weight;
-
-/// What OpenCost weighs a core and a GiB by, in micro-dollars: only their ratio matters.
-const CPU_WEIGHT: i64 = 31_611;
-const GIB_WEIGHT: i64 = 4_237;
+use crate::views::prices::{CORE, GIB, gpu_weight};
 
 /// The cost of one cluster, or of the part of it in scope. Namespaces, what belongs to none, idle,
 /// what is not known of and the reserve sum to [`Breakdown::whole`] exactly.
@@ -49,8 +45,12 @@ pub struct Breakdown {
     pub reserved: Money,
     /// What pods ask for and do not use.
     pub waste: Money,
-    /// Whether use is known at all; without it, waste is unknown and not zero.
+    /// Whether use is known anywhere; without it, waste is unknown and not zero.
     pub measured: bool,
+    /// Whether use is not known somewhere: waste is too low by an unknown amount.
+    pub unmeasured: bool,
+    /// Whether nodes are not known somewhere: all of it is too low by an unknown amount.
+    pub unread: bool,
 }
 
 /// What somebody costs.
@@ -114,7 +114,9 @@ pub fn breakdown(cluster: &Cluster, scope: &Scope) -> Arc<Breakdown> {
 }
 
 fn split(cluster: &Cluster, scope: &Scope) -> Breakdown {
-    let mut out = Breakdown { measured: cluster.usage_at.is_some(), ..Breakdown::default() };
+    let unread = !counted(cluster, Kind::Node);
+    let measured = cluster.usage_at.is_some() && counted(cluster, Kind::Pod) && !unread;
+    let mut out = Breakdown { measured, unmeasured: !measured, unread, ..Breakdown::default() };
     let mut nodes: FxHashMap<Text, SplitNode> = FxHashMap::default();
     for node in cluster.nodes().filter(|node| scope.holds_node(node)) {
         add_node(&mut out, &mut nodes, node, cluster.price(node));
@@ -159,6 +161,7 @@ fn sum(out: &mut Breakdown, cluster: &Cluster, scope: &Scope) {
                     out.whole.guessed += 1;
                 } else {
                     out.whole.priced += 1;
+                    out.whole.user += u32::from(part.basis == Basis::User);
                 }
             }
         }
@@ -200,8 +203,8 @@ fn add_node(out: &mut Breakdown, nodes: &mut FxHashMap<Text, SplitNode>, node: &
     let weight =
         |amount: i64, weight: i64| u64::try_from(i128::from(amount) * i128::from(weight)).unwrap_or(0);
     let parts = rate.split(&[
-        weight(capacity.cpu, CPU_WEIGHT),
-        weight(capacity.memory >> 20, GIB_WEIGHT * 1000 / 1024),
+        weight(capacity.cpu, CORE),
+        weight(capacity.memory >> 20, GIB * 1000 / 1024),
         weight(capacity.gpus * 1000, gpu_weight(&node.gpu_model)),
     ]);
     let [cpu, memory, gpus] = parts[..] else { return };

@@ -4,135 +4,178 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::sheet::{CostLens, sure};
-use super::unit::{Unit, figure, money, percent};
+use super::unit::{Doubt, Unit, percent};
 use super::{Breakdown, Share};
 use crate::model::{Basis, Cell, Cluster, CostTotals, Kind, Money, Resources, Span, Text, Time, Tone};
+use crate::views::health::{counted, old, usage_stale};
 use crate::views::{RowId, SheetRow};
+
+/// What is known of use, on which waste rests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Usage {
+    /// Whether anything is.
+    pub(super) known: bool,
+    /// Whether it is not known of all.
+    pub(super) more: bool,
+    /// Whether some of it was measured too long ago.
+    pub(super) old: bool,
+}
+
+impl Usage {
+    pub(super) const fn of(cost: &Breakdown) -> Usage {
+        Usage { known: cost.measured, more: cost.unmeasured, old: false }
+    }
+
+    /// What is asked for and not used; unknown while use is.
+    pub(super) fn waste(self, waste: Money, unit: Unit) -> Cell {
+        match self.known {
+            true => self.doubt().part(waste, unit),
+            false => Cell::text("?"),
+        }
+    }
+
+    /// How sure waste is, where use is known.
+    pub(super) const fn doubt(self) -> Doubt {
+        Doubt { about: self.old, more: self.more }
+    }
+}
 
 /// The cells behind a name, in the order of the columns.
 struct Figures<'a> {
-    rate: Cell,
+    rate: Money,
+    doubt: Doubt,
     change: Option<Cell>,
-    month: Money,
-    whole: Money,
-    /// Idle, and what is not known of; `None` where nobody's idle is in it.
-    idle: Option<(Money, Money)>,
-    waste: Cell,
     spot: Money,
+    /// Idle as a share and as an amount; none where nobody's idle is in it.
+    idle: Option<(Cell, Cell)>,
+    waste: Cell,
     basis: &'a str,
 }
 
 impl Figures<'_> {
     fn cells(self, name: Text, unit: Unit) -> Vec<Cell> {
-        let mut cells = vec![Cell::text(name), self.rate];
+        let mut cells = vec![Cell::text(name), self.doubt.price(self.rate, unit)];
         cells.extend(self.change);
         if unit != Unit::Month {
-            cells.push(money(self.month, Unit::Month));
+            cells.push(self.doubt.price(self.rate, Unit::Month));
         }
-        let (share, amount) = match self.idle {
-            Some((idle, blind)) => idle_cells(idle, blind, self.whole, unit),
-            None => (Cell::text("-"), Cell::text("-")),
+        let (share, amount) = self.idle.unwrap_or_else(|| (Cell::text("-"), Cell::text("-")));
+        let spot = match self.rate == Money::ZERO && self.doubt.more {
+            true => Cell::text("?"),
+            false => percent(self.spot, self.rate),
         };
-        cells.extend([share, amount, self.waste, percent(self.spot, self.whole), Cell::text(self.basis)]);
+        cells.extend([share, amount, self.waste, spot, Cell::text(self.basis)]);
         cells
     }
 }
 
-/// Idle as a share and as an amount: `32 %` `1.18`; where pods may not be read `?`, in a sum with
-/// such a part `~32 %` of the rest and `1.18+?`.
-pub(super) fn idle_cells(idle: Money, blind: Money, whole: Money, unit: Unit) -> (Cell, Cell) {
-    let (share, amount) = (percent(idle, whole - blind), money(idle, unit));
-    match (blind > Money::ZERO, idle > Money::ZERO) {
+/// Idle as a share and as an amount: `32 %` `1.18`; where pods or nodes are not known `?`, in a sum
+/// with such a part `~32 %` of the rest and `1.18+?`.
+pub(super) fn idle_cells(idle: Money, blind: Money, unread: bool, whole: Money, unit: Unit) -> (Cell, Cell) {
+    let share = percent(idle, whole - blind);
+    let doubt = Doubt { about: false, more: unread || blind > Money::ZERO };
+    let amount = doubt.part(idle, unit);
+    match (doubt.more, idle > Money::ZERO) {
         (false, _) => (share, amount),
-        (true, false) => (Cell::text("?"), Cell::text("?")),
-        (true, true) => (
-            Cell { text: format!("~{}", share.text).into(), ..share },
-            Cell { text: format!("{}+?", amount.text).into(), ..amount },
-        ),
+        (true, false) => (Cell::text("?"), amount),
+        (true, true) => (Cell { text: format!("~{}", share.text).into(), ..share }, amount),
     }
 }
 
-/// What is asked for and not used; unknown while use is.
-pub(super) fn wasted(waste: Money, measured: bool, unit: Unit) -> Cell {
-    if measured { money(waste, unit) } else { Cell::text("?") }
-}
-
-/// `list`, `user`, `list, 9 ~`, `~`.
-fn mixture(cost: &CostTotals) -> String {
+/// `list`, `user`, `list, 9 ~`, `~`, `?` where nothing is known.
+fn mixture(cost: &CostTotals, unread: bool) -> String {
+    let source = cost.source();
     match (cost.priced, cost.guessed, cost.unknown) {
-        (0, 0, 0) => "-".to_owned(),
-        (_, 0, 0) => "list".to_owned(),
+        (0, 0, 0) => if unread { "?" } else { "-" }.to_owned(),
+        (_, 0, 0) => source.to_owned(),
         (0, _, 0) => "~".to_owned(),
         (0, 0, _) => "?".to_owned(),
-        (_, guessed, 0) => format!("list, {guessed} ~"),
-        (_, 0, unknown) => format!("list, {unknown} ?"),
+        (_, guessed, 0) => format!("{source}, {guessed} ~"),
+        (_, 0, unknown) => format!("{source}, {unknown} ?"),
         _ => "mixed".to_owned(),
     }
 }
 
 pub(super) fn cluster_row(cluster: &Cluster, cost: &Breakdown, unit: Unit, now: Time) -> SheetRow {
     let whole = &cost.whole;
-    let stale = cluster.link.stale(now);
-    let tilde = if stale && whole.guessed == 0 { "~" } else { "" };
-    let rate = format!("{tilde}{}", sure(whole, false, &figure(whole.rate, unit)));
+    let stale = old(cluster, Kind::Node, now);
+    let usage = Usage { old: usage_stale(cluster, now), ..Usage::of(cost) };
     let figures = Figures {
-        rate: Cell::number(rate, whole.rate.nanos()),
-        change: Some(change(changed(cluster, now), unit)),
-        month: whole.rate,
-        whole: whole.rate,
-        idle: Some((cost.idle, cost.blind)),
-        waste: wasted(cost.waste, cost.measured, unit),
+        rate: whole.rate,
+        doubt: Doubt::of(whole).or(stale, cost.unread),
+        change: Some(Change::of(changed(cluster, now)).cell(unit)),
         spot: whole.spot,
-        basis: &mixture(whole),
+        idle: Some(idle_cells(cost.idle, cost.blind, cost.unread, whole.rate, unit)),
+        waste: usage.waste(cost.waste, unit),
+        basis: &mixture(whole, cost.unread),
     };
     let cells = figures.cells(cluster.info.name.clone(), unit);
     SheetRow { id: RowId::Cluster(cluster.id), tone: Tone::Ok, cells, objects: Vec::new(), stale }
 }
 
-/// The sum under the rows.
+/// The sum under the rows. `unseen` is whether clusters in scope were never seen.
 pub(super) fn sum_row(
     count: usize,
-    costs: &[(&Cluster, Arc<Breakdown>)],
     total: &Breakdown,
-    unseen: usize,
-    lens: CostLens,
+    unseen: bool,
+    change: Option<Change>,
+    usage: Usage,
     unit: Unit,
-    now: Time,
 ) -> SheetRow {
     let whole = &total.whole;
-    let rate = sure(whole, unseen > 0, &figure(whole.rate, unit));
+    let unread = unseen || total.unread;
     let figures = Figures {
-        rate: Cell::number(rate, whole.rate.nanos()),
-        change: (lens == CostLens::Cluster).then(|| change(change_of(costs, now), unit)),
-        month: whole.rate,
-        whole: whole.rate,
-        idle: Some((total.idle, total.blind)),
-        waste: wasted(total.waste, total.measured, unit),
+        rate: whole.rate,
+        doubt: Doubt::of(whole).or(false, unread),
+        change: change.map(|change| change.cell(unit)),
         spot: whole.spot,
-        basis: &mixture(whole),
+        idle: Some(idle_cells(total.idle, total.blind, unread, whole.rate, unit)),
+        waste: usage.waste(total.waste, unit),
+        basis: &mixture(whole, unread),
     };
     let cells = figures.cells(Text::clean(&format!("all {count}")), unit);
     SheetRow { id: RowId::Total, tone: Tone::Ok, cells, objects: Vec::new(), stale: false }
 }
 
-fn change(change: Option<Money>, unit: Unit) -> Cell {
-    match change {
-        None | Some(Money::ZERO) => Cell::number("·", 0),
-        Some(change) => Cell::number(format!("{:#}", unit.of(change)), change.nanos()),
+/// What rates changed by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Change {
+    pub(super) rate: Money,
+    /// Whether some of them do not tell.
+    pub(super) unknown: bool,
+}
+
+impl Change {
+    fn of(changed: Option<Money>) -> Change {
+        Change { rate: changed.unwrap_or_default(), unknown: changed.is_none() }
+    }
+
+    fn and(self, other: Change) -> Change {
+        Change { rate: self.rate + other.rate, unknown: self.unknown || other.unknown }
+    }
+
+    fn cell(self, unit: Unit) -> Cell {
+        match (self.rate, self.unknown) {
+            (Money::ZERO, false) => Cell::number("·", 0),
+            (Money::ZERO, true) => Cell::text("?"),
+            (rate, unknown) => {
+                let more = if unknown { "+?" } else { "" };
+                Cell::number(format!("{:#}{more}", unit.of(rate)), rate.nanos())
+            }
+        }
     }
 }
 
-/// What all rates changed by, of clusters that tell.
-pub(super) fn change_of(costs: &[(&Cluster, Arc<Breakdown>)], now: Time) -> Option<Money> {
-    costs.iter().filter_map(|(cluster, _)| changed(cluster, now)).reduce(|a, b| a + b)
+/// What all rates changed by.
+pub(super) fn change_of(costs: &[(&Cluster, Arc<Breakdown>)], now: Time) -> Change {
+    costs.iter().map(|(cluster, _)| Change::of(changed(cluster, now))).fold(Change::default(), Change::and)
 }
 
 /// What the nodes' rate changed by within the last hour, by the series.
 fn changed(cluster: &Cluster, now: Time) -> Option<Money> {
     let since = now - Span::from_seconds(3600);
     let first = cluster.series.samples.iter().find(|s| s.at >= since)?;
-    Some(cluster.totals.cost.rate - first.rate)
+    counted(cluster, Kind::Node).then(|| cluster.totals.cost.rate - first.rate)
 }
 
 type Named = (Text, RowId, Share);
@@ -168,6 +211,7 @@ pub(super) fn workloads(costs: &[(&Cluster, Arc<Breakdown>)]) -> Vec<Named> {
 pub(super) fn pool_rows(
     costs: &[(&Cluster, Arc<Breakdown>)],
     total: &Breakdown,
+    usage: Usage,
     unit: Unit,
 ) -> Vec<SheetRow> {
     let each = costs.iter().flat_map(|(cluster, cost)| {
@@ -181,7 +225,7 @@ pub(super) fn pool_rows(
     rows.extend(apart("(volumes)", &total.volumes));
     rows.extend(apart("(load balancers)", &total.balancers));
     rows.extend(apart("(control planes)", &total.control_plane));
-    sorted(rows).into_iter().map(|named| share_row(named, true, unit, total.measured)).collect()
+    sorted(rows).into_iter().map(|named| share_row(named, true, usage, unit)).collect()
 }
 
 /// What belongs to nobody, as a row of its own; none where there is nothing.
@@ -195,9 +239,18 @@ fn sorted(mut shares: Vec<Named>) -> Vec<Named> {
 }
 
 /// Rows of those who cost, and of what nobody asked for: together they are the whole.
-pub(super) fn share_rows(mut shares: Vec<Named>, total: &Breakdown, unit: Unit) -> Vec<SheetRow> {
+pub(super) fn share_rows(
+    mut shares: Vec<Named>,
+    total: &Breakdown,
+    usage: Usage,
+    unit: Unit,
+) -> Vec<SheetRow> {
     let rest = |rate| Share { rate, basis: Basis::List, ..Share::default() };
-    let nodes = if total.nodes.guessed > 0 { Basis::Estimated } else { Basis::List };
+    let nodes = match total.nodes.guessed {
+        0 if total.nodes.user > 0 => Basis::User,
+        0 => Basis::List,
+        _ => Basis::Estimated,
+    };
     for (name, rate) in [
         ("(idle)", total.idle),
         ("(pods not readable)", total.blind),
@@ -209,28 +262,22 @@ pub(super) fn share_rows(mut shares: Vec<Named>, total: &Breakdown, unit: Unit) 
     }
     shares.extend(apart("(control planes)", &total.control_plane));
     shares.extend(apart("(volumes of no claim)", &total.unclaimed));
-    sorted(shares).into_iter().map(|named| share_row(named, false, unit, total.measured)).collect()
+    sorted(shares).into_iter().map(|named| share_row(named, false, usage, unit)).collect()
 }
 
-fn share_row((name, id, share): Named, idles: bool, unit: Unit, measured: bool) -> SheetRow {
-    let more = if share.unknown > 0 { "+?" } else { "" };
-    let tilde = if share.basis.approximate() { "~" } else { "" };
-    let rate = match (share.unknown > 0, share.rate == Money::ZERO) {
-        (true, true) => "$?".to_owned(),
-        _ => format!("{tilde}{}{more}", figure(share.rate, unit)),
-    };
+fn share_row((name, id, share): Named, idles: bool, usage: Usage, unit: Unit) -> SheetRow {
     let figures = Figures {
-        rate: Cell::number(rate, share.rate.nanos()),
+        rate: share.rate,
+        doubt: Doubt { about: share.basis.approximate(), more: share.unknown > 0 },
         change: None,
-        month: share.rate,
-        whole: share.rate,
-        idle: idles.then_some((share.idle, share.blind)),
-        // Only what asks can ask for too much.
-        waste: match share.asked == Resources::default() && share.waste == Money::ZERO && measured {
-            true => Cell::text("-"),
-            false => wasted(share.waste, measured, unit),
-        },
         spot: share.spot,
+        idle: idles.then(|| idle_cells(share.idle, share.blind, false, share.rate, unit)),
+        // Only what asks can ask for too much.
+        waste: match share.asked == Resources::default() && share.waste == Money::ZERO && usage.known {
+            true => Cell::text("-"),
+            // What is not measured elsewhere is not missing here.
+            false => Usage { more: false, ..usage }.waste(share.waste, unit),
+        },
         basis: basis_word(share.basis),
     };
     SheetRow { id, tone: Tone::Ok, cells: figures.cells(name, unit), objects: Vec::new(), stale: false }

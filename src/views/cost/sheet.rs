@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::rows::{
-    change_of, cluster_row, idle_cells, namespaces, pool_rows, share_rows, sum_row, workloads,
+    Change, Usage, change_of, cluster_row, idle_cells, namespaces, pool_rows, share_rows, sum_row, workloads,
 };
-use super::unit::{Unit, figure, percent};
+use super::unit::{Doubt, Unit, figure, percent};
 use super::{Breakdown, breakdown, waste};
-use crate::model::{Cluster, Column, CostTotals, Money, Time, grouped};
+use crate::model::{Cluster, Column, Money, Time, grouped, many};
+use crate::views::health::{usage_age, usage_stale};
 use crate::views::prices;
 use crate::views::{Scope, Sheet, Snapshot};
 
@@ -62,21 +63,24 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, lens: CostLens, unit: Unit, now
     let costs = costs(snapshot, scope);
     let total = total(&costs);
     let unknown = unseen(snapshot, scope);
-    let waste = waste::waste(&costs);
+    let waste = waste::waste(&costs, now);
+    let usage =
+        Usage { old: costs.iter().any(|(cluster, _)| usage_stale(cluster, now)), ..Usage::of(&total) };
     let mut rows = match lens {
         CostLens::Cluster => costs.iter().map(|(c, cost)| cluster_row(c, cost, unit, now)).collect(),
-        CostLens::Namespace => share_rows(namespaces(&costs), &total, unit),
-        CostLens::Workload => share_rows(workloads(&costs), &total, unit),
-        CostLens::Pool => pool_rows(&costs, &total, unit),
+        CostLens::Namespace => share_rows(namespaces(&costs), &total, usage, unit),
+        CostLens::Workload => share_rows(workloads(&costs), &total, usage, unit),
+        CostLens::Pool => pool_rows(&costs, &total, usage, unit),
         CostLens::Waste => waste.iter().map(|item| item.row(unit)).collect(),
     };
     if rows.len() > 1 && lens != CostLens::Waste {
-        let sum = sum_row(rows.len(), &costs, &total, unknown, lens, unit, now);
+        let change = (lens == CostLens::Cluster).then(|| change_of(&costs, now));
+        let sum = sum_row(rows.len(), &total, unknown > 0, change, usage, unit);
         rows.push(sum);
     }
     let win = waste.iter().map(|item| item.rate).sum();
     Sheet {
-        answer: answer(&total, unknown, change_of(&costs, now), unit).into(),
+        answer: answer(&total, unknown, &change_of(&costs, now), usage, unit).into(),
         charts: Vec::new(),
         columns: if lens == CostLens::Waste { waste::columns(unit) } else { columns(lens, unit) },
         rows: rows.into(),
@@ -85,7 +89,7 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, lens: CostLens, unit: Unit, now
             CostLens::Waste => "Nothing to win back is seen; what pods use is not known.".into(),
             _ => "No node in this scope has been seen yet.".into(),
         },
-        footer: footer(&total, win, lens, unit).into(),
+        footer: footer(&costs, &total, unknown, win, lens, unit, now).into(),
         hints: Vec::new(),
     }
 }
@@ -101,6 +105,8 @@ fn total(costs: &[(&Cluster, Arc<Breakdown>)]) -> Breakdown {
         total.reserved += cost.reserved;
         total.waste += cost.waste;
         total.measured |= cost.measured;
+        total.unmeasured |= cost.unmeasured;
+        total.unread |= cost.unread;
         for (sum, part) in [
             (&mut total.control_plane, &cost.control_plane),
             (&mut total.volumes, &cost.volumes),
@@ -120,49 +126,61 @@ fn unseen(snapshot: &Snapshot, scope: &Scope) -> usize {
 }
 
 /// `$412.80/h list = $301,344 a month. Idle $132.55/h (32 %), waste $38.10/h, spot 22 %.`
-fn answer(total: &Breakdown, unseen: usize, change: Option<Money>, unit: Unit) -> String {
+fn answer(total: &Breakdown, unseen: usize, change: &Change, usage: Usage, unit: Unit) -> String {
     let whole = &total.whole;
-    if whole.rate == Money::ZERO && (whole.unknown > 0 || unseen > 0) {
+    let doubt = Doubt::of(whole).or(false, unseen > 0 || total.unread);
+    if whole.rate == Money::ZERO && doubt.more {
         let things = if whole.unknown > 0 { "nothing seen has a price" } else { "no node seen yet" };
-        return format!("$? list: {things}.");
+        return format!("$?: {things}.");
     }
-    let spot = percent(whole.spot, whole.rate).text;
     let per = |rate: Money| format!("${}{}", figure(rate, unit), unit.suffix());
-    let waste = if total.measured { per(total.waste) } else { "? without metrics".to_owned() };
-    let mut text = sure(whole, unseen > 0, &per(whole.rate));
-    text.push_str(" list");
+    let mut text = doubt.say(whole.rate, &per(whole.rate), "$?");
+    text.push_str(&format!(" {}", whole.source()));
     if unit != Unit::Month {
-        text.push_str(&format!(" = ${} a month", figure(whole.rate, Unit::Month)));
+        let month = format!("${}", figure(whole.rate, Unit::Month));
+        text.push_str(&format!(" = {} a month", doubt.say(whole.rate, &month, "$?")));
     }
-    let (share, amount) = idle_cells(total.idle, total.blind, whole.rate, unit);
+    let (share, amount) = idle_cells(total.idle, total.blind, total.unread, whole.rate, unit);
     let idle = match amount.text.as_str() {
         "?" => "?".to_owned(),
         amount => format!("${amount}{} ({})", unit.suffix(), share.text),
     };
+    let waste = match usage.known {
+        true => usage.doubt().say(total.waste, &per(total.waste), "?"),
+        false => "? without metrics".to_owned(),
+    };
+    let spot = percent(whole.spot, whole.rate).text;
     text.push_str(&format!(". Idle {idle}, waste {waste}, spot {spot}."));
-    if let Some(change) = change.filter(|change| *change != Money::ZERO) {
-        let sign = if change < Money::ZERO { "-" } else { "+" };
-        let amount = if change < Money::ZERO { -change } else { change };
-        text.push_str(&format!(" {sign}{} in 1 h.", per(amount)));
+    if change.rate != Money::ZERO {
+        let sign = if change.rate < Money::ZERO { "-" } else { "+" };
+        let amount = if change.rate < Money::ZERO { -change.rate } else { change.rate };
+        let amount = Doubt::default().or(false, change.unknown).say(amount, &per(amount), "?");
+        text.push_str(&format!(" {sign}{amount} in 1 h."));
     }
     text
 }
 
-/// A figure with what is not sure of it: `~$4.70`, `$4.70+?`, `$?`.
-pub(super) fn sure(cost: &CostTotals, more: bool, text: &str) -> String {
-    let about = if cost.guessed > 0 { "~" } else { "" };
-    match (cost.unknown > 0 || more, cost.rate == Money::ZERO) {
-        (true, true) => "$?".to_owned(),
-        (true, false) => format!("{about}{text}+?"),
-        (false, _) => format!("{about}{text}"),
-    }
-}
-
-fn footer(total: &Breakdown, win: Money, lens: CostLens, unit: Unit) -> String {
+fn footer(
+    costs: &[(&Cluster, Arc<Breakdown>)],
+    total: &Breakdown,
+    unseen: usize,
+    win: Money,
+    lens: CostLens,
+    unit: Unit,
+    now: Time,
+) -> String {
     let whole = &total.whole;
     let mut parts = Vec::new();
     if win > Money::ZERO && lens != CostLens::Waste {
         parts.push(format!("to win back ${} (by waste)", figure(win, unit)));
+    }
+    let blind = unseen + costs.iter().filter(|(_, cost)| cost.unread).count();
+    if blind > 0 {
+        parts.push(format!("nodes of {} not known", many(blind, "cluster")));
+    }
+    let stale = || costs.iter().filter(|(cluster, _)| usage_stale(cluster, now));
+    if let Some(oldest) = stale().filter_map(|(cluster, _)| usage_age(cluster, now)).max() {
+        parts.push(format!("◌ use of {} measured up to {oldest} ago ~", many(stale().count(), "cluster")));
     }
     parts.push(format!("prices {}", prices::list_date()));
     if whole.guessed > 0 {
@@ -170,7 +188,7 @@ fn footer(total: &Breakdown, win: Money, lens: CostLens, unit: Unit) -> String {
         parts.push(format!("{} prices ~ ({share} of cost)", grouped(u64::from(whole.guessed))));
     }
     if whole.unknown > 0 {
-        parts.push(format!("{} things without a price", grouped(u64::from(whole.unknown))));
+        parts.push(format!("{} without a price", many(whole.unknown as usize, "thing")));
     }
     parts.push("no egress, no discounts unless set".to_owned());
     parts.join(" · ")
@@ -192,4 +210,66 @@ fn columns(lens: CostLens, unit: Unit) -> Vec<Column> {
         Column::left("basis", 12, 60),
     ]);
     columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Basis, Kind, LinkState, Price, Record, Usage as Measured, Used};
+    use crate::views::scenes::{Scene, cells, clock, node, now, pod, snapshot};
+
+    /// A cluster of one node with one pod, measured at a moment.
+    fn scene(id: u16, name: &str, basis: Basis, measured: &str) -> Scene {
+        let records =
+            vec![Record::Node(node("n1", "std", "z")), Record::Pod(pod("shop", "web", "a", "web:1", "n1"))];
+        let price = Price { rate: Some(Money::from_micros(400_000)), basis, ..Price::default() };
+        let used = Used { cpu: 100, memory: 100 << 20 };
+        Scene::new(id, name).with(&[], records, now()).set(|c| {
+            c.prices = Arc::new(c.nodes().map(|node| (node.meta.uid, price)).collect());
+            let pods = [(("shop".into(), "web-7d9f-a".into()), used)].into_iter().collect();
+            c.usage = Arc::new(Measured { pods, ..Measured::default() });
+            c.usage_at = Some(clock(measured));
+        })
+    }
+
+    fn rows(scenes: Vec<Scene>) -> (Vec<String>, Sheet) {
+        let sheet = sheet(&snapshot(scenes), &Scope::All, CostLens::Cluster, Unit::Hour, now());
+        (sheet.rows.iter().map(cells).collect(), sheet)
+    }
+
+    #[test]
+    fn a_cluster_whose_nodes_are_not_known_costs_an_unknown_amount() {
+        let secret = scene(1, "secret", Basis::List, "02:14:00").table(Kind::Node, |table| {
+            table.rows = crate::model::Rows::default();
+            table.link.state = LinkState::Denied;
+        });
+        let (rows, sheet) = rows(vec![scene(0, "open", Basis::List, "02:14:00"), secret]);
+        assert_eq!(
+            rows,
+            [
+                "open | 0.40 | ? | 292 | 94 % | 0.38 | 0.02 | 0 % | list",
+                "secret | $? | ? | $? | ? | ? | ? | ? | ?",
+                "all 2 | 0.40+? | ? | 292+? | ~94 % | 0.38+? | 0.02+? | 0 % | list",
+            ]
+        );
+        assert!(sheet.answer.starts_with("$0.40/h+? list = $292+? a month."), "{}", sheet.answer);
+        assert!(sheet.footer.contains("nodes of 1 cluster not known"), "{}", sheet.footer);
+    }
+
+    #[test]
+    fn waste_by_an_old_measurement_is_about() {
+        let (rows, sheet) = rows(vec![scene(0, "open", Basis::List, "02:10:00")]);
+        assert!(rows[0].contains("| ~0.02 |"), "{}", rows[0]);
+        assert!(sheet.answer.contains("waste ~$0.02/h"), "{}", sheet.answer);
+        assert!(sheet.footer.contains("use of 1 cluster measured up to 4m07s ago"), "{}", sheet.footer);
+    }
+
+    #[test]
+    fn whose_prices_they_are_is_said() {
+        let (rows, sheet) =
+            rows(vec![scene(0, "cloud", Basis::List, "02:14:00"), scene(1, "rack", Basis::User, "02:14:00")]);
+        let basis = |row: &String| row.rsplit(" | ").next().unwrap_or_default().to_owned();
+        assert_eq!(rows.iter().map(basis).collect::<Vec<_>>(), ["list", "user", "mixed"]);
+        assert!(sheet.answer.starts_with("$0.80/h mixed"), "{}", sheet.answer);
+    }
 }

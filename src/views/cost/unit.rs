@@ -1,6 +1,6 @@
 //! Amounts of money in the unit that is shown, and shares of them.
 
-use crate::model::{Cell, MONTH_HOURS, Money, grouped};
+use crate::model::{Cell, CostTotals, MONTH_HOURS, Money, grouped};
 
 /// For how long a rate is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -59,6 +59,48 @@ pub(super) fn figure(rate: Money, unit: Unit) -> String {
 /// An amount as a cell; it sorts by the rate, whatever the unit.
 pub(super) fn money(rate: Money, unit: Unit) -> Cell {
     Cell::number(figure(rate, unit), rate.nanos())
+}
+
+/// How sure an amount is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Doubt {
+    /// A part of it is estimated or as last seen: `~4.70`.
+    pub(super) about: bool,
+    /// A part of it is not known: `4.70+?`.
+    pub(super) more: bool,
+}
+
+impl Doubt {
+    /// How sure the prices in it are.
+    pub(super) const fn of(cost: &CostTotals) -> Doubt {
+        Doubt { about: cost.guessed > 0, more: cost.unknown > 0 }
+    }
+
+    /// Less sure still.
+    pub(super) const fn or(self, about: bool, more: bool) -> Doubt {
+        Doubt { about: self.about || about, more: self.more || more }
+    }
+
+    /// The amount as `text` says it, with what is not sure of it: `~$4.70`, `$4.70+?`; `unknown`
+    /// where nothing of it is known.
+    pub(super) fn say(self, rate: Money, text: &str, unknown: &str) -> String {
+        let about = if self.about { "~" } else { "" };
+        match (self.more, rate == Money::ZERO) {
+            (true, true) => unknown.to_owned(),
+            (true, false) => format!("{about}{text}+?"),
+            (false, _) => format!("{about}{text}"),
+        }
+    }
+
+    /// What is paid, as a cell.
+    pub(super) fn price(self, rate: Money, unit: Unit) -> Cell {
+        Cell::number(self.say(rate, &figure(rate, unit), "$?"), rate.nanos())
+    }
+
+    /// A part of what is paid, as a cell: of nothing that is known no amount.
+    pub(super) fn part(self, rate: Money, unit: Unit) -> Cell {
+        Cell::number(self.say(rate, &figure(rate, unit), "?"), rate.nanos())
+    }
 }
 
 /// A percentage; `-` of nothing.

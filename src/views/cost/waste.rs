@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::unit::{figure, money};
 use super::{Breakdown, Unit};
 use crate::model::quantity::{Bytes, Cpu};
-use crate::model::{Cell, Cluster, Column, Kind, MONTH_HOURS, Money, Text, Tone};
+use crate::model::{Cell, Cluster, Column, Kind, MONTH_HOURS, Money, Text, Time, Tone, many};
+use crate::views::health::usage_stale;
 use crate::views::{RowId, SheetRow};
 
 /// A pool of which less than this is asked for, in hundredths, has nodes to spare.
@@ -35,11 +36,12 @@ pub(super) struct Item {
 }
 
 /// Everything that could be won back, the most first.
-pub(super) fn waste(costs: &[(&Cluster, Arc<Breakdown>)]) -> Vec<Item> {
+pub(super) fn waste(costs: &[(&Cluster, Arc<Breakdown>)], now: Time) -> Vec<Item> {
     let mut items: Vec<Item> = costs
         .iter()
         .flat_map(|(cluster, cost)| {
-            pools(cluster, cost).chain(workloads(cluster, cost)).chain(volumes(cluster, cost))
+            let old = usage_stale(cluster, now);
+            pools(cluster, cost).chain(workloads(cluster, cost, old)).chain(volumes(cluster, cost))
         })
         .collect();
     items.sort_by(|a, b| b.rate.cmp(&a.rate).then_with(|| (&a.cluster, &a.what).cmp(&(&b.cluster, &b.what))));
@@ -72,13 +74,17 @@ fn pools<'a>(cluster: &'a Cluster, cost: &'a Breakdown) -> impl Iterator<Item = 
         }
         let name = if pool.is_empty() { "(no pool)" } else { pool.as_str() };
         let why = format!("{asked} % of {count} nodes asked for");
-        let nodes = if spare == 1 { "1 node".to_owned() } else { format!("{spare} nodes") };
-        let act = format!("{nodes} fewer");
+        let act = format!("{} fewer", many(usize::try_from(spare).unwrap_or(usize::MAX), "node"));
         Some(item(cluster, &format!("pool {name}"), why, share.rate.scaled(spare, count), act))
     })
 }
 
-fn workloads<'a>(cluster: &'a Cluster, cost: &'a Breakdown) -> impl Iterator<Item = Item> + 'a {
+/// `old` is whether use was measured too long ago to say `now` of it.
+fn workloads<'a>(cluster: &'a Cluster, cost: &'a Breakdown, old: bool) -> impl Iterator<Item = Item> + 'a {
+    let uses = move |used: &dyn std::fmt::Display| match old {
+        true => format!("used ~{used}"),
+        false => format!("uses {used} now"),
+    };
     let own = cost.workloads.iter().filter(|(_, share)| share.waste >= WORTH);
     own.filter_map(move |((namespace, kind, name), share)| {
         let (asked, used) = (share.asked, share.used);
@@ -87,10 +93,10 @@ fn workloads<'a>(cluster: &'a Cluster, cost: &'a Breakdown) -> impl Iterator<Ite
         let should = |used: i64| used.saturating_mul(100) / TARGET;
         let (why, act) = if little(used.cpu, asked.cpu) {
             let act = format!("ask {}", Cpu(should(used.cpu).max(10)));
-            (format!("asks {} cpu, uses {} now", Cpu(asked.cpu), Cpu(used.cpu)), act)
+            (format!("asks {} cpu, {}", Cpu(asked.cpu), uses(&Cpu(used.cpu))), act)
         } else if little(used.memory, asked.memory) {
             let act = format!("ask {}", Bytes(should(used.memory)));
-            (format!("asks {}, uses {} now", Bytes(asked.memory), Bytes(used.memory)), act)
+            (format!("asks {}, {}", Bytes(asked.memory), uses(&Bytes(used.memory))), act)
         } else {
             return None;
         };
@@ -103,7 +109,7 @@ fn workloads<'a>(cluster: &'a Cluster, cost: &'a Breakdown) -> impl Iterator<Ite
 fn volumes<'a>(cluster: &'a Cluster, cost: &'a Breakdown) -> impl Iterator<Item = Item> + 'a {
     let unused = Some(&cost.unused).filter(|share| share.rate > Money::ZERO);
     unused.into_iter().map(move |share| {
-        let what = if share.count == 1 { "1 volume".to_owned() } else { format!("{} volumes", share.count) };
+        let what = many(share.count as usize, "volume");
         item(cluster, &what, "in no pod".to_owned(), share.rate, "look, then delete".to_owned())
     })
 }

@@ -148,3 +148,52 @@ fn refused_kinds_and_lagging_kinds_are_told() {
     );
     assert_eq!(sheet.rows[0].tone, Tone::Denied);
 }
+
+#[test]
+fn a_cluster_that_connects_hides_none_that_is_hurt() {
+    let mut scenes = scenes();
+    scenes.push(Scene::new(4, "late").set(|c| {
+        c.link = Link::waiting(now());
+        c.tables.iter_mut().for_each(|t| t.synced = None);
+    }));
+    let sheet = sheet(&snapshot(scenes), &Scope::All, now());
+    assert_eq!(sheet.answer, "1 of 5 clusters hurt, 2 unseen, 1 fine, 1 connecting.");
+}
+
+#[test]
+fn the_evidence_of_a_cluster_says_what_is_not_as_it_should_be() {
+    let mut old = node("n1", "std", "z");
+    old.kubelet_version = "v1.31.2".into();
+    let fault = Fault::new(Cause::Forbidden, "pods is forbidden", "bind the role view");
+    let scene = Scene::new(0, "eks-use1")
+        .with(&[], vec![Record::Node(old)], now())
+        .table(Kind::Pod, |t| {
+            (t.link.state, t.link.fault) = (LinkState::Denied, Some(fault));
+        })
+        .table(Kind::Budget, |t| t.link.state = LinkState::Missing)
+        .table(Kind::Event, |t| t.repaired = 2)
+        .table(Kind::Service, |t| t.unreadable = 1)
+        .set(|c| {
+            c.login = Login::Good(Some(clock("02:37:30")));
+            c.badges = vec![Badge::SkipVerify, Badge::Impersonating("bob".into())];
+        });
+    let said = lines(&evidence(&snapshot(vec![scene]), &RowId::Cluster(crate::model::ClusterId(0)), now()));
+    assert_eq!(
+        said,
+        [
+            "link: live since 01:00:00Z",
+            "login: accepted, until 02:37:30Z, 23m left",
+            "version: v1.36.3-gke.1; kubelets 1 × 1.31: kubelets may be 3 minor versions older, and not newer",
+            "skip-verify: its certificate is not checked: anybody could answer in its place",
+            "denied: pods not readable: pods is forbidden (bind the role view)",
+            "repaired: events: 2 not as the server has them, put right; something on the way loses changes",
+            "garbled: services: 1 could not be read, not counted here",
+            "as bob: requests are made as bob",
+            "missing: not served: poddisruptionbudgets",
+            "metrics: metrics.k8s.io is not served: what is used is not known",
+        ]
+    );
+    let silent = self::snapshot(scenes());
+    let said = lines(&evidence(&silent, &RowId::Cluster(crate::model::ClusterId(2)), now()));
+    assert_eq!(said[0], "link: no answer since 02:09:55Z: no answer in 5 s; again in 9s");
+}

@@ -2,13 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::words::{image_base, many};
+use super::words::image_base;
 use super::{Finding, findings, reason};
-use crate::model::{Cluster, Kind, Span, Symptom, Time, Tone, Workload, image_version};
-use crate::views::{Evidence, EvidenceLine, RowId, Scope, Snapshot};
+use crate::model::{Cluster, Kind, Span, Symptom, Time, Tone, Workload, image_version, many};
+use crate::views::{Evidence, EvidenceLine, RowId, Scope, Snapshot, scaling};
 
 /// How long before the first symptom a change may be to be its suspect.
 const SUSPECT: Span = Span::from_seconds(3600);
+
+/// How much of what else changed is told.
+const ALSO: usize = 5;
+
+/// The operation that undoes a rollout.
+const ROLL_BACK: &str = "roll-back";
 
 /// The evidence of a row of the pane, in time order where lines have a time.
 #[must_use]
@@ -18,13 +24,13 @@ pub fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId, now: Time) -> E
         RowId::Finding(cause) => findings
             .iter()
             .find(|f| f.cause == *cause)
-            .map(|f| of_finding(snapshot, f, now))
+            .map(|f| of_finding(snapshot, scope, f, now))
             .unwrap_or_default(),
         RowId::Cluster(id) => {
             let name = snapshot.fleet.cluster(*id).map(|c| c.info.name.clone()).unwrap_or_default();
             let here = findings.iter().flat_map(|f| f.clusters.iter().filter(|h| h.cluster == *id));
             let lines = here.map(|h| line(Some(h.since), "finding", &h.what, h.tone)).collect();
-            Evidence { title: format!("{name} · findings").into(), lines }
+            Evidence { title: format!("{name} · findings").into(), lines, ..Evidence::default() }
         }
         RowId::Part(kind) => {
             let of = |f: &&Finding| {
@@ -34,19 +40,21 @@ pub fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId, now: Time) -> E
                 .iter()
                 .filter(of)
                 .map(|f| line(Some(f.since), "finding", &format!("{}: {}", f.place, f.what), f.tone));
-            Evidence { title: format!("{kind} · findings").into(), lines: lines.collect() }
+            let title = format!("{kind} · findings").into();
+            Evidence { title, lines: lines.collect(), ..Evidence::default() }
         }
         _ => Evidence::default(),
     }
 }
 
 fn line(at: Option<Time>, label: &str, text: &str, tone: Tone) -> EvidenceLine {
-    EvidenceLine { at, label: label.into(), text: text.into(), tone }
+    EvidenceLine { at, label: label.into(), text: text.into(), tone, ..EvidenceLine::default() }
 }
 
-fn of_finding(snapshot: &Snapshot, finding: &Finding, now: Time) -> Evidence {
+fn of_finding(snapshot: &Snapshot, scope: &Scope, finding: &Finding, now: Time) -> Evidence {
     let mut lines = Vec::new();
-    let change = change(snapshot, finding);
+    // Of what was found when it was first looked for nobody knows what came before it.
+    let change = if finding.since_sure { change(snapshot, finding) } else { None };
     if let Some(change) = &change {
         lines.push(line(Some(change.at), "change", &change.text, Tone::Ok));
     }
@@ -55,13 +63,32 @@ fn of_finding(snapshot: &Snapshot, finding: &Finding, now: Time) -> Evidence {
     lines.sort_by_key(|l| l.at);
     lines.extend(serving(snapshot, finding));
     if let Some(change) = change.filter(|_| undone_by_going_back(finding)) {
-        lines.push(line(None, "hint", &hint(finding, &change.from), Tone::Ok));
+        let offer = line(None, "offer", &hint(finding, &change.from), Tone::Ok);
+        lines.push(EvidenceLine { offer: Some(ROLL_BACK), ..offer });
     }
     if lines.is_empty() {
-        lines.push(line(Some(finding.since), "first", &finding.what, finding.tone));
+        lines.push(line(Some(finding.since), first_word(finding.since_sure), &finding.what, finding.tone));
     }
     lines.extend(retry(snapshot, finding, now));
-    Evidence { title: format!("{} · evidence", finding.what).into(), lines }
+    lines.extend(also(snapshot, scope, now));
+    Evidence { title: format!("{} · evidence", finding.what).into(), lines, ..Evidence::default() }
+}
+
+/// What else changed lately, newest first: what is wrong is often what somebody or something did.
+fn also(snapshot: &Snapshot, scope: &Scope, now: Time) -> Vec<EvidenceLine> {
+    let recent = scaling::recent(snapshot, scope, now);
+    if recent.is_empty() {
+        return recent;
+    }
+    let more = recent.len().saturating_sub(ALSO);
+    let more = if more == 0 { String::new() } else { format!(", the newest {ALSO} and {more} more") };
+    let head = line(None, "also", &format!("changed in the last 15 min{more}"), Tone::Ok);
+    std::iter::once(head).chain(recent.into_iter().take(ALSO)).collect()
+}
+
+/// What the oldest symptom is called: the first, or only the first that was seen.
+const fn first_word(sure: bool) -> &'static str {
+    if sure { "first" } else { "seen" }
 }
 
 fn first_symptom(finding: &Finding) -> Option<&Symptom> {
@@ -78,7 +105,7 @@ fn first(snapshot: &Snapshot, finding: &Finding) -> Option<EvidenceLine> {
     } else {
         format!("{} {path}: \"{}\"", cluster.info.name, symptom.evidence)
     };
-    Some(line(Some(symptom.since), "first", &text, finding.tone))
+    Some(line(Some(symptom.since), first_word(symptom.since_sure), &text, finding.tone))
 }
 
 /// Where it went after the first cluster, and when it reached the last one.
@@ -104,7 +131,8 @@ fn spread(snapshot: &Snapshot, finding: &Finding) -> Option<EvidenceLine> {
 /// What still serves, on which version, and where least.
 fn serving(snapshot: &Snapshot, finding: &Finding) -> Option<EvidenceLine> {
     let (ready, of) = finding.serving?;
-    let mut text = format!("{ready} of {of} pods");
+    let more = if finding.serving_unknown { "+?" } else { "" };
+    let mut text = format!("{ready} of {of}{more} pods");
     if let Some(version) = serving_version(snapshot, finding) {
         text.push_str(&format!(", all on {version}"));
     }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::rules::{nodes_place, pod_workload, reason};
-use super::standing::{Standing, denied, fault, login_wanted, silent_since, standing};
+use super::standing::{Standing, counted, denied, fault, login_wanted, silent_since, standing};
 use crate::model::{
     Cause, Cluster, Kind, Login, Node, Pod, Record, Span, Symptom, SymptomCause, Text, Time, Tone, Truth,
     Uid, Workload,
@@ -26,6 +26,8 @@ pub(super) struct Part<'a> {
     pub cause: SymptomCause,
     pub tone: Tone,
     pub since: Time,
+    /// Whether it began then, or was only found then.
+    pub since_sure: bool,
     /// The symptoms of this cause, oldest first.
     pub symptoms: Vec<&'a Symptom>,
     /// Symptoms that it explains beside its own.
@@ -37,6 +39,8 @@ pub(super) struct Part<'a> {
     pub nodes_of: u32,
     /// Ready and wanted replicas of the workloads; `None` when there is nothing to count.
     pub serving: Option<(u32, u32)>,
+    /// Whether workloads that it touches are not known, so that more may serve and may not.
+    pub serving_unknown: bool,
     /// The delivery systems of the workloads.
     pub owners: BTreeSet<Text>,
     /// Set when the blast cannot be known.
@@ -77,6 +81,7 @@ pub(super) fn parts<'a>(cluster: &'a Cluster, scope: &Scope, now: Time) -> Vec<P
             table.link.since,
         );
         part.blind = true;
+        part.serving_unknown = true;
         part.words = words.into();
         part
     }));
@@ -109,6 +114,7 @@ fn whole(cluster: &Cluster, stands: Standing, now: Time) -> Part<'_> {
     let mut part = Part::new(cluster, cause(reason, &cluster.info.name), tone, since);
     part.words = words.into();
     part.explained = cluster.symptoms.len();
+    part.serving_unknown = true;
     part.blind = !cluster.seen();
     part.nodes = cluster.totals.nodes;
     part.pods = cluster.totals.pods;
@@ -126,6 +132,7 @@ impl<'a> Part<'a> {
             cause,
             tone,
             since,
+            since_sure: true,
             symptoms: Vec::new(),
             explained: 0,
             workloads: BTreeSet::new(),
@@ -133,6 +140,7 @@ impl<'a> Part<'a> {
             nodes: 0,
             nodes_of: 0,
             serving: None,
+            serving_unknown: false,
             owners: BTreeSet::new(),
             blind: false,
             words: Text::EMPTY,
@@ -280,6 +288,8 @@ impl<'a> Scene<'a> {
         let wanted: u32 = workloads.iter().map(|w| w.desired).sum();
         let ready: u32 = workloads.iter().map(|w| w.ready.min(w.desired)).sum();
         part.serving = (wanted > 0).then_some((ready, wanted));
+        let unknown = |kind: Kind| kind.is_workload() && !counted(self.cluster, kind);
+        part.serving_unknown = part.workloads.iter().any(|(kind, ..)| unknown(*kind));
         part.owners =
             workloads.iter().filter_map(|w| Some(w.meta.manager.as_ref()?.system.clone())).collect();
         if part.nodes > 0 {
@@ -290,7 +300,7 @@ impl<'a> Scene<'a> {
             part.pods = wanted - ready;
         }
         if let Some(first) = part.symptoms.first() {
-            part.since = first.since;
+            (part.since, part.since_sure) = (first.since, first.since_sure);
         }
         let bad = match part.serving {
             Some(_) if workloads.iter().any(|w| w.desired > 0 && w.ready == 0) => true,

@@ -66,6 +66,8 @@ struct Found {
     subject: Text,
     tone: Tone,
     since: Time,
+    /// Whether the object itself says since when.
+    told: bool,
     /// How long after `since` it counts.
     patience: Span,
     evidence: Text,
@@ -79,10 +81,16 @@ impl Found {
             subject: subject.into(),
             tone,
             since,
+            told: true,
             patience: Span::ZERO,
             evidence: Text::EMPTY,
             workload: None,
         }
+    }
+
+    /// The same of an object that says since when, or that was seen to become so `at`.
+    fn since(reason: &str, subject: impl Into<Text>, tone: Tone, told: Option<Time>, at: Time) -> Found {
+        Found { told: told.is_some(), ..Found::new(reason, subject, tone, told.unwrap_or(at)) }
     }
 
     fn evidence(self, evidence: impl Into<Text>) -> Found {
@@ -103,11 +111,18 @@ impl Found {
             cause: SymptomCause { reason: self.reason, subject: self.subject },
             tone: self.tone,
             since: self.since,
+            since_sure: self.told || watched(cluster, record.kind()),
             counts_from: self.since + self.patience,
             evidence: self.evidence,
             workload: self.workload,
         }
     }
+}
+
+/// Whether changes of a kind are seen as they happen; while it is listed they are found.
+fn watched(cluster: &Cluster, kind: Kind) -> bool {
+    let table = cluster.table(kind);
+    table.synced.is_some() && table.link.live()
 }
 
 /// `namespace/name`, or the name alone.

@@ -1,6 +1,8 @@
 //! How a cluster stands: whether what is shown of it is current, and why not.
 
-use crate::model::{Cause, Cluster, Fault, Kind, LINK_LIMIT, LinkState, Login, Span, Table, Time, Tone};
+use crate::model::{
+    Cause, Cluster, Fault, Kind, LINK_LIMIT, LinkState, Login, METRICS_LIMIT, Span, Table, Time, Tone,
+};
 
 /// How a cluster stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,6 +105,26 @@ fn forbidden(table: &Table) -> bool {
 pub fn counted(cluster: &Cluster, kind: Kind) -> bool {
     let table = cluster.table(kind);
     table.synced.is_some() && !forbidden(table)
+}
+
+/// Whether what is shown of a kind is as last seen: the cluster does not answer, or this kind lags.
+#[must_use]
+pub fn old(cluster: &Cluster, kind: Kind, now: Time) -> bool {
+    cluster.link.stale(now) || cluster.table(kind).link.stale(now)
+}
+
+/// How old the measurement of use is: by the server's own stamp, or by when it came if that is
+/// longer ago. `None` while none ever came.
+#[must_use]
+pub fn usage_age(cluster: &Cluster, now: Time) -> Option<Span> {
+    let came = cluster.usage_at?;
+    Some(cluster.usage.measured.unwrap_or(came).min(came).age(now))
+}
+
+/// Whether what pods and nodes use must be shown as old.
+#[must_use]
+pub fn usage_stale(cluster: &Cluster, now: Time) -> bool {
+    usage_age(cluster, now).is_some_and(|age| age > METRICS_LIMIT)
 }
 
 /// Kinds by which a cluster is said to be fine: those that a rule looks at.

@@ -93,7 +93,7 @@ fn evidence_tells_the_change_the_first_the_spread_and_what_serves() {
             "02:11:04 first: eks-use1 pay/pay-api-7d9f-new0: \"manifest for ghcr.io/acme/pay:1.42 not found\"",
             "02:11:20 spread: +1 cluster: eks-euw1",
             "serving: 14 of 18 pods, all on 1.41; lowest eks-use1, 5 of 8",
-            "hint: roll back 2 workloads to 1.41; Argo CD would revert it",
+            "offer: roll back 2 workloads to 1.41; Argo CD would revert it",
         ]
     );
 }
@@ -425,4 +425,65 @@ fn lenses_turn_the_same_findings() {
     assert_eq!(lines, ["02:11:04 finding: 2 clusters: ImagePullBackOff ghcr.io/acme/pay:1.42"]);
     let other = Scope::Namespace(ClusterId(0), "shop".into());
     assert!(findings(&snapshot, &other, now()).is_empty());
+}
+
+#[test]
+fn what_is_found_when_it_is_first_listed_is_not_said_to_have_begun_then() {
+    let mut short = deployment("web", "front", "front:1", 4, 2);
+    short.conditions = Box::default();
+    let at = clock("02:10:00");
+    let listing = |t: &mut crate::model::Table| {
+        (t.synced, t.link.state) = (None, LinkState::Listing { got: 1, of: None });
+    };
+    let done = |t: &mut crate::model::Table| (t.synced, t.link.state) = (Some(at), LinkState::Live);
+    let found = Scene::new(0, "a")
+        .table(Kind::Deployment, listing)
+        .with(&rules(), vec![Record::Workload(short.clone())], at)
+        .table(Kind::Deployment, done);
+    let seen = Scene::new(0, "a").with(&rules(), vec![Record::Workload(short)], at);
+    let since = |scene: Scene| {
+        let snapshot = snapshot(vec![scene]);
+        let sheet = sheet(&snapshot, &Scope::All, now(), Lens::Cause);
+        let evidence = evidence(&snapshot, &Scope::All, &sheet.rows[0].id, now());
+        (sheet.rows[0].cells[0].text.to_string(), lines(&evidence)[0].clone(), sheet.answer.to_string())
+    };
+    let (cell, first, answer) = since(found);
+    assert_eq!((cell.as_str(), first.split(':').nth(2)), ("~02:10", Some("00 seen")));
+    assert!(answer.contains("since ~02:10"), "{answer}");
+    let (cell, first, _) = since(seen);
+    assert_eq!((cell.as_str(), first.split(':').nth(2)), ("02:10", Some("00 first")));
+}
+
+#[test]
+fn what_serves_is_counted_only_where_workloads_are_known() {
+    let rules = rules();
+    let secret = Scene::new(1, "eks-euw1").with(&rules, pay(9, 1, clock("02:11:20")), now()).table(
+        Kind::Deployment,
+        |t| {
+            t.rows = crate::model::Rows::default();
+            t.link.state = LinkState::Denied;
+        },
+    );
+    let snapshot =
+        snapshot(vec![Scene::new(0, "eks-use1").with(&rules, pay(5, 3, clock("02:11:04")), now()), secret]);
+    let sheet = sheet(&snapshot, &Scope::All, now(), Lens::Cause);
+    let row = sheet.rows.iter().map(cells).find(|row| row.contains("ImagePullBackOff")).unwrap();
+    assert!(row.contains("| 62 %+? |"), "{row}");
+}
+
+#[test]
+fn the_evidence_of_a_finding_offers_the_way_back_and_tells_what_else_changed() {
+    let mut scene = Scene::new(0, "eks-use1").with(&rules(), pay(5, 3, clock("02:11:04")), now());
+    let price: crate::views::PriceOf = Arc::new(|_, _| crate::model::Price::default());
+    let mut young = node("n2", "std", "europe-west1-b");
+    young.meta.created = Some(clock("02:12:00"));
+    scene.then(&scaling::observers(&price), None, Some(&Record::Node(young)), clock("02:12:01"));
+    let snapshot = snapshot(vec![scene]);
+    let cause = findings(&snapshot, &Scope::All, now())[0].cause.clone();
+    let evidence = evidence(&snapshot, &Scope::All, &RowId::Finding(cause), now());
+    let offers: Vec<_> = evidence.lines.iter().filter_map(|line| line.offer).collect();
+    assert_eq!(offers, ["roll-back"]);
+    let said = lines(&evidence);
+    let also = said.iter().position(|line| line == "also: changed in the last 15 min").unwrap();
+    assert!(said[also + 1].starts_with("02:12:00 ↑: eks-use1  $?/h  nodes std 1→2"), "{}", said[also + 1]);
 }

@@ -6,12 +6,7 @@ use std::fmt;
 use super::fold::Part;
 use super::rules::reason;
 use super::{Blast, Finding, Standing, age, login_wanted, standing, tone, unhurt};
-use crate::model::{Cluster, Span, Text, Time, Tone, image_version};
-
-/// `1 cluster`, `6 clusters`.
-pub(super) fn many(count: usize, word: &str) -> String {
-    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
-}
+use crate::model::{Cluster, Span, Text, Time, Tone, image_version, many};
 
 /// `14 wl 96 pods`, `3 n 34 pods`, `1 wl`, `?`.
 impl fmt::Display for Blast {
@@ -140,11 +135,15 @@ pub(super) fn answer(clusters: &[&Cluster], findings: &[Finding], now: Time) -> 
         return format!("{start}. Worst: {}: {}", worst.place, worst.what).into();
     }
     let (headline, place, since) = (headline(worst), &worst.place, worst.since.when(now));
+    let about = if worst.since_sure { "" } else { "~" };
+    let more = if worst.serving_unknown { "+?" } else { "" };
     let serving = match worst.serving {
-        Some((ready, of)) => format!("; {} % still serving", u64::from(ready) * 100 / u64::from(of.max(1))),
+        Some((ready, of)) => {
+            format!("; {} %{more} still serving", u64::from(ready) * 100 / u64::from(of.max(1)))
+        }
         None => String::new(),
     };
-    format!("{start}. Worst: {headline} in {place} since {since}{serving}").into()
+    format!("{start}. Worst: {headline} in {place} since {about}{since}{serving}").into()
 }
 
 /// The cause in a sentence: `pay 1.42 cannot be pulled`.

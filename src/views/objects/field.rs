@@ -22,10 +22,12 @@ pub(super) enum Field<'a> {
     Bytes(i64),
     /// How long.
     Span(Span),
-    /// The processor time that a pod uses.
-    PodCpu(&'a Cluster, &'a Pod),
-    /// The memory that a pod uses.
-    PodMemory(&'a Cluster, &'a Pod),
+    /// A number that was measured too long ago: `~93`.
+    Past(i64),
+    /// The processor time that a pod uses; whether that was measured too long ago.
+    PodCpu(&'a Cluster, &'a Pod, bool),
+    /// The memory that a pod uses; whether that was measured too long ago.
+    PodMemory(&'a Cluster, &'a Pod, bool),
 }
 
 /// Every character, in lower case, of a field that [`Field::is_figure`].
@@ -51,10 +53,12 @@ impl Field<'_> {
     pub(super) fn sort(&self) -> Option<i64> {
         match self {
             Field::Text(_) | Field::Word(_) | Field::Made(_) => None,
-            Field::Number(number) | Field::Of(number, _) | Field::Bytes(number) => Some(*number),
+            Field::Number(number) | Field::Past(number) | Field::Of(number, _) | Field::Bytes(number) => {
+                Some(*number)
+            }
             Field::Span(span) => Some(span.seconds()),
-            Field::PodCpu(cluster, pod) => used(cluster, pod).map(|used| used.cpu),
-            Field::PodMemory(cluster, pod) => used(cluster, pod).map(|used| used.memory),
+            Field::PodCpu(cluster, pod, _) => used(cluster, pod).map(|used| used.cpu),
+            Field::PodMemory(cluster, pod, _) => used(cluster, pod).map(|used| used.memory),
         }
     }
 
@@ -84,19 +88,24 @@ impl fmt::Display for Field<'_> {
             Field::Word(word) => f.write_str(word),
             Field::Made(text) => f.write_str(text),
             Field::Number(number) => write!(f, "{number}"),
+            Field::Past(number) => write!(f, "~{number}"),
             Field::Of(part, whole) => write!(f, "{part}/{whole}"),
             Field::Bytes(bytes) => write!(f, "{}", Bytes(*bytes)),
             Field::Span(span) => write!(f, "{span}"),
-            Field::PodCpu(cluster, pod) => match used(cluster, pod) {
-                Some(used) => write!(f, "{}", Cpu(used.cpu)),
+            Field::PodCpu(cluster, pod, old) => match used(cluster, pod) {
+                Some(used) => write!(f, "{}{}", tilde(*old), Cpu(used.cpu)),
                 None => f.write_str("?"),
             },
-            Field::PodMemory(cluster, pod) => match used(cluster, pod) {
-                Some(used) => write!(f, "{}", Bytes(used.memory)),
+            Field::PodMemory(cluster, pod, old) => match used(cluster, pod) {
+                Some(used) => write!(f, "{}{}", tilde(*old), Bytes(used.memory)),
                 None => f.write_str("?"),
             },
         }
     }
+}
+
+const fn tilde(old: bool) -> &'static str {
+    if old { "~" } else { "" }
 }
 
 /// What a pod uses, where that was measured.

@@ -32,20 +32,21 @@ pub(super) fn guests(cluster: &Cluster) -> Option<Guests> {
 }
 
 /// Appends the fields of a record, one for each of its kind's columns. `guests` is how many pods
-/// each node has, where that is known.
+/// each node has, where that is known; `old` whether use was measured too long ago.
 pub(super) fn append<'a>(
     cluster: &'a Cluster,
     record: &'a Record,
     guests: Option<&Guests>,
+    old: bool,
     now: Time,
     out: &mut Fields<'a>,
 ) {
     match record {
-        Record::Node(node) => self::node(cluster, node, guests, out),
+        Record::Node(node) => self::node(cluster, node, guests, old, out),
         Record::Namespace(namespace) => {
             out.push(Field::Word(if namespace.terminating { "Terminating" } else { "Active" }));
         }
-        Record::Pod(pod) => self::pod(cluster, pod, out),
+        Record::Pod(pod) => self::pod(cluster, pod, old, out),
         Record::Workload(workload) => self::workload(workload, out),
         Record::Job(job) => self::job(job, now, out),
         Record::CronJob(cron) => cron_job(cron, now, out),
@@ -83,7 +84,7 @@ fn ago<'a>(time: Option<Time>, now: Time) -> Field<'a> {
     time.map_or(Field::Word("·"), |time| Field::Span(time.age(now)))
 }
 
-fn node<'a>(cluster: &'a Cluster, node: &'a Node, guests: Option<&Guests>, out: &mut Fields<'a>) {
+fn node<'a>(cluster: &'a Cluster, node: &'a Node, guests: Option<&Guests>, old: bool, out: &mut Fields<'a>) {
     let used = cluster.usage.nodes.get(&node.meta.name);
     let status = match (node.ready, node.unschedulable) {
         (Truth::True, false) if node.troubles.is_empty() => "Ready",
@@ -92,8 +93,11 @@ fn node<'a>(cluster: &'a Cluster, node: &'a Node, guests: Option<&Guests>, out: 
         (Truth::False, _) => "NotReady",
         (Truth::Unknown, _) => "no heartbeat",
     };
-    let usage =
-        |part: fn(&Used) -> i64, whole| used.map_or(Field::Word("?"), |used| percent(part(used), whole));
+    let usage = |part: fn(&Used) -> i64, whole| match used.map(|used| percent(part(used), whole)) {
+        None => Field::Word("?"),
+        Some(Field::Number(number)) if old => Field::Past(number),
+        Some(known) => known,
+    };
     out.extend([
         Field::Word(status),
         pods_of(node, guests),
@@ -115,14 +119,14 @@ fn pods_of<'a>(node: &Node, guests: Option<&Guests>) -> Field<'a> {
     }
 }
 
-fn pod<'a>(cluster: &'a Cluster, pod: &'a Pod, out: &mut Fields<'a>) {
+fn pod<'a>(cluster: &'a Cluster, pod: &'a Pod, old: bool, out: &mut Fields<'a>) {
     let (ready, all) = pod.ready_counts();
     out.extend([
         of(ready, all),
         Field::Word(pod.status()),
         count(pod.restarts()),
-        Field::PodCpu(cluster, pod),
-        Field::PodMemory(cluster, pod),
+        Field::PodCpu(cluster, pod, old),
+        Field::PodMemory(cluster, pod, old),
         Field::Text(&pod.node),
     ]);
 }

@@ -9,6 +9,7 @@ use super::field::{Field, may_be_figure};
 use super::fields::{self, Fields, Guests};
 use super::tones;
 use crate::model::{Cell, Cluster, ClusterId, Kind, ObjectKey, Place, Record, Selector, Time, Tone, Uid};
+use crate::views::health::{old, usage_stale};
 use crate::views::{RowId, Scope, SheetRow};
 
 /// Every object of a kind in scope, by cluster, namespace and name. It holds the clusters that it
@@ -32,6 +33,8 @@ struct Part {
     order: Arc<[Place]>,
     guests: Option<Arc<Guests>>,
     stale: bool,
+    /// Whether what its nodes and pods use was measured too long ago.
+    old_usage: bool,
 }
 
 /// A row that is not written yet.
@@ -66,10 +69,11 @@ impl Listing {
             let kept = before.filter(|before| before.kind == kind).and_then(|b| b.order_of(cluster));
             let order = kept.unwrap_or_else(|| order(cluster, scope, kind));
             let guests = if kind == Kind::Node { fields::guests(cluster).map(Arc::new) } else { None };
-            let stale = cluster.table(kind).link.stale(now);
+            let stale = old(cluster, kind, now);
+            let old_usage = usage_stale(cluster, now);
             let first = listing.len;
             listing.len += order.len();
-            listing.parts.push(Part { cluster: Arc::clone(cluster), first, order, guests, stale });
+            listing.parts.push(Part { cluster: Arc::clone(cluster), first, order, guests, stale, old_usage });
         }
         listing
     }
@@ -272,7 +276,8 @@ impl<'a> Listed<'a> {
 
     /// The fields that follow the name.
     fn append(&self, out: &mut Fields<'a>) {
-        fields::append(&self.part.cluster, self.record, self.part.guests.as_deref(), self.now, out);
+        let (guests, old) = (self.part.guests.as_deref(), self.part.old_usage);
+        fields::append(&self.part.cluster, self.record, guests, old, self.now, out);
         let created = self.record.meta().created;
         out.push(created.map_or(Field::Word("?"), |created| Field::Span(created.age(self.now))));
     }

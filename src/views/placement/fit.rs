@@ -1,11 +1,13 @@
 //! Could B take A's load? By what pods ask for against what open nodes of B have free.
 //!
-//! Affinity, topology and ports are not looked at: the scheduler has the last word.
+//! Affinity, topology and ports are not looked at: the scheduler has the last word. A cluster takes
+//! part only with what is known of it: without its pods every node would look empty.
 
 use std::collections::BTreeMap;
 
-use crate::model::{Cell, Cluster, Column, Resources, Text, Time, Tone};
+use crate::model::{Cell, Cluster, Column, Kind, Node, Resources, Text, Time, Tone};
 use crate::views::capacity::room;
+use crate::views::health::{Standing, counted, old, standing};
 use crate::views::{Evidence, EvidenceLine, Hint, RowId, Scope, Sheet, SheetRow, Snapshot};
 
 /// Every cluster is compared with every other: more than this are too many to read, too.
@@ -37,11 +39,13 @@ pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
         };
         return Sheet { columns, empty: empty.into(), ..Sheet::default() };
     }
-    let rows: Vec<SheetRow> = clusters.iter().filter_map(|from| best(from, &clusters, scope, now)).collect();
+    let rows: Vec<SheetRow> = clusters.iter().map(|from| row(from, &clusters, scope, now)).collect();
     let whole = rows.iter().filter(|row| row.tone == Tone::Ok).count();
+    let blind = rows.iter().filter(|row| row.cells.get(2).is_some_and(|cell| cell.text == "?")).count();
+    let unknown = if blind > 0 { format!(" Of {blind} that cannot be said.") } else { String::new() };
     Sheet {
         answer: Text::clean(&format!(
-            "{whole} of {} clusters fit whole into another one, by what pods ask for.",
+            "{whole} of {} clusters fit whole into another one, by what pods ask for.{unknown}",
             rows.len()
         )),
         columns,
@@ -54,29 +58,73 @@ pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
 }
 
 fn in_scope<'a>(snapshot: &'a Snapshot, scope: &Scope) -> Vec<&'a Cluster> {
-    snapshot.fleet.clusters.iter().filter(|c| scope.holds(c) && c.seen()).map(AsRef::as_ref).collect()
+    snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).map(AsRef::as_ref).collect()
 }
 
-fn best(from: &Cluster, clusters: &[&Cluster], scope: &Scope, now: Time) -> Option<SheetRow> {
+/// Why nobody can say what a cluster's load is, and how that looks; `None` where it is known, be it
+/// as last seen: to move the load of a cluster that is silent is what the question is for.
+fn blind(cluster: &Cluster, now: Time) -> Option<(&'static str, Tone)> {
+    let kind = [Kind::Node, Kind::Pod].into_iter().find(|kind| !counted(cluster, *kind))?;
+    Some(match standing(cluster, now) {
+        Standing::Connecting => ("still connecting", Tone::Connecting),
+        Standing::Unseen => ("it was never seen", Tone::Unseen),
+        Standing::Denied => ("it lets nobody in", Tone::Denied),
+        Standing::Live if kind == Kind::Pod => ("its pods are not readable", Tone::Denied),
+        Standing::Live => ("its nodes are not readable", Tone::Denied),
+    })
+}
+
+/// Whether a cluster could take anything: it answers, and what is free there is known.
+fn takes(cluster: &Cluster, now: Time) -> bool {
+    standing(cluster, now) == Standing::Live && blind(cluster, now).is_none()
+}
+
+fn row(from: &Cluster, clusters: &[&Cluster], scope: &Scope, now: Time) -> SheetRow {
+    let unknown = |why: &str, tone: Tone| SheetRow {
+        id: RowId::Cluster(from.id),
+        tone,
+        cells: vec![
+            Cell::text(from.info.name.clone()),
+            Cell::text("?"),
+            Cell::text("?"),
+            Cell::text(why),
+            Cell::text("?"),
+        ],
+        objects: Vec::new(),
+        stale: old(from, Kind::Pod, now),
+    };
+    if let Some((why, tone)) = blind(from, now) {
+        return unknown(why, tone);
+    }
     let load = load(from, scope);
-    let others = clusters.iter().filter(|to| to.id != from.id);
-    let (to, fit) = others.map(|to| (to, fit(&load, to))).max_by_key(|(_, fit)| fit.fits)?;
+    let others = clusters.iter().filter(|to| to.id != from.id && takes(to, now));
+    match others.map(|to| (to, fit(&load, to))).max_by_key(|(_, fit)| fit.fits) {
+        Some((to, fit)) => known(from, to, &fit, now),
+        None => unknown("no other cluster is known well enough", Tone::Unseen),
+    }
+}
+
+fn known(from: &Cluster, to: &Cluster, fit: &Fit, now: Time) -> SheetRow {
     let free: Resources =
-        room(to).iter().fold(Resources::ZERO, |sum, room| sum + room.free.max(Resources::ZERO));
+        room(to, Node::open).iter().fold(Resources::ZERO, |sum, room| sum + room.free.max(Resources::ZERO));
     let percent = free.cpu.saturating_mul(100).checked_div(to.totals.allocatable.cpu);
-    Some(SheetRow {
+    let seen_before = old(from, Kind::Pod, now);
+    let about = if seen_before { "~" } else { "" };
+    let count = format!("{about}{} of {}", fit.fits, fit.all);
+    SheetRow {
         id: RowId::Cluster(from.id),
         tone: fit.tone(),
         cells: vec![
             Cell::text(from.info.name.clone()),
-            Cell::text(to.info.name.clone()),
-            Cell::number(format!("{} of {}", fit.fits, fit.all), i64::try_from(fit.fits).unwrap_or(i64::MAX)),
+            // Where nothing has to move, nobody takes it.
+            Cell::text(if fit.all == 0 { Text::from("-") } else { to.info.name.clone() }),
+            Cell::number(count, i64::try_from(fit.fits).unwrap_or(i64::MAX)),
             Cell::text(fit.reasons()),
             percent.map_or_else(|| Cell::text("?"), |percent| Cell::number(percent.to_string(), percent)),
         ],
         objects: Vec::new(),
-        stale: from.link.stale(now) || to.link.stale(now),
-    })
+        stale: seen_before,
+    }
 }
 
 /// What would have to go elsewhere: pods that run and are of no daemon set, the largest first.
@@ -96,7 +144,7 @@ fn load(cluster: &Cluster, scope: &Scope) -> Vec<(Resources, bool)> {
 }
 
 fn fit(load: &[(Resources, bool)], to: &Cluster) -> Fit {
-    let mut rooms: Vec<Resources> = room(to).into_iter().map(|room| room.free).collect();
+    let mut rooms: Vec<Resources> = room(to, Node::open).into_iter().map(|room| room.free).collect();
     let mut fit = Fit { fits: 0, all: load.len(), lacks: BTreeMap::new() };
     for (asked, has_data) in load {
         if *has_data {
@@ -137,44 +185,67 @@ impl Fit {
 
     /// `7 not: GPU 5, data on its volumes 2`.
     fn reasons(&self) -> String {
-        if self.lacks.is_empty() {
-            return "all of it fits".to_owned();
+        match (self.all, self.lacks.is_empty()) {
+            (0, _) => "nothing has to move".to_owned(),
+            (_, true) => "all of it fits".to_owned(),
+            (_, false) => {
+                let parts: Vec<String> = self.lacks.iter().map(|(why, n)| format!("{why} {n}")).collect();
+                format!("{} not: {}", self.all - self.fits, parts.join(", "))
+            }
         }
-        let parts: Vec<String> = self.lacks.iter().map(|(why, n)| format!("{why} {n}")).collect();
-        format!("{} not: {}", self.all - self.fits, parts.join(", "))
     }
 }
 
-/// How the load of a cluster would fit into each of the others, the best first.
-pub(super) fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId) -> Evidence {
+/// How the load of a cluster would fit into each of the others, the best first; last those of
+/// which that cannot be said, and why.
+pub(super) fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId, now: Time) -> Evidence {
     let RowId::Cluster(id) = row else { return Evidence::default() };
     let Some(from) = snapshot.fleet.cluster(*id) else { return Evidence::default() };
-    let load = load(from, scope);
-    let clusters = in_scope(snapshot, scope);
-    let mut fits: Vec<(&Text, Fit)> = clusters
-        .iter()
-        .filter(|to| to.id != *id)
-        .take(MOST)
-        .map(|to| (&to.info.name, fit(&load, to)))
-        .collect();
-    fits.sort_by_key(|(_, fit)| std::cmp::Reverse(fit.fits));
-    let line = |(name, fit): &(&Text, Fit)| EvidenceLine {
-        at: None,
-        label: (*name).clone(),
-        text: format!("{} of {}; {}", fit.fits, fit.all, fit.reasons()).into(),
-        tone: fit.tone(),
+    let title = Text::clean(&format!("the load of {} elsewhere, by requests", from.info.name));
+    let line = |name: &Text, text: String, tone: Tone| EvidenceLine {
+        label: name.clone(),
+        text: text.into(),
+        tone,
+        ..EvidenceLine::default()
     };
-    Evidence {
-        title: Text::clean(&format!("the load of {} elsewhere, by requests", from.info.name)),
-        lines: fits.iter().map(line).collect(),
+    if let Some((why, tone)) = blind(from, now) {
+        return Evidence {
+            title,
+            lines: vec![line(&from.info.name, format!("? {why}"), tone)],
+            ..Evidence::default()
+        };
     }
+    let load = load(from, scope);
+    let others: Vec<&Cluster> =
+        in_scope(snapshot, scope).into_iter().filter(|to| to.id != *id).take(MOST).collect();
+    let mut fits: Vec<(&Text, Fit)> =
+        others.iter().filter(|to| takes(to, now)).map(|to| (&to.info.name, fit(&load, to))).collect();
+    fits.sort_by_key(|(_, fit)| std::cmp::Reverse(fit.fits));
+    let mut lines: Vec<EvidenceLine> = fits
+        .iter()
+        .map(|(name, fit)| line(name, format!("{} of {}; {}", fit.fits, fit.all, fit.reasons()), fit.tone()))
+        .collect();
+    lines.extend(others.iter().filter(|to| !takes(to, now)).map(|to| {
+        let (why, tone) =
+            blind(to, now).unwrap_or(("it does not answer: nothing can go there", Tone::Unseen));
+        line(&to.info.name, format!("? {why}"), tone)
+    }));
+    Evidence { title, lines, ..Evidence::default() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Record;
+    use crate::model::{LinkState, Record};
     use crate::views::scenes::{Scene, cells, node, now, pod, snapshot};
+
+    fn small(id: u16, name: &str) -> Scene {
+        let records = vec![
+            Record::Node(node(&format!("n{id}"), "p", "z")),
+            Record::Pod(pod("shop", "web", "a", "web:1", &format!("n{id}"))),
+        ];
+        Scene::new(id, name).with(&[], records, now())
+    }
 
     #[test]
     fn what_does_not_fit_says_why() {
@@ -198,8 +269,52 @@ mod tests {
         let sheet = sheet(&snapshot, &Scope::All, now());
         assert_eq!(cells(&sheet.rows[0]), "a | b | 1 of 3 | 2 not: GPU 1, data on its volumes 1 | 100");
         assert_eq!(sheet.rows[0].tone, Tone::Warn);
+        assert_eq!(cells(&sheet.rows[1]), "b | - | 0 of 0 | nothing has to move | 81");
         assert_eq!(sheet.rows[1].tone, Tone::Ok, "an empty cluster fits anywhere");
-        let proof = evidence(&snapshot, &Scope::All, &sheet.rows[0].id);
+        let proof = evidence(&snapshot, &Scope::All, &sheet.rows[0].id, now());
         assert_eq!(proof.lines.len(), 1);
+    }
+
+    /// Nodes whose pods nobody may read look empty, and a silent cluster takes nothing.
+    #[test]
+    fn a_cluster_takes_part_only_with_what_is_known_of_it() {
+        let secret = small(1, "secret").table(Kind::Pod, |table| {
+            table.rows = crate::model::Rows::default();
+            table.link.state = LinkState::Denied;
+        });
+        let coming = small(2, "coming").table(Kind::Pod, |table| {
+            table.synced = None;
+            table.link.state = LinkState::Listing { got: 0, of: None };
+        });
+        let silent = small(3, "silent").set(|c| {
+            c.link.state = LinkState::Broken;
+            c.link.heard = Some(crate::views::scenes::clock("02:00:00"));
+        });
+        let snapshot = snapshot(vec![small(0, "open"), secret, coming, silent]);
+        let sheet = sheet(&snapshot, &Scope::All, now());
+        let rows: Vec<String> = sheet.rows.iter().map(cells).collect();
+        assert_eq!(
+            rows,
+            [
+                "open | ? | ? | no other cluster is known well enough | ?",
+                "secret | ? | ? | its pods are not readable | ?",
+                "coming | ? | ? | still connecting | ?",
+                "silent | open | ~1 of 1 | all of it fits | 93",
+            ]
+        );
+        assert_eq!(
+            sheet.answer,
+            "1 of 4 clusters fit whole into another one, by what pods ask for. Of 3 that cannot be said."
+        );
+        let proof = evidence(&snapshot, &Scope::All, &sheet.rows[0].id, now());
+        let said: Vec<&str> = proof.lines.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!(
+            said,
+            [
+                "? its pods are not readable",
+                "? still connecting",
+                "? it does not answer: nothing can go there"
+            ]
+        );
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use super::{all_counted, sum};
 use crate::model::{
-    Cell, Cluster, ClusterId, Column, Kind, LinkState, ObjectKey, Text, Time, Tone, Workload, grouped,
+    Cell, Cluster, ClusterId, Column, Kind, LinkState, ObjectKey, Resources, Text, Time, Tone, Workload,
 };
-use crate::views::health::{counted, denied};
-use crate::views::{Evidence, EvidenceLine, Hint, RowId, Scope, Sheet, SheetRow, Snapshot};
+use crate::views::health::{counted, denied, old};
+use crate::views::{Hint, RowId, Scope, Sheet, SheetRow, Snapshot};
 
 /// Clusters that get a column of their own; the rest share one.
 const CLUSTER_COLUMNS: usize = 12;
@@ -42,12 +43,23 @@ pub struct Placed {
     pub version: Text,
     /// How it is there.
     pub tone: Tone,
-    /// Whether its version is not the one that most clusters want.
-    pub drifts: bool,
+    /// What its pods ask for there.
+    pub requests: Resources,
+    /// In what it is not as most clusters want it.
+    pub drift: Option<Drift>,
     /// The object.
     pub object: ObjectKey,
     /// Whether that cluster's data is old.
     pub stale: bool,
+}
+
+/// In what a workload is not in one cluster as it is in most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Drift {
+    /// Its version.
+    Version,
+    /// What its pods ask for, at the same version.
+    Requests,
 }
 
 /// Every deployment, stateful set and daemon set in scope, merged by kind, namespace and name;
@@ -58,29 +70,20 @@ pub fn workloads(snapshot: &Snapshot, scope: &Scope, now: Time) -> Vec<Row> {
     for cluster in snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)) {
         for workload in cluster.workloads().filter(|w| scope.holds_namespace(&w.meta.namespace)) {
             let meta = &workload.meta;
-            let row =
-                rows.entry((workload.kind, meta.namespace.clone(), meta.name.clone())).or_insert_with(|| {
-                    Row {
-                        kind: workload.kind,
-                        namespace: meta.namespace.clone(),
-                        name: meta.name.clone(),
-                        wants: Text::EMPTY,
-                        placed: BTreeMap::new(),
-                    }
-                });
+            let key = (workload.kind, meta.namespace.clone(), meta.name.clone());
+            let row = rows.entry(key).or_insert_with(|| Row::new(workload));
             row.placed.insert(cluster.id, placed(cluster, workload, now));
         }
     }
     let mut rows: Vec<Row> = rows.into_values().collect();
     for row in &mut rows {
-        row.settle_version();
+        row.settle();
     }
     rows.sort_by_cached_key(|row| {
-        let drifts = row.placed.values().any(|p| p.drifts);
         let missing = row.placed.values().map(|p| p.desired.saturating_sub(p.ready)).sum::<u32>();
         (
             std::cmp::Reverse((row.tone() >= Tone::Warn, missing)),
-            !drifts,
+            !row.drifts(),
             row.namespace.clone(),
             row.name.clone(),
         )
@@ -101,7 +104,8 @@ fn placed(cluster: &Cluster, workload: &Workload, now: Time) -> Placed {
         desired: workload.desired,
         version: Text::clean(workload.version()),
         tone,
-        drifts: false,
+        requests: workload.requests,
+        drift: None,
         object: ObjectKey {
             cluster: cluster.id,
             kind: workload.kind,
@@ -109,30 +113,69 @@ fn placed(cluster: &Cluster, workload: &Workload, now: Time) -> Placed {
             name: workload.meta.name.clone(),
             uid: workload.meta.uid,
         },
-        stale: cluster.link.stale(now),
+        stale: old(cluster, workload.kind, now),
     }
 }
 
 impl Row {
+    fn new(workload: &Workload) -> Row {
+        Row {
+            kind: workload.kind,
+            namespace: workload.meta.namespace.clone(),
+            name: workload.meta.name.clone(),
+            wants: Text::EMPTY,
+            placed: BTreeMap::new(),
+        }
+    }
+
+    /// The row of one workload, from where it was found.
+    pub(super) fn of(found: &[(&Cluster, &Workload)], now: Time) -> Option<Row> {
+        let mut row = Row::new(found.first()?.1);
+        row.placed = found.iter().map(|(c, workload)| (c.id, placed(c, workload, now))).collect();
+        row.settle();
+        Some(row)
+    }
+
     /// How it is where it is worst.
     #[must_use]
     pub fn tone(&self) -> Tone {
-        let drift = if self.placed.values().any(|p| p.drifts) { Tone::Warn } else { Tone::Ok };
+        let drift = if self.drifts() { Tone::Warn } else { Tone::Ok };
         self.placed.values().map(|p| p.tone).max().unwrap_or_default().max(drift)
     }
 
-    /// The version that most clusters want; of equally many, the later by name.
-    fn settle_version(&mut self) {
-        let mut votes: BTreeMap<&Text, usize> = BTreeMap::new();
-        for placed in self.placed.values() {
-            *votes.entry(&placed.version).or_default() += 1;
-        }
-        let wants = votes.into_iter().max_by_key(|(_, n)| *n).map(|(v, _)| v.clone()).unwrap_or_default();
+    /// Whether it is not the same everywhere.
+    #[must_use]
+    pub fn drifts(&self) -> bool {
+        self.placed.values().any(|placed| placed.drift.is_some())
+    }
+
+    /// The version that most clusters want, of equally many the later by name; and where something
+    /// is not as in most: the version, or at that version what pods ask for.
+    fn settle(&mut self) {
+        let wants = most(self.placed.values().map(|placed| placed.version.clone())).unwrap_or_default();
+        let same = self.placed.values().filter(|placed| placed.version == wants);
+        let asks = most(same.map(|placed| asked(placed.requests)));
         for placed in self.placed.values_mut() {
-            placed.drifts = placed.version != wants;
+            placed.drift = match () {
+                () if placed.version != wants => Some(Drift::Version),
+                () if asks.is_some_and(|asks| asks != asked(placed.requests)) => Some(Drift::Requests),
+                () => None,
+            };
         }
         self.wants = wants;
     }
+}
+
+/// Cores, memory and GPUs: what requests are compared by.
+const fn asked(requests: Resources) -> (i64, i64, i64) {
+    (requests.cpu, requests.memory, requests.gpus)
+}
+
+/// The most frequent; of equally many the greatest.
+fn most<T: Ord>(values: impl Iterator<Item = T>) -> Option<T> {
+    let mut votes: BTreeMap<T, usize> = BTreeMap::new();
+    values.for_each(|value| *votes.entry(value).or_default() += 1);
+    votes.into_iter().max_by_key(|(_, n)| *n).map(|(value, _)| value)
 }
 
 pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
@@ -143,7 +186,7 @@ pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
         let here = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c));
         here.filter(|cluster| !shown.iter().any(|c| c.id == cluster.id))
     };
-    let unknown: Vec<Kind> = KINDS.into_iter().filter(|kind| others().any(|c| !counted(c, *kind))).collect();
+    let unknown: Vec<Kind> = KINDS.into_iter().filter(|kind| others().any(|c| unlisted(c, *kind))).collect();
     let mut columns = vec![Column::left("workload", 30, 100), Column::left("wants", 10, 99)];
     for (place, cluster) in shown.iter().enumerate() {
         let worth = 90 - u8::try_from(place).unwrap_or(90).min(80);
@@ -167,7 +210,7 @@ pub(super) fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
 fn columns_for<'a>(snapshot: &'a Snapshot, scope: &Scope, rows: &[Row]) -> Vec<&'a Cluster> {
     let mut differs: FxHashMap<ClusterId, usize> = FxHashMap::default();
     for (id, placed) in rows.iter().flat_map(|row| &row.placed) {
-        if placed.drifts || placed.tone >= Tone::Warn {
+        if placed.drift.is_some() || placed.tone >= Tone::Warn {
             *differs.entry(*id).or_default() += 1;
         }
     }
@@ -178,26 +221,27 @@ fn columns_for<'a>(snapshot: &'a Snapshot, scope: &Scope, rows: &[Row]) -> Vec<&
     clusters
 }
 
+/// `412+? workloads. 9+? drift between clusters, ~3 run in one cluster only, 21 pods pending.`
 fn answer(snapshot: &Snapshot, scope: &Scope, rows: &[Row]) -> String {
-    let drift = rows.iter().filter(|r| r.placed.values().any(|p| p.drifts)).count();
+    let drift = rows.iter().filter(|row| row.drifts()).count();
     let single = rows.iter().filter(|r| r.placed.len() == 1 && r.kind != Kind::DaemonSet).count();
-    let here = || snapshot.fleet.clusters.iter().filter(|c| scope.holds(c));
-    let pending: u32 = here().map(|c| c.totals.pods_pending).sum();
-    let workloads = sum(rows.len() as u64, here().all(|c| KINDS.iter().all(|kind| counted(c, *kind))));
-    let pending = sum(u64::from(pending), here().all(|c| counted(c, Kind::Pod)));
-    format!(
-        "{workloads} workloads. {drift} drift between clusters, {single} run in one cluster only, \
-         {pending} pods pending."
-    )
-}
-
-/// `412`, `412+?` when a part of it is not known, `?` when nothing is.
-fn sum(known: u64, all: bool) -> String {
-    match (known, all) {
-        (known, true) => grouped(known),
+    let pending: u32 =
+        snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).map(|c| c.totals.pods_pending).sum();
+    let all = all_counted(snapshot, scope, &KINDS);
+    let count =
+        |n: String, one: &str, more: &str| if n == "1" { one.to_owned() } else { format!("{n} {more}") };
+    let workloads = count(sum(rows.len() as u64, all), "1 workload", "workloads");
+    let drift = count(sum(drift as u64, all), "1 drifts", "drift");
+    // What runs in one known cluster may run in an unknown one, too: there may be fewer as well.
+    let single = match (single, all) {
         (0, false) => "?".to_owned(),
-        (known, false) => format!("{}+?", grouped(known)),
-    }
+        (n, false) => format!("~{n}"),
+        (n, true) => n.to_string(),
+    };
+    let single = count(single, "1 runs", "run");
+    let pending = sum(u64::from(pending), all_counted(snapshot, scope, &[Kind::Pod]));
+    let pending = count(pending, "1 pod", "pods");
+    format!("{workloads}. {drift} between clusters, {single} in one cluster only, {pending} pending.")
 }
 
 /// `⊘ pods not readable: eks-use1 · ⊘ deployments not readable: eks-use1, edge-17`: what is not
@@ -229,20 +273,13 @@ fn sheet_row(row: &Row, shown: &[&Cluster], with_rest: bool, unknown_in_rest: &[
             None if cluster.table(row.kind).link.state == LinkState::Denied => {
                 Cell::text("⊘?").toned(Tone::Denied)
             }
-            None if !cluster.seen() => Cell::text("?"),
+            // That it is not there only a cluster can say whose list was seen.
+            None if unlisted(cluster, row.kind) => Cell::text("?"),
             None => Cell::text("·"),
         });
     }
     if with_rest {
-        let others = row.placed.iter().filter(|(id, _)| !shown.iter().any(|c| c.id == **id));
-        let (ready, desired) = others.fold((0, 0), |(r, d), (_, p)| (r + p.ready, d + p.desired));
-        let blind = unknown_in_rest.contains(&row.kind);
-        cells.push(match (desired, blind) {
-            (0, true) => Cell::text("?"),
-            (0, false) => Cell::text("·"),
-            (_, true) => Cell::text(format!("{ready}/{desired}+?")),
-            (_, false) => Cell::text(format!("{ready}/{desired}")),
-        });
+        cells.push(rest_cell(row, shown, unknown_in_rest.contains(&row.kind)));
     }
     SheetRow {
         id: RowId::Workload(Text::clean(row.kind.names().kind), row.namespace.clone(), row.name.clone()),
@@ -253,67 +290,35 @@ fn sheet_row(row: &Row, shown: &[&Cluster], with_rest: bool, unknown_in_rest: &[
     }
 }
 
+/// Whether a cluster has not said which objects of a kind it has. One that does not serve the kind
+/// has none.
+fn unlisted(cluster: &Cluster, kind: Kind) -> bool {
+    !counted(cluster, kind) && cluster.table(kind).link.state != LinkState::Missing
+}
+
+/// What runs in all clusters without a column of their own.
+fn rest_cell(row: &Row, shown: &[&Cluster], blind: bool) -> Cell {
+    let others = || row.placed.iter().filter(|(id, _)| !shown.iter().any(|c| c.id == **id)).map(|(_, p)| p);
+    let (ready, desired) = others().fold((0, 0), |(r, d), p| (r + p.ready, d + p.desired));
+    let about = if others().any(|placed| placed.stale) { "~" } else { "" };
+    Cell::text(match (others().next().is_some(), blind) {
+        (false, true) => "?".to_owned(),
+        (false, false) => "·".to_owned(),
+        (true, true) => format!("{about}{ready}/{desired}+?"),
+        (true, false) => format!("{about}{ready}/{desired}"),
+    })
+}
+
 fn placed_cell(placed: &Placed) -> Cell {
     let tilde = if placed.stale { "~" } else { "" };
     let counts = format!("{tilde}{}/{}", placed.ready, placed.desired);
-    let tone = if placed.drifts { placed.tone.max(Tone::Warn) } else { placed.tone };
-    let text = if placed.drifts { format!("{counts} {}", placed.version) } else { counts };
-    Cell::number(text, i64::from(placed.ready)).toned(tone)
-}
-
-/// Where the replicas of a workload are, by zone.
-pub(super) fn evidence(
-    snapshot: &Snapshot,
-    scope: &Scope,
-    kind: &str,
-    namespace: &str,
-    name: &str,
-) -> Evidence {
-    let Some(kind) = Kind::by_kind(kind) else { return Evidence::default() };
-    let mut lines = Vec::new();
-    for cluster in snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)) {
-        let Some(record) = cluster.find(kind, namespace, name) else { continue };
-        let Some(workload) = record.workload() else { continue };
-        lines.push(EvidenceLine {
-            at: None,
-            label: cluster.info.name.clone(),
-            text: zones(cluster, workload).into(),
-            tone: if workload.ready < workload.desired { Tone::Warn } else { Tone::Ok },
-        });
-    }
-    Evidence { title: Text::clean(&format!("{namespace}/{name} · ready by zone")), lines }
-}
-
-/// `1a 12  1b 13 · 24 not ready, version 1.42 · Argo CD pay-prod`.
-fn zones(cluster: &Cluster, workload: &Workload) -> String {
-    let zone_of: FxHashMap<&Text, &Text> =
-        cluster.nodes().map(|node| (&node.meta.name, &node.identity.zone)).collect();
-    let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut other = 0;
-    let own = |pod: &&crate::model::Pod| {
-        pod.meta.namespace == workload.meta.namespace
-            && pod.workload().is_some_and(|(kind, name)| kind == workload.kind && name == workload.meta.name)
+    let tone = if placed.drift.is_some() { placed.tone.max(Tone::Warn) } else { placed.tone };
+    let text = match placed.drift {
+        Some(Drift::Version) => format!("{counts} {}", placed.version),
+        Some(Drift::Requests) => format!("{counts} res"),
+        None => counts,
     };
-    for pod in cluster.pods().filter(|p| !p.finished()).filter(own) {
-        match zone_of.get(&pod.node) {
-            Some(zone) if pod.ready => {
-                *zones.entry(if zone.is_empty() { "-" } else { zone }).or_default() += 1
-            }
-            _ => other += 1,
-        }
-    }
-    let mut text: Vec<String> = zones.iter().map(|(zone, n)| format!("{zone} {n}")).collect();
-    if other > 0 {
-        text.push(format!("{other} not ready"));
-    }
-    if text.is_empty() {
-        text.push("no replicas".to_owned());
-    }
-    let mut line = format!("{} · {}", text.join("  "), workload.version());
-    if let Some(manager) = &workload.meta.manager {
-        line.push_str(&format!(" · {} {}", manager.system, manager.name));
-    }
-    line
+    Cell::number(text, i64::from(placed.ready)).toned(tone)
 }
 
 #[cfg(test)]
@@ -360,6 +365,41 @@ mod tests {
         assert_eq!(sheet.footer, "⊘ statefulsets not readable: c1 · ⊘ pods not readable: c1");
     }
 
+    /// A cluster whose deployments were not listed yet does not say that it runs none.
+    #[test]
+    fn what_is_not_listed_is_unknown_and_not_absent() {
+        let now = Time::from_seconds(10);
+        let mut unlisted = (*cluster(1, "pay:1.41", 3)).clone();
+        unlisted.tables[Kind::Deployment.index()].synced = None;
+        unlisted.tables[Kind::Deployment.index()].rows = crate::model::Rows::default();
+        let clusters = vec![cluster(0, "pay:1.41", 3), Arc::new(unlisted)];
+        let sheet = sheet(&Snapshot::new(now, 1, Fleet { clusters }), &Scope::All, now);
+        let texts: Vec<&str> = sheet.rows[0].cells.iter().map(|c| c.text.as_str()).collect();
+        assert_eq!(texts, ["shop/pay", "1.41", "3/3", "?"]);
+        assert_eq!(
+            sheet.answer,
+            "1+? workloads. ? drift between clusters, ~1 run in one cluster only, 0 pods pending."
+        );
+    }
+
+    #[test]
+    fn pods_that_ask_for_something_else_drift() {
+        let now = Time::from_seconds(10);
+        let mut greedy = (*cluster(2, "pay:1.41", 3)).clone();
+        let rows = &mut greedy.tables[Kind::Deployment.index()].rows;
+        let (place, record) = rows.places().next().map(|(p, r)| (p, Record::clone(r))).unwrap();
+        let Record::Workload(mut workload) = record else { panic!("a deployment") };
+        workload.requests.cpu = 4000;
+        rows.replace(place, Arc::new(Record::Workload(workload)));
+        let clusters = vec![cluster(0, "pay:1.41", 3), cluster(1, "pay:1.41", 3), Arc::new(greedy)];
+        let snapshot = Snapshot::new(now, 1, Fleet { clusters });
+        let sheet = sheet(&snapshot, &Scope::All, now);
+        let texts: Vec<&str> = sheet.rows[0].cells.iter().map(|c| c.text.as_str()).collect();
+        assert_eq!(texts, ["shop/pay", "1.41", "3/3 res", "3/3", "3/3"]);
+        let proof = super::super::zones::evidence(&snapshot, &Scope::All, "Deployment", "shop", "pay", now);
+        assert!(proof.lines[2].text.ends_with("asks 4 cpu, 0 B, unlike most"), "{}", proof.lines[2].text);
+    }
+
     #[test]
     fn drift_and_trouble_are_marked_where_they_are() {
         let clusters = vec![cluster(0, "pay:1.41", 3), cluster(1, "pay:1.42", 3), cluster(2, "pay:1.41", 2)];
@@ -368,12 +408,12 @@ mod tests {
         let rows = workloads(&snapshot, &Scope::All, now);
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0].wants, "1.41");
-        let placed: Vec<_> = rows[0].placed.values().map(|p| (p.drifts, p.tone)).collect();
-        assert_eq!(placed, [(false, Tone::Ok), (true, Tone::Ok), (false, Tone::Warn)]);
+        let placed: Vec<_> = rows[0].placed.values().map(|p| (p.drift, p.tone)).collect();
+        assert_eq!(placed, [(None, Tone::Ok), (Some(Drift::Version), Tone::Ok), (None, Tone::Warn)]);
         let sheet = sheet(&snapshot, &Scope::All, now);
         assert_eq!(
             sheet.answer,
-            "1 workloads. 1 drift between clusters, 0 run in one cluster only, 0 pods pending."
+            "1 workload. 1 drifts between clusters, 0 run in one cluster only, 0 pods pending."
         );
         let texts: Vec<&str> = sheet.rows[0].cells.iter().map(|c| c.text.as_str()).collect();
         assert_eq!(texts, ["shop/pay", "1.41", "3/3 1.42", "2/3", "3/3"]);

@@ -142,14 +142,20 @@ impl Overrides {
         own.map(|own| dollars(own.price))
     }
 
-    /// A list price after the user's discount.
-    pub(super) fn discounted(&self, node: &Node, rate: Money) -> Money {
+    /// The user's discount from the list for a node.
+    pub(super) fn discount(&self, node: &Node) -> Option<&Discount> {
         let spot = node.identity.capacity == Capacity::Spot;
-        let off = self.discount.iter().find(|discount| {
+        self.discount.iter().find(|discount| {
             Some(discount.provider.as_str()) == node.identity.provider.price_key()
                 && discount.capacity.as_deref().is_none_or(|capacity| (capacity == "spot") == spot)
-        });
-        off.map_or(rate, |discount| rate.scaled(basis_points(100.0 - discount.percent), 10_000))
+        })
+    }
+}
+
+impl Discount {
+    /// A price after it.
+    pub(super) fn off(&self, rate: Money) -> Money {
+        rate.scaled(basis_points(100.0 - self.percent), 10_000)
     }
 }
 

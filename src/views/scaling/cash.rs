@@ -4,16 +4,13 @@ use std::fmt;
 
 use super::dollars;
 use crate::model::{Cluster, CostChange, Money, Resources};
+use crate::views::prices::{CORE, GIB, GPU};
 
-/// Weights of a core and a GPU against a GiB of memory: OpenCost's base rates 0.031611, 0.95 and
-/// 0.004237 dollars an hour (`GetNodeCost`), in millionths of a GiB.
-const CORE: i64 = 7_460_703;
-const GPU: i64 = 224_215_247;
-
+/// How much resources weigh, in nano-dollars an hour.
 fn weight(resources: Resources) -> i64 {
-    let cores = i128::from(resources.cpu) * i128::from(CORE) / 1000;
-    let memory = i128::from(resources.memory) * 1_000_000 / (1 << 30);
-    let gpus = i128::from(resources.gpus) * i128::from(GPU);
+    let cores = i128::from(resources.cpu) * i128::from(CORE);
+    let memory = i128::from(resources.memory) * i128::from(GIB) * 1000 / (1 << 30);
+    let gpus = i128::from(resources.gpus) * i128::from(GPU) * 1000;
     i64::try_from(cores + memory + gpus).unwrap_or(i64::MAX)
 }
 

@@ -1,7 +1,8 @@
 //! The small charts of the pane.
 
+use super::rows::Row;
 use crate::model::{Cluster, Happening, Sample, Span, Text, Time, grouped};
-use crate::views::{Chart, RowId, Scope, Snapshot};
+use crate::views::{Chart, Scope, Snapshot};
 
 /// A value for every minute of the hour, and one more for its end.
 const MINUTES: i64 = 60;
@@ -63,12 +64,10 @@ fn values(clusters: &[&Cluster], now: Time, of: impl Fn(&Sample) -> u32) -> Vec<
         .collect()
 }
 
-/// The replicas of the object of a row over the last hour, from what was told of it.
-#[must_use]
-pub fn replicas_chart(snapshot: &Snapshot, row: &RowId, now: Time) -> Option<Chart> {
-    let row = super::row_of(snapshot, row, now)?;
+/// The replicas of the object of a row over the last hour, from what was told of it; none where
+/// nothing was, as of nodes.
+pub(super) fn replicas(cluster: &Cluster, row: &Row, now: Time) -> Option<Chart> {
     let object = row.objects.first()?;
-    let cluster = snapshot.fleet.cluster(object.cluster)?;
     let steps: Vec<(Time, u32, Option<u32>)> = cluster
         .signals
         .iter()
@@ -85,5 +84,5 @@ pub fn replicas_chart(snapshot: &Snapshot, row: &RowId, now: Time) -> Option<Cha
             size.map(f64::from)
         })
         .collect();
-    Some(chart(&row.what, values, ""))
+    Some(chart("replicas", values, &format!("{} → {}", start.when(now), now.when(now))))
 }

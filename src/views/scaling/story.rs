@@ -7,7 +7,7 @@ use super::events::RESCALES;
 use super::replicas::{SERVING, is_of};
 use super::rows::{Row, machines, workload_name};
 use super::{autoscalers, held_for, minutes, row_of, worst_metric};
-use crate::model::{Autoscaler, Cluster, Happening, Kind, NodeChange, Signal, Span, Text, Time, Tone};
+use crate::model::{Autoscaler, Cluster, Happening, Kind, NodeChange, Signal, Span, Text, Time, Tone, many};
 use crate::views::{Evidence, EvidenceLine, RowId, Snapshot};
 
 /// How far before and after a row its story reaches.
@@ -42,7 +42,8 @@ pub fn story(snapshot: &Snapshot, row: &RowId, now: Time) -> Evidence {
     about.retain(|s| !repeats(s, &observed));
     let mut lines = legs(&steps(&about));
     lines.extend(scaler.and_then(|s| hint(cluster, s)));
-    Evidence { title: title.into(), lines }
+    let charts = super::charts::replicas(cluster, &row, now).into_iter().collect();
+    Evidence { title: title.into(), charts, lines }
 }
 
 fn scaler_of<'a>(cluster: &'a Cluster, row: &Row) -> Option<&'a Autoscaler> {
@@ -195,11 +196,6 @@ fn event(reason: &str, group: &[&Signal]) -> (&'static str, String) {
     }
 }
 
-/// `1 pod`, `12 pods`.
-fn many(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
-}
-
 /// Where Karpenter sends pods: `nodeclaim/general-x1`, `nodeclaim/general-x1 +1`.
 fn places(group: &[&Signal]) -> String {
     let places: BTreeSet<&str> = group.iter().map(|s| s.cause.as_str()).collect();
@@ -223,6 +219,7 @@ fn legs(steps: &[Step]) -> Vec<EvidenceLine> {
             label: step.label.into(),
             text: text.into(),
             tone: step.tone,
+            ..EvidenceLine::default()
         });
         before = Some(step.at);
     }
@@ -241,5 +238,5 @@ fn hint(cluster: &Cluster, scaler: &Autoscaler) -> Option<EvidenceLine> {
     let metric = worst_metric(scaler).unwrap_or_default();
     let why = if metric.is_empty() { String::new() } else { format!(" for {metric}") };
     let text = format!("max {} → {wants}: {more} pods more now{why}, {worth}", scaler.max);
-    Some(EvidenceLine { at: None, label: "hint".into(), text: text.into(), tone: Tone::Ok })
+    Some(EvidenceLine { label: "hint".into(), text: text.into(), ..EvidenceLine::default() })
 }

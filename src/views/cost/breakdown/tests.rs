@@ -10,7 +10,9 @@ const GIB: i64 = 1 << 30;
 
 fn cluster() -> Cluster {
     let mut cluster = Cluster::new(ClusterId(0), Arc::new(ClusterInfo::default()), Time::from_seconds(1));
-    cluster.tables[Kind::Pod.index()].synced = Some(Time::from_seconds(1));
+    for kind in [Kind::Node, Kind::Pod] {
+        cluster.tables[kind.index()].synced = Some(Time::from_seconds(1));
+    }
     let node = Node {
         meta: Meta { name: "n1".into(), uid: Uid::parse("n1"), ..Meta::default() },
         identity: Identity {

@@ -35,12 +35,12 @@ fn found(node: &Node, at: Time) -> Option<Found> {
         let boots = since.age(born + Span::from_seconds(30)) >= Span::ZERO;
         let patience = if boots { BOOT } else { Span::ZERO };
         let why = if node.ready_reason.is_empty() { "no reason given" } else { node.ready_reason.as_str() };
-        let found = Found::new(reason::NODE_NOT_READY, place(node), Tone::Crit, since);
+        let found = Found::since(reason::NODE_NOT_READY, place(node), Tone::Crit, node.ready_since, at);
         return Some(found.after(patience).evidence(why));
     }
     let trouble = node.troubles.iter().min_by_key(|t| t.since)?;
-    let since = trouble.since.unwrap_or(at);
-    Some(Found::new(&trouble.kind, place(node), Tone::Warn, since).evidence(trouble.reason.clone()))
+    let found = Found::since(&trouble.kind, place(node), Tone::Warn, trouble.since, at);
+    Some(found.evidence(trouble.reason.clone()))
 }
 
 /// What nodes fold by: `pool gpu-a, zone europe-west1-b`.

@@ -30,11 +30,11 @@ fn claim_found(claim: &Claim, at: Time) -> Option<Found> {
     match claim.phase.as_str() {
         "Lost" => {
             let evidence = format!("its volume {} is gone", claim.volume);
-            Some(Found::new(reason::CLAIM_LOST, name, Tone::Crit, at).evidence(evidence))
+            Some(Found::since(reason::CLAIM_LOST, name, Tone::Crit, None, at).evidence(evidence))
         }
         "Pending" => {
-            let since = claim.meta.created.unwrap_or(at);
-            let found = Found::new(reason::CLAIM_PENDING, claim.class.clone(), Tone::Warn, since);
+            let (class, born) = (claim.class.clone(), claim.meta.created);
+            let found = Found::since(reason::CLAIM_PENDING, class, Tone::Warn, born, at);
             Some(found.after(PATIENCE).evidence("no volume yet"))
         }
         _ => None,
@@ -43,7 +43,7 @@ fn claim_found(claim: &Claim, at: Time) -> Option<Found> {
 
 fn volume_found(volume: &Volume, at: Time) -> Option<Found> {
     (volume.phase == "Failed").then(|| {
-        let found = Found::new(reason::VOLUME_FAILED, volume.class.clone(), Tone::Warn, at);
+        let found = Found::since(reason::VOLUME_FAILED, volume.class.clone(), Tone::Warn, None, at);
         found.evidence("could not be reclaimed")
     })
 }
@@ -51,9 +51,8 @@ fn volume_found(volume: &Volume, at: Time) -> Option<Found> {
 impl Rule for Namespaces {
     fn symptom(&self, cluster: &Cluster, record: &Record, at: Time) -> Option<Symptom> {
         let namespace = record.namespace().filter(|n| n.terminating)?;
-        let since = namespace.meta.deleting.unwrap_or(at);
-        let found =
-            Found::new(reason::NAMESPACE, namespace.meta.name.clone(), Tone::Warn, since).after(REMOVAL);
+        let (name, since) = (namespace.meta.name.clone(), namespace.meta.deleting);
+        let found = Found::since(reason::NAMESPACE, name, Tone::Warn, since, at).after(REMOVAL);
         Some(found.evidence("something in it does not end").symptom(cluster, record))
     }
 }

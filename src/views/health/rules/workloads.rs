@@ -34,9 +34,10 @@ impl Rule for Workloads {
 fn workload_found(workload: &Workload, at: Time) -> Option<Found> {
     let progressing = condition(&workload.conditions, "Progressing");
     if workload.stuck() {
-        let since = progressing.and_then(|c| c.since).unwrap_or(at);
+        let since = progressing.and_then(|c| c.since);
         let why = progressing.map(|c| c.message.clone()).unwrap_or_default();
-        return Some(Found::new(reason::DEADLINE, full(&workload.meta), Tone::Crit, since).evidence(why));
+        let found = Found::since(reason::DEADLINE, full(&workload.meta), Tone::Crit, since, at);
+        return Some(found.evidence(why));
     }
     // Only deployments say what is available; the others say what is ready.
     let serves = if workload.kind == Kind::Deployment { workload.available } else { workload.ready };
@@ -44,10 +45,10 @@ fn workload_found(workload: &Workload, at: Time) -> Option<Found> {
         return None;
     }
     let available = condition(&workload.conditions, "Available").filter(|c| c.status != Truth::True);
-    let since = available.and_then(|c| c.since).unwrap_or(at);
+    let since = available.and_then(|c| c.since);
     let tone = if serves == 0 { Tone::Crit } else { Tone::Warn };
     let patience = if workload.rolling() { ROLLOUT } else { PATIENCE };
-    let found = Found::new(reason::UNAVAILABLE, full(&workload.meta), tone, since).after(patience);
+    let found = Found::since(reason::UNAVAILABLE, full(&workload.meta), tone, since, at).after(patience);
     Some(found.evidence(format!("{serves} of {} available", workload.desired)))
 }
 
@@ -58,7 +59,7 @@ impl Rule for Jobs {
         // Runs of one schedule are one cause.
         let name = job.meta.owner.as_ref().map_or(&job.meta.name, |owner| &owner.name);
         let subject = path(&job.meta.namespace, name);
-        let found = Found::new(reason::JOB_FAILED, subject, Tone::Warn, failed.since.unwrap_or(at));
+        let found = Found::since(reason::JOB_FAILED, subject, Tone::Warn, failed.since, at);
         let why = if failed.message.is_empty() { &failed.reason } else { &failed.message };
         let workload = Some((Kind::Job, job.meta.name.clone()));
         Some(found.evidence(why.clone()).of(workload).symptom(cluster, record))
@@ -78,17 +79,17 @@ fn scaler_found(scaler: &Autoscaler, at: Time) -> Option<Found> {
     let subject = full(&scaler.meta);
     let off = |kind: &str| condition(&scaler.conditions, kind).filter(|c| c.status == Truth::False);
     if let Some(unable) = off("AbleToScale") {
-        let found = Found::new(reason::SCALER_UNABLE, subject, Tone::Warn, unable.since.unwrap_or(at));
+        let found = Found::since(reason::SCALER_UNABLE, subject, Tone::Warn, unable.since, at);
         return Some(found.after(PATIENCE).evidence(unable.message.clone()));
     }
     // Scaled to zero by hand: switched off, not blind.
     if let Some(blind) = off("ScalingActive").filter(|c| c.reason != "ScalingDisabled") {
-        let found = Found::new(reason::SCALER_BLIND, subject, Tone::Warn, blind.since.unwrap_or(at));
+        let found = Found::since(reason::SCALER_BLIND, subject, Tone::Warn, blind.since, at);
         return Some(found.after(PATIENCE).evidence(blind.message.clone()));
     }
     if scaler.at_ceiling() {
-        let since = condition(&scaler.conditions, "ScalingLimited").and_then(|c| c.since).unwrap_or(at);
-        let found = Found::new(reason::CEILING, subject, Tone::Warn, since);
+        let since = condition(&scaler.conditions, "ScalingLimited").and_then(|c| c.since);
+        let found = Found::since(reason::CEILING, subject, Tone::Warn, since, at);
         return Some(found.evidence(ceiling(scaler)));
     }
     None
@@ -120,7 +121,7 @@ impl Rule for Budgets {
             return None;
         }
         let evidence = format!("needs {} healthy, has {}", budget.needed, budget.healthy);
-        let found = Found::new(reason::BUDGET, full(&budget.meta), Tone::Warn, at).after(PATIENCE);
+        let found = Found::since(reason::BUDGET, full(&budget.meta), Tone::Warn, None, at).after(PATIENCE);
         Some(found.evidence(evidence).symptom(cluster, record))
     }
 }
