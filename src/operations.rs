@@ -8,6 +8,7 @@ mod cordon;
 mod declare;
 mod delete;
 mod drain;
+mod elsewhere;
 mod failover;
 mod fit;
 #[cfg(test)]
@@ -27,16 +28,17 @@ mod subjects;
 mod words;
 mod workloads;
 
-pub use arming::{ARMED_FOR, Arming, Permit};
+pub use arming::{ARMED_FOR, Approval, Arming, HASH_DIGITS, Permit};
 pub use declare::{ALL, OperationDecl, Options, PlanInput, by_id, for_kind};
 pub use drain::progress::{DrainProgress, GoingPod, HeldBudget, NotReady, Offer};
+pub use elsewhere::Elsewhere;
 pub use fleet::conflict;
 pub use hash::{canonical, sha256};
 pub use plan::{
     Action, Choice, Confirmation, EvictPod, Line, Patch, PatchKind, Plan, Probe, ReadyTarget, Recovery,
     RollBack, Step, Target, Tolerance,
 };
-pub use put_back::{Back, PUT_BACK, Remembered, Unfinished};
+pub use put_back::{Back, PUT_BACK, Remembered, Template, Unfinished};
 pub use recovery::{
     Deadlines, LastDrill, Recoveries, RecoveryError, RecoveryFile, RecoveryProbe, RecoveryWish,
     RecoveryWorkload, Traffic, Way, recovery_proposal,
@@ -46,3 +48,4 @@ pub use run::{
 };
 pub use scale::{Replicas, WhileRun};
 pub use selector::parse as parse_selector;
+pub use words::quoted;

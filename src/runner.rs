@@ -31,8 +31,8 @@ use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::model::{Fault, Text, Time, Tone};
-use crate::operations::{Control, Line, OpEvent, OpId, Permit, Plan, conflict};
+use crate::model::{Fault, Fleet, Text, Time, Tone};
+use crate::operations::{Control, Line, OpEvent, OpId, Permit, Plan, Progress, conflict};
 use crate::views::Snapshot;
 
 pub use api::{Api, ApiAnswer, ApiRequest, Identity};
@@ -68,6 +68,20 @@ struct Going {
     busy: watch::Receiver<bool>,
 }
 
+/// Notes the same in a journal that no runner writes to here: no cluster is needed for that.
+///
+/// # Errors
+/// The journal cannot be written.
+pub async fn close_run(journal: Journal, who: Who, clock: Clock, run: u64) -> Result<(), Fault> {
+    close(Scribe::start(journal, who, clock), run).await
+}
+
+async fn close(scribe: Scribe, run: u64) -> Result<(), Fault> {
+    let head = Head { op: None, operation: "close", plan: String::new(), typed: None };
+    let nowhere = Snapshot::new(Time::from_seconds(1), 0, Fleet::default());
+    scribe.write(&head, &nowhere, Entry::new("closed").with("run", run)).await.map(drop)
+}
+
 impl<A: Api> Runner<A> {
     /// A runner that writes to this journal. It must be called inside a tokio runtime.
     #[must_use]
@@ -91,8 +105,7 @@ impl<A: Api> Runner<A> {
         let (wishes, receiver) = watch::channel(Wish::Go);
         self.runs.retain(|_, going| !going.wishes.is_closed());
         // A plan was checked against what ran when it was made; what began since counts too.
-        let busy = self.runs.values().filter(|going| *going.busy.borrow());
-        let busy: Vec<Plan> = busy.map(|going| going.plan.clone()).collect();
+        let busy = self.busy();
         let others = self.runs.iter().map(|(op, going)| (*op, going.busy.clone())).collect();
         let crossed = conflict(&plan, &busy, &self.snapshots.borrow().fleet);
         let (busy, watched) = watch::channel(true);
@@ -101,7 +114,7 @@ impl<A: Api> Runner<A> {
             op: Some(op),
             operation: plan.operation,
             plan: plan.hash(),
-            typed: Some(Text::clean(&permit.typed)),
+            typed: Some(permit.approval.said().into()),
         };
         let context = Context {
             op,
@@ -123,25 +136,45 @@ impl<A: Api> Runner<A> {
     }
 
     /// Asks something of a run. A run that failed, was stopped or ran out of time can still be
-    /// undone ([`Control::StopAndUndo`]); for one that is over otherwise this does nothing.
+    /// undone ([`Control::StopAndUndo`]), as often as something of it is left, unless what began since
+    /// needs the same; for one that is over otherwise this does nothing.
     pub fn control(&mut self, op: OpId, control: Control) {
-        if let Some(going) = self.runs.get(&op) {
-            going.wishes.send_if_modified(|wish| {
-                let next = wish.after(control);
-                std::mem::replace(wish, next) != next
-            });
+        let Some(going) = self.runs.get(&op) else { return };
+        let ended = !*going.busy.borrow();
+        if ended && control == Control::StopAndUndo {
+            let crossed = conflict(&going.plan, &self.busy(), &self.snapshots.borrow().fleet);
+            match crossed {
+                None => drop(going.wishes.send_replace(Wish::Undo)),
+                Some(why) => self.say(op, format!("not put back: {why}").into()),
+            }
+            return;
         }
+        going.wishes.send_if_modified(|wish| {
+            let next = wish.after(control);
+            std::mem::replace(wish, next) != next
+        });
+    }
+
+    /// The plans of the runs that send something.
+    fn busy(&self) -> Vec<Plan> {
+        let busy = self.runs.values().filter(|going| *going.busy.borrow());
+        busy.map(|going| going.plan.clone()).collect()
+    }
+
+    /// Tells something about a run from outside of it.
+    fn say(&self, op: OpId, line: Text) {
+        let event = OpEvent { op, at: (self.clock)(), progress: Progress::Evidence(line) };
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            // Whoever does not listen any more misses it.
+            let _ = events.send(event).await;
+        });
     }
 
     /// Notes that somebody decided about a run that was cut off, by the number of its first
     /// record: it is not offered again.
     pub fn close(&self, run: u64) -> impl Future<Output = Result<(), Fault>> + Send + 'static {
-        let (scribe, snapshots) = (self.scribe.clone(), self.snapshots.clone());
-        async move {
-            let snapshot = Arc::clone(&snapshots.borrow());
-            let head = Head { op: None, operation: "close", plan: String::new(), typed: None };
-            scribe.write(&head, &snapshot, Entry::new("closed").with("run", run)).await.map(drop)
-        }
+        close(self.scribe.clone(), run)
     }
 
     /// How many runs are not over, those included that wait whether to be undone.

@@ -195,7 +195,7 @@ pub struct DrainArgs {
     /// How many pods of a node may be on their way out at a time; as many as budgets let when missing
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub at_once: Option<u32>,
-    /// How long emptying one node may take
+    /// How long emptying one node may take; 30m when missing, no limit when 0
     #[arg(long, value_parser = duration)]
     pub timeout: Option<Duration>,
     /// Only pods with these labels
@@ -274,6 +274,9 @@ pub enum RunsCommand {
 pub struct PutBackArgs {
     /// Its number, as the list has it
     pub number: u64,
+    /// Put back also what somebody changed since
+    #[arg(long)]
+    pub over_changes: bool,
     /// The leave to run it.
     #[command(flatten)]
     pub run: RunArgs,

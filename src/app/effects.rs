@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::engine::Engine;
 use super::screen::Effects;
-use super::{files, read, recovery, reports};
+use super::{cut_off, files, read, recovery, reports};
 use crate::config;
-use crate::model::{Cause, ClusterId, Fault, Problem, Text};
-use crate::operations::{Control, OpEvent, OpId, Outcome, Permit, Plan, Progress, Run};
+use crate::model::{Cause, ClusterId, Fault, Problem, Text, Tone};
+use crate::operations::{Control, Line, OpEvent, OpId, Outcome, Permit, Plan, Progress, Run};
 use crate::runner::{Runner, Sessions};
 use crate::ui::{Detail, Effect, Inbound, LogNews, Reading};
 
@@ -103,10 +104,25 @@ impl Acts {
     }
 
     fn check(&self, plan: Plan) {
-        let Ok(runner) = &self.runner else { return };
-        let (hash, lines, inbound) = (plan.hash(), runner.check(plan), self.inbound.clone());
+        let (hash, inbound) = (plan.hash(), self.inbound.clone());
+        let lines = match &self.runner {
+            Ok(runner) => runner.check(plan).boxed(),
+            Err(fault) => {
+                let line = Line::new("allowed", format!("not asked: {fault}")).toned(Tone::Crit);
+                std::future::ready(vec![line]).boxed()
+            }
+        };
+        self.look_elsewhere();
         tokio::spawn(async move {
             let _ = inbound.send(Inbound::Checked(hash, lines.await)).await;
+        });
+    }
+
+    /// What other processes run: a plan must not cross it.
+    fn look_elsewhere(&self) {
+        let (path, inbound) = (self.journal.clone(), self.inbound.clone());
+        tokio::task::spawn_blocking(move || {
+            let _ = inbound.blocking_send(Inbound::Elsewhere(cut_off::going(&path)));
         });
     }
 
@@ -187,15 +203,18 @@ pub(super) async fn report_runs(
         if !ended {
             continue;
         }
-        if let Some(place) = runs.iter().position(|run| run.op == op) {
-            let run = runs.swap_remove(place);
-            if run.plan.recovery.is_some() {
-                let word = match reports::write(&run, &folder, &name) {
-                    Ok(path) => format!("report: {}", path.display()),
-                    Err(fault) => fault.to_string(),
-                };
-                let _ = inbound.send(Inbound::Notice(word.into())).await;
-            }
+        let Some(place) = runs.iter().position(|run| run.op == op) else { continue };
+        let run = &runs[place];
+        if run.plan.recovery.is_some() {
+            let word = match reports::write(run, &folder, &name) {
+                Ok(path) => format!("report: {}", path.display()),
+                Err(fault) => fault.to_string(),
+            };
+            let _ = inbound.send(Inbound::Notice(word.into())).await;
+        }
+        // One that may still be put back ends once more then, and so does its report.
+        if !run.can_be_put_back() {
+            runs.swap_remove(place);
         }
     }
 }

@@ -33,7 +33,11 @@ pub(super) fn read(path: &Path) -> Result<JournalPage, Text> {
         }
         last.push_back(shown(&record));
     }
-    Ok(JournalPage { verified: verified.records, records: last.into_iter().rev().collect() })
+    Ok(JournalPage {
+        verified: verified.records,
+        head: verified.head,
+        records: last.into_iter().rev().collect(),
+    })
 }
 
 fn shown(record: &Value) -> JournalLine {

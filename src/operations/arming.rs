@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Plan;
 use crate::model::{ClusterId, Span, Time};
 
 /// How long arming lasts.
@@ -20,8 +21,40 @@ pub struct Permit {
     pub plan: String,
     /// The clusters that may be written to.
     pub clusters: Vec<ClusterId>,
-    /// The word that was typed.
-    pub typed: String,
+    /// What somebody typed.
+    pub approval: Approval,
+}
+
+/// What somebody typed so that a plan runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Approval {
+    /// The plan's word of confirmation, under the plan on screen.
+    Word(String),
+    /// The plan's hash or its first digits, on a command line.
+    Hash(String),
+}
+
+/// Digits of a hash that are enough to name a plan.
+pub const HASH_DIGITS: usize = 8;
+
+impl Approval {
+    /// Whether it approves this plan.
+    #[must_use]
+    pub fn fits(&self, plan: &Plan) -> bool {
+        match self {
+            Approval::Word(word) => *word == *plan.confirmation.word,
+            Approval::Hash(digits) => digits.len() >= HASH_DIGITS && plan.hash().starts_with(digits),
+        }
+    }
+
+    /// What was typed, for the journal: `gke-euw1`, `--yes 7c1e00d1`.
+    #[must_use]
+    pub fn said(&self) -> String {
+        match self {
+            Approval::Word(word) => word.clone(),
+            Approval::Hash(digits) => format!("--yes {digits}"),
+        }
+    }
 }
 
 impl Arming {

@@ -89,7 +89,11 @@ fn preview(
     let pods = |c: &&Chosen<'_>| c.cluster.pods().filter(|p| p.node == c.key.name && !p.finished()).count();
     let running: usize = todo.iter().map(pods).sum();
     if close {
-        lines.push(Line::new("stays", "they run on; only new pods go elsewhere").counted(running));
+        let known = todo.iter().all(|c| c.cluster.table(Kind::Pod).synced.is_some());
+        lines.push(match known {
+            true => Line::new("stays", "they run on; only new pods go elsewhere").counted(running),
+            false => Line::new("stays", "what runs there, which is not known, runs on"),
+        });
     } else {
         lines.push(Line::new("opens", "new pods may come again").counted(todo.len()));
     }

@@ -82,7 +82,8 @@ pub struct Options {
     /// Overrides the grace period of every pod that is evicted, in seconds (kubectl's
     /// `--grace-period`); 0 kills at once.
     pub grace: Option<u32>,
-    /// How long emptying one node may take (kubectl's `--timeout`); 30 minutes when missing.
+    /// How long emptying one node may take (kubectl's `--timeout`); 30 minutes when missing, and no
+    /// limit when zero, as for kubectl.
     pub timeout: Option<Span>,
     /// Only pods with these labels are evicted: `app=pay,tier!=web` (kubectl's `--pod-selector`).
     pub pod_selector: Text,
@@ -96,6 +97,8 @@ pub struct Options {
     pub rules: Arc<Rules>,
     /// What runs: it counts for the rules, and a plan must not cross it.
     pub under_way: Arc<Vec<Plan>>,
+    /// What other processes run: the same holds for it.
+    pub elsewhere: Arc<Vec<super::Elsewhere>>,
 }
 
 impl Options {

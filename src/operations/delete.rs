@@ -2,7 +2,7 @@
 
 use super::words::{self, clusters_of, confirmation, count, kubectl, name_of, some};
 use super::{Action, Line, OperationDecl, Plan, PlanInput, Step, Tolerance};
-use crate::model::{Cluster, Kind, ObjectKey, Record, Span, Text, Tone};
+use crate::model::{Cluster, Kind, ObjectKey, Pod, Record, Span, Text, Tone};
 
 /// Delete.
 pub(super) const DELETE: OperationDecl = OperationDecl {
@@ -111,6 +111,16 @@ impl Chosen<'_> {
                 Tone::Crit,
             ),
             Record::Workload(_) => line("no pod of it runs now".to_owned(), Tone::Ok),
+            Record::Job(_) => match active_pods(self.cluster, &self.key.namespace, &self.key.name) {
+                0 => line("no pod of it runs now".to_owned(), Tone::Ok),
+                running => line(
+                    format!(
+                        "its {} that still run: what they work on is not finished",
+                        count(running, "pod")
+                    ),
+                    Tone::Crit,
+                ),
+            },
             Record::Budget(b) => line(
                 format!("the {} that it counts lose their protection", count(b.expected as usize, "pod")),
                 Tone::Warn,
@@ -168,6 +178,15 @@ impl Chosen<'_> {
     }
 }
 
+/// The pods of a Job that have not ended.
+pub(super) fn active_pods(cluster: &Cluster, namespace: &str, job: &str) -> usize {
+    let of_job = |pod: &&Pod| {
+        let owner = pod.meta.owner.as_ref().filter(|owner| owner.kind == "Job" && *owner.name == *job);
+        *pod.meta.namespace == *namespace && owner.is_some() && !pod.finished()
+    };
+    cluster.pods().filter(of_job).count()
+}
+
 /// The version of its API group that every server since Kubernetes 1.23 serves.
 fn version(kind: Kind) -> &'static str {
     if kind == Kind::Autoscaler { "v2" } else { "v1" }
@@ -217,6 +236,21 @@ mod tests {
         let plan = deleted(World::new(0, "dev", Tier::Dev).deployment("cart", 3), Kind::Deployment, "cart");
         assert_eq!(says(&plan, "with it"), ["its 3 pods: nothing of it runs after that"]);
         assert_eq!(plan.confirmation.word, "yes");
+    }
+
+    #[test]
+    fn a_job_says_which_pods_of_it_still_run() {
+        use crate::operations::fixture::owner;
+        let of_job = |p: &mut Pod| p.meta.owner = Some(owner("batch/v1", "Job", "import"));
+        let world = World::new(0, "dev", Tier::Dev)
+            .pod_with("import-1", "import", "n0", of_job)
+            .pod_with("import-2", "import", "n0", |p| {
+                of_job(p);
+                p.phase = crate::model::Phase::Succeeded;
+            })
+            .pod("import-3", "import", "n0");
+        let snapshot = snapshot(vec![world]);
+        assert_eq!(active_pods(&snapshot.fleet.clusters[0], "shop", "import"), 1);
     }
 
     #[test]

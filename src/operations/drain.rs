@@ -165,14 +165,30 @@ impl<'a> Draft<'a> {
                 .into(),
             way_back: Text::clean("none: they start elsewhere"),
             undo: Vec::new(),
-            deadline: Some(self.options().timeout.unwrap_or(NODE_DEADLINE)),
+            deadline: self.deadline(),
             tolerance: Tolerance::Nothing,
             action: Action::Evict {
                 node: words::target(&node.chosen.key, "v1"),
                 pods: going.iter().map(|on| self.evict_pod(node, on)).collect(),
                 grace: self.options().grace,
                 at_once: self.options().at_once,
+                kept: node
+                    .pods
+                    .iter()
+                    .filter(|on| !goes(on, self.options()))
+                    .map(|on| on.pod.meta.uid)
+                    .collect(),
+                selector: self.options().pod_selector.clone(),
             },
+        }
+    }
+
+    /// How long emptying one node may take. As for kubectl, zero is no limit.
+    fn deadline(&self) -> Option<Span> {
+        match self.options().timeout {
+            None => Some(NODE_DEADLINE),
+            Some(none) if none <= Span::ZERO => None,
+            Some(limit) => Some(limit),
         }
     }
 
@@ -240,7 +256,8 @@ impl<'a> Draft<'a> {
         let record = node.chosen.cluster.find(key.kind, &key.namespace, &key.name)?;
         let workload = record.workload()?;
         let replicas = workload.desired.min(workload.ready);
-        (replicas > 0).then(|| ReadyTarget { target: words::target(key, "v1"), kind: key.kind, replicas })
+        let target = words::target(key, "v1");
+        (replicas > 0).then_some(ReadyTarget { target, kind: key.kind, replicas, as_wanted: true })
     }
 
     fn choices(&self, chosen: &[Chosen<'a>]) -> Vec<Choice> {
@@ -300,8 +317,21 @@ impl<'a> Draft<'a> {
         if self.options().rules.one_zone { rules::zones(chosen) } else { Vec::new() }
     }
 
-    /// One drain for each cluster, with the flags that the decisions amount to, and a delete for
-    /// each pod that two budgets guard.
+    /// The pods that are left by choice and that stop kubectl: it evicts nothing at all while it may
+    /// not evict every pod of the node.
+    fn stops_kubectl(&self) -> Vec<String> {
+        let forced = self.all().any(|(_, on)| goes(on, self.options()) && on.needs_force());
+        let stops = |on: &OnNode<'a>| {
+            let open = on.concerns().iter().filter(|c| self.options().answer(c.id()) == 0);
+            let open: Vec<&Concern> = open.collect();
+            open.contains(&&Concern::EmptyDir)
+                || !forced && open.iter().any(|c| matches!(c, Concern::Orphan | Concern::Unreplicated))
+        };
+        self.all().filter(|(_, on)| stops(on)).map(|(_, on)| on.path()).collect()
+    }
+
+    /// A delete for each pod that two budgets guard, and one drain for each cluster, with the flags
+    /// that the decisions amount to.
     fn kubectl(&self, touches: &[ClusterId]) -> Vec<String> {
         let mut lines = Vec::new();
         for id in touches {
@@ -311,13 +341,14 @@ impl<'a> Draft<'a> {
             arguments.extend(nodes.iter().map(|n| n.chosen.key.name.as_str()));
             let flags = self.flags(&nodes);
             arguments.extend(flags.iter().map(String::as_str));
-            lines.push(kubectl(cluster, &arguments));
+            // First, for kubectl drain would ask for their eviction for ever.
             for on in nodes.iter().flat_map(|n| n.going(self.options())) {
                 if on.concerns().contains(&Concern::DoubleBudget) {
                     let meta = &on.pod.meta;
                     lines.push(kubectl(cluster, &["delete", "pod", "-n", &meta.namespace, &meta.name]));
                 }
             }
+            lines.push(kubectl(cluster, &arguments));
         }
         lines
     }
@@ -337,12 +368,12 @@ impl<'a> Draft<'a> {
         if !options.pod_selector.is_empty() {
             flags.push(format!("--pod-selector={}", options.pod_selector));
         }
-        let timeout = options.timeout.unwrap_or(NODE_DEADLINE).seconds();
-        let minutes = timeout % 60 == 0;
-        flags.push(if minutes {
-            format!("--timeout={}m", timeout / 60)
-        } else {
-            format!("--timeout={timeout}s")
+        // kubectl is not told parts of a second: what is less than one would be no limit at all.
+        let seconds = self.deadline().map_or(0, |limit| (limit.millis() + 999) / 1000);
+        flags.push(match (seconds, seconds % 60) {
+            (0, _) => "--timeout=0s".to_owned(),
+            (_, 0) => format!("--timeout={}m", seconds / 60),
+            _ => format!("--timeout={seconds}s"),
         });
         flags
     }

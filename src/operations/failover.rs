@@ -22,6 +22,10 @@ use crate::model::{
 /// The choice of what becomes of the side that served, where the recovery plan moves no traffic.
 const PRIMARY: &str = "primary";
 
+/// The choice whether to begin although no pod finds room by requests: nodes may come for them, or
+/// take them by a toleration that is not read.
+const ROOM: &str = "room";
+
 /// Fail over.
 pub(super) const FAILOVER: OperationDecl = OperationDecl {
     id: "failover",
@@ -79,10 +83,8 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
     if draft.way != Way::Drill {
         refusals.extend(draft.lost_traffic());
     }
-    if fits == 0 && of > 0 {
-        refusals.push(
-            format!("none of {of} pods fits on {}: it has no room by requests", draft.to.info.name).into(),
-        );
+    if draft.no_room(fits, of) && input.options.answer(ROOM) == 0 {
+        refusals.push(draft.room_question(of));
     }
     let steps = draft.steps();
     let touches = draft.touches(&steps);
@@ -100,7 +102,7 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
         made: input.now,
         preview: draft.preview(fits, of, &steps),
         objects: Vec::new(),
-        choices: draft.choices(),
+        choices: draft.choices(fits, of),
         refusals,
         kubectl: draft.kubectl(),
         confirmation: draft.confirmation(&touches),
@@ -110,9 +112,10 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
         drill,
         recovery: Some(Recovery {
             name: draft.file.name.clone(),
-            primary: draft.from.id,
-            standby: draft.to.id,
+            from: draft.from.id,
+            to: draft.to.id,
             target: draft.file.target,
+            both_serve: draft.way == Way::Run && !draft.scales_down(),
         }),
     })
 }
@@ -159,8 +162,10 @@ impl<'a> Draft<'a> {
     fn moved(&self, wish: &'a RecoveryWorkload) -> Result<Moved<'a>, Text> {
         let title = format!("{} {}/{}", wish.kind.names().kind, wish.namespace, wish.name);
         let find = |cluster: &'a Cluster| cluster.find(wish.kind, &wish.namespace, &wish.name);
-        let record = find(self.to).ok_or_else(|| {
-            Text::from(format!("{title} is not on {}: deploy it there first", self.to.info.name))
+        let to = &self.to.info.name;
+        let record = find(self.to).ok_or_else(|| match self.to.table(wish.kind).synced {
+            Some(_) => Text::from(format!("{title} is not on {to}: deploy it there first")),
+            None => Text::from(format!("the {} of {to} are not known yet", wish.kind.names().plural)),
         })?;
         let there = record.workload().ok_or_else(|| Text::from(format!("{title} has no replicas")))?;
         let here = find(self.from).and_then(|r| r.workload());
@@ -316,27 +321,55 @@ impl<'a> Draft<'a> {
         self.way != Way::Run || !self.file.traffic.is_empty() || self.input.options.answer(PRIMARY) == 0
     }
 
-    fn choices(&self) -> Vec<Choice> {
-        if self.way != Way::Run || !self.file.traffic.is_empty() {
-            return Vec::new();
+    /// Whether pods are missing and none of them finds room by requests.
+    fn no_room(&self, fits: usize, of: usize) -> bool {
+        fits == 0 && of > 0
+    }
+
+    fn room_question(&self, of: usize) -> Text {
+        format!("none of {of} pods fits on {}: it has no room by requests", self.to.info.name).into()
+    }
+
+    fn choices(&self, fits: usize, of: usize) -> Vec<Choice> {
+        let choice = |id: &str, text: Text, answers: [&str; 2]| Choice {
+            id: Text::clean(id),
+            text,
+            answers: answers.map(Text::clean).into(),
+            chosen: self.input.options.answer(id).min(1),
+        };
+        let mut choices = Vec::new();
+        if self.no_room(fits, of) {
+            let answers = ["wait until there is room", "begin: the pods wait for nodes"];
+            choices.push(choice(ROOM, self.room_question(of), answers));
         }
-        vec![Choice {
-            id: Text::clean(PRIMARY),
-            text: format!("{}, from which no traffic is moved", self.from.info.name).into(),
-            answers: vec![Text::clean("scale it down after the probe"), Text::clean("leave it serving")],
-            chosen: self.input.options.answer(PRIMARY).min(1),
-        }]
+        if self.way == Way::Run && self.file.traffic.is_empty() {
+            let text = format!("{}, from which no traffic is moved", self.from.info.name);
+            let answers = ["scale it down after the probe", "leave it serving"];
+            choices.push(choice(PRIMARY, text.into(), answers));
+        }
+        choices
     }
 
     /// To how many replicas the side that served is scaled down; `None` when it is left alone.
     fn scaled_down(&self, w: &Moved<'_>) -> Option<u32> {
-        let here = w.here.filter(|_| self.scales_down())?;
+        if !self.scales_down() {
+            return None;
+        }
         let to = match self.way {
             Way::Run => 0,
             Way::Drill => return None,
             Way::Back => w.wish.standby_replicas?,
         };
-        (here.desired > to).then_some(to)
+        match w.here {
+            Some(here) => (here.desired > to).then_some(to),
+            None => self.unseen(w).then_some(to),
+        }
+    }
+
+    /// Whether nobody knows what the side that served runs of this: it may run all of it and come
+    /// back with it.
+    fn unseen(&self, w: &Moved<'_>) -> bool {
+        self.way == Way::Run && w.here.is_none() && self.from.table(w.key.kind).synced.is_none()
     }
 
     /// The key of a workload on the side that served.

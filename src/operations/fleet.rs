@@ -4,11 +4,17 @@
 //! Rules of numbers and of time are choices: an incident may need more, and then somebody says so.
 //! What another run holds is none: two hands on one recovery pair undo each other.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
+use super::elsewhere::crossed as crossed_elsewhere;
 use super::words::{count, name_of, some};
-use super::{Action, Choice, Line, Plan, PlanInput, RecoveryFile};
-use crate::model::{ClusterId, Fleet, Text, Tone};
+use super::{Action, Choice, Line, Patch, Plan, PlanInput, RecoveryFile, Step, Target, delete};
+use crate::model::{ClusterId, Fleet, Kind, Text, Tone};
 
 const CLUSTERS: &str = "clusters-rule";
 const PODS: &str = "pods-rule";
@@ -27,15 +33,19 @@ struct Verdict {
 
 /// The plan with what the fleet's rules say of it.
 pub(super) fn checked(mut plan: Plan, input: &PlanInput<'_>) -> Plan {
-    // Putting something back into service is never what a rule wants to prevent.
-    let opens = matches!(plan.operation, "uncordon" | "put-back");
+    // Letting pods come to a node again is never what a rule wants to prevent.
+    let opens = opens(&plan);
     let mut verdicts = Vec::new();
     if !opens {
-        verdicts.extend([clusters(&plan, input), pods(&plan, input)]);
+        verdicts.push(clusters(&plan, input));
+        // A recovery takes down what another cluster took over: that is what it is for.
+        verdicts.extend(plan.recovery.is_none().then(|| pods(&plan, input)));
         verdicts.extend(freezes(&plan, input));
         verdicts.extend(pairs(&plan, input));
     }
-    if let Some(text) = conflict(&plan, &input.options.under_way, &input.snapshot.fleet) {
+    let fleet = &input.snapshot.fleet;
+    let crossed = conflict(&plan, &input.options.under_way, fleet);
+    if let Some(text) = crossed.or_else(|| crossed_elsewhere(&plan, &input.options.elsewhere, fleet)) {
         verdicts.push(Verdict { text: text.to_string(), choice: None, holds: false });
     }
     for broken in verdicts.iter().filter(|v| !v.holds) {
@@ -52,6 +62,15 @@ pub(super) fn checked(mut plan: Plan, input: &PlanInput<'_>) -> Plan {
     }
     say(&mut plan.preview, verdicts);
     plan
+}
+
+/// Whether all that a plan does is to uncordon nodes.
+fn opens(plan: &Plan) -> bool {
+    let uncordons = |step: &Step| match &step.action {
+        Action::Patch(patch) => patch.body == json!({ "spec": { "unschedulable": null } }),
+        _ => false,
+    };
+    !plan.steps.is_empty() && plan.steps.iter().all(uncordons)
 }
 
 /// Puts the rules together, where the operation's own are: those that hold on few lines, each
@@ -96,35 +115,79 @@ fn say(preview: &mut Vec<Line>, verdicts: Vec<Verdict>) {
 
 /// Everything that is written to at once: by this plan and by what runs.
 fn at_once(plan: &Plan, input: &PlanInput<'_>) -> BTreeSet<ClusterId> {
-    let running = input.options.under_way.iter().flat_map(|other| &other.touches);
-    plan.touches.iter().chain(running).copied().collect()
+    let running = input.options.under_way.iter().flat_map(|other| other.touches.iter().copied());
+    let elsewhere = input.options.elsewhere.iter().flat_map(|other| other.known(&input.snapshot.fleet));
+    plan.touches.iter().copied().chain(running).chain(elsewhere).collect()
+}
+
+/// Whether nothing else runs.
+fn alone(input: &PlanInput<'_>) -> bool {
+    input.options.under_way.is_empty() && input.options.elsewhere.is_empty()
 }
 
 fn beside(input: &PlanInput<'_>) -> &'static str {
-    if input.options.under_way.is_empty() { "" } else { ", with what runs" }
+    if alone(input) { "" } else { ", with what runs" }
 }
 
 fn clusters(plan: &Plan, input: &PlanInput<'_>) -> Verdict {
     let (number, most) = (at_once(plan, input).len(), input.options.rules.clusters_at_once);
-    let holds = number <= most || plan.touches.len() <= 1 && input.options.under_way.is_empty();
+    let holds = number <= most || plan.touches.len() <= 1 && alone(input);
     let text = format!("{} at once of at most {most}{}", count(number, "cluster"), beside(input));
     Verdict { text, choice: Some(CLUSTERS), holds }
 }
 
 fn pods(plan: &Plan, input: &PlanInput<'_>) -> Verdict {
     let most = input.options.rules.pods_at_once;
-    let number: usize = std::iter::once(plan).chain(input.options.under_way.iter()).map(evicted).sum();
+    let running = input.options.under_way.iter().filter(|other| other.recovery.is_none());
+    let number = std::iter::once(plan).chain(running).map(|plan| taken(plan, &input.snapshot.fleet)).sum();
     let text = format!("{} at once of at most {most}{}", count(number, "pod"), beside(input));
     Verdict { text, choice: Some(PODS), holds: number <= most }
 }
 
-fn evicted(plan: &Plan) -> usize {
-    let pods = plan.steps.iter().map(|step| match &step.action {
-        Action::Evict { pods, .. } => pods.len(),
-        Action::Delete(target) => usize::from(&*target.plural == "pods"),
-        _ => 0,
-    });
-    pods.sum()
+/// How many pods a plan takes away at a time. Steps that evict or delete wait until that is done, so
+/// the largest of them counts; those that scale down follow at once, so they add up.
+fn taken(plan: &Plan, fleet: &Fleet) -> usize {
+    let (mut most, mut scaled) = (0, 0);
+    for step in &plan.steps {
+        match &step.action {
+            Action::Evict { pods, at_once, .. } => {
+                most = most.max(pods.len().min(at_once.map_or(usize::MAX, |number| number as usize)));
+            }
+            Action::Delete(target) => most = most.max(pods_of(target, fleet)),
+            Action::Patch(patch) if patch.subresource == "scale" => scaled += fewer(patch, fleet),
+            _ => {}
+        }
+    }
+    most.max(scaled)
+}
+
+/// How many pods go with an object.
+fn pods_of(target: &Target, fleet: &Fleet) -> usize {
+    let Some(cluster) = fleet.cluster(target.cluster) else { return 0 };
+    match Kind::by_kind(&target.kind) {
+        Some(Kind::Pod) => 1,
+        Some(Kind::Job) => delete::active_pods(cluster, &target.namespace, &target.name),
+        Some(kind) => {
+            let found = cluster.find(kind, &target.namespace, &target.name);
+            found.and_then(|record| record.workload()).map_or(0, |workload| workload.current as usize)
+        }
+        None => 0,
+    }
+}
+
+/// How many replicas fewer a workload has after a patch of its scale.
+fn fewer(patch: &Patch, fleet: &Fleet) -> usize {
+    let target = &patch.target;
+    let find = || {
+        let kind = Kind::by_kind(&target.kind)?;
+        fleet
+            .cluster(target.cluster)?
+            .find(kind, &target.namespace, &target.name)?
+            .workload()
+            .map(|w| w.desired)
+    };
+    let wanted = patch.body["spec"]["replicas"].as_u64().and_then(|n| u32::try_from(n).ok());
+    wanted.zip(find()).map_or(0, |(wanted, has)| has.saturating_sub(wanted) as usize)
 }
 
 fn freezes(plan: &Plan, input: &PlanInput<'_>) -> Vec<Verdict> {
@@ -161,8 +224,8 @@ fn pairs(plan: &Plan, input: &PlanInput<'_>) -> Vec<Verdict> {
     let all = at_once(plan, input);
     let own = plan.recovery.as_ref();
     let moved = |file: &RecoveryFile| {
-        let pair = partners(file, fleet)
-            .map(|id| own.is_some_and(|r| id == Some(r.primary) || id == Some(r.standby)));
+        let pair =
+            partners(file, fleet).map(|id| own.is_some_and(|r| id == Some(r.from) || id == Some(r.to)));
         pair == [true, true] || own.is_some_and(|r| r.name == file.name)
     };
     let files = input.options.recovery_plans.iter().filter(|file| !moved(file));
@@ -204,7 +267,7 @@ pub fn conflict(plan: &Plan, under_way: &[Plan], fleet: &Fleet) -> Option<Text> 
     under_way.iter().find_map(|other| {
         let held = |of: &Plan, by: &Plan| {
             let recovery = of.recovery.as_ref()?;
-            [recovery.primary, recovery.standby].into_iter().find(|id| by.touches.contains(id))
+            [recovery.from, recovery.to].into_iter().find(|id| by.touches.contains(id))
         };
         let text = if let Some(id) = held(other, plan) {
             format!("{} runs and needs {}: wait until it ends, or stop it", other.title, name_of(fleet, id))
@@ -223,166 +286,4 @@ pub fn conflict(plan: &Plan, under_way: &[Plan], fleet: &Fleet) -> Option<Text> 
 fn writes(plan: &Plan) -> BTreeSet<(ClusterId, String)> {
     let targets = plan.steps.iter().filter_map(|step| step.action.writes_to());
     targets.map(|target| (target.cluster, target.title())).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use jiff::civil::DateTime;
-    use jiff::tz::TimeZone;
-
-    use super::*;
-    use crate::model::{Freeze, Kind, ObjectKey, Rules, Tier, Window};
-    use crate::operations::fixture::{NOW, World, key, snapshot};
-    use crate::operations::{Options, RecoveryWish, Way, by_id};
-    use crate::views::Snapshot;
-
-    fn fleet() -> Snapshot {
-        let cluster = |id, name| {
-            World::new(id, name, Tier::Prod)
-                .node("n0", "", "")
-                .deployment("cart", 2)
-                .pod("cart-1", "cart", "n0")
-        };
-        snapshot(vec![cluster(0, "gke"), cluster(1, "eks"), cluster(2, "aks")])
-    }
-
-    fn pair() -> Arc<RecoveryFile> {
-        let text = "version=1\nname='shop'\nprimary='gke'\nstandby='eks'\n[[workload]]\nkind='Deployment'\n\
-                    namespace='shop'\nname='cart'\nreplicas=3";
-        Arc::new(RecoveryFile::read(text).unwrap())
-    }
-
-    fn plan(operation: &str, clusters: &[u16], options: &Options) -> Plan {
-        let snapshot = fleet();
-        let subjects: Vec<ObjectKey> =
-            clusters.iter().map(|id| key(&snapshot, *id, Kind::Node, "", "n0")).collect();
-        let input = PlanInput { snapshot: &snapshot, subjects: &subjects, options, now: NOW };
-        by_id(operation).unwrap().plan(&input).unwrap()
-    }
-
-    fn rules(change: impl FnOnce(&mut Rules)) -> Options {
-        let mut rules = Rules::default();
-        change(&mut rules);
-        Options { rules: Arc::new(rules), ..Options::default() }
-    }
-
-    fn said(plan: &Plan) -> String {
-        let lines = plan.preview.iter().filter(|line| line.label == "rules");
-        lines.map(|line| line.text.to_string()).collect::<Vec<_>>().join("\n")
-    }
-
-    /// Refused, unless this choice goes beyond it.
-    fn refused_until(operation: &str, clusters: &[u16], options: &Options, choice: &str, why: &str) {
-        let plan = plan(operation, clusters, options);
-        assert_eq!(plan.refusals, [why]);
-        assert!(plan.choices.iter().any(|c| c.id == choice && c.chosen == 0), "{:?}", plan.choices);
-        let beyond = Options { answers: [(Text::clean(choice), 1)].into(), ..options.clone() };
-        let plan = super::tests::plan(operation, clusters, &beyond);
-        assert!(plan.refusals.is_empty(), "{:?}", plan.refusals);
-        let line = plan.preview.iter().find(|line| line.text == why).unwrap();
-        assert_eq!(line.tone, Tone::Crit, "it is still said");
-    }
-
-    #[test]
-    fn rules_that_hold_are_shown_together() {
-        let plan =
-            plan("drain", &[0], &Options { recovery_plans: Arc::new(vec![pair()]), ..Options::default() });
-        assert!(plan.refusals.is_empty(), "{:?}", plan.refusals);
-        assert_eq!(
-            said(&plan),
-            "✓ 10 % of nodes without a pool: 1 of 1 node  ✓ 1 cluster at once of at most 3\n\
-             ✓ 1 pod at once of at most 250  ✓ shop: standby eks untouched"
-        );
-    }
-
-    #[test]
-    fn numbers_at_once_are_limited() {
-        let two = rules(|r| r.clusters_at_once = 2);
-        let why = "3 clusters at once of at most 2";
-        refused_until("cordon", &[0, 1, 2], &two, CLUSTERS, why);
-        let none = rules(|r| r.pods_at_once = 1);
-        refused_until("drain", &[0, 2], &none, PODS, "2 pods at once of at most 1");
-        // What runs counts.
-        let running = Options { under_way: Arc::new(vec![plan("drain", &[0], &none)]), ..none };
-        refused_until("drain", &[2], &running, PODS, "2 pods at once of at most 1, with what runs");
-    }
-
-    #[test]
-    fn nothing_is_changed_in_a_freeze_window_but_what_opens_a_node() {
-        let frozen = rules(|r| {
-            r.freezes = vec![Freeze {
-                clusters: "g*".to_owned(),
-                why: "sale".into(),
-                zone: TimeZone::UTC,
-                zone_name: "UTC".into(),
-                when: Window::Once(DateTime::MIN, "2027-01-04T06:00".parse::<DateTime>().unwrap()),
-            }];
-        });
-        let why = "gke not to be changed: sale, until 2027-01-04 06:00 UTC";
-        refused_until("cordon", &[0], &frozen, FREEZE, why);
-        let elsewhere = plan("cordon", &[2], &frozen);
-        assert!(elsewhere.refusals.is_empty() && said(&elsewhere).contains("✓ no freeze window"));
-        let closed = World::new(0, "gke", Tier::Prod).node_with("n0", "", "", |n| n.unschedulable = true);
-        let closed = snapshot(vec![closed]);
-        let subjects = [key(&closed, 0, Kind::Node, "", "n0")];
-        let input = PlanInput { snapshot: &closed, subjects: &subjects, options: &frozen, now: NOW };
-        assert!(by_id("uncordon").unwrap().plan(&input).unwrap().refusals.is_empty());
-    }
-
-    #[test]
-    fn partners_are_never_changed_at_once() {
-        let paired = Options { recovery_plans: Arc::new(vec![pair()]), ..Options::default() };
-        let both = plan("cordon", &[0, 1], &paired);
-        assert_eq!(both.refusals, ["shop: primary gke and standby eks would be changed at once"]);
-        assert!(!both.choices.iter().any(|c| c.text.contains("would be changed")), "it has no way round");
-        let running = Options { under_way: Arc::new(vec![plan("drain", &[1], &paired)]), ..paired };
-        let beside = plan("drain", &[0], &running);
-        assert_eq!(
-            beside.refusals,
-            ["shop: primary gke and standby eks would be changed at once, with what runs"]
-        );
-    }
-
-    #[test]
-    fn a_failover_is_not_held_up_by_another_plan_for_its_pair() {
-        let other = RecoveryFile { name: "shop-too".into(), ..RecoveryFile::clone(&pair()) };
-        let wish = Some(RecoveryWish { file: pair(), way: Way::Run });
-        let known = Arc::new(vec![pair(), Arc::new(other)]);
-        let options = Options { recovery: wish, recovery_plans: known, ..Options::default() };
-        let failover = plan("failover", &[], &options);
-        assert!(failover.refusals.is_empty(), "{:?}", failover.refusals);
-        let both = plan("cordon", &[0, 1], &options);
-        assert_eq!(both.refusals.len(), 2, "everybody else is");
-    }
-
-    #[test]
-    fn a_recovery_holds_its_clusters() {
-        let wish = |way| Options { recovery: Some(RecoveryWish { file: pair(), way }), ..Options::default() };
-        for way in [Way::Run, Way::Drill] {
-            let failover = plan("failover", &[], &wish(way));
-            let title = failover.title.clone();
-            let running = Options { under_way: Arc::new(vec![failover]), ..Options::default() };
-            for (operation, id, name) in [("drain", 1, "eks"), ("cordon", 0, "gke")] {
-                let plan = plan(operation, &[id], &running);
-                let why = format!("{title} runs and needs {name}: wait until it ends, or stop it");
-                assert_eq!(plan.refusals, [why.as_str()]);
-            }
-            assert!(plan("drain", &[2], &running).refusals.is_empty());
-        }
-        let running = Arc::new(vec![plan("drain", &[1], &Options::default())]);
-        let failover = plan("failover", &[], &Options { under_way: running, ..wish(Way::Run) });
-        assert_eq!(failover.refusals, ["drain 1 node runs on eks: wait until it ends, or stop it"]);
-    }
-
-    #[test]
-    fn two_runs_never_write_to_one_object() {
-        let running = Arc::new(vec![plan("drain", &[0], &Options::default())]);
-        let options = Options { under_way: running, ..Options::default() };
-        assert_eq!(
-            plan("cordon", &[0], &options).refusals,
-            ["drain 1 node runs and writes to Node n0 too: wait until it ends, or stop it"]
-        );
-    }
 }

@@ -42,12 +42,14 @@ pub struct Plan {
 pub struct Recovery {
     /// The recovery plan's name.
     pub name: Text,
-    /// From where.
-    pub primary: ClusterId,
-    /// To where.
-    pub standby: ClusterId,
+    /// The cluster that served. On the way back that is the standby of the recovery plan.
+    pub from: ClusterId,
+    /// The cluster that takes over.
+    pub to: ClusterId,
     /// The recovery time that the file promises.
     pub target: Option<Span>,
+    /// Whether the cluster that served is left serving by choice.
+    pub both_serve: bool,
 }
 
 /// A line of a preview.
@@ -127,6 +129,13 @@ pub enum Action {
         grace: Option<u32>,
         /// How many may be on their way out at a time; as many as the budgets let when missing.
         at_once: Option<u32>,
+        /// The pods of the node that the plan leaves where they are. They say nothing about what is
+        /// done, so two plans that differ in them only have one hash.
+        #[serde(skip)]
+        kept: Vec<Uid>,
+        /// Only pods with these labels go; every one when empty.
+        #[serde(skip)]
+        selector: Text,
     },
     /// Puts a Deployment's pod template back to what one of its ReplicaSets has.
     RollBack(RollBack),
@@ -229,6 +238,9 @@ pub struct ReadyTarget {
     pub kind: Kind,
     /// Ready replicas that it must have.
     pub replicas: u32,
+    /// Whether it need have no more of them than are wanted when it is looked at: an autoscaler may
+    /// take some away meanwhile, and a workload that somebody deleted needs none.
+    pub as_wanted: bool,
 }
 
 /// How it is known that the standby serves.

@@ -78,7 +78,8 @@ pub struct Traffic {
     pub api: Text,
     /// `kind`.
     pub kind: Text,
-    /// `plural`: the resource in paths; the kind in small letters and an `s` when missing.
+    /// `plural`: the resource in paths; the kind in small letters, as English makes the
+    /// plural, when missing (`ingresses`).
     pub plural: Text,
     /// `namespace`; empty or missing for an object that has none.
     pub namespace: Text,

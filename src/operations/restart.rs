@@ -93,7 +93,8 @@ fn steps(c: &Chosen<'_>, at: Time, several: bool) -> [Step; 2] {
     };
     let restart = Step {
         title: format!("restart {}", c.title(several)).into(),
-        way_back: Text::clean("none: the old pods are gone; B rolls back"),
+        // The template before differs in this annotation only: rolling back would restart once more.
+        way_back: Text::clean("none: the old pods are gone"),
         undo: Vec::new(),
         deadline: Some(PATCH_DEADLINE),
         tolerance: Tolerance::Nothing,

@@ -63,6 +63,20 @@ pub enum Outcome {
     Refused,
 }
 
+impl Outcome {
+    /// What people call it: `timed out`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Outcome::Done => "done",
+            Outcome::Failed => "failed",
+            Outcome::Stopped => "stopped",
+            Outcome::TimedOut => "timed out",
+            Outcome::Refused => "refused",
+        }
+    }
+}
+
 /// What somebody asks of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
 pub enum Control {
@@ -214,7 +228,8 @@ impl Run {
             Progress::Pod(pod) => self.pod(pod, at),
             Progress::Paused => self.state = RunState::Paused,
             Progress::Resumed => self.state = RunState::Running,
-            Progress::Undoing => self.state = RunState::Undoing,
+            // It goes on, also when it had ended before.
+            Progress::Undoing => (self.state, self.ended) = (RunState::Undoing, None),
             Progress::StepUndone(index) => self.undone(*index, StepState::Undone, at, "put back"),
             Progress::StepNotUndone(index, why) => {
                 self.undone(*index, StepState::NotUndone, at, &format!("not put back: {why}"));
@@ -275,16 +290,29 @@ impl Run {
         self.steps.iter().position(|s| matches!(s.state, StepState::Running | StepState::Waiting))
     }
 
-    /// Whether it ended before its time and something that it did can still be put back.
+    /// Whether it ended before its time and something that it did, or may have done, can still be put
+    /// back. A failover whose standby serves is not among them: its way back is a plan of its own.
     #[must_use]
     pub fn can_be_put_back(&self) -> bool {
-        let early =
-            matches!(self.state, RunState::Ended(Outcome::Failed | Outcome::Stopped | Outcome::TimedOut));
+        // A step that was refused changed nothing; one that was cut short may have.
+        let cut_short = match self.state {
+            RunState::Ended(Outcome::Failed) => false,
+            RunState::Ended(Outcome::Stopped | Outcome::TimedOut) => true,
+            _ => return false,
+        };
+        let changed = |state: StepState| match state {
+            StepState::Done | StepState::NotUndone => true,
+            StepState::Failed => cut_short,
+            StepState::Waiting | StepState::Running | StepState::Undone => false,
+        };
         let mut steps = self.plan.steps.iter().zip(&self.steps);
-        early
-            && steps.any(|(step, became)| {
-                !step.undo.is_empty() && matches!(became.state, StepState::Done | StepState::NotUndone)
-            })
+        !self.serves() && steps.any(|(step, became)| !step.undo.is_empty() && changed(became.state))
+    }
+
+    /// Whether it is a failover, and what takes over was seen to serve.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        self.plan.recovery.is_some() && !self.plan.drill && self.recovery_time().is_some()
     }
 
     /// What is left to people although what takes over serves: the commands for steps that a

@@ -228,7 +228,12 @@ fn steps(c: &Chosen<'_>, follow: bool, several: bool) -> Vec<Step> {
     let step = replicas(&words::target(&c.key, "v1"), from, to);
     steps.push(Step { title: format!("scale {}{place} {from} → {to}", c.key.name).into(), ..step });
     if c.to > 0 {
-        let target = ReadyTarget { target: words::target(&c.key, "v1"), kind: c.key.kind, replicas: c.to };
+        let target = ReadyTarget {
+            target: words::target(&c.key, "v1"),
+            kind: c.key.kind,
+            replicas: c.to,
+            as_wanted: false,
+        };
         steps.push(Step {
             title: format!("wait until {} of {}{place} are Ready", c.to, c.key.name).into(),
             way_back: Text::EMPTY,

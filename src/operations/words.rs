@@ -4,7 +4,7 @@ use super::{Confirmation, Target};
 use crate::model::{Cluster, ClusterId, Fleet, ObjectKey, Text, Tier};
 
 /// What has to be typed for a plan that writes to these clusters: `yes`; for one production
-/// cluster its name; for several clusters of which one is production, `6 clusters`.
+/// cluster its name; for several clusters their number: `6 clusters`.
 pub(super) fn confirmation(fleet: &Fleet, touches: &[ClusterId]) -> Confirmation {
     let prod = |id: &ClusterId| fleet.cluster(*id).is_none_or(|c| c.info.tier == Tier::Prod);
     let word = match touches {
@@ -55,7 +55,9 @@ fn file_of(source: &str) -> Option<String> {
     (!own).then(|| shell(source))
 }
 
-fn quoted(word: &str) -> String {
+/// A word as a POSIX shell reads it.
+#[must_use]
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

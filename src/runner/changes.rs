@@ -20,7 +20,11 @@ pub(super) async fn roll_back<A: Api>(ctx: &Context<A>, gate: &mut Gate, back: &
     if let Err(halt) = gate.pass().await {
         return End::Halted(halt, format!("{}: nothing was sent", back.target.title()).into());
     }
-    let patch = match ctx.read(back.to.cluster, ApiRequest::get(&back.to)).await {
+    let read = match gate.unless_halted(ctx.read(back.to.cluster, ApiRequest::get(&back.to))).await {
+        Ok(read) => read,
+        Err(halt) => return End::Halted(halt, format!("{}: nothing was sent", back.target.title()).into()),
+    };
+    let patch = match read {
         Ok(answer) if answer.good() => match template_patch(back, &answer.body) {
             Ok(patch) => patch,
             Err(why) => return End::Failed(why),
@@ -70,7 +74,11 @@ pub(super) async fn delete<A: Api>(ctx: &Context<A>, gate: &mut Gate, target: &T
     }
     let mut told = String::new();
     loop {
-        let (said, wait) = match ctx.read(target.cluster, ApiRequest::get(target)).await {
+        let read = match gate.unless_halted(ctx.read(target.cluster, ApiRequest::get(target))).await {
+            Ok(read) => read,
+            Err(halt) => return End::Halted(halt, format!("{title}: {}", asked_to_go(&told)).into()),
+        };
+        let (said, wait) = match read {
             Ok(answer) if answer.status == 404 => return End::Done(format!("{title}: gone").into()),
             Ok(answer) if answer.good() => {
                 let meta = &answer.body["metadata"];
@@ -91,6 +99,10 @@ pub(super) async fn delete<A: Api>(ctx: &Context<A>, gate: &mut Gate, target: &T
             return End::Halted(halt, format!("{title}: {told}").into());
         }
     }
+}
+
+fn asked_to_go(told: &str) -> &str {
+    if told.is_empty() { "asked to go; not looked at since" } else { told }
 }
 
 fn still_there(meta: &Value) -> String {

@@ -1,15 +1,16 @@
 //! Asking the clusters whether a plan would be allowed: access reviews, then dry runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use super::api::{Api, ApiRequest, FIELD_MANAGER};
+use super::api::{Api, ApiAnswer, ApiRequest, FIELD_MANAGER};
 use super::changes;
-use super::steps::SLOTS;
-use crate::model::{ClusterId, Text, Tone};
-use crate::operations::{Action, EvictPod, Line, Plan, RollBack, Step, Target, Tolerance};
+use super::steps::{SLOTS, before_server, passing};
+use crate::model::{ClusterId, Fault, Text, Tone};
+use crate::operations::{Action, EvictPod, Line, Plan, Probe, RollBack, Step, Target, Tolerance};
 use crate::views::Snapshot;
 
 /// A right that a plan needs.
@@ -46,8 +47,9 @@ impl Right {
 /// What the clusters say of a plan, as `allowed` lines. A dry run of many evictions counts each by
 /// itself: the server does not add them up against a budget.
 pub(super) async fn check<A: Api>(api: &A, snapshot: &Arc<Snapshot>, plan: &Plan) -> Vec<Line> {
-    let mut lines = rights_lines(api, snapshot, plan).await;
-    lines.extend(dry_run_line(api, plan).await);
+    // Side by side: somebody waits for this before a failover begins.
+    let (mut lines, dry_run) = tokio::join!(rights_lines(api, snapshot, plan), dry_run_line(api, plan));
+    lines.extend(dry_run);
     lines
 }
 
@@ -63,6 +65,26 @@ fn need(step: &Step) -> Need {
     if step.tolerance == Tolerance::Nothing { Need::Needed } else { Need::Spared }
 }
 
+/// How long a cluster is waited for whose silence is no reason against the plan: a failover must not
+/// wait half a minute for the side that is lost.
+const SPARED_LIMIT: Duration = Duration::from_secs(5);
+
+impl Need {
+    fn limited(self, request: ApiRequest) -> ApiRequest {
+        match self {
+            Need::Needed => request,
+            Need::Spared => ApiRequest { timeout: request.timeout.min(SPARED_LIMIT), ..request },
+        }
+    }
+
+    /// Whether this answer is silence that the plan bears: there is none, or it is one of something
+    /// before the server that has lost it.
+    fn bears(self, answer: &Result<ApiAnswer, Fault>) -> bool {
+        let silent = answer.as_ref().map_or(true, before_server);
+        self == Need::Spared && silent
+    }
+}
+
 /// The rights that the steps of this need ask for.
 fn rights(plan: &Plan, of: Need) -> Vec<Right> {
     let mut rights = Vec::new();
@@ -76,18 +98,20 @@ fn rights(plan: &Plan, of: Need) -> Vec<Right> {
                     });
                 }
                 Action::Evict { node, pods, .. } => {
-                    rights.extend(pods.iter().map(|p| pod_right(node.cluster, p)))
+                    rights.extend(pods.iter().flat_map(|pod| pod_rights(node.cluster, pod)));
                 }
                 Action::RollBack(back) => {
                     rights.push(object_right(&back.target, "patch"));
                     rights.push(object_right(&back.to, "get"));
                 }
-                Action::Delete(target) => rights.push(object_right(target, "delete")),
-                Action::AwaitReady(_)
-                | Action::AwaitRollout(_)
-                | Action::AwaitRun(_)
-                | Action::Probe(_)
-                | Action::Assess(_) => {}
+                Action::Delete(target) => {
+                    rights.extend(["delete", "get"].map(|verb| object_right(target, verb)));
+                }
+                Action::AwaitReady(targets) | Action::Probe(Probe::Ready(targets)) => {
+                    rights.extend(targets.iter().map(|ready| object_right(&ready.target, "get")));
+                }
+                Action::AwaitRollout(target) => rights.push(object_right(target, "get")),
+                Action::AwaitRun(_) | Action::Probe(Probe::Http { .. }) | Action::Assess(_) => {}
             }
         }
     }
@@ -110,9 +134,10 @@ fn object_right(target: &Target, verb: &'static str) -> Right {
     }
 }
 
-fn pod_right(cluster: ClusterId, pod: &EvictPod) -> Right {
-    let (verb, subresource) = if pod.delete { ("delete", "") } else { ("create", "eviction") };
-    Right {
+/// To take a pod away, and to look whether it went.
+fn pod_rights(cluster: ClusterId, pod: &EvictPod) -> [Right; 2] {
+    let take = if pod.delete { ("delete", "") } else { ("create", "eviction") };
+    [take, ("get", "")].map(|(verb, subresource)| Right {
         cluster,
         verb,
         group: Text::EMPTY,
@@ -121,7 +146,7 @@ fn pod_right(cluster: ClusterId, pod: &EvictPod) -> Right {
         subresource: Text::clean(subresource),
         namespace: pod.namespace.clone(),
         name: Text::EMPTY,
-    }
+    })
 }
 
 async fn rights_lines<A: Api>(api: &A, snapshot: &Snapshot, plan: &Plan) -> Vec<Line> {
@@ -130,42 +155,59 @@ async fn rights_lines<A: Api>(api: &A, snapshot: &Snapshot, plan: &Plan) -> Vec<
     let spared = spared.map(|right| (right, Need::Spared)).collect::<Vec<_>>();
     let wanted = needed.into_iter().map(|right| (right, Need::Needed)).chain(spared);
     let asked = wanted.map(|(right, need)| async move {
-        let answer = api.call(right.cluster, ApiRequest::access_review(&right.attributes())).await;
-        let verdict = match answer {
-            Ok(answer) if answer.good() => match answer.body["status"]["allowed"].as_bool() {
-                Some(true) => Ok(()),
-                _ => {
-                    Err(Text::clean(answer.body["status"]["reason"].as_str().unwrap_or("no role allows it")))
-                }
-            },
-            Ok(answer) => Err(answer.says()),
-            Err(_) if need == Need::Spared => return None,
-            Err(fault) => Err(fault.to_string().into()),
-        };
-        Some((right, verdict))
+        let request = need.limited(ApiRequest::access_review(&right.attributes()));
+        let answer = api.call(right.cluster, request).await;
+        (!need.bears(&answer)).then(|| (right, verdict(answer)))
     });
-    let verdicts: Vec<(Right, Result<(), Text>)> =
+    let verdicts: Vec<(Right, Verdict)> =
         futures::stream::iter(asked).buffered(SLOTS).filter_map(std::future::ready).collect().await;
-    let mut titles: Vec<String> =
-        verdicts.iter().filter(|(_, v)| v.is_ok()).map(|(r, _)| r.title()).collect();
+    let allowed = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Allowed);
+    let mut titles: Vec<String> = allowed.map(|(right, _)| right.title()).collect();
     titles.sort();
     titles.dedup();
     let mut lines = Vec::new();
     if !titles.is_empty() {
         lines.push(Line::new("allowed", titles.join(", ")));
     }
-    for (right, verdict) in verdicts {
-        if let Err(why) = verdict {
-            let cluster =
-                snapshot.fleet.cluster(right.cluster).map(|c| c.info.name.clone()).unwrap_or_default();
-            let place =
-                if right.namespace.is_empty() { String::new() } else { format!(" in {}", right.namespace) };
-            let why = if why.is_empty() { Text::clean("no role allows it") } else { why };
-            let text = format!("no {}{place} on {cluster}: {why}", right.title());
-            lines.push(Line::new("allowed", text).toned(Tone::Crit));
-        }
-    }
+    lines.extend(verdicts.iter().filter_map(|(right, verdict)| denied_line(snapshot, right, verdict)));
     lines
+}
+
+/// What an access review came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Verdict {
+    Allowed,
+    /// The server knows us and says no.
+    Denied(Text),
+    /// Nobody knows.
+    Unknown(Text),
+}
+
+fn verdict(answer: Result<ApiAnswer, Fault>) -> Verdict {
+    match answer {
+        Ok(answer) if answer.good() => match answer.body["status"]["allowed"].as_bool() {
+            Some(true) => Verdict::Allowed,
+            _ => Verdict::Denied(match answer.body["status"]["reason"].as_str() {
+                Some(reason) if !reason.is_empty() => Text::clean(reason),
+                _ => Text::clean("no role allows it"),
+            }),
+        },
+        Ok(answer) if answer.status >= 500 || passing(answer.status) => Verdict::Unknown(answer.says()),
+        Ok(answer) => Verdict::Denied(answer.says()),
+        Err(fault) => Verdict::Unknown(fault.to_string().into()),
+    }
+}
+
+fn denied_line(snapshot: &Snapshot, right: &Right, verdict: &Verdict) -> Option<Line> {
+    let cluster = snapshot.fleet.cluster(right.cluster).map(|c| c.info.name.clone()).unwrap_or_default();
+    let place = if right.namespace.is_empty() { String::new() } else { format!(" in {}", right.namespace) };
+    let title = right.title();
+    let text = match verdict {
+        Verdict::Allowed => return None,
+        Verdict::Denied(why) => format!("no {title}{place} on {cluster}: {why}"),
+        Verdict::Unknown(why) => format!("{title}{place} on {cluster} could not be asked: {why}"),
+    };
+    Some(Line::new("allowed", text).toned(Tone::Crit))
 }
 
 /// The dry run of a way back: its template is read first.
@@ -195,49 +237,75 @@ enum Tried {
 type Trial = (ClusterId, String, Result<ApiRequest, Text>, Need);
 
 async fn dry_run_line<A: Api>(api: &A, plan: &Plan) -> Option<Line> {
-    let mut requests: Vec<Trial> = Vec::new();
+    let mut trials: Vec<Trial> = Vec::new();
     for step in &plan.steps {
-        let need = need(step);
-        match &step.action {
-            Action::Patch(patch) => {
-                let request = ApiRequest::patch(patch, true);
-                requests.push((patch.target.cluster, patch.target.title(), Ok(request), need));
-            }
-            Action::Evict { node, pods, grace, .. } => requests.extend(pods.iter().map(|pod| {
-                let title = format!("Pod {}/{}", pod.namespace, pod.name);
+        trials.extend(trials_of(api, step).await);
+    }
+    if trials.is_empty() {
+        return None;
+    }
+    let tried = trials.into_iter().map(|trial| attempt(api, trial));
+    let tried: Vec<Tried> = futures::stream::iter(tried).buffered(SLOTS).collect().await;
+    Some(outcome(&tried))
+}
+
+/// The dry runs of one step's writes.
+async fn trials_of<A: Api>(api: &A, step: &Step) -> Vec<Trial> {
+    let need = need(step);
+    match &step.action {
+        Action::Patch(patch) => {
+            vec![(patch.target.cluster, patch.target.title(), Ok(ApiRequest::patch(patch, true)), need)]
+        }
+        Action::Evict { node, pods, grace, .. } => {
+            let trial = |pod: &EvictPod| {
                 let mut request = ApiRequest::evict(pod, *grace, true);
                 // Once in the body and once in the query, so that neither can be lost on the way.
                 request.path.push_str(&format!("?dryRun=All&fieldManager={FIELD_MANAGER}"));
-                (node.cluster, title, Ok(request), need)
-            })),
-            Action::RollBack(back) => {
-                requests.push((back.target.cluster, back.target.title(), roll_back(api, back).await, need));
-            }
-            Action::Delete(target) => {
-                requests.push((target.cluster, target.title(), Ok(ApiRequest::delete(target, true)), need));
-            }
-            _ => {}
+                (node.cluster, format!("Pod {}/{}", pod.namespace, pod.name), Ok(request), need)
+            };
+            pods.iter().map(trial).collect()
         }
-    }
-    if requests.is_empty() {
-        return None;
-    }
-    let tried = requests.into_iter().map(|(cluster, title, request, need)| async move {
-        let request = match request {
-            Ok(request) => request,
-            Err(why) => return Tried::Refused(why),
-        };
-        match api.call(cluster, request).await {
-            Ok(answer) if answer.good() => Tried::Accepted,
-            Ok(answer) if answer.status == 429 && answer.cause("DisruptionBudget").is_some() => Tried::Budget,
-            Ok(answer) => Tried::Refused(format!("{title}: {}", answer.says()).into()),
-            Err(_) if need == Need::Spared => Tried::Spared,
-            Err(fault) => Tried::Refused(format!("{title}: {fault}").into()),
+        Action::RollBack(back) => {
+            vec![(back.target.cluster, back.target.title(), roll_back(api, back).await, need)]
         }
-    });
-    let tried: Vec<Tried> = futures::stream::iter(tried).buffered(SLOTS).collect().await;
-    let accepted = tried.iter().filter(|t| matches!(t, Tried::Accepted)).count();
-    let budget = tried.iter().filter(|t| matches!(t, Tried::Budget)).count();
+        Action::Delete(target) => {
+            vec![(target.cluster, target.title(), Ok(ApiRequest::delete(target, true)), need)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+async fn attempt<A: Api>(api: &A, (cluster, title, request, need): Trial) -> Tried {
+    let request = match request {
+        Ok(request) => need.limited(request),
+        Err(why) => return Tried::Refused(why),
+    };
+    let answer = api.call(cluster, request).await;
+    if need.bears(&answer) {
+        return Tried::Spared;
+    }
+    match answer {
+        Ok(answer) if answer.good() => Tried::Accepted,
+        Ok(answer) if answer.status == 429 && answer.cause("DisruptionBudget").is_some() => Tried::Budget,
+        Ok(answer) => Tried::Refused(format!("{title}: {}", answer.says()).into()),
+        Err(fault) => Tried::Refused(format!("{title}: {fault}").into()),
+    }
+}
+
+/// `dry run: 12 accepted, 2 refused by a budget for now`.
+fn outcome(tried: &[Tried]) -> Line {
+    let count = |is: fn(&Tried) -> bool| tried.iter().filter(|t| is(t)).count();
+    let mut text = format!("dry run: {} accepted", count(|t| matches!(t, Tried::Accepted)));
+    let budget = count(|t| matches!(t, Tried::Budget));
+    if budget > 0 {
+        text.push_str(&format!(", {budget} refused by a budget for now"));
+    }
+    let mut tone = Tone::Ok;
+    let silent = count(|t| matches!(t, Tried::Spared));
+    if silent > 0 {
+        text.push_str(&format!(", {silent} not answered: left to be done if the silence goes on"));
+        tone = Tone::Warn;
+    }
     let refused: Vec<&Text> = tried
         .iter()
         .filter_map(|t| match t {
@@ -245,19 +313,9 @@ async fn dry_run_line<A: Api>(api: &A, plan: &Plan) -> Option<Line> {
             _ => None,
         })
         .collect();
-    let mut text = format!("dry run: {accepted} accepted");
-    if budget > 0 {
-        text.push_str(&format!(", {budget} refused by a budget for now"));
-    }
-    let mut tone = Tone::Ok;
-    let silent = tried.iter().filter(|t| matches!(t, Tried::Spared)).count();
-    if silent > 0 {
-        text.push_str(&format!(", {silent} not answered: left to be done if the silence goes on"));
-        tone = Tone::Warn;
-    }
     if let Some(first) = refused.first() {
         text.push_str(&format!(", {} refused: {first}", refused.len()));
         tone = Tone::Crit;
     }
-    Some(Line::new("allowed", text).toned(tone))
+    Line::new("allowed", text).toned(tone)
 }

@@ -22,28 +22,26 @@ use super::gate::{Gate, Halt};
 use super::scribe::Entry;
 use super::steps::{AGAIN, End, SLOTS};
 use crate::model::{ClusterId, Fault, Text, Time};
-use crate::operations::{EvictPod, PodProgress, PodState, Progress, Target};
+use crate::operations::{Action, EvictPod, PodProgress, PodState, Progress, Target};
 use guest::{Guest, Stage};
+use left::{Known, Left};
 
 /// How long after a refusal a budget that the snapshot shows open is tried again.
 const SOON: Duration = Duration::from_secs(1);
 /// How long between two looks whether a pod is gone.
 const LOOK: Duration = Duration::from_millis(1500);
 
-/// Evicts these pods and waits until they are gone.
-pub(super) async fn evict<A: Api>(
-    ctx: &Arc<Context<A>>,
-    gate: &mut Gate,
-    node: &Target,
-    pods: &[EvictPod],
-    grace: Option<u32>,
-    at_once: Option<u32>,
-) -> End {
+/// Evicts the pods of an [`Action::Evict`] and waits until they are gone.
+pub(super) async fn evict<A: Api>(ctx: &Arc<Context<A>>, gate: &mut Gate, action: &Action) -> End {
+    let Action::Evict { node, pods, grace, at_once, kept, selector } = action else {
+        return End::Failed("it is no eviction".into());
+    };
     let now = Instant::now();
     let eviction = Eviction {
         ctx,
         node,
-        grace,
+        grace: *grace,
+        known: Known { kept, selector },
         at_once: at_once.map_or(usize::MAX, |most| most.max(1) as usize),
         guests: pods.iter().map(|pod| Guest::new(pod.clone(), now)).collect(),
         flying: FuturesUnordered::new(),
@@ -57,6 +55,7 @@ struct Eviction<'a, A> {
     ctx: &'a Arc<Context<A>>,
     node: &'a Target,
     grace: Option<u32>,
+    known: Known<'a>,
     /// The most pods that may be on their way out at a time.
     at_once: usize,
     guests: Vec<Guest>,
@@ -318,8 +317,13 @@ impl<A: Api> Eviction<'_, A> {
         if failed {
             return End::Failed(self.left());
         }
-        let others = left::on_node(self.ctx, self.node).await;
-        End::Done(format!("{}; {others}", self.left()).into())
+        let Left { late, but, said } = left::on_node(self.ctx, self.node, &self.known).await;
+        let said = format!("{}; {said}", self.left()).into();
+        match but {
+            _ if late => End::Failed(said),
+            Some(but) => End::But(said, but.into()),
+            None => End::Done(said),
+        }
     }
 }
 

@@ -33,6 +33,8 @@ pub(super) struct State {
     pub(super) scripted: Vec<(String, ApiAnswer)>,
     /// No answer at all.
     pub(super) dead: bool,
+    /// No answer to reads within this time.
+    pub(super) hangs: Option<Duration>,
     /// Clusters that give no answer.
     pub(super) silent: BTreeSet<u16>,
     /// Every request: when, what, and its body.
@@ -188,7 +190,8 @@ impl Api for Fake {
             state.flying += 1;
             state.most = state.most.max(state.flying);
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        let hangs = self.state().hangs.filter(|_| request.method == Method::GET);
+        tokio::time::sleep(hangs.unwrap_or(Duration::from_millis(10))).await;
         let mut state = self.state();
         state.flying -= 1;
         if state.dead || state.silent.contains(&cluster.0) {

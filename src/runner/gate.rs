@@ -42,16 +42,18 @@ pub(super) struct Gate {
     /// `None` for one that nobody can close.
     wishes: Option<watch::Receiver<Wish>>,
     deadline: Option<Instant>,
+    /// Since when it is held: that time does not count towards the deadline.
+    held: Option<Instant>,
 }
 
 impl Gate {
     pub(super) fn new(wishes: watch::Receiver<Wish>) -> Gate {
-        Gate { wishes: Some(wishes), deadline: None }
+        Gate { wishes: Some(wishes), deadline: None, held: None }
     }
 
     /// A gate that nobody can close, for undoing: it ends at its deadline only.
     pub(super) fn open(limit: Span) -> Gate {
-        let mut gate = Gate { wishes: None, deadline: None };
+        let mut gate = Gate { wishes: None, deadline: None, held: None };
         gate.until(Some(limit));
         gate
     }
@@ -60,23 +62,43 @@ impl Gate {
     pub(super) fn until(&mut self, limit: Option<Span>) {
         let limit = limit.map(|span| Duration::from_millis(u64::try_from(span.millis()).unwrap_or(0)));
         self.deadline = limit.map(|limit| Instant::now() + limit);
+        self.held = None;
     }
 
     /// Whether it is held; the error says why nothing more may be sent.
-    pub(super) fn look(&self) -> Result<bool, Halt> {
-        match self.wish() {
+    pub(super) fn look(&mut self) -> Result<bool, Halt> {
+        let wish = self.wish();
+        self.keep_time(wish);
+        match wish {
             Wish::Stop => Err(Halt::Stop),
             Wish::Undo => Err(Halt::Undo),
             // Whoever could have stopped it is gone: it must not go on unwatched.
-            _ if self.wishes.as_ref().is_some_and(|w| w.has_changed().is_err()) => Err(Halt::Stop),
-            _ if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) => Err(Halt::Deadline),
-            wish => Ok(wish == Wish::Hold),
+            _ if self.abandoned() => Err(Halt::Stop),
+            Wish::Hold => Ok(true),
+            Wish::Go if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) => {
+                Err(Halt::Deadline)
+            }
+            Wish::Go => Ok(false),
+        }
+    }
+
+    /// Whether nobody is left who could wish.
+    pub(super) fn abandoned(&self) -> bool {
+        self.wishes.as_ref().is_some_and(|wishes| wishes.has_changed().is_err())
+    }
+
+    /// Moves the deadline on by the time for which it was held.
+    fn keep_time(&mut self, wish: Wish) {
+        if wish == Wish::Hold {
+            self.held.get_or_insert_with(Instant::now);
+        } else if let Some(since) = self.held.take() {
+            self.deadline = self.deadline.map(|deadline| deadline + since.elapsed());
         }
     }
 
     /// Waits until somebody asks for something or the deadline comes.
     pub(super) async fn changed(&mut self) {
-        let deadline = self.deadline;
+        let deadline = self.deadline.filter(|_| self.held.is_none());
         let late = async {
             match deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -104,6 +126,23 @@ impl Gate {
         Ok(())
     }
 
+    /// Does something that changes nothing, such as a read: it is dropped when the step must end.
+    pub(super) async fn unless_halted<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Halt> {
+        let halted = async {
+            loop {
+                match self.look() {
+                    Err(halt) => return halt,
+                    Ok(_) => self.changed().await,
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            halt = halted => Err(halt),
+        }
+    }
+
     /// Waits for so long, unless it must end before.
     pub(super) async fn rest(&mut self, time: Duration) -> Result<(), Halt> {
         let until = Instant::now() + time;
@@ -124,6 +163,11 @@ impl Gate {
     /// What was last wished.
     pub(super) fn wish(&self) -> Wish {
         self.wishes.as_ref().map_or(Wish::Go, |wishes| *wishes.borrow())
+    }
+
+    /// What was last wished, as heard: only what is wished after this is the next wish.
+    pub(super) fn heed(&mut self) -> Wish {
+        self.wishes.as_mut().map_or(Wish::Go, |wishes| *wishes.borrow_and_update())
     }
 
     /// Waits for the next wish, whatever it is; `false` when nobody is left who could wish.

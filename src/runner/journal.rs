@@ -3,8 +3,8 @@
 //! JSON Lines, one record a line in canonical form, in a file of mode 0600 in a directory of mode
 //! 0700. Each record carries `seq`, the hash of the record before it (`prev`) and its own:
 //! `hash = SHA-256(prev ‖ canonical JSON of the record without hash)`. Every append reaches the
-//! disk before it returns. A chain proves that nothing was edited; it cannot prove that nothing
-//! was cut off its end.
+//! disk before it returns. Whoever can write the file can write another
+//! chain: a head that was noted elsewhere tells one from the other, and whether the end was cut off.
 //!
 //! A writer that is killed in the middle of a line leaves it torn. It stays; the next record says
 //! so in `torn` (its length and hash), so that a torn line and a damaged one are told apart.
@@ -26,7 +26,7 @@ use crate::operations::canonical;
 use chain::{End, Mark, Walked, link, vouch, walk};
 
 pub use chain::{BadJournal, Verified, verify};
-pub use unfinished::unfinished;
+pub use unfinished::{Alive, going, unfinished};
 
 /// The form of the records.
 const FORM: u64 = 1;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::api::{Api, Identity};
 use super::context::Context;
 use super::scribe::Entry;
-use crate::model::ClusterId;
-use crate::operations::Action;
+use crate::model::{ClusterId, Uid};
+use crate::operations::{Action, Step};
 
 /// The objects that a run is about, by what outlasts this process.
 pub(super) fn subjects<A: Api>(ctx: &Context<A>) -> Vec<Value> {
@@ -30,10 +30,9 @@ pub(super) fn subjects<A: Api>(ctx: &Context<A>) -> Vec<Value> {
 pub(super) fn way_back<A: Api>(ctx: &Context<A>) -> Vec<Value> {
     let steps = ctx.plan.steps.iter().enumerate();
     let undo = steps.flat_map(|(at, step)| step.undo.iter().map(move |action| (at, step, action)));
-    let record = |(at, step, action): (usize, &crate::operations::Step, &Action)| {
-        let Action::Patch(patch) = action else { return None };
-        let target = &patch.target;
-        Some(json!({
+    let record = |(at, step, action): (usize, &Step, &Action)| {
+        let target = action.writes_to()?;
+        let mut record = json!({
             "at": at,
             "title": step.way_back,
             "cluster": ctx.name(target.cluster),
@@ -42,12 +41,39 @@ pub(super) fn way_back<A: Api>(ctx: &Context<A>) -> Vec<Value> {
             "kind": target.kind,
             "ns": target.namespace,
             "name": target.name,
-            "uid": target.uid.and_then(crate::model::Uid::wire),
-            "subresource": patch.subresource,
-            "patch": patch.body,
-        }))
+            "uid": target.uid.and_then(Uid::wire),
+        });
+        match action {
+            Action::Patch(patch) => {
+                record["subresource"] = patch.subresource.into();
+                record["patch"] = patch.body.clone();
+                // What it set, so that a later change by somebody else is seen.
+                record["did"] = match &step.action {
+                    Action::Patch(done) => done.body.clone(),
+                    _ => Value::Null,
+                };
+            }
+            Action::RollBack(back) => {
+                record["revision"] = json!(back.revision);
+                record["template_of"] = json!({
+                    "name": back.to.name,
+                    "uid": back.to.uid.and_then(Uid::wire),
+                });
+            }
+            _ => return None,
+        }
+        Some(record)
     };
     undo.filter_map(record).collect()
+}
+
+/// The clusters that a run writes to, and those that it needs for itself.
+pub(super) fn clusters<A: Api>(ctx: &Context<A>) -> Vec<Value> {
+    let mut ids = ctx.plan.touches.clone();
+    ids.extend(ctx.plan.recovery.iter().flat_map(|recovery| [recovery.from, recovery.to]));
+    ids.sort();
+    ids.dedup();
+    ids.into_iter().map(|id| json!(ctx.name(id))).collect()
 }
 
 /// Notes for each cluster by which authority it is known and whom it holds us for. What cannot be

@@ -49,8 +49,8 @@ pub fn json(run: &Run, name: &dyn Fn(ClusterId) -> Text) -> Value {
     let recovery = run.plan.recovery.as_ref().map(|r| {
         json!({
             "plan": r.name,
-            "primary": name(r.primary),
-            "standby": name(r.standby),
+            "from": name(r.from),
+            "to": name(r.to),
             "target_ms": millis(r.target),
             "recovery_time_ms": millis(run.recovery_time()),
             "met": met(run),
@@ -88,8 +88,8 @@ pub fn markdown(run: &Run, name: &dyn Fn(ClusterId) -> Text) -> String {
     fact("Kind", kind.to_owned());
     fact("Outcome", format!("{}. {}", outcome(run), escaped(&run.result)));
     if let Some(recovery) = &run.plan.recovery {
-        fact("From", escaped(&name(recovery.primary)));
-        fact("To", escaped(&name(recovery.standby)));
+        fact("From", escaped(&name(recovery.from)));
+        fact("To", escaped(&name(recovery.to)));
         fact("Recovery time", recovery_time(run, recovery.target));
     }
     fact("Began", run.began.rfc3339());

@@ -19,8 +19,8 @@ use crate::operations::{Action, Outcome, Permit, Plan, Progress, Step, Tolerance
 /// How long undoing one action may take.
 const UNDO_LIMIT: Span = Span::from_seconds(60);
 
-/// How long a cluster that did not answer before is waited for, where nothing depends on it: long
-/// enough for one request.
+/// How long a cluster that did not answer before is waited for again while undoing: long enough for
+/// one request.
 const SILENT_LIMIT: Span = Span::from_seconds(5);
 
 /// Why a plan must not run with this permit; nothing has been sent or recorded yet.
@@ -31,7 +31,7 @@ pub(super) fn refusal(plan: &Plan, permit: &Permit) -> Option<Text> {
     if permit.plan != plan.hash() {
         return Some(Text::clean("the plan is not the one that was confirmed; look at it again"));
     }
-    if *permit.typed != *plan.confirmation.word {
+    if !permit.approval.fits(plan) {
         return Some(Text::from(format!("it was not confirmed with {:?}", plan.confirmation.word)));
     }
     let unarmed = plan.touches.iter().filter(|id| !permit.clusters.contains(id)).count();
@@ -55,6 +55,7 @@ pub(super) async fn run<A: Api>(ctx: Arc<Context<A>>, mut gate: Gate) {
         .with("title", ctx.plan.title.as_str())
         .with("drill", ctx.plan.drill)
         .with("steps", ctx.plan.steps.iter().map(|s| s.title.to_string()).collect::<Vec<_>>())
+        .with("clusters", memory::clusters(&ctx))
         .with("subjects", memory::subjects(&ctx))
         .with("way_back", memory::way_back(&ctx));
     if let Err(fault) = ctx.note(accepted).await {
@@ -65,26 +66,33 @@ pub(super) async fn run<A: Api>(ctx: Arc<Context<A>>, mut gate: Gate) {
     ctx.tell(Progress::Accepted(Box::new(ctx.plan.clone()))).await;
     // Beside the run: a cluster that does not answer must not hold up the first step.
     tokio::spawn(memory::identities(Arc::clone(&ctx)));
-    let mut run = Running { ctx: &ctx, touched: Vec::new(), silent: BTreeSet::new(), left: Vec::new() };
+    let mut run = Running::of(&ctx);
     let pauses = tell_pauses(&ctx, gate.wishes());
     let (outcome, why) = tokio::select! {
         ended = run.forward(&mut gate) => ended,
         never = pauses => match never {},
     };
-    let undo = gate.wish() == Wish::Undo || (ctx.plan.drill && outcome != Outcome::Done);
-    let why = if undo { run.undone(&why).await } else { why };
-    run.end(outcome, why.clone()).await;
-    if outcome == Outcome::Done || undo || !run.can_undo() {
-        return;
+    let wish = gate.heed();
+    let undo = wish == Wish::Undo || (ctx.plan.drill && outcome != Outcome::Done);
+    // Nobody is there any more who could hear how it ended: the next start finds it without an end,
+    // and offers to go on or to put back.
+    let cut_off = gate.abandoned() && matches!(wish, Wish::Go | Wish::Hold);
+    if cut_off && !undo && outcome == Outcome::Stopped {
+        return run.cut_off(outcome, why).await;
     }
-    // A drain that failed or was stopped can still be taken back.
-    while gate.wish() != Wish::Undo {
+    let mut why = if undo { run.undone(&why).await } else { why };
+    run.end(outcome, why.clone()).await;
+    // A drain that failed or was stopped can still be taken back, and asked again for what did not
+    // go back at the first try.
+    while outcome != Outcome::Done && run.can_undo() {
         if !gate.next_wish().await {
             return;
         }
+        if gate.wish() == Wish::Undo {
+            why = run.undone(&why).await;
+            run.end(outcome, why.clone()).await;
+        }
     }
-    let why = run.undone(&why).await;
-    run.end(outcome, why).await;
 }
 
 /// Tells whenever somebody holds the run or lets it go on, whatever step it is in.
@@ -109,15 +117,21 @@ async fn tell_pauses<A: Api>(ctx: &Context<A>, wishes: Option<watch::Receiver<Wi
 
 struct Running<'a, A> {
     ctx: &'a Arc<Context<A>>,
-    /// Steps that changed something, or may have.
+    /// Steps that changed something, or may have, and were not put back.
     touched: Vec<usize>,
-    /// Clusters that did not answer.
-    silent: BTreeSet<ClusterId>,
-    /// Steps that wait for such a cluster and are left to people.
+    /// Steps that a silent cluster held up and that are left to people.
     left: Vec<usize>,
+    /// What went otherwise than planned without ending the run.
+    buts: Vec<Text>,
+    /// Whether a probe was good.
+    probed: bool,
 }
 
-impl<A: Api> Running<'_, A> {
+impl<'a, A: Api> Running<'a, A> {
+    fn of(ctx: &'a Arc<Context<A>>) -> Running<'a, A> {
+        Running { ctx, touched: Vec::new(), left: Vec::new(), buts: Vec::new(), probed: false }
+    }
+
     async fn forward(&mut self, gate: &mut Gate) -> (Outcome, Text) {
         let steps = &self.ctx.plan.steps;
         for (index, step) in steps.iter().enumerate() {
@@ -127,53 +141,71 @@ impl<A: Api> Running<'_, A> {
             }
             self.ctx.at.store(index, Ordering::Relaxed);
             self.ctx.tell(Progress::StepBegan(index)).await;
-            gate.until(self.limit(step));
-            let end = act(self.ctx, gate, &step.action).await;
-            let one_write = matches!(step.action, Action::Patch(_) | Action::RollBack(_) | Action::Delete(_));
-            if !(one_write && matches!(end, End::Failed(_) | End::NoRecord(_))) {
-                self.touched.push(index);
-            }
-            if let (Some(cluster), End::Silent(_)) = (step.action.cluster(), &end) {
-                self.silent.insert(cluster);
-            }
+            gate.until(step.deadline);
+            let end = match self.held_up(step) {
+                Some(why) => End::Silent(why),
+                None => {
+                    let end = act(self.ctx, gate, &step.action).await;
+                    self.touch(index, &end);
+                    end
+                }
+            };
             if let Some((outcome, why)) = self.step_ended(index, end).await {
-                let serves =
-                    if self.serves(index) { "; what takes over serves, the probe was good" } else { "" };
+                let serves = if self.probed { "; what takes over serves, the probe was good" } else { "" };
                 return (outcome, format!("{why}{serves}").into());
             }
         }
         (Outcome::Done, self.done())
     }
 
-    /// How long a step may take. A cluster that is known to be silent is not waited for again
-    /// where nothing depends on it: two dead workloads must not take twice the deadline.
-    fn limit(&self, step: &Step) -> Option<Span> {
-        let silent = step.action.cluster().is_some_and(|cluster| self.silent.contains(&cluster));
-        match step.tolerance {
-            Tolerance::Silence(_) if silent => Some(step.deadline.unwrap_or(SILENT_LIMIT).min(SILENT_LIMIT)),
-            _ => step.deadline,
+    /// Remembers a step that changed something, or may have.
+    fn touch(&mut self, index: usize, end: &End) {
+        let action = &self.ctx.plan.steps[index].action;
+        let one_write = matches!(action, Action::Patch(_) | Action::RollBack(_) | Action::Delete(_));
+        if !(one_write && matches!(end, End::Failed(_) | End::NoRecord(_))) {
+            self.touched.push(index);
         }
+        self.probed |= matches!((action, end), (Action::Probe(_), End::Done(_)));
     }
 
-    /// Whether the probe before this step was good.
-    fn serves(&self, before: usize) -> bool {
-        self.ctx.plan.steps[..before].iter().any(|step| matches!(step.action, Action::Probe(_)))
+    /// Why a step is not tried: an earlier one of its cluster is still to be done. What serves there
+    /// must not be scaled down while its traffic still goes there, even when it answers again.
+    fn held_up(&self, step: &Step) -> Option<Text> {
+        let cluster = step.action.cluster().filter(|_| matches!(step.tolerance, Tolerance::Silence(_)))?;
+        let waits = |index: &usize| self.ctx.plan.steps[*index].action.cluster() == Some(cluster);
+        self.left.iter().any(waits).then(|| {
+            format!("not tried: what comes before it on {} is still to be done", self.ctx.name(cluster))
+                .into()
+        })
     }
 
-    /// The last word of a run that came to its end: what it could not reach is left to people.
+    /// Whether what takes over serves for good: that is not undone by stopping what is left.
+    fn serves(&self) -> bool {
+        self.probed && self.ctx.plan.recovery.is_some() && !self.ctx.plan.drill
+    }
+
+    /// The last word of a run that came to its end: what it could not reach is left to people, and
+    /// what went otherwise than planned is named.
     fn done(&self) -> Text {
         let title = &self.ctx.plan.title;
         let steps = self.left.iter().map(|index| &self.ctx.plan.steps[*index]);
         let names: BTreeSet<Text> =
             steps.filter_map(|step| step.action.cluster()).map(|id| self.ctx.name(id)).collect();
         let names: Vec<&str> = names.iter().map(Text::as_str).collect();
-        match self.left.len() {
-            0 => format!("{title}: done").into(),
-            left => format!(
-                "{title}: done, but {} does not answer: {left} of its steps are left to do when it does",
-                names.join(" and ")
-            )
-            .into(),
+        let mut buts: Vec<String> = self.buts.iter().map(ToString::to_string).collect();
+        if !self.left.is_empty() {
+            buts.push(format!(
+                "{} does not answer: {} of its steps are left to do when it does",
+                names.join(" and "),
+                self.left.len()
+            ));
+        }
+        if let Some(recovery) = self.ctx.plan.recovery.as_ref().filter(|recovery| recovery.both_serve) {
+            buts.push(format!("{} still serves: by choice", self.ctx.name(recovery.from)));
+        }
+        match buts.is_empty() {
+            true => format!("{title}: done").into(),
+            false => format!("{title}: done, but {}", buts.join("; ")).into(),
         }
     }
 
@@ -181,8 +213,18 @@ impl<A: Api> Running<'_, A> {
     async fn step_ended(&mut self, index: usize, end: End) -> Option<(Outcome, Text)> {
         let step = &self.ctx.plan.steps[index];
         let late = step.deadline.map_or(String::new(), |deadline| format!("not done in {deadline}: "));
+        // How the side that is lost looks is why one fails over, and no news at the end.
+        if step.tolerance == Tolerance::Anything && !matches!(step.action, Action::Assess(_)) {
+            self.buts.extend(end.tolerated().cloned());
+        }
         let (evidence, ended) = match (end, &step.tolerance) {
             (End::Done(evidence), _) => {
+                self.note_step(index, "done", &evidence).await;
+                self.ctx.tell(Progress::StepDone(index, evidence)).await;
+                return None;
+            }
+            (End::But(evidence, but), _) => {
+                self.buts.push(but);
                 self.note_step(index, "done", &evidence).await;
                 self.ctx.tell(Progress::StepDone(index, evidence)).await;
                 return None;
@@ -217,47 +259,54 @@ impl<A: Api> Running<'_, A> {
     }
 
     fn can_undo(&self) -> bool {
-        self.touched.iter().any(|index| !self.ctx.plan.steps[*index].undo.is_empty())
+        !self.serves() && self.touched.iter().any(|index| !self.ctx.plan.steps[*index].undo.is_empty())
     }
 
-    /// Undoes what was touched, last first; what cannot be undone is named and does not hold up
-    /// the rest.
+    /// Undoes what was touched, last first; what cannot be undone is named, does not hold up the
+    /// rest, and can be asked for again.
     async fn undone(&mut self, why: &Text) -> Text {
+        if self.serves() {
+            return format!("{why}; nothing is put back: the way back is a plan of its own").into();
+        }
         if !self.can_undo() {
             return format!("{why}; there is nothing to undo").into();
         }
         self.ctx.busy.send_replace(true);
         self.ctx.tell(Progress::Undoing).await;
-        let mut failed = Vec::new();
-        let mut undone = 0;
-        self.silent.clear();
-        let order: Vec<usize> = self.touched.iter().rev().copied().collect();
-        for index in order {
+        let (mut failed, mut undone) = (Vec::new(), 0);
+        let mut silent: BTreeSet<ClusterId> = BTreeSet::new();
+        for index in std::mem::take(&mut self.touched).into_iter().rev() {
             let step = &self.ctx.plan.steps[index];
             self.ctx.at.store(index, Ordering::Relaxed);
             for action in &step.undo {
-                let silent = action.cluster().is_some_and(|cluster| self.silent.contains(&cluster));
-                let limit = if silent { SILENT_LIMIT } else { UNDO_LIMIT };
+                let known_silent = action.cluster().is_some_and(|cluster| silent.contains(&cluster));
+                let limit = if known_silent { SILENT_LIMIT } else { UNDO_LIMIT };
                 match act(self.ctx, &mut Gate::open(limit), action).await {
-                    End::Done(_) => {
+                    End::Done(_) | End::But(..) => {
                         undone += 1;
                         self.note_undone(index).await;
                         self.ctx.tell(Progress::StepUndone(index)).await;
                     }
                     end @ (End::Failed(_) | End::Halted(..) | End::Silent(_) | End::NoRecord(_)) => {
                         if let End::Silent(_) = end {
-                            self.silent.extend(action.cluster());
+                            silent.extend(action.cluster());
                         }
                         self.ctx.tell(Progress::StepNotUndone(index, end.said())).await;
-                        failed.push(step.title.as_str());
+                        failed.push(index);
                     }
                 }
             }
         }
-        match failed[..] {
-            [] => format!("{why}; {undone} undone").into(),
-            _ => format!("{why}; {undone} undone, not undone: {}", failed.join(", ")).into(),
-        }
+        let names: Vec<&str> =
+            failed.iter().map(|index| self.ctx.plan.steps[*index].title.as_str()).collect();
+        let why = match names[..] {
+            [] => format!("{why}; {undone} undone"),
+            _ => format!("{why}; {undone} undone, not undone: {}", names.join(", ")),
+        };
+        // Last first again, should it be asked for again.
+        failed.reverse();
+        self.touched = failed;
+        why.into()
     }
 
     async fn note_undone(&self, index: usize) {
@@ -272,6 +321,12 @@ impl<A: Api> Running<'_, A> {
         if let Err(fault) = self.ctx.note(entry).await {
             self.ctx.say(fault.to_string()).await;
         }
+        self.ctx.busy.send_replace(false);
+        self.ctx.tell(Progress::Ended(outcome, why)).await;
+    }
+
+    /// Tells the end to whoever still listens and leaves it out of the journal.
+    async fn cut_off(&self, outcome: Outcome, why: Text) {
         self.ctx.busy.send_replace(false);
         self.ctx.tell(Progress::Ended(outcome, why)).await;
     }

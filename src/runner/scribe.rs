@@ -29,11 +29,25 @@ impl Who {
         let file = |path: &str| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
         let host = file("/proc/sys/kernel/hostname").or_else(|| file("/etc/hostname"));
         let host = host.or_else(|| variable(&["HOSTNAME", "COMPUTERNAME"])).unwrap_or_default();
-        let user = variable(&["USER", "LOGNAME", "USERNAME"]).unwrap_or_default();
+        let user = variable(&["USER", "LOGNAME", "USERNAME"]).filter(|user| !user.is_empty());
         #[cfg(unix)]
-        let user = format!("{user}({})", rustix::process::getuid().as_raw());
-        Who { host: host.into(), os_user: user.into() }
+        let user = {
+            let uid = rustix::process::getuid().as_raw();
+            let known = || named(&std::fs::read_to_string("/etc/passwd").ok()?, uid);
+            Some(user.or_else(known).map_or(format!("uid {uid}"), |user| format!("{user}({uid})")))
+        };
+        Who { host: host.into(), os_user: user.unwrap_or_default().into() }
     }
+}
+
+/// The name of a user in the text of `/etc/passwd` (`passwd(5)`): in a container no variable says it.
+#[cfg(unix)]
+fn named(passwd: &str, uid: u32) -> Option<String> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next()?, fields.nth(1)?);
+        (number.parse() == Ok(uid) && !name.is_empty()).then(|| name.to_owned())
+    })
 }
 
 /// A record that is to be made: what every record of a run has is added to it.
@@ -195,4 +209,15 @@ pub fn system_clock() -> Clock {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         crate::model::Time::from_millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_found_by_number() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\n\n+::\napp:x:1001:1001::/home/app:/bin/false\n";
+        assert_eq!((named(passwd, 1001).unwrap().as_str(), named(passwd, 7)), ("app", None));
+    }
 }

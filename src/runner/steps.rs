@@ -27,6 +27,8 @@ pub(super) const SLOTS: usize = 10;
 pub(super) enum End {
     /// Done, with its evidence.
     Done(Text),
+    /// Done, with its evidence, and what whoever reads the last word of the run must know of it.
+    But(Text, Text),
     /// The server refused; nothing was changed by the last request.
     Failed(Text),
     /// It must not go on; what is left, or what is not known.
@@ -38,10 +40,19 @@ pub(super) enum End {
 }
 
 impl End {
+    /// Why it was not done, where a step that may fail that way lets the run go on.
+    pub(super) fn tolerated(&self) -> Option<&Text> {
+        match self {
+            End::Failed(why) | End::Silent(why) | End::Halted(Halt::Deadline, why) => Some(why),
+            End::Done(_) | End::But(..) | End::Halted(..) | End::NoRecord(_) => None,
+        }
+    }
+
     /// What it says: evidence, or why not.
     pub(super) fn said(self) -> Text {
         match self {
             End::Done(text)
+            | End::But(text, _)
             | End::Failed(text)
             | End::Halted(_, text)
             | End::Silent(text)
@@ -58,9 +69,7 @@ pub(super) fn act<'a, A: Api>(
 ) -> BoxFuture<'a, End> {
     match action {
         Action::Patch(it) => Box::pin(patch(ctx, gate, it)),
-        Action::Evict { node, pods, grace, at_once } => {
-            Box::pin(super::evict::evict(ctx, gate, node, pods, *grace, *at_once))
-        }
+        Action::Evict { .. } => Box::pin(super::evict::evict(ctx, gate, action)),
         Action::RollBack(back) => Box::pin(changes::roll_back(ctx, gate, back)),
         Action::Delete(target) => Box::pin(changes::delete(ctx, gate, target)),
         Action::AwaitRollout(target) => Box::pin(await_rollout(ctx, gate, target)),
@@ -98,23 +107,27 @@ async fn patch<A: Api>(ctx: &Context<A>, gate: &mut Gate, patch: &Patch) -> End 
 }
 
 async fn await_ready<A: Api>(ctx: &Context<A>, gate: &mut Gate, targets: &[ReadyTarget]) -> End {
-    let wanted: u32 = targets.iter().map(|t| t.replicas).fold(0, u32::saturating_add);
     let mut told = String::new();
     loop {
         // Boxed: the compiler cannot prove a stream of borrowing futures to be Send otherwise.
-        let looks: Vec<BoxFuture<'_, Result<u32, Text>>> =
+        let looks: Vec<BoxFuture<'_, Result<(u32, u32), Text>>> =
             targets.iter().map(|target| -> BoxFuture<'_, _> { Box::pin(look(ctx, target)) }).collect();
-        let seen: Vec<Result<u32, Text>> = futures::stream::iter(looks).buffered(SLOTS).collect().await;
+        let seen = futures::stream::iter(looks).buffered(SLOTS).collect();
+        let seen: Vec<Result<(u32, u32), Text>> = match gate.unless_halted(seen).await {
+            Ok(seen) => seen,
+            Err(halt) => return End::Halted(halt, not_ready(&told)),
+        };
         let short: Vec<String> = targets
             .iter()
             .zip(&seen)
-            .filter(|(target, ready)| !ready.as_ref().is_ok_and(|ready| *ready >= target.replicas))
-            .map(|(target, ready)| match ready {
-                Ok(ready) => format!("{} {ready}/{}", target.target.name, target.replicas),
+            .filter(|(_, seen)| !seen.as_ref().is_ok_and(|(ready, wanted)| ready >= wanted))
+            .map(|(target, seen)| match seen {
+                Ok((ready, wanted)) => format!("{} {ready}/{wanted}", target.target.name),
                 Err(why) => format!("{}: {why}", target.target.name),
             })
             .collect();
         if short.is_empty() {
+            let wanted = seen.iter().flatten().fold(0_u32, |sum, (_, wanted)| sum.saturating_add(*wanted));
             return End::Done(format!("{wanted} of {wanted} Ready").into());
         }
         let line = short.join(", ");
@@ -123,30 +136,51 @@ async fn await_ready<A: Api>(ctx: &Context<A>, gate: &mut Gate, targets: &[Ready
             told.clone_from(&line);
         }
         if let Err(halt) = gate.rest(LOOK).await {
-            return End::Halted(halt, format!("not Ready: {line}").into());
+            return End::Halted(halt, not_ready(&line));
         }
     }
 }
 
-/// Replicas of a workload that are ready, by a status that speaks of its newest spec.
-async fn look<A: Api>(ctx: &Context<A>, target: &ReadyTarget) -> Result<u32, Text> {
+fn not_ready(line: &str) -> Text {
+    if line.is_empty() {
+        "it was not seen how many are Ready".into()
+    } else {
+        format!("not Ready: {line}").into()
+    }
+}
+
+/// Replicas of a workload that are ready, by a status that speaks of its newest spec, and how many
+/// it must have.
+async fn look<A: Api>(ctx: &Context<A>, target: &ReadyTarget) -> Result<(u32, u32), Text> {
     let answer = ctx.read(target.target.cluster, ApiRequest::get(&target.target)).await;
     let answer = answer.map_err(|fault| Text::from(fault.to_string()))?;
+    if answer.status == 404 && target.as_wanted {
+        return Ok((0, 0));
+    }
     if !answer.good() {
         return Err(answer.says());
     }
-    let number = |path: &str| answer.body.pointer(path).and_then(Value::as_i64).unwrap_or(0);
+    let number = |path: &str| answer.body.pointer(path).and_then(Value::as_i64);
+    let replicas = |path: &str| number(path).and_then(|n| u32::try_from(n).ok());
+    let wanted = match replicas("/spec/replicas") {
+        Some(now) if target.as_wanted => target.replicas.min(now),
+        _ => target.replicas,
+    };
     if number("/status/observedGeneration") < number("/metadata/generation") {
-        return Ok(0);
+        return Ok((0, wanted));
     }
-    Ok(u32::try_from(number("/status/readyReplicas")).unwrap_or(0))
+    Ok((replicas("/status/readyReplicas").unwrap_or(0), wanted))
 }
 
 async fn await_rollout<A: Api>(ctx: &Context<A>, gate: &mut Gate, target: &Target) -> End {
     let title = target.title();
     let mut told = String::new();
     loop {
-        let said = match ctx.read(target.cluster, ApiRequest::get(target)).await {
+        let read = match gate.unless_halted(ctx.read(target.cluster, ApiRequest::get(target))).await {
+            Ok(read) => read,
+            Err(halt) => return End::Halted(halt, format!("{title}: {told}").into()),
+        };
+        let said = match read {
             Ok(answer) if answer.good() => match rollout::status(&target.kind, &answer.body) {
                 Rollout::Done(how) => return End::Done(format!("{title}: {how}").into()),
                 Rollout::Failed(why) => return End::Failed(format!("{title}: {why}").into()),
@@ -199,7 +233,11 @@ async fn probe<A: Api>(ctx: &Context<A>, gate: &mut Gate, url: &str, status: u16
             return End::Halted(halt, format!("{url}: {told}").into());
         }
         tries += 1;
-        let said = match ctx.api.probe(url).await {
+        let answer = match gate.unless_halted(ctx.api.probe(url)).await {
+            Ok(answer) => answer,
+            Err(halt) => return End::Halted(halt, format!("{url}: {told}, tried {tries} times").into()),
+        };
+        let said = match answer {
             Ok(got) if got == status => {
                 return End::Done(format!("GET {url}: {status}, try {tries}").into());
             }
@@ -226,11 +264,15 @@ async fn assess<A: Api>(ctx: &Context<A>, gate: &mut Gate, cluster: ClusterId) -
     let seen = ctx.snapshot();
     let totals = seen.fleet.cluster(cluster).map(|c| c.totals.clone()).unwrap_or_default();
     let nodes = format!("{} of {} nodes Ready as last seen", totals.nodes_ready, totals.nodes);
-    match ctx.read(cluster, request).await {
+    let read = match gate.unless_halted(ctx.read(cluster, request)).await {
+        Ok(read) => read,
+        Err(halt) => return End::Halted(halt, format!("{name} did not answer; {nodes}").into()),
+    };
+    match read {
         Ok(answer) if answer.good() => End::Done(format!("{name} answers and is ready; {nodes}").into()),
         Ok(answer) => {
             End::Failed(format!("{name} answers and is not ready: {}; {nodes}", answer.says()).into())
         }
-        Err(Fault { what, .. }) => End::Silent(format!("{name} does not answer: {what}; {nodes}").into()),
+        Err(Fault { what, .. }) => End::Failed(format!("{name} does not answer: {what}; {nodes}").into()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod cut_off;
+mod evictions;
 mod steps;
 
 use std::path::PathBuf;
@@ -17,8 +18,8 @@ use super::*;
 use crate::model::{ClusterId, Span, Tier};
 use crate::operations::fixture::{NOW, World, snapshot, uid};
 use crate::operations::{
-    Action, Confirmation, EvictPod, Outcome, Patch, PatchKind, PodState, Progress, Run, RunState, Step,
-    Target, Tolerance,
+    Action, Approval, Confirmation, EvictPod, Outcome, Patch, PatchKind, PodState, Progress, Run, RunState,
+    Step, Target, Tolerance,
 };
 
 struct Rig {
@@ -97,7 +98,17 @@ fn evict(pods: &[(&str, u64, Option<&str>)]) -> Step {
         owner: None,
         delete: false,
     });
-    step("evict", Action::Evict { node: node(), pods: pods.collect(), grace: None, at_once: None })
+    step(
+        "evict",
+        Action::Evict {
+            node: node(),
+            pods: pods.collect(),
+            grace: None,
+            at_once: None,
+            kept: Vec::new(),
+            selector: Text::EMPTY,
+        },
+    )
 }
 
 fn plan(steps: Vec<Step>) -> Plan {
@@ -121,7 +132,7 @@ fn plan(steps: Vec<Step>) -> Plan {
 }
 
 fn permit(plan: &Plan) -> Permit {
-    Permit { plan: plan.hash(), clusters: plan.touches.clone(), typed: "yes".into() }
+    Permit { plan: plan.hash(), clusters: plan.touches.clone(), approval: Approval::Word("yes".into()) }
 }
 
 impl Rig {
@@ -182,11 +193,16 @@ impl Rig {
 async fn a_drain_cordons_evicts_waits_until_gone_and_is_in_the_journal() {
     let fake = Fake::default().pod("a", 1, None).pod("b", 2, None);
     let left = |name: &str, owner: &str| json!({ "metadata": { "namespace": "shop", "name": name, "ownerReferences": [{ "apiVersion": "apps/v1", "kind": owner }] } });
-    let items = json!({ "items": [left("agent", "DaemonSet"), left("late", "ReplicaSet")] });
+    let mut bears = left("kruise", "ReplicaSet");
+    bears["spec"] = json!({ "tolerations": [{ "operator": "Exists" }] });
+    let items = json!({ "items": [left("agent", "DaemonSet"), bears] });
     fake.state().objects.insert("/api/v1/pods?fieldSelector=spec.nodeName%3Dn0".to_owned(), items);
     let mut rig = rig(&fake);
     rig.submit(&plan(vec![cordon(), evict(&[("a", 1, None), ("b", 2, None)])]));
-    assert_eq!(rig.end().await, (Outcome::Done, "drain 1 node: done".to_owned()));
+    assert_eq!(
+        rig.end().await,
+        (Outcome::Done, "drain 1 node: done, but still on n0: shop/kruise".to_owned())
+    );
     let writes = fake.writes();
     assert_eq!(writes[0].0, "PATCH /api/v1/nodes/n0?fieldManager=quarterdeck");
     assert_eq!(writes[0].1["metadata"]["uid"], "00000000-0000-4000-8000-000000000384");
@@ -197,7 +213,7 @@ async fn a_drain_cordons_evicts_waits_until_gone_and_is_in_the_journal() {
     let mut run = Run::new(OpId(1), plan(vec![cordon(), evict(&[])]), NOW);
     rig.seen.iter().for_each(|event| run.apply(event));
     assert_eq!(run.state, RunState::Ended(Outcome::Done));
-    assert_eq!(run.steps[1].evidence, "2 of 2 gone; still on n0: shop/late");
+    assert_eq!(run.steps[1].evidence, "2 of 2 gone; still on n0: shop/kruise");
     // Three writes, each with its intent before and its result after.
     assert_eq!(journal::verify(&rig.journal).unwrap().records as usize, rig.records().len());
     let actions: Vec<String> =
@@ -402,7 +418,11 @@ async fn without_the_right_permit_nothing_is_sent_or_recorded() {
     let cases = [
         (good.clone(), Permit { plan: "0".repeat(64), ..right.clone() }, "not the one that was confirmed"),
         (plan(vec![cordon(), evict(&[])]), right.clone(), "not the one that was confirmed"),
-        (good.clone(), Permit { typed: "no".into(), ..right.clone() }, "was not confirmed with \"yes\""),
+        (
+            good.clone(),
+            Permit { approval: Approval::Word("no".into()), ..right.clone() },
+            "was not confirmed with \"yes\"",
+        ),
         (good.clone(), Permit { clusters: vec![ClusterId(1)], ..right.clone() }, "are read-only"),
         (refused, right.clone(), "one zone at a time"),
     ];
@@ -416,7 +436,7 @@ async fn without_the_right_permit_nothing_is_sent_or_recorded() {
     assert!(rig.records().is_empty());
     // A plan that hides where it writes to is stopped at the write itself.
     let hidden = Plan { touches: Vec::new(), ..good };
-    let permit = Permit { plan: hidden.hash(), clusters: Vec::new(), typed: "yes".into() };
+    let permit = Permit { plan: hidden.hash(), clusters: Vec::new(), approval: Approval::Word("yes".into()) };
     rig.runner.submit(hidden, permit);
     let (outcome, why) = rig.end().await;
     assert_eq!(outcome, Outcome::Failed);
@@ -439,15 +459,18 @@ async fn without_a_record_nothing_is_written() {
 async fn a_run_stops_when_nobody_can_stop_it_any_more() {
     let fake = Fake::default().pod("o1", 1, Some("b"));
     let mut rig = rig(&fake);
-    rig.submit(&plan(vec![evict(&[("o1", 1, Some("b"))])]));
+    rig.submit(&plan(vec![cordon(), evict(&[("o1", 1, Some("b"))])]));
     rig.until(2).await;
-    let Rig { runner, mut events, .. } = rig;
+    let Rig { runner, mut events, journal: path, _directory: keep, .. } = rig;
     drop(runner);
+    let mut ended = None;
     while let Some(event) = events.recv().await {
         if let Progress::Ended(outcome, _) = event.progress {
-            assert_eq!(outcome, Outcome::Stopped);
-            return;
+            ended = Some(outcome);
         }
     }
-    panic!("it did not end");
+    assert_eq!(ended, Some(Outcome::Stopped));
+    // Nobody decided that: the next start finds it and asks.
+    assert_eq!(journal::unfinished(&path, "here", &|_, _| false).len(), 1);
+    drop(keep);
 }

@@ -42,7 +42,7 @@ pub(super) async fn write<A: Api>(
             }
             Ok(answer) if passing(answer.status) => (pause(&answer), answer.says(), before_server(&answer)),
             Ok(answer) => {
-                let why = refused(&title, &answer);
+                let why = refused(target, &answer);
                 ctx.came(&recorded, entry().answered(&answer), Err(&why)).await;
                 return End::Failed(why);
             }
@@ -66,7 +66,8 @@ pub(super) async fn write<A: Api>(
 }
 
 /// Why a server refused a write, and what to do about it.
-fn refused(title: &str, answer: &ApiAnswer) -> Text {
+fn refused(target: &Target, answer: &ApiAnswer) -> Text {
+    let title = target.title();
     // Seen at kube-apiserver 1.36: 422 for an object itself, 409 for its scale subresource and for a
     // delete; a JSON patch whose test does not hold is a 422 that names the path.
     let message = answer.body["message"].as_str().unwrap_or_default();
@@ -74,6 +75,9 @@ fn refused(title: &str, answer: &ApiAnswer) -> Text {
     let text = match answer.status {
         409 | 422 if uid => {
             format!("{title}: another object of that name is there by now; make the plan again")
+        }
+        404 if target.uid.is_none() => {
+            format!("{title}: there is none; was it deployed here, and is the plan right?")
         }
         404 => format!("{title}: it is not there any more; make the plan again"),
         _ => format!("{title}: refused, {}", answer.says()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::told::JournalPage;
 use crate::model::{ClusterId, Fault, ObjectKey, Text};
-use crate::operations::{Control, Line, OpEvent, OpId, Permit, Plan, RecoveryFile, Unfinished};
+use crate::operations::{Control, Elsewhere, Line, OpEvent, OpId, Permit, Plan, RecoveryFile, Unfinished};
 use crate::views::{Scope, Snapshot};
 
 /// What the screen asks of the application. Effects are data: only `app` runs them.
@@ -114,4 +114,6 @@ pub enum Inbound {
     Notice(Text),
     /// Runs of earlier processes that were cut off.
     CutOff(Vec<Unfinished>),
+    /// What other processes run now.
+    Elsewhere(Vec<Elsewhere>),
 }

@@ -34,7 +34,7 @@ use super::screen::Ui;
 use super::table::Filter;
 use crate::input::{Command, Key, Mode};
 use crate::model::{ClusterId, ObjectKey, Text, Time};
-use crate::operations::{Control, OpId, OperationDecl, Options, Plan};
+use crate::operations::{Control, OpId, OperationDecl, Options, Plan, Run};
 use crate::views::SheetRow;
 
 /// What becomes of an overlay after a key.
@@ -155,14 +155,16 @@ impl Overlay {
         } else {
             ("stop, what is done stays done", "stop and put back what can be")
         };
-        let items = [
-            ("keep running", Pick::Nothing),
-            (stop, Pick::Control(op, Control::Stop)),
-            (undo, Pick::Control(op, Control::StopAndUndo)),
-        ]
-        .map(|(label, pick)| Item { label: label.into(), why_not: None, pick });
+        let serves = run.is_some_and(Run::serves);
+        let stop = if serves { "stop; what takes over serves on" } else { stop };
+        let mut items = vec![("keep running", Pick::Nothing), (stop, Pick::Control(op, Control::Stop))];
+        // What serves is not taken away again by stopping the rest.
+        if !serves {
+            items.push((undo, Pick::Control(op, Control::StopAndUndo)));
+        }
+        let items = items.into_iter().map(|(label, pick)| Item { label: label.into(), why_not: None, pick });
         let title = run.map_or_else(String::new, |run| format!("stop {}?", run.plan.title));
-        Overlay::Menu(Menu::new(&title, items.into()).guarded())
+        Overlay::Menu(Menu::new(&title, items.collect()).guarded())
     }
 
     /// Whether to put back what an ended run left; leaving it comes first.

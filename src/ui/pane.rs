@@ -63,6 +63,8 @@ pub enum Enter {
     Scope(Scope, char),
     /// Shows a run.
     Run(OpId),
+    /// Asks what is to be done about a run that was cut off, by its number in the journal.
+    CutOff(u64),
     /// Shows how to log in to this cluster.
     Login(ClusterId),
     /// Nothing.

@@ -6,8 +6,8 @@ use super::Effect;
 use super::overlays::{Item, Overlay, Pick};
 use super::pane::Enter;
 use super::screen::Ui;
-use crate::input::Command;
-use crate::model::{ClusterId, Kind, ObjectKey, Span, Time, many};
+use crate::input::{Command, Mode};
+use crate::model::{ClusterId, Kind, ObjectKey, Span, Text, Time, many};
 use crate::operations::{Control, OpId, RunState};
 use crate::views::{RowId, Scope};
 
@@ -184,6 +184,7 @@ impl Ui {
                 self.last_view = Some(before);
             }
             Enter::Run(op) => self.overlays.push(Overlay::run(op)),
+            Enter::CutOff(seq) => self.offer_again(seq, now),
             Enter::Login(cluster) => self.overlays.push(Overlay::login(self, cluster)),
             Enter::Detail(key) => self.open_detail(&key, Command::Describe, now),
             Enter::Objects => match row.objects.as_slice() {
@@ -271,10 +272,24 @@ impl Ui {
         self.runs.iter().any(|run| run.op == op && run.can_be_put_back())
     }
 
+    /// The first cluster that a run writes to and that is not armed now.
+    fn unarmed(&self, op: OpId, now: Time) -> Option<Text> {
+        let run = self.runs.iter().find(|run| run.op == op)?;
+        let id = run.plan.touches.iter().find(|id| self.arming.left(**id, now).is_none())?;
+        let cluster = self.newest.as_ref().and_then(|snapshot| snapshot.fleet.cluster(*id));
+        Some(cluster.map_or_else(|| "its cluster".into(), |cluster| cluster.info.name.clone()))
+    }
+
     /// Pauses, resumes, or asks how to stop a run; of one that ended, whether to put it back.
     pub(super) fn control(&mut self, op: OpId, command: Command, now: Time) {
         match (self.run_state(op), command) {
             (Some(RunState::Ended(_)), Command::StopRun) if self.can_be_put_back(op) => {
+                // It was confirmed for then, and this is another moment.
+                if let Some(name) = self.unarmed(op, now) {
+                    let key = self.keymap.key_of(Command::Arm, &[Mode::Table, Mode::All]);
+                    let key = key.map_or(String::new(), |key| format!(": {key}"));
+                    return self.notice(now, format!("arm {name} first{key}"));
+                }
                 let overlay = Overlay::put_back(self, op);
                 self.overlays.push(overlay);
             }

@@ -1,6 +1,6 @@
 //! The screen's state, what comes to it from outside, and when it must be drawn again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::alarm::Alarms;
@@ -17,7 +17,8 @@ use crate::model::{
     Cluster, Face, Kind, LinkState, ObjectKey, Problem, Rules, Source, Span, Text, Time, Tone,
 };
 use crate::operations::{
-    Arming, LastDrill, OpEvent, OperationDecl, Outcome, Progress, Recoveries, Run, RunState, Unfinished,
+    Arming, Elsewhere, LastDrill, OpEvent, OperationDecl, Outcome, PUT_BACK, Progress, Recoveries, Run,
+    RunState,
 };
 use crate::theme::Theme;
 use crate::views::cost::Unit;
@@ -97,8 +98,12 @@ pub struct Ui {
     pub(super) runs: Arc<Vec<Run>>,
     pub(super) runs_version: u64,
     pub(super) awaited: Option<String>,
-    /// Runs that were cut off and are still to be offered.
-    pub(super) unfinished: Vec<Arc<Unfinished>>,
+    /// Runs that were cut off and were offered already: others wait for the person to ask.
+    pub(super) offered: BTreeSet<u64>,
+    /// Plans that take up a run that was cut off: their hash, and the number of that run.
+    pub(super) taken_up: Vec<(String, u64)>,
+    /// What other processes run.
+    pub(super) elsewhere: Arc<Vec<Elsewhere>>,
     pub(super) arming: Arming,
     pub(super) interrupted: Option<Time>,
     pub(super) history: Vec<String>,
@@ -155,7 +160,9 @@ impl Ui {
             runs: Arc::default(),
             runs_version: 0,
             awaited: None,
-            unfinished: Vec::new(),
+            offered: BTreeSet::new(),
+            taken_up: Vec::new(),
+            elsewhere: Arc::default(),
             arming: Arming::default(),
             interrupted: None,
             history: Vec::new(),
@@ -251,6 +258,7 @@ impl Ui {
             Inbound::Recovery(file, path) => self.take_recovery(file, &path, now),
             Inbound::Notice(text) => self.notice(now, text),
             Inbound::CutOff(runs) => self.cut_off(runs, now),
+            Inbound::Elsewhere(runs) => self.elsewhere = Arc::new(runs),
         }
         self.given()
     }
@@ -274,11 +282,16 @@ impl Ui {
         self.runs_version += 1;
         let runs = Arc::make_mut(&mut self.runs);
         if let Progress::Accepted(plan) = &event.progress {
-            let mine = self.awaited.as_ref().is_some_and(|hash| *hash == plan.hash());
+            let hash = plan.hash();
+            let mine = self.awaited.as_ref().is_some_and(|awaited| *awaited == hash);
             runs.push(Run::new(event.op, (**plan).clone(), event.at));
             if mine {
                 self.awaited = None;
                 self.overlays.push(Overlay::run(event.op));
+            }
+            // What goes on is a run of its own from now on; what puts back must come to its end.
+            if plan.operation != PUT_BACK.id {
+                self.close_cut_off(&hash);
             }
             return;
         }
@@ -295,8 +308,13 @@ impl Ui {
             let named = result.starts_with(run.plan.title.as_str());
             let text = match named {
                 true => result.to_string(),
-                false => format!("{} {}: {result}", run.plan.title, format!("{outcome:?}").to_lowercase()),
+                false => format!("{} {}: {result}", run.plan.title, outcome.word()),
             };
+            let hash = run.plan.hash();
+            if *outcome == Outcome::Done {
+                self.close_cut_off(&hash);
+            }
+            self.taken_up.retain(|(plan, _)| *plan != hash);
             self.notice(now, text);
         }
     }

@@ -1,6 +1,9 @@
 //! What was told: notices, and the journal as it was read last.
 
+use std::sync::Arc;
+
 use crate::model::{Text, Time};
+use crate::operations::Unfinished;
 
 /// Notices that are kept.
 const NOTICES: usize = 1000;
@@ -12,6 +15,8 @@ pub struct Told {
     pub notices: Vec<(Time, Text)>,
     /// The journal; `None` while it was not read.
     pub journal: Option<Result<JournalPage, Text>>,
+    /// Runs of earlier processes that were cut off and that nobody decided about, oldest first.
+    pub cut_off: Vec<Arc<Unfinished>>,
 }
 
 /// The end of the journal.
@@ -19,6 +24,8 @@ pub struct Told {
 pub struct JournalPage {
     /// Up to which record its chain was checked.
     pub verified: u64,
+    /// The hash of that record: noted elsewhere, it tells this chain from another one.
+    pub head: String,
     /// Its last records, newest first.
     pub records: Vec<JournalLine>,
 }
@@ -30,7 +37,7 @@ pub struct JournalLine {
     pub seq: u64,
     /// When it was written.
     pub at: Option<Time>,
-    /// What was done: `run`, `step`, `write`, …
+    /// What was done: `accepted`, `intent`, `result`, `step`, `undone`, `ended`, …
     pub action: Text,
     /// Of which operation.
     pub operation: Text,

@@ -148,7 +148,8 @@ impl Ui {
     ) -> Result<Plan, Text> {
         let Some(snapshot) = &self.newest else { return Err("no cluster was seen yet".into()) };
         let running = self.runs.iter().filter(|run| run.ended.is_none()).map(|run| run.plan.clone());
-        let options = &Options { under_way: Arc::new(running.collect()), ..options.clone() };
+        let elsewhere = Arc::clone(&self.elsewhere);
+        let options = &Options { under_way: Arc::new(running.collect()), elsewhere, ..options.clone() };
         operation.plan(&PlanInput { snapshot, subjects, options, now })
     }
 
@@ -233,14 +234,15 @@ impl Ui {
         self.plan(operation, &subjects, &self.options(now), now).err()
     }
 
-    /// Makes the plan on screen again if something that it rests on changed.
+    /// Makes the plan on screen again if something that it rests on changed, or while it is refused:
+    /// what stands against it may have gone.
     pub(super) fn remake_plan(&mut self, now: Time) {
         let Some(snapshot) = self.newest.clone() else { return };
         let Some(at) = self.overlays.iter().position(|overlay| matches!(overlay, Overlay::Plan(_))) else {
             return;
         };
         let Some(Overlay::Plan(view)) = self.overlays.get(at) else { return };
-        if unchanged(&snapshot, &view.plan.rests_on) {
+        if view.plan.refusals.is_empty() && unchanged(&snapshot, &view.plan.rests_on) {
             return;
         }
         let made = self.plan(&view.operation, &view.subjects, &view.options, now);

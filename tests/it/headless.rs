@@ -170,7 +170,7 @@ async fn a_drain_runs_only_by_the_hash_of_its_plan() {
     assert!(!cordoned(), "nothing was changed");
 
     let ran = rig.run(&["drain", &name, "--yes", &hash[..8]]).await.with(0);
-    assert!(ran.out.starts_with("done: drain 1 node"), "{}", ran.out);
+    assert!(ran.out.starts_with("done in ") && ran.out.contains(": drain 1 node: done"), "{}", ran.out);
     assert!(ran.err.contains("cordon") && ran.err.contains("is gone"), "{}", ran.err);
     assert!(cordoned());
     let pods = alpha.objects("pods");

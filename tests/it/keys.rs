@@ -616,10 +616,14 @@ fn operations_list_commands_notices_and_the_journal() {
         who: "ada@bastion".into(),
         result: "done".into(),
     };
-    let page = JournalPage { verified: 1204, records: vec![line] };
+    let page = JournalPage { verified: 1204, head: "3fa9c0de".repeat(8), records: vec![line] };
     screen.ui.inbound(Inbound::Journal(Ok(page)), NOW);
     screen.now = after(1);
-    assert!(screen.picture().contains("Journal verified to 1,204"), "{}", screen.picture());
+    assert!(
+        screen.picture().contains("1,204 records, the chain is whole; head 3fa9c0de"),
+        "{}",
+        screen.picture()
+    );
     assert_eq!(screen.keys("r"), [Effect::ReadJournal]);
     screen.ui.inbound(Inbound::Journal(Err("journal.jsonl: line 7: the chain breaks".into())), NOW);
     screen.now = after(2);

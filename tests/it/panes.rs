@@ -221,9 +221,10 @@ fn the_stopwatches_of_a_failover_never_scroll_away() {
     plan.operation = "failover";
     plan.recovery = Some(Recovery {
         name: "orders-eu".into(),
-        primary: ClusterId(2),
-        standby: ClusterId(1),
+        from: ClusterId(2),
+        to: ClusterId(1),
         target: Some(Span::from_seconds(600)),
+        both_serve: false,
     });
     tell(&mut screen, 0, Progress::Accepted(plan));
     for n in 0..60 {

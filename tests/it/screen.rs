@@ -302,6 +302,24 @@ impl Screen {
         effects
     }
 
+    /// Types keys that open a plan, which the clusters then allow.
+    pub(crate) fn plan(&mut self, keys: &str) -> Vec<Effect> {
+        let effects = self.keys(keys);
+        self.allow(&effects);
+        effects
+    }
+
+    /// The clusters say yes to every plan that they are asked about.
+    pub(crate) fn allow(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            if let Effect::Check(plan) = effect {
+                let yes = quarterdeck::operations::Line::new("allowed", "all of it");
+                self.ui.inbound(Inbound::Checked(plan.hash(), vec![yes]), self.now);
+            }
+        }
+        self.draw();
+    }
+
     /// Types a text into a field.
     pub(crate) fn text(&mut self, text: &str) -> Vec<Effect> {
         let mut effects = Vec::new();

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use quarterdeck::input::Key;
 use quarterdeck::model::*;
-use quarterdeck::operations::{Action, Control, OpEvent, OpId, Outcome, Progress, RecoveryFile};
+use quarterdeck::operations::{
+    Action, Back, Control, Elsewhere, OpEvent, OpId, Outcome, Plan, Progress, Recovery, RecoveryFile,
+    Remembered, Tolerance, Unfinished,
+};
 use quarterdeck::ui::{Effect, Inbound};
 
 use crate::screen::{NOW, Screen, after, checks, cluster, fleet, insert, on_nodes, to};
@@ -16,6 +19,14 @@ fn a_drain_is_read_confirmed_by_a_word_and_shown() {
     let effects = screen.keys("D");
     assert_eq!(checks(&effects), 1);
     assert!(screen.picture().contains("nothing has been changed yet"));
+    // Nobody knows yet whether it is allowed.
+    screen.keys("enter");
+    assert!(screen.picture().contains("the clusters have not said yet whether they allow it"));
+    screen.text("eks-use1");
+    assert_eq!(screen.keys("enter"), []);
+    screen.keys("esc");
+    to(&mut screen, "eks-use1-node-1");
+    screen.plan("D");
     // Enter alone changes nothing, however often, nor does a wrong word.
     assert_eq!(screen.keys("enter enter enter"), []);
     screen.text("yes");
@@ -28,7 +39,10 @@ fn a_drain_is_read_confirmed_by_a_word_and_shown() {
     let effects = screen.keys("enter");
     let [Effect::Run(plan, permit)] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(permit.plan, plan.hash());
-    assert_eq!((permit.typed.as_str(), permit.clusters.as_slice()), ("eks-use1", &[ClusterId(0)][..]));
+    assert_eq!(
+        (permit.approval.said().as_str(), permit.clusters.as_slice()),
+        ("eks-use1", &[ClusterId(0)][..])
+    );
     assert!(screen.picture().contains("ARMED eks-use1 15:00"), "{}", screen.picture());
     screen.now = after(1);
     assert!(screen.picture().contains("ARMED eks-use1 14:59"));
@@ -72,7 +86,7 @@ fn keys_from_before_a_plan_was_drawn_are_dropped() {
         effects.extend(screen.ui.key(key, now));
     }
     assert_eq!(effects.len(), checks(&effects));
-    screen.draw();
+    screen.allow(&effects);
     screen.keys("enter");
     screen.text("yes");
     assert!(matches!(screen.keys("enter").as_slice(), [Effect::Run(..)]));
@@ -82,7 +96,8 @@ fn keys_from_before_a_plan_was_drawn_are_dropped() {
 fn a_plan_is_made_again_when_the_world_changes() {
     let mut screen = on_nodes();
     to(&mut screen, "dev-1-node-1");
-    screen.keys("D enter");
+    screen.plan("D");
+    screen.keys("enter");
     screen.text("ye");
     // Another snapshot in which nothing that the plan rests on changed leaves it alone.
     assert_eq!(checks(&screen.fleet(fleet())), 0);
@@ -114,6 +129,7 @@ fn a_plan_is_made_again_when_the_world_changes() {
     // The enter that was on its way is not for this plan.
     assert_eq!(screen.ui.key(Key::parse("enter").unwrap(), screen.now), []);
     assert!(screen.picture().contains("made again: 02:14:07"), "{}", screen.picture());
+    screen.allow(&effects);
     screen.keys("enter");
     assert_eq!(screen.keys("enter"), [], "what was typed before does not count");
 }
@@ -227,7 +243,7 @@ fn scaling_asks_for_a_number_first() {
 fn a_plan_that_cannot_be_read_cannot_be_confirmed() {
     let mut screen = on_nodes();
     to(&mut screen, "dev-1-node-1");
-    screen.keys("D");
+    screen.plan("D");
     screen.resize(40, 10);
     screen.draw();
     screen.keys("enter");
@@ -306,7 +322,7 @@ fn a_pod_stands_for_its_workload() {
     let mut screen = on("pods", rolled(&[("dev-1", 4)]));
     to(&mut screen, "api-7-x");
     for (key, operation) in [("R", "restart"), ("B", "roll-back"), ("X", "delete")] {
-        let effects = screen.keys(key);
+        let effects = screen.plan(key);
         let [Effect::Check(plan)] = effects.as_slice() else { panic!("{key}: {effects:?}") };
         assert_eq!(plan.operation, operation);
         let wanted = if key == "X" { Kind::Pod } else { Kind::Deployment };
@@ -316,7 +332,8 @@ fn a_pod_stands_for_its_workload() {
         assert!(matches!(screen.keys("enter").as_slice(), [Effect::Run(..)]), "{}", screen.picture());
     }
     // The plan that is made again while somebody types stays the same plan.
-    screen.keys("R enter");
+    screen.plan("R");
+    screen.keys("enter");
     screen.text("ye");
     screen.now = after(30);
     let mut changed = rolled(&[("dev-1", 4)]);
@@ -350,7 +367,7 @@ fn options_of_a_drain_make_its_plan_again() {
     assert!(plan.kubectl[0].contains("--grace-period=5"), "{:?}", plan.kubectl);
     screen.keys("j j enter");
     screen.text("1");
-    assert_eq!(checks(&screen.keys("enter")), 1);
+    assert_eq!(checks(&screen.plan("enter")), 1);
     screen.keys("esc enter");
     screen.text("yes");
     let effects = screen.keys("enter");
@@ -385,4 +402,189 @@ fn a_recovery_plan_is_proposed_on_screen() {
     screen.text("failover init nowhere dev-2");
     screen.keys("enter");
     assert!(screen.picture().contains("no cluster is called nowhere"), "{}", screen.picture());
+}
+
+/// Tells of the run with this number.
+fn tell(screen: &mut Screen, op: u32, progress: Progress) -> Vec<Effect> {
+    let (op, at) = (OpId(op), screen.now);
+    let effects = screen.ui.inbound(Inbound::Op(OpEvent { op, at, progress }), at);
+    screen.draw();
+    effects
+}
+
+/// The plan that these keys open, left again.
+fn planned(screen: &mut Screen, keys: &str) -> Box<Plan> {
+    let mut effects = screen.keys(keys);
+    screen.keys("esc");
+    let Some(Effect::Check(plan)) = effects.pop() else { panic!("{effects:?}") };
+    plan
+}
+
+#[test]
+fn what_began_since_a_plan_was_made_is_seen_when_it_is_confirmed() {
+    let mut screen = on_nodes();
+    to(&mut screen, "dev-1-node-1");
+    let drain = planned(&mut screen, "D");
+    screen.plan("C");
+    screen.keys("enter");
+    // Nothing that the plan rests on changes by this.
+    tell(&mut screen, 1, Progress::Accepted(drain));
+    screen.text("yes");
+    assert_eq!(screen.keys("enter"), []);
+    let picture = screen.picture();
+    assert!(picture.contains("drain 1 node runs and writes to Node dev-1-node-1 too"), "{picture}");
+    assert!(picture.contains("READ-ONLY"), "nothing was armed: {picture}");
+    // When that is over the plan is made again by itself.
+    tell(&mut screen, 1, Progress::Ended(Outcome::Done, "done".into()));
+    let effects = screen.fleet(fleet());
+    screen.allow(&effects);
+    screen.keys("enter");
+    screen.text("yes");
+    assert!(matches!(screen.keys("enter").as_slice(), [Effect::Run(..)]), "{}", screen.picture());
+}
+
+#[test]
+fn what_another_terminal_runs_stands_against_a_plan() {
+    let mut screen = on_nodes();
+    to(&mut screen, "dev-1-node-1");
+    let other = Elsewhere {
+        title: "drain 1 node".into(),
+        clusters: vec!["dev-1".into()],
+        recovery: true,
+        subjects: Vec::new(),
+    };
+    screen.plan("C");
+    screen.keys("enter");
+    screen.ui.inbound(Inbound::Elsewhere(vec![other]), screen.now);
+    screen.text("yes");
+    assert_eq!(screen.keys("enter"), []);
+    assert!(
+        screen.picture().contains("drain 1 node runs on dev-1, from another terminal"),
+        "{}",
+        screen.picture()
+    );
+}
+
+#[test]
+fn putting_back_an_ended_run_takes_an_armed_cluster() {
+    let mut screen = on_nodes();
+    to(&mut screen, "dev-1-node-1");
+    let drain = planned(&mut screen, "D");
+    tell(&mut screen, 1, Progress::Accepted(drain));
+    tell(&mut screen, 1, Progress::StepBegan(0));
+    tell(&mut screen, 1, Progress::StepDone(0, "cordoned".into()));
+    screen.keys("A");
+    screen.text("yes");
+    screen.keys("enter A");
+    assert!(
+        screen.picture().contains("dev-1 is read-only again; drain 1 node goes on: Q stops it"),
+        "{}",
+        screen.picture()
+    );
+    tell(&mut screen, 1, Progress::Ended(Outcome::Stopped, "stopped".into()));
+    screen.keys("@");
+    to(&mut screen, "drain 1 node");
+    assert_eq!(screen.keys("Q"), []);
+    assert!(screen.picture().contains("arm dev-1 first: A"), "{}", screen.picture());
+    screen.keys("0");
+    to(&mut screen, "dev-1-node-1");
+    screen.keys("A");
+    screen.text("yes");
+    screen.keys("enter @");
+    to(&mut screen, "drain 1 node");
+    assert_eq!(screen.keys("Q 2"), [Effect::Control(OpId(1), Control::StopAndUndo)]);
+}
+
+#[test]
+fn a_failover_whose_standby_serves_is_stopped_and_not_put_back() {
+    let mut screen = on_nodes();
+    to(&mut screen, "dev-1-node-1");
+    let mut plan = planned(&mut screen, "D");
+    let (from, to, both_serve) = (ClusterId(0), ClusterId(4), false);
+    plan.recovery = Some(Recovery { name: "shop".into(), from, to, target: None, both_serve });
+    let ready = quarterdeck::operations::Probe::Ready(Vec::new());
+    plan.steps.push(quarterdeck::operations::Step { action: Action::Probe(ready), ..plan.steps[0].clone() });
+    let later = Tolerance::Silence("kubectl scale".into());
+    plan.steps.push(quarterdeck::operations::Step { tolerance: later, ..plan.steps[0].clone() });
+    let probe = plan.steps.len() - 2;
+    tell(&mut screen, 1, Progress::Accepted(plan));
+    tell(&mut screen, 1, Progress::StepDone(0, "done".into()));
+    tell(&mut screen, 1, Progress::StepDone(probe, "all Ready".into()));
+    screen.keys("@");
+    super::screen::to(&mut screen, "drain 1 node");
+    screen.keys("Q");
+    let picture = screen.picture();
+    assert!(
+        picture.contains("stop; what takes over serves on") && !picture.contains("put back"),
+        "{picture}"
+    );
+    screen.keys("esc");
+    tell(&mut screen, 1, Progress::StepFailed(probe + 1, "no answer".into()));
+    tell(&mut screen, 1, Progress::Ended(Outcome::Done, "done, but dev-1 does not answer".into()));
+    screen.keys("enter");
+    assert!(screen.picture().contains("▲ done, 1 left to do"), "{}", screen.picture());
+}
+
+fn cut_off() -> Unfinished {
+    let object = Remembered {
+        cluster: "dev-1".into(),
+        kind: "Node".into(),
+        namespace: Text::EMPTY,
+        name: "dev-1-node-1".into(),
+        uid: Uid::default(),
+    };
+    let node = fleet().clusters[4].find(Kind::Node, "", "dev-1-node-1").unwrap().meta().uid;
+    let object = Remembered { uid: node, ..object };
+    Unfinished {
+        seq: 7,
+        at: NOW,
+        title: "drain 1 node".into(),
+        operation: "drain".into(),
+        subjects: vec![object.clone()],
+        back: vec![Back {
+            object,
+            api: ("v1".into(), "nodes".into()),
+            title: "uncordon".into(),
+            subresource: Text::EMPTY,
+            patch: serde_json::json!({ "spec": { "unschedulable": null } }),
+            did: serde_json::Value::Null,
+            template: None,
+        }],
+    }
+}
+
+#[test]
+fn a_run_that_was_cut_off_stays_until_somebody_decided_and_that_was_done() {
+    let mut screen = on_nodes();
+    screen.ui.inbound(Inbound::CutOff(vec![cut_off()]), screen.now);
+    screen.draw();
+    assert!(screen.picture().contains("decide later: it stays listed under @"), "{}", screen.picture());
+    screen.keys("enter");
+    screen.fleet(fleet());
+    screen.draw();
+    assert!(!screen.picture().contains("decide later"), "it is not asked twice");
+    screen.keys("@");
+    to(&mut screen, "drain 1 node (dev-1 dev-1-node-1)");
+    screen.keys("enter");
+    screen.plan("2");
+    screen.keys("enter");
+    screen.text("yes");
+    let effects = screen.keys("enter");
+    let [Effect::Run(plan, _)] = effects.as_slice() else { panic!("{effects:?}") };
+    // It was refused: nothing is decided.
+    assert_eq!(tell(&mut screen, 1, Progress::Accepted(plan.clone())), []);
+    assert_eq!(tell(&mut screen, 1, Progress::Ended(Outcome::Failed, "403".into())), []);
+    screen.keys("esc");
+    to(&mut screen, "drain 1 node (dev-1 dev-1-node-1)");
+    screen.keys("enter");
+    screen.plan("2");
+    screen.keys("enter");
+    screen.text("yes");
+    screen.keys("enter");
+    assert_eq!(tell(&mut screen, 2, Progress::Accepted(plan.clone())), []);
+    let effects = tell(&mut screen, 2, Progress::Ended(Outcome::Done, "done".into()));
+    assert_eq!(effects, [Effect::Close(7)]);
+    screen.keys("esc");
+    screen.draw();
+    assert!(!screen.picture().contains("was cut off: enter decides"), "{}", screen.picture());
 }

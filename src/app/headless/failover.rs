@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::cli::{ClusterArgs, Exit, FailoverCommand, InitArgs, RecoveryArgs};
 use super::super::clock::now;
 use super::super::opened::Opened;
-use super::super::{recovery, reports};
+use super::super::{cut_off, recovery, reports};
 use super::carry_out::{self, Became};
 use super::{Stop, nodes, operate, print, proposal, wait};
 use crate::model::{ClusterId, Kind, Text};
@@ -49,6 +49,7 @@ pub(super) async fn run(command: &FailoverCommand, clusters: &ClusterArgs) -> Re
         recovery: Some(RecoveryWish { file: Arc::new(file), way }),
         recovery_plans: Arc::new(plans),
         rules: Arc::new(opened.settings.rules.clone()),
+        elsewhere: Arc::new(cut_off::going(&opened.dirs.journal())),
         answers: operate::answers(&[("--leave-primary", arguments.leave_primary)], &arguments.run),
         ..Options::default()
     };

@@ -6,14 +6,11 @@ use std::time::Duration;
 
 use super::super::cli::{ClusterArgs, DrainArgs, Exit, NodeArgs, RunArgs};
 use super::super::clock::now;
-use super::super::recovery;
+use super::super::{cut_off, recovery};
 use super::{Stop, carry_out, nodes, print, proposal, wait};
 use crate::model::{ClusterId, Kind, ObjectKey, Span, Text};
 use crate::operations::{Options, Plan, PlanInput, by_id, parse_selector};
 use crate::views::Snapshot;
-
-/// Without these there is no plan.
-const NEEDED: [Kind; 2] = [Kind::Node, Kind::Pod];
 
 /// A plan changes with these: it is not made before they are there, so that its hash is the same
 /// tomorrow. It can be made without the rest of them, and then says so.
@@ -27,8 +24,17 @@ const KINDS: [Kind; 7] = [
     Kind::ReplicaSet,
 ];
 
+/// What an operation cannot be planned without, and what it waits for.
+fn kinds(operation: &str) -> (&'static [Kind], &'static [Kind]) {
+    match operation {
+        "drain" => (&[Kind::Node, Kind::Pod], &KINDS),
+        // A node is cordoned whatever runs there; pods are only counted.
+        _ => (&[Kind::Node], &[Kind::Node, Kind::Pod]),
+    }
+}
+
 /// The choices of plans and the flags for their other answer.
-pub(super) const FLAGS: [(&str, &str); 10] = [
+pub(super) const FLAGS: [(&str, &str); 12] = [
     ("emptydir", "--delete-emptydir-data"),
     ("unreplicated", "--force"),
     ("orphan", "--force"),
@@ -38,7 +44,9 @@ pub(super) const FLAGS: [(&str, &str); 10] = [
     ("clusters-rule", "--beyond-rules"),
     ("pods-rule", "--beyond-rules"),
     ("freeze-rule", "--beyond-rules"),
+    ("room", "--beyond-rules"),
     ("primary", "--leave-primary"),
+    ("changed-since", "--over-changes"),
 ];
 
 /// Cordons nodes, or uncordons them.
@@ -94,23 +102,25 @@ async fn run(
     let (opened, mut engine) = super::start(clusters)?;
     let named = nodes::clusters(&opened.targets, &arguments.nodes).map_err(Stop::usage)?.unwrap_or_default();
     let limit = arguments.run.connect_timeout.unwrap_or_default();
-    let snapshot = wait::settle(&mut engine, limit, &named, &KINDS).await;
+    let (needed, wanted) = kinds(operation);
+    let snapshot = wait::settle(&mut engine, limit, &named, wanted).await;
     let subjects = subjects(&snapshot, &named, &arguments.nodes)?;
     let mut touched: Vec<ClusterId> = subjects.iter().map(|key| key.cluster).collect();
     touched.dedup();
-    wait::need(&snapshot, &touched, &NEEDED)?;
-    wait::unknown(&snapshot, &touched, &KINDS).iter().for_each(print::err);
+    wait::need(&snapshot, &touched, needed)?;
+    wait::unknown(&snapshot, &touched, wanted).iter().for_each(print::err);
 
     let (plans, problems) = recovery::load_all(&opened.dirs.recovery());
     problems.iter().for_each(print::err);
     let rules = Arc::new(opened.settings.rules.clone());
-    let options = Options { recovery_plans: Arc::new(plans), rules, ..options };
+    let elsewhere = Arc::new(cut_off::going(&opened.dirs.journal()));
+    let options = Options { recovery_plans: Arc::new(plans), rules, elsewhere, ..options };
     match make(operation, &snapshot, &subjects, &options)? {
         Ok(plan) => {
             let became = carry_out::plan(&opened, &engine, plan, &arguments.run, &FLAGS).await?;
             Ok(became.exit)
         }
-        // Nodes and pods are known and the options were checked: it is as it should be already.
+        // What is needed is known and the options were checked: it is as it should be already.
         Err(why) => {
             let none = serde_json::json!({ "hash": null, "result": why });
             print::out(&if json { format!("{none:#}\n") } else { format!("nothing to do: {why}\n") })?;

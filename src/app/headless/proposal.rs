@@ -8,10 +8,7 @@ use super::super::cli::Output;
 use super::super::output::tone_word;
 use super::Stop;
 use crate::model::{ClusterId, Fleet, Tone};
-use crate::operations::{Line, Plan};
-
-/// Digits of a hash that are enough to name a plan.
-const DIGITS: usize = 8;
+use crate::operations::{HASH_DIGITS, Line, Plan};
 
 /// Whether what was typed is the hash of this plan, or enough of its beginning.
 ///
@@ -19,8 +16,9 @@ const DIGITS: usize = 8;
 /// It cannot be the beginning of any hash.
 pub(super) fn confirmed(typed: &str, hash: &str) -> Result<bool, Stop> {
     let typed = typed.trim().to_ascii_lowercase();
-    if typed.len() < DIGITS || typed.len() > hash.len() || typed.chars().any(|c| !c.is_ascii_hexdigit()) {
-        let why = format!("--yes {typed:?}: expected the plan's hash, at least {DIGITS} of its digits");
+    if typed.len() < HASH_DIGITS || typed.len() > hash.len() || typed.chars().any(|c| !c.is_ascii_hexdigit())
+    {
+        let why = format!("--yes {typed:?}: expected the plan's hash, at least {HASH_DIGITS} of its digits");
         return Err(Stop::usage(why));
     }
     Ok(hash.starts_with(&typed))

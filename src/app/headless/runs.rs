@@ -8,7 +8,7 @@ use super::super::cut_off;
 use super::super::opened::{self, Opened};
 use super::{Stop, carry_out, operate, print, wait};
 use crate::model::{ClusterId, Kind};
-use crate::operations::{Options, Outcome, PUT_BACK, PlanInput, RunState, Unfinished};
+use crate::operations::{Options, Outcome, PUT_BACK, PlanInput, RunState, Unfinished, quoted};
 
 /// Lists the runs that were cut off, or does something about one.
 pub(super) async fn run(command: Option<&RunsCommand>, clusters: &ClusterArgs) -> Result<Exit, Stop> {
@@ -29,10 +29,7 @@ pub(super) fn tell(opened: &Opened) {
 
 /// `drain 1 node (gke n0) began 2026-11-21T02:20:11Z and was cut off`.
 pub(super) fn line(run: &Unfinished) -> String {
-    let on: Vec<String> = run.subjects.iter().take(3).map(|s| format!("{} {}", s.cluster, s.name)).collect();
-    let more = if run.subjects.len() > 3 { " and more" } else { "" };
-    let on = if on.is_empty() { String::new() } else { format!(" ({}{more})", on.join(", ")) };
-    format!("{}{on} began {} and was cut off", run.title, run.at.rfc3339())
+    format!("{} began {} and was cut off", run.named(), run.at.rfc3339())
 }
 
 fn list(clusters: &ClusterArgs) -> Result<Exit, Stop> {
@@ -42,12 +39,21 @@ fn list(clusters: &ClusterArgs) -> Result<Exit, Stop> {
         print::out("no run was cut off\n")?;
         return Ok(Exit::Done);
     }
-    print::out(&runs.iter().map(described).collect::<String>())?;
+    let own = own_name(clusters);
+    print::out(&runs.iter().map(|run| described(run, &own)).collect::<String>())?;
     Ok(Exit::Findings)
 }
 
+/// How this program is called with the same files.
+fn own_name(clusters: &ClusterArgs) -> String {
+    let given = [("--kubeconfig", &clusters.kubeconfig), ("--settings", &clusters.settings)];
+    let given = given.into_iter().filter_map(|(flag, path)| Some((flag, path.as_ref()?)));
+    let words = given.map(|(flag, path)| format!(" {flag} {}", quoted(&path.display().to_string())));
+    format!("quarterdeck{}", words.collect::<String>())
+}
+
 /// A run, what it left, and the commands that take it up.
-fn described(run: &Unfinished) -> String {
+fn described(run: &Unfinished, own: &str) -> String {
     let mut out = format!("{}  {}\n", run.seq, line(run));
     for back in &run.back {
         let object = &back.object;
@@ -59,13 +65,13 @@ fn described(run: &Unfinished) -> String {
     if run.back.is_empty() {
         out.push_str("    nothing of it can be put back from here\n");
     } else {
-        out.push_str(&format!("    put back:  quarterdeck runs put-back {}\n", run.seq));
+        out.push_str(&format!("    put back:  {own} runs put-back {}\n", run.seq));
     }
     let nodes: Vec<String> = run.subjects.iter().map(|s| format!("{}/{}", s.cluster, s.name)).collect();
     if run.operation == "drain" && !nodes.is_empty() {
-        out.push_str(&format!("    go on:     quarterdeck drain {}\n", nodes.join(" ")));
+        out.push_str(&format!("    go on:     {own} drain {}\n", nodes.join(" ")));
     }
-    out.push_str(&format!("    leave it:  quarterdeck runs close {}\n", run.seq));
+    out.push_str(&format!("    leave it:  {own} runs close {}\n", run.seq));
     out
 }
 
@@ -88,26 +94,30 @@ async fn put_back(arguments: &PutBackArgs, clusters: &ClusterArgs) -> Result<Exi
         .map(|target| target.id)
         .collect();
     let limit = arguments.run.connect_timeout.unwrap_or_default();
-    let snapshot = wait::settle(&mut engine, limit, &named, &[Kind::Node]).await;
+    let kinds = [Kind::Node, Kind::Deployment, Kind::StatefulSet, Kind::Autoscaler];
+    let snapshot = wait::settle(&mut engine, limit, &named, &kinds).await;
+    wait::unknown(&snapshot, &named, &kinds).iter().for_each(print::err);
     let options = Options {
         unfinished: Some(Arc::new(run)),
         rules: Arc::new(opened.settings.rules.clone()),
-        answers: operate::answers(&[], &arguments.run),
+        elsewhere: Arc::new(cut_off::going(&opened.dirs.journal())),
+        answers: operate::answers(&[("--over-changes", arguments.over_changes)], &arguments.run),
         ..Options::default()
     };
     let input = PlanInput { snapshot: &snapshot, subjects: &[], options: &options, now: now() };
     let plan = PUT_BACK.plan(&input).map_err(|why| Stop { exit: Exit::Refused, why: why.to_string() })?;
     let became = carry_out::plan(&opened, &engine, plan, &arguments.run, &operate::FLAGS).await?;
     if became.run.is_some_and(|run| run.state == RunState::Ended(Outcome::Done)) {
-        carry_out::close(&opened, &engine, arguments.number).await?;
+        carry_out::close(&opened, arguments.number).await?;
     }
     Ok(became.exit)
 }
 
 async fn close(number: u64, clusters: &ClusterArgs) -> Result<Exit, Stop> {
-    let (opened, engine) = super::start(clusters)?;
+    // It is written in the journal, and no cluster is needed for that.
+    let opened = opened::open(clusters)?;
     let run = find(&opened, number)?;
-    carry_out::close(&opened, &engine, number).await?;
+    carry_out::close(&opened, number).await?;
     print::out(&format!("{} is left as it is\n", run.title))?;
     Ok(Exit::Done)
 }
@@ -141,19 +151,26 @@ mod tests {
                 title: "uncordon".into(),
                 subresource: Text::EMPTY,
                 patch: json!({}),
+                did: json!(null),
+                template: None,
             }],
         };
-        let said = described(&run);
+        let files = ClusterArgs { kubeconfig: Some("/etc/my fleet.yaml".into()), ..ClusterArgs::default() };
+        let own = own_name(&files);
+        let said = described(&run, &own);
         assert!(
             said.starts_with("7  drain 1 node (gke n0) began 2026-11-21T02:14:07Z and was cut off\n"),
             "{said}"
         );
-        for line in
-            ["left changed: gke Node n0; back: uncordon", "runs put-back 7", "drain gke/n0", "runs close 7"]
-        {
+        for line in [
+            "left changed: gke Node n0; back: uncordon",
+            "quarterdeck --kubeconfig '/etc/my fleet.yaml' runs put-back 7",
+            "drain gke/n0",
+            "runs close 7",
+        ] {
             assert!(said.contains(line), "{line}: {said}");
         }
         run.back.clear();
-        assert!(!described(&run).contains("put-back"));
+        assert!(!described(&run, &own).contains("put-back"));
     }
 }

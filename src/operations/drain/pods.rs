@@ -54,6 +54,11 @@ impl OnNode<'_> {
         self.pod.finished() || self.pod.phase == Phase::Pending || self.pod.meta.deleting.is_some()
     }
 
+    /// Whether kubectl evicts it with `--force` only.
+    pub(super) fn needs_force(&self) -> bool {
+        self.concerns().iter().any(|c| matches!(c, Concern::Orphan | Concern::Unreplicated))
+    }
+
     pub(super) fn concerns(&self) -> &[Concern] {
         match &self.fate {
             Fate::Goes(concerns) => concerns,

@@ -199,6 +199,12 @@ impl<'a> Draft<'a> {
             "safe-to-evict is \"false\"; a drain does not heed it",
         );
         note(by(|on| on.pod.meta.deleting.is_some()), "already being deleted");
+        let stops = self.stops_kubectl();
+        if !stops.is_empty() {
+            let text = format!("kubectl would evict nothing while {} stay", some(&stops, 3));
+            let text = if stops.len() == 1 { text.replace(" stay", " stays") } else { text };
+            lines.push(Line::new("note", text));
+        }
         if self.options().grace == Some(0) {
             lines.push(
                 Line::new("note", "grace 0 kills at once: nothing is shut down in order").toned(Tone::Crit),

@@ -1,6 +1,7 @@
 //! A drain while it runs: what the runner tells, joined with what the fleet shows. Which pod waits
 //! for what, where the new ones are, and what would open a budget.
 
+mod held;
 #[cfg(test)]
 mod tests;
 
@@ -9,16 +10,13 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashMap;
 
 use super::super::{Action, EvictPod, PodProgress, PodState, Run};
-use crate::model::{Budget, Cluster, Kind, ObjectKey, Pod, Span, Text, Time, Uid};
+use crate::model::{Cluster, Kind, ObjectKey, Pod, Span, Text, Time, Uid};
 use crate::views::Snapshot;
 use crate::views::health::first_constraint;
 
 /// Clocks of servers may differ from ours by so much: a pod that was made this little before the
 /// drain began still counts as new.
 const SKEW: Span = Span::from_seconds(5);
-
-/// At most so many replicas more are offered to open a budget.
-const MOST_MORE: u32 = 5;
 
 /// A drain as it stands.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -50,6 +48,8 @@ pub struct GoingPod {
     pub settled: bool,
     /// Whether the one in its place is Ready.
     pub ready_elsewhere: bool,
+    /// Whether the drain is over and it was not evicted.
+    pub left: bool,
     /// What to look at: the pod itself while it is there, then the one in its place.
     pub object: Option<ObjectKey>,
 }
@@ -109,7 +109,7 @@ impl DrainProgress {
         // Pods of clusters that are not in the fleet any more are still told as the runner tells them.
         for (progress, since) in &run.pods {
             if !drain.pods.iter().any(|pod| pod.progress.uid == progress.uid) {
-                drain.pods.push(plain(progress, *since, now));
+                drain.pods.push(plain(progress, *since, run.ended, now));
             }
         }
         drain.pods.sort_by_key(|pod| (order(&pod.progress.state), pod.settled, pod.since));
@@ -131,8 +131,34 @@ fn order(state: &PodState) -> u8 {
     }
 }
 
-fn plain(progress: &PodProgress, since: Time, now: Time) -> GoingPod {
-    let why = Text::from(with_next_try(progress, now));
+/// Whether the run is over and a pod was not even asked to go.
+fn is_left(state: &PodState, ended: Option<Time>) -> bool {
+    let waits = matches!(
+        state,
+        PodState::WaitsOnBudget(_) | PodState::Queued | PodState::ServerBusy | PodState::Evicting
+    );
+    waits && ended.is_some()
+}
+
+/// What is known of a pod that was on its way when the drain ended.
+const ASKED: &str = "was asked to go; not looked at since";
+
+fn why_left(state: &PodState) -> String {
+    match state {
+        PodState::WaitsOnBudget(budget) => format!("left: budget {budget} held it"),
+        _ => "left: not evicted".to_owned(),
+    }
+}
+
+fn plain(progress: &PodProgress, since: Time, ended: Option<Time>, now: Time) -> GoingPod {
+    let left = is_left(&progress.state, ended);
+    let why = match ended {
+        _ if left => why_left(&progress.state),
+        Some(_) if progress.state == PodState::Leaving => ASKED.to_owned(),
+        Some(_) => progress.why.to_string(),
+        None => with_next_try(progress, now),
+    };
+    let why = Text::from(why);
     GoingPod {
         progress: progress.clone(),
         since,
@@ -140,6 +166,7 @@ fn plain(progress: &PodProgress, since: Time, now: Time) -> GoingPod {
         why,
         settled: progress.state == PodState::Gone,
         ready_elsewhere: false,
+        left,
         object: None,
     }
 }
@@ -278,7 +305,18 @@ impl<'a> Joined<'a> {
 
     fn pod(&self, progress: &PodProgress, since: Time) -> GoingPod {
         let uid = progress.uid;
+        let ended = self.run.ended;
+        let left = is_left(&progress.state, ended);
         let (why, short, settled) = match &progress.state {
+            state if left => {
+                let said = why_left(state);
+                (said.clone(), said, false)
+            }
+            PodState::Leaving if ended.is_some() => {
+                let there = self.there.contains_key(&uid);
+                let said = if there { ASKED } else { "gone since" };
+                (said.to_owned(), said.to_owned(), !there)
+            }
             PodState::WaitsOnBudget(name) => self.waits(progress, name),
             PodState::Leaving => {
                 let said = self.leaving(progress, since);
@@ -306,6 +344,7 @@ impl<'a> Joined<'a> {
             short: short.into(),
             settled,
             ready_elsewhere: self.ready_elsewhere(progress),
+            left,
             object,
         }
     }
@@ -371,92 +410,6 @@ impl<'a> Joined<'a> {
         let word = state(new);
         (format!("new one on {node} {word}, {waited}"), format!("new one {word}, {waited}"), false)
     }
-
-    fn budget(&self, namespace: &Text, name: &Text) -> Option<&'a Budget> {
-        self.cluster.budgets().find(|b| b.meta.namespace == *namespace && b.meta.name == *name)
-    }
-
-    fn held(&self) -> Vec<HeldBudget> {
-        let mut names: Vec<(&Text, &Text)> = Vec::new();
-        for (pod, _) in &self.run.pods {
-            if let PodState::WaitsOnBudget(budget) = &pod.state
-                && self.planned.contains_key(&pod.uid)
-                && !names.contains(&(&pod.namespace, budget))
-            {
-                names.push((&pod.namespace, budget));
-            }
-        }
-        names.into_iter().filter_map(|(ns, name)| Some(self.held_by(self.budget(ns, name)?))).collect()
-    }
-
-    fn held_by(&self, b: &'a Budget) -> HeldBudget {
-        let counted = self.cluster.pods().filter(|pod| {
-            pod.meta.namespace == b.meta.namespace && !pod.finished() && b.selector.matches(&pod.meta.labels)
-        });
-        let mut not_ready: Vec<&Pod> =
-            counted.filter(|pod| !pod.ready || pod.meta.deleting.is_some()).collect();
-        not_ready.sort_by_key(|pod| (pod.meta.created, &pod.meta.name));
-        let opens = b.needed < b.expected || b.expected == 0;
-        HeldBudget {
-            namespace: b.meta.namespace.clone(),
-            name: b.meta.name.clone(),
-            counts: (b.needed, b.healthy, b.expected),
-            missing: opens.then(|| (b.needed + 1).saturating_sub(b.healthy)),
-            not_ready: not_ready
-                .iter()
-                .map(|pod| NotReady { name: pod.meta.name.clone(), why: self.why_not_ready(pod) })
-                .collect(),
-            offer: self.offer(b),
-        }
-    }
-
-    fn why_not_ready(&self, pod: &Pod) -> Text {
-        let age = pod.meta.created.map_or(String::new(), |made| format!(" {}", made.age(self.now)));
-        Text::from(if pod.meta.deleting.is_some() {
-            "is leaving".to_owned()
-        } else if pod.node.is_empty() {
-            let why = first_constraint(&pod.message).map_or(String::new(), |why| format!(", {why}"));
-            format!("Pending{age}{why}")
-        } else {
-            format!("{}{age} on {}", state(pod), pod.node)
-        })
-    }
-
-    /// The Deployment of the guarded pods with the few replicas more that would open the budget, if
-    /// some would. A StatefulSet is not offered: one more member of a database is no small thing.
-    fn offer(&self, b: &Budget) -> Option<Offer> {
-        let guarded =
-            self.planned.values().find(|pod| {
-                pod.namespace == b.meta.namespace
-                    && self.run.pods.iter().any(|(p, _)| {
-                        p.uid == pod.uid && p.state == PodState::WaitsOnBudget(b.meta.name.clone())
-                    })
-            })?;
-        let (kind, name) = guarded.owner.as_ref().filter(|(kind, _)| kind == "Deployment")?;
-        let record = self.cluster.find(Kind::by_kind(kind)?, &guarded.namespace, name)?;
-        let from = record.workload()?.desired;
-        let more = (1..=MOST_MORE).find(|more| opens_with(b, *more))?;
-        Some(Offer { workload: record.key(self.cluster.id), from, to: from + more })
-    }
-}
-
-/// Whether so many more healthy pods open a budget: it counts them among what it expects too
-/// (`kubernetes/kubernetes:pkg/controller/disruption/disruption.go` `getExpectedPodCount`).
-fn opens_with(b: &Budget, more: u32) -> bool {
-    let expected = b.expected + more;
-    let share = |text: &str| {
-        let percent = text.strip_suffix('%')?.parse::<u32>().ok()?;
-        Some(u32::try_from((u64::from(expected) * u64::from(percent)).div_ceil(100)).unwrap_or(u32::MAX))
-    };
-    let number = |text: &Text| share(text).or_else(|| text.parse::<u32>().ok());
-    let needed = if !b.min_available.is_empty() {
-        number(&b.min_available)
-    } else if !b.max_unavailable.is_empty() {
-        number(&b.max_unavailable).map(|most| expected.saturating_sub(most))
-    } else {
-        None
-    };
-    needed.is_some_and(|needed| b.healthy + more > needed)
 }
 
 /// The Deployments of ReplicaSets, by namespace and name of the set.

@@ -218,7 +218,7 @@ fn a_pod_under_two_budgets_may_be_deleted_only_by_choice() {
     );
     let plan = plan_of(&snapshot(vec![world()]), &["n0"], &choose(&["double-budget"])).unwrap();
     assert_eq!(evicted(&plan)[0], ("orders-1".to_owned(), vec![], true));
-    assert_eq!(plan.kubectl[1], "kubectl --context gke-euw1 delete pod -n shop orders-1");
+    assert_eq!(plan.kubectl[0], "kubectl --context gke-euw1 delete pod -n shop orders-1");
 }
 
 #[test]
@@ -377,4 +377,43 @@ fn grace_selector_and_timeout_are_kept_in_plan_and_command() {
             .ends_with("--ignore-daemonsets --grace-period=0 --pod-selector=app=pay --timeout=90s")
     );
     assert_eq!(plan.steps[1].deadline, Some(Span::from_seconds(90)));
+}
+
+#[test]
+fn the_timeout_means_what_it_means_to_kubectl() {
+    let snapshot = snapshot(vec![ten().pod("cart", "cart", "n0")]);
+    let with = |timeout: Option<i64>| {
+        let options = Options { timeout: timeout.map(crate::model::Span::from_millis), ..Options::default() };
+        let plan = plan_of(&snapshot, &["n0"], &options).unwrap();
+        let step = plan.steps.iter().find(|s| matches!(s.action, Action::Evict { .. })).unwrap();
+        let flag = plan.kubectl[0].rsplit_once(' ').unwrap().1.to_owned();
+        (step.deadline.map(crate::model::Span::millis), flag)
+    };
+    assert_eq!(with(None), (Some(30 * 60_000), "--timeout=30m".to_owned()));
+    assert_eq!(with(Some(0)), (None, "--timeout=0s".to_owned()));
+    assert_eq!(with(Some(500)), (Some(500), "--timeout=1s".to_owned()));
+    assert_eq!(with(Some(90_000)).1, "--timeout=90s");
+}
+
+#[test]
+fn what_stops_kubectl_is_said_and_deletes_come_first() {
+    let world = ten()
+        .pod_with("shell", "tools", "n0", |p| p.meta.owner = None)
+        .budget("one", "cart", 1, 3, 2)
+        .budget("two", "cart", 1, 3, 2)
+        .pod("cart", "cart", "n0");
+    let snapshot = snapshot(vec![world]);
+    let plan = plan_of(&snapshot, &["n0"], &choose(&["double-budget"])).unwrap();
+    assert!(
+        lines(&plan, "note").contains(&"kubectl would evict nothing while shop/shell stays".to_owned()),
+        "{:?}",
+        lines(&plan, "note")
+    );
+    assert!(
+        plan.kubectl[0].contains("delete pod") && plan.kubectl[1].contains(" drain "),
+        "{:?}",
+        plan.kubectl
+    );
+    let all = plan_of(&snapshot, &["n0"], &choose(&["double-budget", "unreplicated"])).unwrap();
+    assert!(!lines(&all, "note").iter().any(|note| note.contains("kubectl")));
 }

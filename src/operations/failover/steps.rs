@@ -1,7 +1,7 @@
 //! The steps of a failover, in order.
 
 use super::{Draft, Moved};
-use crate::model::{ClusterId, Text};
+use crate::model::{ClusterId, ObjectKey, Text};
 use crate::operations::{
     Action, Patch, PatchKind, Probe, ReadyTarget, RecoveryProbe, Step, Target, Tolerance, Traffic, Way,
     scale, words,
@@ -55,6 +55,7 @@ impl Draft<'_> {
             target: words::target(&w.key, "v1"),
             kind: w.key.kind,
             replicas: w.wanted,
+            as_wanted: false,
         };
         self.workloads.iter().map(target).collect()
     }
@@ -168,7 +169,11 @@ impl Draft<'_> {
     fn scale_down(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         for w in &self.workloads {
-            let Some((here, to)) = w.here.zip(self.scaled_down(w)) else { continue };
+            let Some(to) = self.scaled_down(w) else { continue };
+            let Some(here) = w.here else {
+                steps.push(self.scale_down_unseen(w, to));
+                continue;
+            };
             let key = self.key_here(w, here);
             let step = scale::replicas(&words::target(&key, "v1"), here.desired, to);
             let autoscaler = scale::autoscaler_of(self.from, &key).filter(|a| to > 0 && a.min > to);
@@ -185,6 +190,20 @@ impl Draft<'_> {
         }
         let deadline = Some(self.file.deadlines.primary);
         steps.into_iter().map(|step| Step { deadline, ..step }).collect()
+    }
+
+    /// The same for a workload that was never seen on the side that served: how many replicas it has
+    /// there nobody knows, so there is no way back.
+    fn scale_down_unseen(&self, w: &Moved<'_>, to: u32) -> Step {
+        let key = ObjectKey { cluster: self.from.id, ..w.key.clone() };
+        let target = Target { uid: None, ..words::target(&key, "v1") };
+        Step {
+            title: format!("scale {} to {to} on {}, if it answers", w.key.name, self.from.info.name).into(),
+            way_back: Text::clean("none: it was never seen"),
+            undo: Vec::new(),
+            tolerance: Tolerance::Silence(w.scaled(self.from, to).into()),
+            ..scale::replicas(&target, 0, to)
+        }
     }
 }
 

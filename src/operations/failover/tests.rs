@@ -79,6 +79,8 @@ fn where_no_traffic_is_moved_the_primary_may_be_left_serving() {
     let left = plan(&PlanInput { snapshot: &snapshot, subjects: &[], options: &options, now: NOW }).unwrap();
     assert!(!titles(&left).iter().any(|title| title.ends_with("on gke") && title.starts_with("scale")));
     assert!(line(&left, "traffic").text.contains("keeps serving until you move it"));
+    let both = |plan: &Plan| plan.recovery.as_ref().is_some_and(|recovery| recovery.both_serve);
+    assert!(both(&left) && !both(&down));
     assert!(of(&snapshot, FILE, Way::Run).unwrap().choices.is_empty());
 }
 
@@ -111,7 +113,7 @@ fn a_run_starts_the_standby_shifts_traffic_probes_and_scales_the_primary_down() 
     assert_eq!(plan.steps[5].undo.len(), 1);
     let recovery = plan.recovery.unwrap();
     assert_eq!(
-        (recovery.primary, recovery.standby, recovery.target),
+        (recovery.from, recovery.to, recovery.target),
         (ClusterId(0), ClusterId(1), Some(Span::from_seconds(600)))
     );
 }
@@ -207,6 +209,59 @@ fn room_is_a_warning_until_there_is_none() {
     let [gke, _] = worlds(2);
     let plan = of(&snapshot(vec![gke, eks(500)]), FILE, Way::Run).unwrap();
     assert_eq!(plan.refusals, ["none of 7 pods fits on eks: it has no room by requests"]);
+    assert_eq!((&*plan.choices[0].id, plan.choices[0].chosen), ("room", 0));
+    // Nodes may come for them, and tolerations are not read: a person may know better.
+    let [gke, _] = worlds(2);
+    let plan = answered(&snapshot(vec![gke, eks(500)]), "room");
+    assert!(plan.refusals.is_empty() && plan.choices[0].chosen == 1, "{:?}", plan.refusals);
+}
+
+/// The run of the file, with the other answer to one choice.
+fn answered(snapshot: &Snapshot, choice: &str) -> Plan {
+    let file = Arc::new(RecoveryFile::read(FILE).unwrap());
+    let recovery = Some(RecoveryWish { file, way: Way::Run });
+    let options = Options { recovery, answers: [(Text::clean(choice), 1)].into(), ..Options::default() };
+    plan(&PlanInput { snapshot, subjects: &[], options: &options, now: NOW }).unwrap()
+}
+
+fn unseen(cluster: &mut Cluster) {
+    for table in &mut cluster.tables {
+        table.synced = None;
+    }
+}
+
+#[test]
+fn a_primary_that_was_never_seen_is_scaled_down_all_the_same() {
+    let [_, eks] = worlds(2);
+    let gke = World::new(0, "gke", Tier::Prod).with(dead).with(unseen);
+    let text = FILE.replace("name = \"cart\"", "name = \"cart\"\nreplicas = 6");
+    let plan = of(&snapshot(vec![gke, eks]), &text, Way::Run).unwrap();
+    assert!(plan.refusals.is_empty(), "{:?}", plan.refusals);
+    let last = plan.steps.last().unwrap();
+    assert_eq!(last.title, "scale web to 0 on gke, if it answers");
+    assert_eq!((last.undo.len(), &*last.way_back), (0, "none: it was never seen"));
+    let Action::Patch(patch) = &last.action else { panic!("{last:?}") };
+    assert_eq!(
+        (patch.target.uid, patch.target.cluster, &patch.body["spec"]["replicas"]),
+        (None, ClusterId(0), &0.into())
+    );
+    let later = "kubectl --context gke scale -n shop deployments/web --replicas=0";
+    assert_eq!(last.tolerance, Tolerance::Silence(later.into()));
+    assert_eq!(titles(&plan)[7], "scale cart to 0 on gke, if it answers");
+    assert!(plan.kubectl.iter().any(|line| line == later) && plan.touches.contains(&ClusterId(0)));
+    // One whose tables are known runs none of it: there is nothing to scale down.
+    let [_, eks] = worlds(2);
+    let plan =
+        of(&snapshot(vec![World::new(0, "gke", Tier::Prod).with(dead), eks]), &text, Way::Run).unwrap();
+    assert!(!titles(&plan).iter().any(|title| title.ends_with("if it answers")), "{:?}", titles(&plan));
+}
+
+#[test]
+fn a_standby_that_still_lists_is_not_said_to_lack_anything() {
+    let [gke, _] = worlds(2);
+    let eks = World::new(1, "eks", Tier::Prod).with(unseen);
+    let plan = of(&snapshot(vec![gke, eks]), FILE, Way::Run).unwrap();
+    assert_eq!(plan.refusals[0], "the deployments of eks are not known yet");
 }
 
 #[test]

@@ -214,7 +214,7 @@ impl Reader<'_> {
         let kind = self.word(&raw.kind, "kind")?;
         let plural = match &raw.plural {
             Some(plural) => self.word(plural, "plural")?,
-            None => Text::from(format!("{}s", kind.to_ascii_lowercase())),
+            None => plural(&kind),
         };
         let api = self.word(&raw.api, "api")?;
         if api.split('/').count() > 2 || api.split('/').any(str::is_empty) {
@@ -255,6 +255,18 @@ impl Reader<'_> {
             primary: or(&raw.primary, usual.primary)?,
         })
     }
+}
+
+/// The resource in paths of a kind whose plural was not given: as English makes it, which is how
+/// Kubernetes names its own (`ingresses`, `networkpolicies`, `gateways`).
+fn plural(kind: &str) -> Text {
+    let kind = kind.to_ascii_lowercase();
+    let vowel_before_y = || kind.chars().rev().nth(1).is_some_and(|c| "aeiou".contains(c));
+    Text::from(match kind.strip_suffix('y') {
+        Some(stem) if !vowel_before_y() => format!("{stem}ies"),
+        None if ["s", "x", "z", "ch", "sh"].iter().any(|end| kind.ends_with(end)) => format!("{kind}es"),
+        _ => format!("{kind}s"),
+    })
 }
 
 /// A TOML value as JSON; dates become text. `None` for numbers that JSON does not know.
@@ -365,5 +377,12 @@ mod tests {
             let cut = (0..=cut.min(SAMPLE.len())).rev().find(|i| SAMPLE.is_char_boundary(*i)).unwrap_or(0);
             let _ = RecoveryFile::read(&format!("{}{text}{}", &SAMPLE[..cut], &SAMPLE[cut..]));
         }
+    }
+
+    #[test]
+    fn a_plural_that_is_not_given_is_made_as_kubernetes_makes_it() {
+        let made = ["Gslb", "Ingress", "NetworkPolicy", "Gateway", "Service", "HTTPRoute"]
+            .map(|kind| plural(kind).to_string());
+        assert_eq!(made, ["gslbs", "ingresses", "networkpolicies", "gateways", "services", "httproutes"]);
     }
 }

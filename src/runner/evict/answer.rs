@@ -68,8 +68,7 @@ impl<A: Api> Eviction<'_, A> {
             200..300 => {
                 self.came(index, recorded, Some(answer), Ok("accepted")).await;
                 let guest = &mut self.guests[index];
-                guest.accepted = true;
-                guest.refusal = None;
+                (guest.accepted, guest.refusal, guest.errors) = (true, None, 0);
                 let why = format!("grace {} s", guest.pod.grace);
                 self.leaving(index, why.into()).await;
             }
@@ -85,10 +84,10 @@ impl<A: Api> Eviction<'_, A> {
             500 if says.contains("more than one PodDisruptionBudget") => {
                 let why = "more than one budget guards it, and the eviction API never allows that: \
                            remove one, or choose to delete it in a new plan";
-                self.failed(index, recorded, Text::clean(why)).await;
+                self.failed(index, answer, Text::clean(why)).await;
             }
-            500..600 => self.stumbled(index, recorded, answer).await,
-            _ => self.failed(index, recorded, format!("refused, {says}").into()).await,
+            500..600 => self.stumbled(index, answer).await,
+            _ => self.failed(index, answer, format!("refused, {says}").into()).await,
         }
     }
 
@@ -97,7 +96,7 @@ impl<A: Api> Eviction<'_, A> {
         let now = Instant::now();
         let until = now + answer.retry_after.map_or(AGAIN, |_| pause(answer));
         let guest = &mut self.guests[index];
-        guest.stage = Stage::Ask(until);
+        (guest.stage, guest.errors) = (Stage::Ask(until), 0);
         let Some(cause) = answer.cause("DisruptionBudget") else {
             self.tell(index, PodState::ServerBusy, answer.says(), Some(until)).await;
             return;
@@ -130,13 +129,13 @@ impl<A: Api> Eviction<'_, A> {
         }
     }
 
-    /// 5xx: asked again a few times, for most of them pass.
-    async fn stumbled(&mut self, index: usize, recorded: &Recorded, answer: &ApiAnswer) {
+    /// 5xx: asked again, for most of them pass; an error that stays the same is final.
+    async fn stumbled(&mut self, index: usize, answer: &ApiAnswer) {
         let guest = &mut self.guests[index];
-        guest.errors += 1;
-        if answer.status == 500 && guest.errors >= ERRORS {
-            let why = format!("refused {ERRORS} times, {}", answer.says());
-            self.failed(index, recorded, why.into()).await;
+        guest.errors = if answer.status == 500 { guest.errors + 1 } else { 0 };
+        if guest.errors >= ERRORS {
+            let why = format!("refused {ERRORS} times in a row, {}", answer.says());
+            self.failed(index, answer, why.into()).await;
             return;
         }
         let until = Instant::now() + pause(answer);
@@ -150,9 +149,16 @@ impl<A: Api> Eviction<'_, A> {
         if answer.status == 404 {
             return self.gone(index, None, "gone").await;
         }
+        if answer.status == 403 {
+            let asked = if self.guests[index].accepted { "asked to go" } else { "perhaps gone" };
+            let why = format!("{asked}; not allowed to look whether it went");
+            return self.failed(index, answer, why.into()).await;
+        }
         if !answer.good() {
-            self.guests[index].stage = Stage::Look(now + pause(answer));
-            return;
+            let until = now + pause(answer);
+            self.guests[index].stage = Stage::Look(until);
+            let why = format!("cannot be looked at: {}", answer.says());
+            return self.tell(index, PodState::Leaving, why.into(), Some(until)).await;
         }
         let meta = &answer.body["metadata"];
         let guest = &mut self.guests[index];
@@ -186,9 +192,11 @@ impl<A: Api> Eviction<'_, A> {
         self.tell(index, PodState::Gone, Text::clean(why), None).await;
     }
 
-    async fn failed(&mut self, index: usize, recorded: &Recorded, why: Text) {
+    async fn failed(&mut self, index: usize, answer: &ApiAnswer, why: Text) {
         self.guests[index].stage = Stage::Failed(why.clone());
-        self.came(index, recorded, None, Err(&why)).await;
+        if let Some(recorded) = self.guests[index].recorded.clone() {
+            self.came(index, &recorded, Some(answer), Err(&why)).await;
+        }
         self.tell(index, PodState::Failed, why, None).await;
     }
 

@@ -41,7 +41,7 @@ pub(super) struct Guest {
     pub(super) recorded: Option<Recorded>,
     /// How often it was asked for.
     pub(super) asked: u32,
-    /// How often the server failed in a row.
+    /// How often the server answered with 500 in a row.
     pub(super) errors: u32,
     /// Whether the server accepted; otherwise a pod that is still there is asked for again.
     pub(super) accepted: bool,

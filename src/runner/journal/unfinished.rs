@@ -1,4 +1,5 @@
-//! Runs without an end in a journal: their process was killed, or its machine went away.
+//! Runs without an end in a journal: those that another process carries on, and those whose process
+//! was killed or whose machine went away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -8,55 +9,100 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::model::{Text, Time, Uid};
-use crate::operations::{Back, Remembered, Unfinished};
+use crate::operations::{Back, Elsewhere, Remembered, Template, Unfinished};
 
-/// A run while its records are read: its first one, and its steps that were begun.
+/// Whether the process of this number lives and was there at that time already.
+pub type Alive<'a> = &'a dyn Fn(u64, Time) -> bool;
+
+/// A run while its records are read: its process, its first record, and its steps that were begun.
 struct Open {
+    pid: u64,
+    at: Time,
     accepted: Value,
     begun: BTreeSet<u64>,
+}
+
+/// The runs of a host that have no end.
+#[derive(Default)]
+struct Runs {
+    /// By process and number.
+    open: BTreeMap<(u64, String), Open>,
+    /// Those whose process and number were given to another run since: no later record is theirs.
+    cut_off: Vec<Open>,
 }
 
 /// The runs of a host that have no end and that no living process carries on, oldest first. A
 /// journal that cannot be read has none: opening it for writing says what is wrong with it.
 /// Records from before processes were noted are passed over.
 #[must_use]
-pub fn unfinished(path: &Path, host: &str, alive: &dyn Fn(u64) -> bool) -> Vec<Unfinished> {
-    let Ok(file) = File::open(path) else { return Vec::new() };
-    let mut open: BTreeMap<(u64, String), Open> = BTreeMap::new();
-    for line in BufReader::new(file).lines().map_while(Result::ok) {
-        let Ok(record) = serde_json::from_str::<Value>(&line) else { continue };
-        if record["host"] == host {
-            take(&mut open, record);
-        }
-    }
-    open.retain(|(pid, _), _| !alive(*pid));
-    let mut runs: Vec<Unfinished> = open.into_values().filter_map(|run| read(&run)).collect();
+pub fn unfinished(path: &Path, host: &str, alive: Alive<'_>) -> Vec<Unfinished> {
+    let Runs { open, cut_off } = without_end(path, host);
+    let dead = open.into_values().filter(|run| !alive(run.pid, run.at));
+    let mut runs: Vec<Unfinished> = cut_off.into_iter().chain(dead).filter_map(|run| read(&run)).collect();
     runs.sort_by_key(|run| run.seq);
     runs
 }
 
-fn take(open: &mut BTreeMap<(u64, String), Open>, record: Value) {
-    let action = record["action"].as_str().unwrap_or_default().to_owned();
-    if action == "closed" {
-        open.retain(|_, run| run.accepted["seq"] != record["run"]);
-        return;
-    }
-    let (Some(pid), Some(id)) = (record["pid"].as_u64(), record["request_id"].as_str()) else { return };
-    let key = (pid, id.to_owned());
-    match action.as_str() {
-        "accepted" => drop(open.insert(key, Open { accepted: record, begun: BTreeSet::new() })),
-        "ended" => drop(open.remove(&key)),
-        "intent" | "undone" => {
-            let index = record["at"].as_u64();
-            if let Some((run, index)) = open.get_mut(&key).zip(index) {
-                if action == "intent" {
-                    run.begun.insert(index)
-                } else {
-                    run.begun.remove(&index)
-                };
-            }
+/// The runs that living processes of a host carry on, but not the process of this number.
+#[must_use]
+pub fn going(path: &Path, host: &str, own: u64, alive: Alive<'_>) -> Vec<Elsewhere> {
+    let open = without_end(path, host).open.into_values();
+    open.filter(|run| run.pid != own && alive(run.pid, run.at)).map(|run| elsewhere(&run.accepted)).collect()
+}
+
+fn without_end(path: &Path, host: &str) -> Runs {
+    let mut runs = Runs::default();
+    let Ok(file) = File::open(path) else { return runs };
+    for line in BufReader::new(file).lines().map_while(Result::ok) {
+        let Ok(record) = serde_json::from_str::<Value>(&line) else { continue };
+        if record["host"] == host {
+            runs.take(record);
         }
-        _ => {}
+    }
+    runs
+}
+
+impl Runs {
+    fn take(&mut self, record: Value) {
+        let action = record["action"].as_str().unwrap_or_default().to_owned();
+        if action == "closed" {
+            let other = |run: &Open| run.accepted["seq"] != record["run"];
+            self.open.retain(|_, run| other(run));
+            self.cut_off.retain(other);
+            return;
+        }
+        let (Some(pid), Some(id)) = (record["pid"].as_u64(), record["request_id"].as_str()) else { return };
+        let key = (pid, id.to_owned());
+        match action.as_str() {
+            "accepted" => {
+                let Some(at) = record["ts"].as_str().and_then(Time::parse) else { return };
+                let run = Open { pid, at, accepted: record, begun: BTreeSet::new() };
+                self.cut_off.extend(self.open.insert(key, run));
+            }
+            "ended" => drop(self.open.remove(&key)),
+            "intent" | "undone" => {
+                let index = record["at"].as_u64();
+                if let Some((run, index)) = self.open.get_mut(&key).zip(index) {
+                    if action == "intent" {
+                        run.begun.insert(index)
+                    } else {
+                        run.begun.remove(&index)
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn elsewhere(accepted: &Value) -> Elsewhere {
+    let list = |key: &str| accepted[key].as_array().map_or(&[][..], Vec::as_slice);
+    let clusters = list("clusters").iter().filter_map(Value::as_str);
+    Elsewhere {
+        title: Text::clean(accepted["title"].as_str().unwrap_or_default()),
+        clusters: clusters.map(Text::clean).collect(),
+        recovery: accepted["operation"] == "failover",
+        subjects: list("subjects").iter().map(remembered).collect(),
     }
 }
 
@@ -91,5 +137,16 @@ fn back(record: &Value) -> Back {
         title: text("title"),
         subresource: text("subresource"),
         patch: record["patch"].clone(),
+        did: record["did"].clone(),
+        template: template(record),
     }
+}
+
+fn template(record: &Value) -> Option<Template> {
+    let of = &record["template_of"];
+    Some(Template {
+        set: Text::clean(of["name"].as_str()?),
+        uid: of["uid"].as_str().map(Uid::parse).unwrap_or_default(),
+        revision: Text::clean(record["revision"].as_str().unwrap_or_default()),
+    })
 }

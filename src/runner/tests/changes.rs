@@ -134,12 +134,10 @@ async fn what_is_wanted_for_a_run_ends_with_it() {
 async fn at_most_so_many_pods_are_on_their_way_out() {
     let fake = Fake::default().pod("a", 1, None).pod("b", 2, None).pod("c", 3, None);
     let mut rig = rig(&fake);
-    let Action::Evict { node, pods, grace, .. } =
-        evict(&[("a", 1, None), ("b", 2, None), ("c", 3, None)]).action
-    else {
-        panic!("no eviction")
-    };
-    rig.submit(&plan(vec![step("evict", Action::Evict { node, pods, grace, at_once: Some(1) })]));
+    let mut one_by_one = evict(&[("a", 1, None), ("b", 2, None), ("c", 3, None)]);
+    let Action::Evict { at_once, .. } = &mut one_by_one.action else { panic!("no eviction") };
+    *at_once = Some(1);
+    rig.submit(&plan(vec![one_by_one]));
     assert_eq!(rig.end().await.0, Outcome::Done);
     let times = fake.times("POST /api/v1/namespaces/shop/pods", rig.began);
     assert_eq!(times.len(), 3);

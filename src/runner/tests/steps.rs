@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::Kind;
-use crate::operations::{Probe, ReadyTarget, StepState, Tolerance};
+use crate::operations::{Probe, ReadyTarget, Recovery, StepState, Tolerance};
 
 fn cart() -> ReadyTarget {
     let target = Target {
@@ -13,7 +13,7 @@ fn cart() -> ReadyTarget {
         name: "cart".into(),
         ..node()
     };
-    ReadyTarget { target, kind: Kind::Deployment, replicas: 3 }
+    ReadyTarget { target, kind: Kind::Deployment, replicas: 3, as_wanted: false }
 }
 
 fn cart_status(ready: u32, observed: u32) -> Value {
@@ -110,7 +110,7 @@ async fn checking_asks_for_rights_and_runs_dry() {
     let said: Vec<&str> = lines.iter().map(|l| l.text.as_str()).collect();
     assert_eq!(
         said,
-        ["nodes patch, pods/eviction create", "dry run: 2 accepted, 1 refused by a budget for now"]
+        ["nodes patch, pods get, pods/eviction create", "dry run: 2 accepted, 1 refused by a budget for now"]
     );
     assert!(
         fake.writes().iter().all(|(what, _)| what.contains("dryRun=All") || what.contains("selfsubject"))
@@ -122,7 +122,7 @@ async fn checking_asks_for_rights_and_runs_dry() {
         (lines[1].text.as_str(), lines[1].tone),
         ("no pods/eviction create in shop on gke: no RBAC policy matched", Tone::Crit)
     );
-    assert_eq!(rig.records()[0]["dry_run_result"][0], "nodes patch, pods/eviction create");
+    assert_eq!(rig.records()[0]["dry_run_result"][0], "nodes patch, pods get, pods/eviction create");
 }
 
 const SCALE: &str = "PATCH /apis/apps/v1/namespaces/shop/deployments/cart/scale";
@@ -144,6 +144,13 @@ fn failover() -> Plan {
     Plan {
         operation: "failover",
         touches: vec![ClusterId(0), ClusterId(1)],
+        recovery: Some(Recovery {
+            name: "shop".into(),
+            from: ClusterId(0),
+            to: ClusterId(1),
+            target: None,
+            both_serve: false,
+        }),
         ..plan(vec![
             Step { tolerance: Tolerance::Anything, ..step("assess", Action::Assess(ClusterId(0))) },
             scale(1, 3, Tolerance::Nothing),
@@ -174,7 +181,22 @@ async fn a_silent_primary_is_no_reason_against_a_failover_and_a_silent_standby_i
         (last.text.as_str(), last.tone),
         ("dry run: 1 accepted, 2 not answered: left to be done if the silence goes on", Tone::Warn)
     );
-    fake.state().silent.insert(1);
+    // Nor is one whose load balancer has lost it.
+    fake.state().silent.clear();
+    let lost = answer(503, Value::Null);
+    for start in ["POST /apis/authorization", "PATCH"] {
+        fake.script(start, 9, &lost);
+    }
+    let mut alone = failover();
+    alone.steps.retain(|step| step.tolerance != Tolerance::Nothing);
+    let lines = rig.runner.check(alone).await;
+    assert!(lines.iter().all(|line| line.tone != Tone::Crit), "{lines:?}");
+    fake.state().scripted.clear();
+    fake.script("POST /apis/authorization", 9, &lost);
+    let lines = rig.runner.check(plan(vec![cordon()])).await;
+    assert_eq!(lines[0].text, "nodes patch on gke could not be asked: 503 without a reason");
+    fake.state().scripted.clear();
+    fake.state().silent.extend([0, 1]);
     let lines = rig.runner.check(failover()).await;
     assert!(lines.iter().any(|line| line.tone == Tone::Crit), "{lines:?}");
 }
@@ -198,9 +220,159 @@ async fn a_primary_that_dies_on_the_way_is_left_to_people_and_the_run_ends_well(
     assert_eq!(run.left_to_do(), ["first", "second"]);
     assert_eq!(run.steps[3].state, StepState::Failed);
     assert!(run.steps[3].evidence.ends_with("when it answers again: first"), "{}", run.steps[3].evidence);
-    // The second is not waited for as long as the first.
+    // The second is not tried at all: what comes before it is still to be done.
     let took = |index: usize| run.steps[index].began.unwrap().age(run.steps[index].ended.unwrap()).seconds();
-    assert_eq!((took(3), took(4)), (60, 5));
+    assert_eq!((took(3), took(4)), (60, 0));
+    let said = "not tried: what comes before it on gke is still to be done; when it answers again: second";
+    assert_eq!(run.steps[4].evidence, said);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_primary_whose_traffic_was_not_moved_is_not_scaled_down() {
+    let fake = Fake::default();
+    fake.state().probes = vec![503, 200];
+    let mut plan = failover();
+    // Its traffic is an object of its own cluster.
+    plan.steps.insert(2, scale(0, 7, Tolerance::Silence("traffic".into())));
+    let mut rig = rig(&fake);
+    fake.state().silent.insert(0);
+    rig.submit(&plan);
+    rig.until(61).await;
+    // It answers again while the standby is probed.
+    fake.state().silent.clear();
+    let (outcome, why) = rig.end().await;
+    assert!(outcome == Outcome::Done && why.contains("3 of its steps are left to do"), "{why}");
+    let down = |(what, body): &(String, Value)| what.contains("/scale") && body["spec"]["replicas"] == 0;
+    assert!(!fake.writes().iter().any(down), "{:?}", fake.writes());
+    assert_eq!(rig.run(&plan).left_to_do(), ["traffic", "first", "second"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_serves_is_not_put_back() {
+    let fake = Fake::default();
+    fake.state().probes = vec![503, 200];
+    let plan = failover();
+    let mut rig = rig(&fake);
+    let op = rig.submit(&plan);
+    rig.until(1).await;
+    fake.state().silent.insert(0);
+    rig.until(5).await;
+    rig.runner.control(op, Control::StopAndUndo);
+    let (outcome, why) = rig.end().await;
+    assert_eq!(outcome, Outcome::Stopped);
+    assert!(why.ends_with("nothing is put back: the way back is a plan of its own"), "{why}");
+    let run = rig.run(&plan);
+    assert!(run.serves() && !run.can_be_put_back());
+    assert_eq!(rig.runner.running(), 0, "it waits for nobody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_did_not_go_back_can_be_put_back_again() {
+    let fake = Fake::default().pod("o1", 1, Some("b"));
+    let mut rig = rig(&fake);
+    let drain = plan(vec![cordon(), evict(&[("o1", 1, Some("b"))])]);
+    let op = rig.submit(&drain);
+    rig.until(2).await;
+    rig.runner.control(op, Control::Stop);
+    rig.end().await;
+    fake.script("PATCH", 1, &answer(403, json!({ "message": "nodes is forbidden" })));
+    rig.runner.control(op, Control::StopAndUndo);
+    assert!(rig.end().await.1.ends_with("0 undone, not undone: cordon n0"));
+    let run = rig.run(&drain);
+    assert!(run.can_be_put_back() && run.steps[0].state == StepState::NotUndone);
+    rig.runner.control(op, Control::StopAndUndo);
+    assert!(rig.end().await.1.ends_with("; 1 undone"));
+    let run = rig.run(&drain);
+    assert!(!run.can_be_put_back() && run.steps[0].state == StepState::Undone);
+    assert_eq!(fake.writes().last().unwrap().1["spec"], json!({ "unschedulable": null }));
+    assert_eq!(rig.runner.running(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_undone_goes_on_until_that_is_over() {
+    let plan = plan(vec![cordon()]);
+    let mut run = Run::new(OpId(1), plan, NOW);
+    let mut tell = |progress| run.apply(&OpEvent { op: OpId(1), at: NOW, progress });
+    tell(Progress::StepBegan(0));
+    tell(Progress::StepFailed(0, "it is not known whether it was done".into()));
+    tell(Progress::Ended(Outcome::TimedOut, "late".into()));
+    assert!(run.can_be_put_back(), "it may have been done");
+    run.apply(&OpEvent { op: OpId(1), at: NOW, progress: Progress::Undoing });
+    assert_eq!((run.ended, run.state), (None, RunState::Undoing));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_put_back_under_another_run() {
+    let fake = Fake::default().pod("o1", 1, Some("b"));
+    let mut rig = rig(&fake);
+    let drain = plan(vec![cordon(), evict(&[("o1", 1, Some("b"))])]);
+    let first = rig.submit(&drain);
+    rig.until(2).await;
+    rig.runner.control(first, Control::Stop);
+    rig.end().await;
+    let second = rig.submit(&drain);
+    rig.until(4).await;
+    let before = fake.writes().len();
+    rig.runner.control(first, Control::StopAndUndo);
+    rig.until(5).await;
+    assert!(
+        rig.evidence().iter().any(|line| line.starts_with("not put back: drain 1 node runs")),
+        "{:?}",
+        rig.evidence()
+    );
+    let uncordons =
+        |fake: &Fake| fake.writes()[before..].iter().filter(|(what, _)| what.starts_with("PATCH")).count();
+    assert_eq!(uncordons(&fake), 0);
+    rig.runner.control(second, Control::Stop);
+    rig.end().await;
+    rig.runner.control(first, Control::StopAndUndo);
+    assert!(rig.end().await.1.ends_with("; 1 undone"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_does_not_hold_up_who_stops_it() {
+    let fake = Fake::default();
+    fake.state().hangs = Some(Duration::from_secs(30));
+    let mut rig = rig(&fake);
+    let op = rig.submit(&plan(vec![step("ready", Action::AwaitReady(vec![cart()]))]));
+    rig.until(2).await;
+    rig.runner.control(op, Control::Stop);
+    let (outcome, why) = rig.end().await;
+    assert_eq!((outcome, why.as_str()), (Outcome::Stopped, "stopped, it was not seen how many are Ready"));
+    assert_eq!(rig.at(rig.seen.last().unwrap()), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_that_nobody_wants_any_more_are_not_waited_for() {
+    let fake = Fake::default();
+    let mut scaled = cart_status(2, 2);
+    scaled["spec"] = json!({ "replicas": 2 });
+    fake.state().objects.insert(CART.to_owned(), scaled);
+    fake.script("GET /apis/apps/v1/namespaces/shop/deployments/pay", 1, &answer(404, json!({})));
+    let of = |name: &str, as_wanted: bool| {
+        let cart = cart();
+        ReadyTarget { target: Target { name: name.into(), ..cart.target.clone() }, as_wanted, ..cart }
+    };
+    let mut rig = rig(&fake);
+    let after_drain = plan(vec![step("ready", Action::AwaitReady(vec![of("cart", true), of("pay", true)]))]);
+    rig.submit(&after_drain);
+    assert_eq!(rig.end().await.0, Outcome::Done);
+    assert_eq!(rig.run(&after_drain).steps[0].evidence, "2 of 2 Ready");
+    // Whoever scales to three waits for three.
+    rig.submit(&plan(vec![step("ready", Action::AwaitReady(vec![of("cart", false)]))]));
+    assert_eq!(rig.end().await.0, Outcome::TimedOut);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_went_otherwise_than_planned_is_in_the_last_word() {
+    let fake = Fake::default();
+    fake.state().objects.insert(CART.to_owned(), cart_status(2, 2));
+    let mut rig = rig(&fake);
+    let check = step("check", Action::AwaitReady(vec![cart()]));
+    rig.submit(&plan(vec![cordon(), Step { tolerance: Tolerance::Anything, ..check }]));
+    let (outcome, why) = rig.end().await;
+    assert_eq!(outcome, Outcome::Done);
+    assert_eq!(why, "drain 1 node: done, but not Ready: cart 2/3");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Arming: the cluster's name is typed, then changes are possible for a while.
 
 use super::Flow;
-use crate::input::{Command, Key};
+use crate::input::{Command, Key, Mode};
 use crate::model::{ClusterId, Text, Tier, Time};
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
@@ -32,7 +32,13 @@ impl ArmView {
         let name = cluster.info.name.clone();
         if ui.arming.left(id, now).is_some() {
             ui.arming.disarm(id);
-            return Err(Text::from(format!("{name} is read-only again")));
+            let goes_on = ui.runs().iter().find(|run| run.ended.is_none() && run.plan.touches.contains(&id));
+            let goes_on = goes_on.map_or(String::new(), |run| {
+                let key = ui.keymap.key_of(Command::StopRun, &[Mode::Table, Mode::All]);
+                let stops = key.map_or(String::new(), |key| format!(": {key} stops it"));
+                format!("; {} goes on{stops}", run.plan.title)
+            });
+            return Err(Text::from(format!("{name} is read-only again{goes_on}")));
         }
         let word = if cluster.info.tier == Tier::Prod { name.clone() } else { "yes".into() };
         Ok(ArmView { cluster: id, word, name, field: Field::default(), wrong: false, drawn: false })

@@ -46,7 +46,7 @@ impl Typed {
             Typed::Grace => {
                 "seconds until a pod is killed, instead of its own; 0 kills at once; empty: its own"
             }
-            Typed::Timeout => "how long emptying one node may take: 90s, 30m, 1h; empty: 30m",
+            Typed::Timeout => "how long emptying one node may take: 90s, 30m, 1h; 0 is no limit; empty: 30m",
             Typed::AtOnce => {
                 "how many pods of a node may be on their way out at a time; empty: as budgets let"
             }
@@ -57,7 +57,10 @@ impl Typed {
     fn value(self, options: &Options) -> String {
         match self {
             Typed::Grace => options.grace.map(|seconds| seconds.to_string()),
-            Typed::Timeout => options.timeout.map(|span| span.to_string()),
+            Typed::Timeout => options.timeout.map(|span| match span {
+                Span::ZERO => "0".to_owned(),
+                span => span.to_string(),
+            }),
             Typed::AtOnce => options.at_once.map(|number| number.to_string()),
             Typed::Selector => (!options.pod_selector.is_empty()).then(|| options.pod_selector.to_string()),
         }
@@ -92,7 +95,8 @@ impl Typed {
             }
             Typed::Timeout if empty => options.timeout = None,
             Typed::Timeout => {
-                let span = Span::parse(typed).filter(|span| *span > Span::ZERO);
+                let span = if typed == "0" { Some(Span::ZERO) } else { Span::parse(typed) };
+                let span = span.filter(|span| *span >= Span::ZERO);
                 let wrong = || Text::from(format!("{typed:?} is no time; type 90s, 30m or 1h"));
                 options.timeout = Some(span.ok_or_else(wrong)?);
             }

@@ -7,7 +7,7 @@ use shown::Shown;
 use super::Flow;
 use crate::input::{Command, Key};
 use crate::model::{ObjectKey, Text, Tier, Time, Tone};
-use crate::operations::{Line, OperationDecl, Options, Permit, Plan};
+use crate::operations::{Approval, Line, OperationDecl, Options, Permit, Plan};
 use crate::theme::Role;
 use crate::ui::Effect;
 use crate::ui::canvas::{Canvas, cells};
@@ -105,7 +105,12 @@ impl PlanView {
         self.field = None;
     }
 
-    /// Why it cannot be confirmed; empty when it can.
+    /// Whether the clusters have not said yet if they allow it.
+    fn unheard(&self) -> bool {
+        self.checks.is_none()
+    }
+
+    /// Why it is refused; empty when nothing stands against it.
     fn blocks(&self) -> Vec<Text> {
         let refused = self.checks.iter().flatten().filter(|line| line.tone == Tone::Crit);
         let void = self.void.iter().cloned();
@@ -135,6 +140,9 @@ impl PlanView {
                 }
             }
             Command::Open if !self.legible => ui.notice(now, "make the terminal larger to read this plan"),
+            Command::Open if self.blocks().is_empty() && self.unheard() => {
+                ui.notice(now, "the clusters have not said yet whether they allow it");
+            }
             Command::Open if self.blocks().is_empty() => self.field = Some(Field::default()),
             Command::Open => ui.notice(now, "refused as it is; see the lines marked ✖"),
             Command::Down if self.cursor + 1 < choices => {
@@ -170,7 +178,7 @@ impl PlanView {
 
     /// Whether it cannot be confirmed as it is.
     pub(super) fn blocked(&self) -> bool {
-        !self.blocks().is_empty()
+        self.unheard() || !self.blocks().is_empty()
     }
 
     /// The keys that work now.
@@ -224,9 +232,12 @@ impl PlanView {
     /// Runs the plan if the word was typed; that arms its clusters.
     fn confirm(&mut self, ui: &mut Ui, now: Time) -> Flow {
         let Some(field) = &self.field else { return Flow::Keep };
-        let word = &self.plan.confirmation.word;
-        if !self.legible || word.is_empty() || field.text() != word.as_str() || !self.blocks().is_empty() {
+        let word = self.plan.confirmation.word.clone();
+        if !self.legible || word.is_empty() || field.text() != word.as_str() || self.blocked() {
             self.wrong = true;
+            return Flow::Keep;
+        }
+        if !self.holds(ui, now) {
             return Flow::Keep;
         }
         for id in &self.plan.touches {
@@ -235,15 +246,35 @@ impl PlanView {
         let permit = Permit {
             plan: self.hash.clone(),
             clusters: self.plan.touches.clone(),
-            typed: field.text().to_owned(),
+            approval: Approval::Word(word.to_string()),
         };
         if let Some(run) = &self.options.unfinished {
-            ui.effects.push(Effect::Close(run.seq));
+            ui.taken_up.push((self.hash.clone(), run.seq));
         }
         ui.awaited = Some(self.hash.clone());
         ui.marks.clear();
         ui.effects.push(Effect::Run(Box::new(self.plan.clone()), permit));
         Flow::Close
+    }
+
+    /// Whether the world would make the same plan now: time goes by, links break and other runs begin
+    /// without anything that it rests on changing. If not, it is made again and must be read again.
+    fn holds(&mut self, ui: &mut Ui, now: Time) -> bool {
+        let made = ui.plan(&self.operation, &self.subjects, &self.options, now);
+        match made {
+            Ok(plan) => {
+                let refused = !plan.refusals.is_empty();
+                if self.remade(plan, now) {
+                    ui.effects.push(Effect::Check(Box::new(self.plan.clone())));
+                } else if !refused {
+                    return true;
+                }
+                self.field = None;
+                ui.notice(now, "the plan was made again: read it before you confirm it");
+            }
+            Err(why) => self.void(&why),
+        }
+        false
     }
 
     pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, ui: &Ui, now: Time) {
@@ -331,6 +362,9 @@ impl PlanView {
                 " refused as it is, until you choose otherwise; esc leaves".to_owned()
             }
             (_, false, _) => " refused as it is; esc leaves".to_owned(),
+            _ if self.unheard() => {
+                " the clusters have not said yet whether they allow it; esc leaves".to_owned()
+            }
             (None, ..) => format!(" {arming}To run it: enter, type {word}, enter."),
             (Some(_), _, false) => format!(" {arming}Type {word} to run it."),
             (Some(_), _, true) => format!(" That is not it. Type {word} to run it, esc to leave."),

@@ -358,18 +358,35 @@ fn title(canvas: &mut Canvas<'_>, ui: &Ui, run: &Run, now: Time) {
             &[(" · ", Role::TextDim), (&cluster.info.name, Role::Text), (" ", Role::Text), (&badge, role)],
         );
     }
-    let (state, role) = match run.state {
-        RunState::Running => ("running", Role::Moving),
-        RunState::Paused => ("‖ paused", Role::Paused),
-        RunState::Undoing => ("putting things back", Role::Warn),
-        RunState::Ended(Outcome::Done) => ("✓ done", Role::Ok),
-        RunState::Ended(Outcome::Failed) => ("✖ failed", Role::Crit),
-        RunState::Ended(Outcome::Stopped) => ("▲ stopped", Role::Warn),
-        RunState::Ended(Outcome::TimedOut) => ("✖ out of time", Role::Crit),
-        RunState::Ended(Outcome::Refused) => ("⊘ refused", Role::Denied),
-    };
+    let (state, role) = state(run, ui);
     let took = format!(" {}", run.took(now));
-    canvas.pieces(x, 0, &[(" · ", Role::TextDim), (state, role), (&took, Role::Text)]);
+    canvas.pieces(x, 0, &[(" · ", Role::TextDim), (&state, role), (&took, Role::Text)]);
+}
+
+/// What a run does or came to: `▲ done, 2 left to do`.
+fn state(run: &Run, ui: &Ui) -> (String, Role) {
+    let RunState::Ended(outcome) = run.state else {
+        let (word, role) = match run.state {
+            RunState::Paused => ("‖ paused", Role::Paused),
+            RunState::Undoing => ("putting things back", Role::Warn),
+            RunState::Running | RunState::Ended(_) => ("running", Role::Moving),
+        };
+        return (word.to_owned(), role);
+    };
+    let both = run.plan.recovery.as_ref().filter(|recovery| recovery.both_serve);
+    let (glyph, role, more) = match (outcome, run.left_to_do().len(), both) {
+        (Outcome::Done, 0, None) => ("✓", Role::Ok, String::new()),
+        (Outcome::Done, 0, Some(recovery)) => {
+            let from = ui.newest.as_ref().and_then(|s| s.fleet.cluster(recovery.from));
+            let from = from.map_or("the other side", |cluster| &cluster.info.name);
+            ("▲", Role::Warn, format!(", {from} still serves: by choice"))
+        }
+        (Outcome::Done, left, _) => ("▲", Role::Warn, format!(", {left} left to do")),
+        (Outcome::Failed | Outcome::TimedOut, ..) => ("✖", Role::Crit, String::new()),
+        (Outcome::Stopped, ..) => ("▲", Role::Warn, String::new()),
+        (Outcome::Refused, ..) => ("⊘", Role::Denied, String::new()),
+    };
+    (format!("{glyph} {}{more}", outcome.word()), role)
 }
 
 /// `RTO  3:12  running   target 10:00`.

@@ -1,7 +1,7 @@
 //! `@` Operations: what runs, what waits, what ran.
 
 use crate::model::{Cell, Column, Text, Time, Tone};
-use crate::operations::{Outcome, PodState, Run, RunState, StepState};
+use crate::operations::{Outcome, PodState, Run, RunState, StepState, Unfinished};
 use crate::ui::pane::{Enter, PaneDecl, PaneInput};
 use crate::views::{Evidence, EvidenceLine, RowId, Sheet, SheetRow};
 
@@ -19,11 +19,18 @@ pub const PANE: PaneDecl = PaneDecl {
     lenses: LENSES,
     sheet,
     evidence,
-    on_enter: |_, row| match row.id {
-        RowId::Run(op) => Enter::Run(crate::operations::OpId(op)),
-        _ => Enter::Nothing,
+    on_enter: |input, row| match &row.id {
+        RowId::Run(op) => Enter::Run(crate::operations::OpId(*op)),
+        id => {
+            let run = input.told.cut_off.iter().find(|run| *id == cut_off_id(run));
+            run.map_or(Enter::Nothing, |run| Enter::CutOff(run.seq))
+        }
     },
 };
+
+fn cut_off_id(run: &Unfinished) -> RowId {
+    RowId::Part(Text::from(format!("cut off {}", run.seq)))
+}
 
 /// What its lens shows.
 #[must_use]
@@ -51,7 +58,10 @@ fn runs(input: &PaneInput<'_>) -> Sheet {
             Column::left("result", 24, 4),
             Column::left("way back", 9, 2),
         ],
-        rows: runs.iter().map(|run| row(run, input)).chain(plan_rows(input)).collect(),
+        rows: cut_off_rows(input)
+            .chain(runs.iter().map(|run| row(run, input)))
+            .chain(plan_rows(input))
+            .collect(),
         empty: "Nothing done from here yet. A arms a cluster.".into(),
         ..Sheet::default()
     }
@@ -98,6 +108,29 @@ fn row(run: &Run, input: &PaneInput<'_>) -> SheetRow {
         objects: run.plan.subjects.clone(),
         stale: false,
     }
+}
+
+/// A row for each run of an earlier process that was cut off: somebody has to decide about it.
+fn cut_off_rows(input: &PaneInput<'_>) -> impl Iterator<Item = SheetRow> {
+    input.told.cut_off.iter().map(|run| {
+        let back = if run.back.is_empty() { "none" } else { "yes" };
+        let cluster = run.subjects.first().map_or_else(|| Text::clean("-"), |s| s.cluster.clone());
+        SheetRow {
+            id: cut_off_id(run),
+            tone: Tone::Warn,
+            cells: vec![
+                Cell { text: run.at.clock().into(), ..Cell::when(run.at, input.now) },
+                Cell::text(run.named()),
+                Cell::text(cluster),
+                Cell::text("-"),
+                Cell::text("-"),
+                Cell::text("was cut off: enter decides"),
+                Cell::text(back),
+            ],
+            objects: Vec::new(),
+            stale: false,
+        }
+    })
 }
 
 /// A row for each recovery plan: from where to where, and its last drill. A plan that was never
@@ -149,6 +182,7 @@ pub fn tone(run: &Run) -> Tone {
     match run.state {
         RunState::Running | RunState::Undoing => Tone::Moving,
         RunState::Paused => Tone::Paused,
+        RunState::Ended(Outcome::Done) if !run.left_to_do().is_empty() => Tone::Warn,
         RunState::Ended(Outcome::Done) => Tone::Ok,
         RunState::Ended(Outcome::Stopped | Outcome::Refused) => Tone::Warn,
         RunState::Ended(Outcome::Failed | Outcome::TimedOut) => Tone::Crit,
@@ -161,7 +195,7 @@ fn result(run: &Run) -> Text {
         return run.result.clone();
     }
     match run.state {
-        RunState::Ended(outcome) => Text::from(format!("{outcome:?}").to_lowercase()),
+        RunState::Ended(outcome) => Text::clean(outcome.word()),
         RunState::Paused => "paused".into(),
         RunState::Undoing => "putting things back".into(),
         RunState::Running => run

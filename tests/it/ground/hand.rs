@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use quarterdeck::model::{ClusterId, Kind, ObjectKey};
 use quarterdeck::operations::{
-    Control, OpEvent, OpId, Options, Outcome, Permit, Plan, PlanInput, Progress, Run, RunState, by_id,
+    Approval, Control, OpEvent, OpId, Options, Outcome, Permit, Plan, PlanInput, Progress, Run, RunState,
+    by_id,
 };
 use quarterdeck::runner::journal::{Verified, verify};
 use quarterdeck::runner::{Journal, Runner, Sessions, Who, system_clock};
@@ -48,7 +49,7 @@ impl Hand {
         let permit = Permit {
             plan: plan.hash(),
             clusters: plan.touches.clone(),
-            typed: plan.confirmation.word.to_string(),
+            approval: Approval::Word(plan.confirmation.word.to_string()),
         };
         self.run = None;
         self.last = Some(self.runner.submit(plan, permit));

@@ -1,7 +1,7 @@
 //! What a drain says while it runs, from small clusters and what a runner told.
 
 use super::*;
-use crate::model::Tier;
+use crate::model::{Budget, Tier};
 use crate::operations::fixture::{NOW, World, key, owner, snapshot};
 use crate::operations::{OpEvent, OpId, Options, PlanInput, Progress, by_id};
 
@@ -140,6 +140,38 @@ fn a_budget_names_the_pods_that_would_open_it_and_what_would_help() {
 }
 
 #[test]
+fn a_drain_that_is_over_waits_for_nothing() {
+    let at_first = snapshot(vec![world()]);
+    let mut run = run(&at_first);
+    tell(&mut run, &at_first, "api-1", PodState::WaitsOnBudget("api".into()), 1);
+    tell(&mut run, &at_first, "api-2", PodState::Queued, 1);
+    tell(&mut run, &at_first, "cart-1", PodState::Leaving, 1);
+    run.apply(&OpEvent {
+        op: OpId(1),
+        at: after(9),
+        progress: Progress::Ended(crate::operations::Outcome::Stopped, "stopped".into()),
+    });
+    let drain = DrainProgress::of(&run, &at_first, after(99)).unwrap();
+    assert_eq!(
+        said(&drain),
+        [
+            "api-1: left: budget api held it",
+            "api-2: left: not evicted",
+            "cart-1: was asked to go; not looked at since"
+        ]
+    );
+    assert_eq!(drain.pods.iter().map(|pod| pod.left).collect::<Vec<_>>(), [true, true, false]);
+    // One that is not seen any more went by itself.
+    let later = snapshot(vec![World::new(0, "gke", Tier::Prod).node("n0", "std", "b")]);
+    let drain = DrainProgress::of(&run, &later, after(99)).unwrap();
+    assert!(said(&drain).contains(&"cart-1: gone since".to_owned()), "{:?}", said(&drain));
+    // The same of a cluster that is not in the fleet any more.
+    let none = snapshot(Vec::new());
+    let drain = DrainProgress::of(&run, &none, after(99)).unwrap();
+    assert!(said(&drain).iter().all(|why| !why.contains("next try")), "{:?}", said(&drain));
+}
+
+#[test]
 fn more_replicas_open_only_budgets_that_count_so() {
     let budget = |min: &str, max: &str, healthy, expected| Budget {
         min_available: min.into(),
@@ -148,12 +180,12 @@ fn more_replicas_open_only_budgets_that_count_so() {
         expected,
         ..Budget::default()
     };
-    assert!(opens_with(&budget("3", "", 3, 3), 1));
-    assert!(!opens_with(&budget("3", "", 2, 3), 1) && opens_with(&budget("3", "", 2, 3), 2));
-    assert!(!opens_with(&budget("100%", "", 9, 9), 5), "it counts the new ones too");
-    assert!(!opens_with(&budget("50%", "", 2, 4), 1) && opens_with(&budget("50%", "", 2, 4), 2));
-    assert!(!opens_with(&budget("90%", "", 4, 4), 1));
-    assert!(!opens_with(&budget("", "0", 9, 9), 5));
-    assert!(opens_with(&budget("", "1", 9, 9), 1), "it is open already");
-    assert!(!opens_with(&budget("", "", 9, 9), 1));
+    assert!(held::opens_with(&budget("3", "", 3, 3), 1));
+    assert!(!held::opens_with(&budget("3", "", 2, 3), 1) && held::opens_with(&budget("3", "", 2, 3), 2));
+    assert!(!held::opens_with(&budget("100%", "", 9, 9), 5), "it counts the new ones too");
+    assert!(!held::opens_with(&budget("50%", "", 2, 4), 1) && held::opens_with(&budget("50%", "", 2, 4), 2));
+    assert!(!held::opens_with(&budget("90%", "", 4, 4), 1));
+    assert!(!held::opens_with(&budget("", "0", 9, 9), 5));
+    assert!(held::opens_with(&budget("", "1", 9, 9), 1), "it is open already");
+    assert!(!held::opens_with(&budget("", "", 9, 9), 1));
 }

@@ -32,7 +32,9 @@ pub(super) fn summary(canvas: &mut Canvas<'_>, y: u16, run: &Run, drain: &DrainP
             text.push_str(&format!(", {number} {what}"));
         }
     }
-    if waiting > 0 {
+    if waiting > 0 && run.ended.is_some() {
+        text.push_str(&format!(", {waiting} left"));
+    } else if waiting > 0 {
         text.push_str(&format!(", {waiting} wait"));
         text.push_str(&match budgets_of(run) {
             0 => String::new(),
@@ -124,6 +126,7 @@ fn more(pods: &[GoingPod]) -> String {
 
 fn pod_line(pod: &GoingPod, name: usize, width: usize, now: Time) -> Line {
     let (state, role) = match &pod.progress.state {
+        _ if pod.left => ("left", Role::TextDim),
         PodState::Queued => ("waits its turn", Role::TextDim),
         PodState::Evicting => ("evicting", Role::Moving),
         PodState::WaitsOnBudget(_) => ("waits on budget", Role::Warn),

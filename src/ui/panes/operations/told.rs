@@ -84,8 +84,8 @@ pub(super) fn journal(input: &PaneInput<'_>) -> Sheet {
         Some(Ok(page)) => {
             let rows = page.records.iter().map(|record| journal_row(record, input)).collect();
             let verified = grouped(page.verified);
-            let answer =
-                format!("Journal verified to {verified}: nothing in it was edited. r reads it again.");
+            let head = page.head.get(..8).unwrap_or(&page.head);
+            let answer = format!("{verified} records, the chain is whole; head {head}. r reads it again.");
             sheet(answer, rows, "Nothing was done from here yet, so the journal is empty.")
         }
     }
