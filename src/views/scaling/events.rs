@@ -285,11 +285,12 @@ fn rescale(message: &str) -> Parsed {
 }
 
 /// `cpu above target` of `cpu resource utilization (percentage of request) above target`: the words
-/// between are the same for every resource. Sentences of the autoscaler controller, `reason` in
+/// around are the same for every resource, and for every metric from outside. Sentences of the autoscaler controller, `reason` in
 /// `pkg/controller/podautoscaler/horizontal.go`.
 fn metric(reason: &str) -> String {
     let reason = without_selector(reason);
     let words = [
+        ("external metric ", ""),
         (" resource utilization (percentage of request)", ""),
         (" resource utilization", ""),
         ("Current number of replicas ", "was "),
@@ -299,7 +300,7 @@ fn metric(reason: &str) -> String {
     words.iter().fold(reason, |text, (long, short)| text.replace(long, short))
 }
 
-/// `external metric queue above target` of `external metric queue(&LabelSelector{…}) above target`:
+/// `metric queue above target` of `metric queue(&LabelSelector{…}) above target`:
 /// the selector is how Go prints the object.
 fn without_selector(reason: &str) -> String {
     let (start, end) = ("(&LabelSelector{", "})");
@@ -369,7 +370,7 @@ mod tests {
         let sizes = |p: &Parsed| (p.from, p.to, p.less);
         let hpa = rescale("New size: 14; reason: external metric queue above target");
         assert_eq!(sizes(&hpa), (None, Some(14), false));
-        assert_eq!(hpa.cause.unwrap(), "external metric queue above target");
+        assert_eq!(hpa.cause.unwrap(), "queue above target");
         assert!(rescale("New size: 8; reason: All metrics below target").less);
         let up = group("Scale-up: group general size set to 86 instead of 83 (max: 90)");
         assert_eq!((sizes(&up), up.what.unwrap().as_str()), ((Some(83), Some(86), false), "nodes general"));
@@ -399,9 +400,9 @@ mod tests {
                 "external metric s0-cron(&LabelSelector{MatchLabels:map[string]string{scaledobject.keda.sh/name: \
                  packer,},MatchExpressions:[]LabelSelectorRequirement{},}) above target"
             ),
-            "external metric s0-cron above target"
+            "s0-cron above target"
         );
-        assert_eq!(metric("external metric queue(nil) above target"), "external metric queue above target");
+        assert_eq!(metric("external metric queue(nil) above target"), "queue above target");
         assert_eq!(sizes(&triggered("garbage [{")), (None, None, false));
     }
 

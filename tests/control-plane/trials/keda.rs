@@ -15,6 +15,12 @@ const PACKER: &str = "packer KEDA";
 /// What KEDA calls the trigger of `manifests/keda.yaml`.
 const TRIGGER: &str = "s0-workload-queue";
 
+/// A trigger whose server does not listen.
+const BROKEN: &str = r#"{"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
+  "metadata": {"name": "by-load", "namespace": "queue"},
+  "spec": {"scaleTargetRef": {"name": "orders"}, "pollingInterval": 5, "triggers": [{"type": "prometheus",
+    "metadata": {"serverAddress": "http://127.0.0.1:1", "query": "up", "threshold": "5"}}]}}"#;
+
 /// Orders come and go; the packer wakes, grows, and sleeps again.
 pub(crate) fn wakes(binaries: &Binaries) -> Outcome {
     let options = Options { with: vec![Addon::Keda], ..Options::default() };
@@ -25,7 +31,8 @@ pub(crate) fn wakes(binaries: &Binaries) -> Outcome {
         ground.live(PLANE).await;
         grows(plane, &mut ground).await?;
         printed(&real)?;
-        sleeps(plane, &mut ground).await
+        sleeps(plane, &mut ground).await?;
+        fails(plane, &ground).await
     })
 }
 
@@ -58,13 +65,23 @@ fn printed(real: &Real) -> Result<(), Error> {
 }
 
 /// No order is left: the operator puts the packer to sleep.
-async fn sleeps(plane: &Plane, ground: &mut Ground) -> Outcome {
+async fn sleeps(plane: &Plane, ground: &mut Ground) -> Result<(), Error> {
     orders(plane, 0)?;
     let slept = |row: &SheetRow| cell(row, "what") == PACKER && cell(row, "to").ends_with("→0");
     let snapshot = told(ground, slept).await?;
     let row = row(&snapshot, slept)?;
     check(cell(&row, "") == "↓", "fewer", &row)?;
     ground.wait_for(PLANE, "nobody packs", SCALED, |cluster| packing(cluster) == 0).await;
+    Ok(())
+}
+
+/// A trigger that cannot ask its server is told of the workload, by whatever name KEDA's object goes.
+async fn fails(plane: &Plane, ground: &Ground) -> Outcome {
+    plane.apply(BROKEN)?;
+    let failed = |row: &SheetRow| cell(row, "what") == "orders KEDA" && cell(row, "") == "▲";
+    let snapshot = told(ground, failed).await?;
+    let row = row(&snapshot, failed)?;
+    check(cell(&row, "cause").contains("connection refused"), "why the trigger fails", &row)?;
     Ok(())
 }
 

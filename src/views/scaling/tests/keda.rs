@@ -72,7 +72,7 @@ fn nodes_that_came_for_replicas_hide_no_rescale() {
     assert_eq!(
         rows[1..],
         [
-            "02:00:15 | ↑ | eks-use1 | packer KEDA | 1→4 | external metric s0-workload-queue above target | - | -",
+            "02:00:15 | ↑ | eks-use1 | packer KEDA | 1→4 | s0-workload-queue above target | - | -",
             "02:00:00 | ↑ | eks-use1 | packer KEDA | 0→1 | s0-workload-queue | - | -",
         ]
     );
