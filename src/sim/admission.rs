@@ -43,10 +43,22 @@ pub(crate) fn admit(world: &World, res: Res, object: &mut Value) {
             set(object, "status", none);
         }
         Res::Namespaces => set(object, "status", json!({ "phase": "Active" })),
+        Res::Claims => claim(world, object),
         Res::Services => default(object, "status", json!({ "loadBalancer": {} })),
         Res::Definitions => custom::admit(object, world.now),
         _ => {}
     }
+}
+
+/// A new claim waits, for a volume of the default class if it names none (`DefaultStorageClass`).
+fn claim(world: &World, object: &mut Value) {
+    const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+    default(object, "spec.volumeMode", json!("Filesystem"));
+    let marked = |c: &&Arc<Value>| super::fields::annotation(c, DEFAULT) == "true";
+    if let Some(class) = world.store.list(Res::StorageClasses, None).find(marked) {
+        default(object, "spec.storageClassName", json!(name(class)));
+    }
+    set(object, "status", json!({ "phase": "Pending" }));
 }
 
 /// Refuses what a namespace has no room for, and what is not within its limits.
@@ -62,52 +74,10 @@ pub(crate) fn refuse(world: &mut World, res: Res, object: &Value, dry: bool) -> 
 pub(crate) fn complete(world: &World, res: Res, object: &mut Value) {
     match res {
         Res::Pods => pod_spec(place(object, "spec")),
-        Res::Deployments => {
-            default(object, "spec.replicas", json!(1));
-            default(object, "spec.revisionHistoryLimit", json!(10));
-            default(object, "spec.progressDeadlineSeconds", json!(600));
-            default(object, "spec.strategy.type", json!("RollingUpdate"));
-            if text(object, "spec.strategy.type") == "RollingUpdate" {
-                default(object, "spec.strategy.rollingUpdate.maxSurge", json!("25%"));
-                default(object, "spec.strategy.rollingUpdate.maxUnavailable", json!("25%"));
-            }
-        }
-        Res::StatefulSets => {
-            default(object, "spec.replicas", json!(1));
-            default(object, "spec.revisionHistoryLimit", json!(10));
-            default(object, "spec.podManagementPolicy", json!("OrderedReady"));
-            default(object, "spec.persistentVolumeClaimRetentionPolicy.whenDeleted", json!("Retain"));
-            default(object, "spec.persistentVolumeClaimRetentionPolicy.whenScaled", json!("Retain"));
-            default(object, "spec.updateStrategy.type", json!("RollingUpdate"));
-            if text(object, "spec.updateStrategy.type") == "RollingUpdate" {
-                default(object, "spec.updateStrategy.rollingUpdate.partition", json!(0));
-            }
-        }
+        Res::Deployments | Res::StatefulSets | Res::DaemonSets => workload(res, object),
         Res::ReplicaSets | Res::ReplicationControllers => default(object, "spec.replicas", json!(1)),
-        Res::DaemonSets => {
-            default(object, "spec.revisionHistoryLimit", json!(10));
-            default(object, "spec.updateStrategy.type", json!("RollingUpdate"));
-            default(object, "spec.updateStrategy.rollingUpdate.maxUnavailable", json!(1));
-            default(object, "spec.updateStrategy.rollingUpdate.maxSurge", json!(0));
-        }
-        Res::Jobs => {
-            // completions are left out where pods share a queue of work: then the first that ends
-            // well says that it is empty
-            if at(object, "spec.parallelism").is_null() {
-                default(object, "spec.completions", json!(1));
-            }
-            default(object, "spec.parallelism", json!(1));
-            default(object, "spec.backoffLimit", json!(6));
-            default(object, "spec.completionMode", json!("NonIndexed"));
-            default(object, "spec.suspend", json!(false));
-        }
+        Res::Jobs | Res::CronJobs => job(res, object),
         Res::Autoscalers => default(object, "spec.minReplicas", json!(1)),
-        Res::CronJobs => {
-            default(object, "spec.suspend", json!(false));
-            default(object, "spec.concurrencyPolicy", json!("Allow"));
-            default(object, "spec.successfulJobsHistoryLimit", json!(3));
-            default(object, "spec.failedJobsHistoryLimit", json!(1));
-        }
         Res::Namespaces => {
             let own = name(object).to_owned();
             object_mut(place(object, "metadata.labels"))
@@ -117,11 +87,8 @@ pub(crate) fn complete(world: &World, res: Res, object: &mut Value) {
         Res::Services => service(world, object),
         Res::NetworkPolicies => {
             let both = !at(object, "spec.egress").is_null();
-            default(
-                object,
-                "spec.policyTypes",
-                if both { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) },
-            );
+            let types = if both { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) };
+            default(object, "spec.policyTypes", types);
         }
         Res::Secrets => secret(object),
         _ => {}
@@ -151,6 +118,51 @@ pub(crate) fn identify(res: Res, object: &mut Value) {
         labels.insert(format!("{prefix}job-name").into(), json!(own));
     }
     set(object, "spec.selector", json!({ "matchLabels": { "batch.kubernetes.io/controller-uid": uid } }));
+}
+
+/// Defaults of what keeps pods running.
+fn workload(res: Res, object: &mut Value) {
+    default(object, "spec.revisionHistoryLimit", json!(10));
+    let strategy = if res == Res::Deployments { "spec.strategy" } else { "spec.updateStrategy" };
+    default(object, &format!("{strategy}.type"), json!("RollingUpdate"));
+    let rolls = text(object, &format!("{strategy}.type")) == "RollingUpdate";
+    let rolling: &[(&str, Value)] = match res {
+        Res::Deployments => {
+            default(object, "spec.replicas", json!(1));
+            default(object, "spec.progressDeadlineSeconds", json!(600));
+            &[("maxSurge", json!("25%")), ("maxUnavailable", json!("25%"))]
+        }
+        Res::StatefulSets => {
+            default(object, "spec.replicas", json!(1));
+            default(object, "spec.podManagementPolicy", json!("OrderedReady"));
+            default(object, "spec.persistentVolumeClaimRetentionPolicy.whenDeleted", json!("Retain"));
+            default(object, "spec.persistentVolumeClaimRetentionPolicy.whenScaled", json!("Retain"));
+            &[("partition", json!(0))]
+        }
+        _ => &[("maxUnavailable", json!(1)), ("maxSurge", json!(0))],
+    };
+    for (field, value) in rolling.iter().filter(|_| rolls) {
+        default(object, &format!("{strategy}.rollingUpdate.{field}"), value.clone());
+    }
+}
+
+/// Defaults of what runs to an end.
+fn job(res: Res, object: &mut Value) {
+    default(object, "spec.suspend", json!(false));
+    if res == Res::CronJobs {
+        default(object, "spec.concurrencyPolicy", json!("Allow"));
+        default(object, "spec.successfulJobsHistoryLimit", json!(3));
+        default(object, "spec.failedJobsHistoryLimit", json!(1));
+        return;
+    }
+    // completions are left out where pods share a queue of work: then the first that ends well says
+    // that it is empty
+    if at(object, "spec.parallelism").is_null() {
+        default(object, "spec.completions", json!(1));
+    }
+    default(object, "spec.parallelism", json!(1));
+    default(object, "spec.backoffLimit", json!(6));
+    default(object, "spec.completionMode", json!("NonIndexed"));
 }
 
 fn default(object: &mut Value, path: &str, value: Value) {

@@ -7,6 +7,7 @@
 mod autoscaler;
 mod budget;
 mod churn;
+mod claims;
 mod cron_job;
 mod daemon_set;
 mod deployment;
@@ -91,6 +92,7 @@ pub(crate) fn work(world: &mut World, work: Work) {
         Work::DaemonSet(id) => daemon_set::reconcile(world, &id),
         Work::Job(id) => job::reconcile(world, &id),
         Work::CronJob(id) => cron_job::reconcile(world, &id),
+        Work::Claim(id) => claims::reconcile(world, &id),
         Work::Schedule(id) => scheduler::reconcile(world, &id),
         Work::Pod(id) => kubelet::reconcile(world, &id),
         Work::Heartbeat(node) => nodes::heartbeat(world, &node),
@@ -146,6 +148,7 @@ pub(crate) fn route(world: &mut World, touched: &Touched) {
         Some(Res::Namespaces) if deleting(&object) => world.queue.add(Work::Namespace(id.name), soon),
         Some(Res::Pods) => pods::changed(world, touched, &object),
         Some(Res::Nodes) => nodes::changed(world, touched, &object),
+        Some(Res::Claims) if !world.instant => world.queue.add(Work::Claim(id), soon),
         Some(Res::Services) => world.queue.add(Work::Endpoints(id), soon),
         Some(Res::Quotas) => world.queue.add(Work::Quota(id.namespace), soon),
         Some(Res::NodeClaims) => karpenter::changed(world, touched, &object),

@@ -23,6 +23,8 @@ use crate::sim::scenario::Length;
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct FaultFile {
+    /// In a scenario, where it is within `fault = { … }`, it is written `name`.
+    #[serde(alias = "name")]
     pub(crate) fault: FaultName,
     /// Plurals; none for every kind.
     #[serde(default)]

@@ -2,11 +2,12 @@
 //!
 //! A fleet holds hundreds of thousands of objects that say much the same. A value is 16 bytes;
 //! lists, maps and strings are behind `Arc`, so a pod shares its template's containers and an
-//! object's successor shares what did not change; names of fields and short strings are kept once
-//! per thread. A change copies what is shared, along its path only.
+//! object's successor shares what did not change; names of fields, short strings and equal parts
+//! of objects are kept once per thread. A change copies what is shared, along its path only.
 
 mod list;
 mod map;
+mod share;
 mod text;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use serde::ser::{Serialize, Serializer};
 
 pub(crate) use list::List;
 pub(crate) use map::Map;
+pub(crate) use share::share;
 pub(crate) use text::intern;
 
 /// Writes a value as JSON text, with expressions in it.

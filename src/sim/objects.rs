@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, LazyLock};
 
-use crate::sim::json::Value;
+use crate::sim::json::{Value, share};
 
 use super::admission;
 use super::custom::Custom;
@@ -365,9 +365,11 @@ impl Store {
     fn insert(&mut self, slot: Slot, mut object: Value) -> Arc<Value> {
         self.version += 1;
         set(&mut object, "metadata.resourceVersion", self.version.to_string());
-        let object = Arc::new(object);
         self.open_slot(slot);
         let table = &mut self.tables[slot.index()];
+        let known = table.objects.get(&key(namespace(&object), name(&object)));
+        share(&mut object, known.map(AsRef::as_ref));
+        let object = Arc::new(object);
         let before = table.objects.insert(key(namespace(&object), name(&object)), object.clone());
         self.log(
             slot,

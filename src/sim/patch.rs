@@ -257,7 +257,7 @@ mod tests {
         let mut v = json!({"a": {"b": "0123456789"}});
         let double = json!({"op": "copy", "from": "/a", "path": "/a/c"});
         let wide = json!({"op": "copy", "from": "/a", "path": "/a/-"});
-        assert!(super::json(&mut v, &steps(double, 64)).unwrap_err().contains("levels"));
+        assert!(super::json(&mut v, &steps(double, 600)).unwrap_err().contains("levels"));
         let mut v = json!({"a": ["0123456789"]});
         let mut both = Vec::new();
         for _ in 0..64 {

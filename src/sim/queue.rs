@@ -33,6 +33,8 @@ pub(crate) enum Work {
     DaemonSet(Id),
     Job(Id),
     CronJob(Id),
+    /// A claim of a volume.
+    Claim(Id),
     /// A pod without a node.
     Schedule(Id),
     /// A pod on a node: its kubelet.

@@ -1,6 +1,7 @@
 //! Scenarios: text files that say which clusters there are, what runs there and what goes wrong.
 
 mod build;
+mod check;
 mod file;
 mod incident;
 mod manifests;
@@ -68,7 +69,7 @@ impl Scenario {
     /// # Errors
     /// When the text is no TOML, has keys that are not known, or names what does not exist.
     pub fn parse(file: &str, text: &str) -> Result<Scenario, ScenarioError> {
-        file::parse(file, text).map(|file| Scenario { file })
+        check::parse(file, text).map(|file| Scenario { file })
     }
 
     /// The default demo.

@@ -159,50 +159,14 @@ impl Watch {
         if self.struck(FaultName::Silence) {
             return false;
         }
-        let shared = self.shared.clone();
-        let (changes, position) = shared.read(|world| {
-            self.writer.now = world.now;
-            self.age = world.age;
-            let cut = world.cut_of(self.slot) != self.cut;
-            if cut && self.slot.built_in().is_some() {
-                self.ended = true;
-                return (Ok(Vec::new()), self.position);
-            }
-            // of a definition that goes it is still told what goes with it
-            self.last = cut;
-            let version = world.store.version();
-            if self.begins
-                && let Err(refusal) = world.store.can_begin(self.slot, self.position)
-            {
-                return (Err(refusal), self.position);
-            }
-            let changes: Result<Vec<_>, _> =
-                world.store.since(self.slot, self.position).map(|c| c.take(BATCH).cloned().collect());
-            let position = match &changes {
-                Ok(list) if list.len() == BATCH => list[BATCH - 1].version,
-                // a watch from a version ahead of the server stays where it is, in silence
-                _ => version.max(self.position),
-            };
-            (changes, position)
-        });
+        let changes = self.take();
         self.begins = false;
         match changes {
             Ok(changes) => {
                 let full = changes.len() == BATCH;
                 self.ended |= self.last && !full;
-                self.position = position;
                 for change in changes {
-                    let was = change.before.as_ref().is_some_and(|b| self.selection.matches(b));
-                    let is = !change.removed && self.selection.matches(&change.object);
-                    match (was, is) {
-                        (false, true) => self.event("ADDED", &change.object, None, out),
-                        (true, true) => self.event("MODIFIED", &change.object, change.before.as_deref(), out),
-                        (true, false) if change.removed => {
-                            self.event("DELETED", &change.object, change.before.as_deref(), out);
-                        }
-                        (true, false) => self.deselected(&change, out),
-                        (false, false) => {}
-                    }
+                    self.tell(&change, out);
                 }
                 full
             }
@@ -210,6 +174,47 @@ impl Watch {
                 self.refuse(&refusal, out);
                 false
             }
+        }
+    }
+
+    /// Takes the next changes, and with them the version up to which all is told.
+    fn take(&mut self) -> Result<Vec<Change>, Refusal> {
+        let shared = self.shared.clone();
+        shared.read(|world| {
+            self.writer.now = world.now;
+            self.age = world.age;
+            let cut = world.cut_of(self.slot) != self.cut;
+            if cut && self.slot.built_in().is_some() {
+                self.ended = true;
+                return Ok(Vec::new());
+            }
+            // of a definition that goes it is still told what goes with it
+            self.last = cut;
+            if self.begins {
+                world.store.can_begin(self.slot, self.position)?;
+            }
+            let changes: Vec<Change> =
+                world.store.since(self.slot, self.position)?.take(BATCH).cloned().collect();
+            self.position = match changes.last() {
+                Some(last) if changes.len() == BATCH => last.version,
+                // a watch from a version ahead of the server stays where it is, in silence
+                _ => world.store.version().max(self.position),
+            };
+            Ok(changes)
+        })
+    }
+
+    /// Tells a change as this watch sees it.
+    fn tell(&mut self, change: &Change, out: &mut Vec<u8>) {
+        let was = change.before.as_ref().is_some_and(|b| self.selection.matches(b));
+        let is = !change.removed && self.selection.matches(&change.object);
+        let before = change.before.as_deref();
+        match (was, is) {
+            (false, true) => self.event("ADDED", &change.object, None, out),
+            (true, true) => self.event("MODIFIED", &change.object, before, out),
+            (true, false) if change.removed => self.event("DELETED", &change.object, before, out),
+            (true, false) => self.deselected(change, out),
+            (false, false) => {}
         }
     }
 

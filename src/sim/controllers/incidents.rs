@@ -67,6 +67,20 @@ pub(super) fn turn(world: &mut World, index: usize, begins: bool) {
 }
 
 fn begin(world: &mut World, index: usize, what: &What) {
+    let undo = match what {
+        What::NodesSilent { .. } | What::Spot { .. } | What::Cordon { .. } | What::Pressure { .. } => {
+            begin_at_nodes(world, what)
+        }
+        What::EtcdFull | What::Fault(_) | What::Deny { .. } | What::Unreachable | What::Refusing => {
+            vec![begin_at_server(world, index, what)]
+        }
+        _ => begin_at_workloads(world, index, what),
+    };
+    world.undo.extend(undo.into_iter().map(|u| (index, u)));
+}
+
+/// What goes wrong with workloads, and what puts it right.
+fn begin_at_workloads(world: &mut World, index: usize, what: &What) -> Vec<Undo> {
     let mut undo = Vec::new();
     match what {
         What::BadImage { workloads, image } => {
@@ -75,71 +89,82 @@ fn begin(world: &mut World, index: usize, what: &What) {
                 undo.extend(set_image(world, id, image).map(|old| Undo::Image(id.clone(), old)));
             }
         }
-        What::Crash(ids) => fault(world, index, ids, FaultKind::Crash),
-        What::OutOfMemory(ids) => fault(world, index, ids, FaultKind::OutOfMemory),
-        What::NotReady(ids) => fault(world, index, ids, FaultKind::NotReady),
+        What::Rollout { workloads, image } => {
+            for id in workloads {
+                undo.extend(set_image(world, id, image).map(|old| Undo::Rollout(id.clone(), old)));
+            }
+        }
         What::Load { workloads, load } => {
             for id in workloads {
                 undo.push(Undo::Load(id.clone(), world.loads.insert(id.clone(), *load)));
             }
         }
+        What::Crash(ids) => fault(world, index, ids, FaultKind::Crash),
+        What::OutOfMemory(ids) => fault(world, index, ids, FaultKind::OutOfMemory),
+        What::NotReady(ids) => fault(world, index, ids, FaultKind::NotReady),
+        What::Registry(host) => {
+            world.faults.push(Fault { incident: index, what: FaultKind::Registry(host.clone()) });
+        }
+        What::Budget(ids) => undo.extend(ids.iter().map(|id| block(world, id))),
+        _ => {}
+    }
+    undo
+}
+
+/// What goes wrong with nodes, and what puts it right.
+fn begin_at_nodes(world: &mut World, what: &What) -> Vec<Undo> {
+    match what {
         What::NodesSilent { pool, zone, count } => {
             let chosen = choose(world, pool.as_deref(), zone.as_deref(), *count);
-            for node in &chosen {
-                silence(world, node);
-            }
-            undo.push(Undo::Nodes(chosen));
+            chosen.iter().for_each(|node| silence(world, node));
+            vec![Undo::Nodes(chosen)]
         }
         What::Spot { pool, count } => {
             for node in choose(world, Some(pool), None, *count) {
                 interrupt(world, &node);
             }
+            Vec::new()
         }
         What::Cordon { pool, count } => {
             let chosen = choose(world, pool.as_deref(), None, *count);
             for node in &chosen {
                 world.store.update(Res::Nodes, "", node, |n| set(n, "spec.unschedulable", true));
             }
-            undo.push(Undo::Uncordon(chosen));
+            vec![Undo::Uncordon(chosen)]
         }
-        What::Rollout { workloads, image } => {
-            for id in workloads {
-                undo.extend(set_image(world, id, image).map(|old| Undo::Rollout(id.clone(), old)));
-            }
-        }
-        What::Registry(host) => {
-            world.faults.push(Fault { incident: index, what: FaultKind::Registry(host.clone()) });
-        }
-        What::Budget(ids) => undo.extend(ids.iter().map(|id| block(world, id))),
         What::Pressure { of, pool, zone, count } => {
             let chosen = choose(world, pool.as_deref(), zone.as_deref(), *count);
-            for node in &chosen {
-                pressure::begin(world, node, *of);
-            }
-            undo.push(Undo::Pressure(chosen, *of));
+            chosen.iter().for_each(|node| pressure::begin(world, node, *of));
+            vec![Undo::Pressure(chosen, *of)]
         }
+        _ => Vec::new(),
+    }
+}
+
+/// What goes wrong with the server or the way to it, and what puts it right.
+fn begin_at_server(world: &mut World, index: usize, what: &What) -> Undo {
+    match what {
         What::EtcdFull => {
             world.full = true;
-            undo.push(Undo::Full);
+            Undo::Full
         }
         What::Fault(file) => {
             faults::state::switch_on(world, Some(index), file);
-            undo.push(Undo::Fault);
+            Undo::Fault
         }
         What::Deny { res, namespace } => {
             deny(world, *res, namespace.clone());
-            undo.push(Undo::Allow(*res, namespace.clone()));
-        }
-        What::Unreachable => {
-            world.reach = Reach::Silent;
-            undo.push(Undo::Reach);
+            Undo::Allow(*res, namespace.clone())
         }
         What::Refusing => {
             world.reach = Reach::Refusing;
-            undo.push(Undo::Reach);
+            Undo::Reach
+        }
+        _ => {
+            world.reach = Reach::Silent;
+            Undo::Reach
         }
     }
-    world.undo.extend(undo.into_iter().map(|u| (index, u)));
 }
 
 fn end(world: &mut World, index: usize) {

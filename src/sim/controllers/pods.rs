@@ -227,8 +227,12 @@ pub(super) fn changed(world: &mut World, touched: &Touched, pod: &Value) {
     let Some(pod) = &touched.after else { return };
     if !text(pod, "spec.nodeName").is_empty() {
         world.queue.add(Work::Pod(Id::of(pod)), soon);
-    } else if !deleting(pod) && touched.before.is_none() {
-        world.queue.add(Work::Schedule(Id::of(pod)), soon);
+    } else if !deleting(pod) {
+        let gated = |p: &Value| !list(p, "spec.schedulingGates").is_empty();
+        // new, or its gates are gone
+        if touched.before.as_ref().is_none_or(|before| gated(before) && !gated(pod)) {
+            world.queue.add(Work::Schedule(Id::of(pod)), soon);
+        }
     }
 }
 

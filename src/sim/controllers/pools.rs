@@ -227,6 +227,7 @@ pub(super) fn reconcile(world: &mut World) {
             !deleting(p)
                 && crate::sim::fields::condition(p, "PodScheduled").is_some()
                 && !holds(p, "PodScheduled")
+                && scheduler::wants_room(world, p)
         })
         .map(|p| Pending::of(world, p))
         .collect();

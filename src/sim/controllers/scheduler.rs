@@ -17,6 +17,7 @@ use crate::sim::json::{Value, json};
 use self::around::Around;
 use self::failure::Failure;
 use self::spread::Spread;
+use super::claims;
 use super::events::{Said, record};
 use crate::model::Span;
 use crate::sim::cache::NodeView;
@@ -41,10 +42,22 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
     if !text(&pod, "spec.nodeName").is_empty() || deleting(&pod) {
         return;
     }
+    // another scheduler's pods are its own
+    if !["", "default-scheduler"].contains(&text(&pod, "spec.schedulerName")) {
+        return;
+    }
     let now = world.now;
+    if gated(&pod) {
+        let message = "Scheduling is blocked due to non-empty scheduling gates";
+        world.store.update(Res::Pods, &id.namespace, &id.name, |p| {
+            set_condition(p, "PodScheduled", "False", "SchedulingGated", message, now);
+        });
+        return;
+    }
     match decide(world, &pod) {
         Ok(node) => {
             world.nominated.remove(id);
+            claims::bind(world, &pod);
             volumes::pin(world, &pod, &node);
             world.store.update(Res::Pods, &id.namespace, &id.name, |p| {
                 set(p, "spec.nodeName", node.clone());
@@ -72,6 +85,17 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
             world.queue.add(Work::Schedule(id.clone()), now + RETRY);
         }
     }
+}
+
+/// Whether a pod is held back until somebody takes its gates away.
+fn gated(pod: &Value) -> bool {
+    !fields::list(pod, "spec.schedulingGates").is_empty()
+}
+
+/// Whether more room would help a pod that has no node.
+pub(super) fn wants_room(world: &World, pod: &Value) -> bool {
+    let own = ["", "default-scheduler"].contains(&text(pod, "spec.schedulerName"));
+    own && !gated(pod) && claims::missing(world, pod).is_none()
 }
 
 /// What a pod asks of where it goes, worked out once for all nodes.
@@ -129,6 +153,9 @@ pub(super) fn choose(world: &World, pod: &Value) -> Result<String, String> {
 
 fn decide(world: &World, pod: &Value) -> Result<String, Failure> {
     let wish = Wish::of(world, pod);
+    if let Some(why) = claims::missing(world, pod) {
+        return Err(Failure::of_all(world.cache.nodes.len(), why));
+    }
     let mut failure = Failure::default();
     let mut fitting: Vec<(&String, &NodeView)> = Vec::new();
     for (name, node) in &world.cache.nodes {

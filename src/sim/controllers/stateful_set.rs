@@ -6,10 +6,11 @@ use crate::sim::json::{Value, json};
 
 use super::events::{Said, record};
 use super::revisions::{self, Revision};
-use super::{generation, pods};
+use super::{claims, generation, pods};
 use crate::model::{Span, Time};
+use crate::sim::admission;
 use crate::sim::fields::{
-    at, deleting, int, label, list, list_mut, maybe_int, name, namespace, place, set, text, uid,
+    at, deleting, int, label, list, list_mut, maybe_int, name, namespace, place, set, text,
 };
 use crate::sim::objects::Deletion;
 use crate::sim::queue::{Id, Work};
@@ -168,7 +169,7 @@ fn make(world: &mut World, owner: &Value, revision: &Revision, i: i64) {
     set(&mut pod, "metadata.name", own.clone());
     for template in list(owner, "spec.volumeClaimTemplates") {
         let claim = format!("{}-{own}", name(template));
-        claim_and_volume(world, owner, template, &claim);
+        self::claim(world, owner, template, &claim);
         list_mut(place(&mut pod, "spec.volumes"))
             .push(json!({ "name": name(template), "persistentVolumeClaim": { "claimName": claim } }));
     }
@@ -186,48 +187,20 @@ fn make(world: &mut World, owner: &Value, revision: &Revision, i: i64) {
     }
 }
 
-/// The claim of a pod, and the volume that a provisioner would make for it.
-fn claim_and_volume(world: &mut World, owner: &Value, template: &Value, claim: &str) {
-    if world.store.get(Res::Claims, namespace(owner), claim).is_some() {
+/// The claim of a pod. Before the curtain rises it is bound at once.
+fn claim(world: &mut World, owner: &Value, template: &Value, own: &str) {
+    if world.store.get(Res::Claims, namespace(owner), own).is_some() {
         return;
     }
-    let now = world.now;
-    let volume = format!("pvc-{}", world.store.random().uuid());
-    let (size, class) =
-        (at(template, "spec.resources.requests.storage"), at(template, "spec.storageClassName"));
-    let made = world.store.create(
-        Res::Claims,
-        json!({
-            "metadata": { "name": claim, "namespace": namespace(owner), "labels": at(owner, "spec.selector.matchLabels") },
-            "spec": {
-                "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": size } },
-                "storageClassName": class, "volumeMode": "Filesystem", "volumeName": volume,
-            },
-            "status": { "phase": "Bound", "accessModes": ["ReadWriteOnce"], "capacity": { "storage": size } },
-        }),
-        now,
-    );
-    let Ok(made) = made else { return };
-    let driver = match world.provider {
-        crate::model::Provider::Eks => "ebs.csi.aws.com",
-        crate::model::Provider::Gke => "pd.csi.storage.gke.io",
-        crate::model::Provider::Aks => "disk.csi.azure.com",
-        _ => "driver.longhorn.io",
-    };
-    let _ = world.store.create(
-        Res::Volumes,
-        json!({
-            "metadata": { "name": volume },
-            "spec": {
-                "accessModes": ["ReadWriteOnce"], "capacity": { "storage": size }, "storageClassName": class,
-                "persistentVolumeReclaimPolicy": "Delete", "volumeMode": "Filesystem",
-                "csi": { "driver": driver, "volumeHandle": volume },
-                "claimRef": { "kind": "PersistentVolumeClaim", "apiVersion": "v1", "name": claim, "namespace": namespace(owner), "uid": uid(&made) },
-            },
-            "status": { "phase": "Bound" },
-        }),
-        now,
-    );
+    let mut claim = json!({
+        "metadata": { "name": own, "namespace": namespace(owner), "labels": at(owner, "spec.selector.matchLabels") },
+        "spec": at(template, "spec"),
+    });
+    admission::admit(world, Res::Claims, &mut claim);
+    // one that is refused keeps its pod waiting, which says so
+    if world.store.create(Res::Claims, claim, world.now).is_ok() && world.instant {
+        claims::provision(world, &Id::new(namespace(owner), own));
+    }
 }
 
 fn delete(world: &mut World, owner: &Value, pod: &Arc<Value>) {

@@ -9,6 +9,18 @@ use super::Value;
 #[derive(Clone, Default, Debug)]
 pub(crate) struct List(Arc<Vec<Value>>);
 
+impl List {
+    /// Whether it is the same allocation.
+    pub(super) fn same(&self, other: &List) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Where it is.
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+}
+
 impl Deref for List {
     type Target = Vec<Value>;
 

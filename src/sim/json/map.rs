@@ -25,6 +25,23 @@ impl Map {
             .or_else(|| self.0.iter().position(|(k, _)| k == key))
     }
 
+    /// Whether it is the same allocation.
+    pub(super) fn same(&self, other: &Map) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Where it is.
+    pub(super) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
+    /// Sets the field at a place.
+    pub(super) fn put(&mut self, at: usize, value: Value) {
+        if let Some((_, field)) = self.own().get_mut(at) {
+            *field = value;
+        }
+    }
+
     fn own(&mut self) -> &mut Vec<(ArcStr, Value)> {
         Arc::make_mut(&mut self.0)
     }

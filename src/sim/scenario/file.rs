@@ -1,17 +1,14 @@
 //! The scenario file: its keys, their defaults, and what is wrong with a mistaken one.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
-use super::ScenarioError;
-use super::incident::{IncidentFile, check_incident};
+use super::incident::IncidentFile;
 use crate::model::{Provider, Span, Tier};
 use crate::sim::controllers::Manner;
 use crate::sim::load::{Load, Shape};
-use crate::sim::machines;
 use crate::sim::timing::Timing;
 
 /// A length of time in a file: `"30s"`, `"4m"`, `"2h"`, `"12d"`.
@@ -335,55 +332,6 @@ pub(crate) fn fits(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// A mistake and its place.
-pub(super) type Mistake = (Range<usize>, String);
-
-/// Reads and checks a file.
-pub(crate) fn parse(name: &str, text: &str) -> Result<ScenarioFile, ScenarioError> {
-    let error = |span: Option<Range<usize>>, message: String| {
-        let line = span.map_or(0, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
-        ScenarioError { file: name.to_owned(), line, message }
-    };
-    let file: ScenarioFile = toml::from_str(text).map_err(|e| error(e.span(), e.message().to_owned()))?;
-    check(&file).map_err(|(span, message)| error(Some(span), message))?;
-    Ok(file)
-}
-
-fn check(file: &ScenarioFile) -> Result<(), Mistake> {
-    let names: Vec<&str> = file.clusters.iter().map(|c| c.name.as_str()).collect();
-    let known = |pattern: &Spanned<String>| {
-        if names.iter().any(|n| fits(pattern.get_ref(), n)) {
-            return Ok(());
-        }
-        let message = format!("no cluster {:?}; expected one of {}", pattern.get_ref(), names.join(", "));
-        Err((pattern.span(), message))
-    };
-    for pool in file.clusters.iter().flat_map(|c| &c.pools) {
-        for machine in &pool.machines {
-            if machines::find(machine.get_ref()).is_none() {
-                let all: Vec<&str> = machines::MACHINES.iter().map(|m| m.name).collect();
-                let message =
-                    format!("no machine {:?}; expected one of {}", machine.get_ref(), all.join(", "));
-                return Err((machine.span(), message));
-            }
-        }
-        if let Some(taint) = pool.taint.as_ref().filter(|t| !t.get_ref().contains('=')) {
-            return Err((taint.span(), format!("{:?} is no taint; expected key=value", taint.get_ref())));
-        }
-    }
-    for workload in &file.workloads {
-        workload.clusters.iter().chain(workload.replicas_in.keys()).try_for_each(known)?;
-    }
-    for quota in &file.quotas {
-        quota.clusters.iter().try_for_each(known)?;
-    }
-    for incident in &file.incidents {
-        incident.clusters.iter().try_for_each(known)?;
-        check_incident(file, incident)?;
-    }
-    Ok(())
-}
-
 impl WorkloadFile {
     /// Replicas in a cluster; `None` when it does not run there.
     pub(crate) fn replicas_of(&self, cluster: &str) -> Option<u32> {
@@ -410,31 +358,5 @@ mod tests {
         ] {
             assert_eq!(fits(pattern, name), is, "{pattern} {name}");
         }
-    }
-
-    const HEAD: &str = "name = \"t\"\n[[cluster]]\nname = \"a\"\nprovider = \"eks\"\nversion = \"1.36\"\n";
-
-    fn mistake(rest: &str) -> String {
-        parse("t.toml", &format!("{HEAD}{rest}")).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn mistakes_name_their_line_and_what_was_expected() {
-        let pool = "[[cluster.pool]]\nname = \"p\"\nmachines = [\"m6i.xlarge\"]\ncount = 1\n";
-        assert!(parse("t.toml", &format!("{HEAD}{pool}")).is_ok());
-        let m = mistake(&pool.replace("m6i.xlarge", "m6i.huge"));
-        assert!(m.starts_with("t.toml:8: no machine \"m6i.huge\"; expected one of t3.large"), "{m}");
-        let m = mistake(&format!("{pool}colour = 1\n"));
-        assert!(m.starts_with("t.toml:10: unknown field `colour`, expected one of"), "{m}");
-        let m = mistake(&format!(
-            "{pool}[[incident]]\nkind = \"unreachable\"\nclusters = [\"b\"]\nat = \"1s\"\n"
-        ));
-        assert!(m.contains(":12: no cluster \"b\"; expected one of a"), "{m}");
-        let m =
-            mistake(&format!("{pool}[[incident]]\nkind = \"crash\"\nclusters = [\"a\"]\nat = \"soon\"\n"));
-        assert!(m.contains(":13: \"soon\" is no length of time; expected one such as"), "{m}");
-        let m = mistake(&format!("{pool}[[incident]]\nkind = \"crash\"\nclusters = [\"a\"]\nat = \"1s\"\n"));
-        assert!(m.contains(":11: this kind of incident needs the key \"workloads\""), "{m}");
-        assert!(mistake("name =").contains("t.toml:6:"));
     }
 }

@@ -3,9 +3,10 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::file::{Length, LoadFile, Mistake, ScenarioFile, fits};
+use super::check::{Mistake, Place};
+use super::file::{ClusterFile, Length, LoadFile, ScenarioFile, fits};
 use super::{Incident, Pressure, What};
-use crate::sim::faults::{FaultFile, FaultName};
+use crate::sim::faults::FaultFile;
 use crate::sim::queue::Id;
 use crate::sim::resources::Res;
 
@@ -57,21 +58,15 @@ pub(crate) struct IncidentFile {
     pub(crate) registry: Option<String>,
     pub(crate) pressure: Option<Pressure>,
     /// A fault of the server, and what it concerns.
-    pub(crate) fault: Option<Spanned<FaultName>>,
-    #[serde(default)]
-    pub(crate) kinds: Vec<String>,
-    pub(crate) verb: Option<String>,
-    pub(crate) delay: Option<Length>,
-    pub(crate) bytes: Option<u64>,
-    pub(crate) code: Option<u16>,
-    pub(crate) retry_after: Option<String>,
-    pub(crate) value: Option<String>,
-    pub(crate) times: Option<u32>,
-    pub(crate) nth: Option<u32>,
+    pub(crate) fault: Option<Spanned<FaultFile>>,
 }
 
-/// What is wrong with an incident of a scenario.
-pub(super) fn check_incident(file: &ScenarioFile, incident: &IncidentFile) -> Result<(), Mistake> {
+/// What is wrong with an incident of a scenario. `place` says where its keys are.
+pub(super) fn check_incident(
+    file: &ScenarioFile,
+    incident: &IncidentFile,
+    place: &Place,
+) -> Result<(), Mistake> {
     for workload in &incident.workloads {
         let id = workload.get_ref();
         if !file.workloads.iter().any(|w| format!("{}/{}", w.namespace, w.name) == *id) {
@@ -79,7 +74,27 @@ pub(super) fn check_incident(file: &ScenarioFile, incident: &IncidentFile) -> Re
             return Err((workload.span(), message));
         }
     }
+    let meant = file.clusters.iter().filter(|c| incident.clusters.iter().any(|p| fits(p.get_ref(), &c.name)));
+    let meant: Vec<&ClusterFile> = meant.collect();
+    known_pool(&meant, incident.pool.as_deref()).map_err(|why| place.mistake("pool", why))?;
+    let zones: Vec<&str> = meant.iter().flat_map(|c| &c.zones).map(String::as_str).collect();
+    if let Some(zone) = incident.zone.as_deref().filter(|z| !zones.contains(z)) {
+        let why = format!("no zone {zone:?} in these clusters; expected one of {}", zones.join(", "));
+        return Err(place.mistake("zone", why));
+    }
+    if incident.count == Some(0) {
+        return Err(place.mistake("count", "count is 0; expected 1 or more".to_owned()));
+    }
     incident.what().map(drop)
+}
+
+/// Says what is expected when no cluster has a pool of this name.
+pub(super) fn known_pool(clusters: &[&ClusterFile], pool: Option<&str>) -> Result<(), String> {
+    let pools: Vec<&str> = clusters.iter().flat_map(|c| &c.pools).map(|p| p.name.as_str()).collect();
+    match pool.filter(|p| !pools.contains(p)) {
+        Some(odd) => Err(format!("no pool {odd:?} in these clusters; expected one of {}", pools.join(", "))),
+        None => Ok(()),
+    }
 }
 
 /// Reads one incident that happens in a running fleet: `at` counts from now and may be left out.
@@ -87,93 +102,81 @@ pub(crate) fn parse_incident(file: &ScenarioFile, text: &str) -> Result<Incident
     let line = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
     let incident: IncidentFile = toml::from_str(text)
         .map_err(|e| format!("line {}: {}", e.span().map_or(1, |s| line(s.start)), e.message()))?;
-    check_incident(file, &incident).map_err(|(span, why)| format!("line {}: {why}", line(span.start)))?;
+    let place = Place::of(text);
+    check_incident(file, &incident, &place)
+        .map_err(|(span, why)| format!("line {}: {why}", line(span.start)))?;
     Ok(incident)
 }
 
 impl IncidentFile {
+    fn needs(&self, key: &str) -> Mistake {
+        (self.kind.span(), format!("this kind of incident needs the key {key:?}"))
+    }
+
+    /// The workloads that are meant.
+    fn ids(&self) -> Result<Vec<Id>, Mistake> {
+        let split = |w: &Spanned<String>| {
+            let (namespace, name) = w.get_ref().split_once('/').unwrap_or_default();
+            Id::new(namespace, name)
+        };
+        let all: Vec<Id> = self.workloads.iter().map(split).collect();
+        if all.is_empty() { Err(self.needs("workloads")) } else { Ok(all) }
+    }
+
+    fn image(&self) -> Result<String, Mistake> {
+        self.image.clone().ok_or_else(|| self.needs("image"))
+    }
+
     /// What the incident does; or which key it needs and has not.
     pub(crate) fn what(&self) -> Result<What, Mistake> {
-        let needs = |key: &str| (self.kind.span(), format!("this kind of incident needs the key {key:?}"));
-        let workloads = || -> Result<Vec<Id>, Mistake> {
-            let split = |w: &Spanned<String>| {
-                let (namespace, name) = w.get_ref().split_once('/').unwrap_or_default();
-                Id::new(namespace, name)
-            };
-            let all: Vec<Id> = self.workloads.iter().map(split).collect();
-            if all.is_empty() { Err(needs("workloads")) } else { Ok(all) }
-        };
+        let (pool, zone, count) = (self.pool.clone(), self.zone.clone(), self.count);
         Ok(match self.kind.get_ref() {
-            IncidentKind::BadImage => What::BadImage {
-                workloads: workloads()?,
-                image: self.image.clone().ok_or_else(|| needs("image"))?,
-            },
-            IncidentKind::Crash => What::Crash(workloads()?),
-            IncidentKind::OutOfMemory => What::OutOfMemory(workloads()?),
-            IncidentKind::NotReady => What::NotReady(workloads()?),
+            IncidentKind::BadImage => What::BadImage { workloads: self.ids()?, image: self.image()? },
+            IncidentKind::Crash => What::Crash(self.ids()?),
+            IncidentKind::OutOfMemory => What::OutOfMemory(self.ids()?),
+            IncidentKind::NotReady => What::NotReady(self.ids()?),
             IncidentKind::Load => {
-                What::Load { workloads: workloads()?, load: self.load.ok_or_else(|| needs("load"))?.into() }
+                let load = self.load.ok_or_else(|| self.needs("load"))?.into();
+                What::Load { workloads: self.ids()?, load }
             }
-            IncidentKind::NodesNotReady => What::NodesSilent {
-                pool: self.pool.clone(),
-                zone: self.zone.clone(),
-                count: self.count.unwrap_or(usize::MAX),
-            },
-            IncidentKind::SpotInterruption => What::Spot {
-                pool: self.pool.clone().ok_or_else(|| needs("pool"))?,
-                count: self.count.unwrap_or(1),
-            },
-            IncidentKind::Cordon => What::Cordon { pool: self.pool.clone(), count: self.count.unwrap_or(1) },
-            IncidentKind::Deny => {
-                let resource = self.resource.as_ref().ok_or_else(|| needs("resource"))?;
-                let odd = || {
-                    (
-                        resource.span(),
-                        format!("no resource {:?}; expected a plural such as \"pods\"", resource.get_ref()),
-                    )
-                };
-                What::Deny {
-                    res: Res::of_plural(resource.get_ref()).ok_or_else(odd)?,
-                    namespace: self.namespace.clone(),
-                }
+            IncidentKind::NodesNotReady => {
+                What::NodesSilent { pool, zone, count: count.unwrap_or(usize::MAX) }
             }
-            IncidentKind::Rollout => What::Rollout {
-                workloads: workloads()?,
-                image: self.image.clone().ok_or_else(|| needs("image"))?,
-            },
+            IncidentKind::SpotInterruption => {
+                What::Spot { pool: pool.ok_or_else(|| self.needs("pool"))?, count: count.unwrap_or(1) }
+            }
+            IncidentKind::Cordon => What::Cordon { pool, count: count.unwrap_or(1) },
+            IncidentKind::Rollout => What::Rollout { workloads: self.ids()?, image: self.image()? },
             IncidentKind::RegistryDown => {
-                What::Registry(self.registry.clone().ok_or_else(|| needs("registry"))?)
+                What::Registry(self.registry.clone().ok_or_else(|| self.needs("registry"))?)
             }
-            IncidentKind::BudgetBlocks => What::Budget(workloads()?),
-            IncidentKind::NodePressure => What::Pressure {
-                of: self.pressure.ok_or_else(|| needs("pressure"))?,
-                pool: self.pool.clone(),
-                zone: self.zone.clone(),
-                count: self.count.unwrap_or(1),
-            },
+            IncidentKind::BudgetBlocks => What::Budget(self.ids()?),
+            IncidentKind::NodePressure => {
+                let of = self.pressure.ok_or_else(|| self.needs("pressure"))?;
+                What::Pressure { of, pool, zone, count: count.unwrap_or(1) }
+            }
             IncidentKind::EtcdFull => What::EtcdFull,
-            IncidentKind::Fault => {
-                let fault = self.fault.as_ref().ok_or_else(|| needs("fault"))?;
-                let file = FaultFile {
-                    fault: *fault.get_ref(),
-                    kinds: self.kinds.clone(),
-                    verb: self.verb.clone(),
-                    delay: self.delay,
-                    bytes: self.bytes,
-                    code: self.code,
-                    retry_after: self.retry_after.clone(),
-                    value: self.value.clone(),
-                    times: self.times,
-                    nth: self.nth,
-                };
-                match file.mistake() {
-                    Some(mistake) => return Err((fault.span(), mistake)),
-                    None => What::Fault(file),
-                }
-            }
+            IncidentKind::Fault => self.fault()?,
+            IncidentKind::Deny => self.denial()?,
             IncidentKind::Unreachable => What::Unreachable,
             IncidentKind::Refusing => What::Refusing,
         })
+    }
+
+    fn fault(&self) -> Result<What, Mistake> {
+        let fault = self.fault.as_ref().ok_or_else(|| self.needs("fault"))?;
+        match fault.get_ref().mistake() {
+            Some(mistake) => Err((fault.span(), mistake)),
+            None => Ok(What::Fault(fault.get_ref().clone())),
+        }
+    }
+
+    fn denial(&self) -> Result<What, Mistake> {
+        let resource = self.resource.as_ref().ok_or_else(|| self.needs("resource"))?;
+        let named = resource.get_ref();
+        let odd = || (resource.span(), format!("no resource {named:?}; expected a plural such as \"pods\""));
+        let res = Res::of_plural(named).ok_or_else(odd)?;
+        Ok(What::Deny { res, namespace: self.namespace.clone() })
     }
 
     /// The incident in a cluster, if it is meant.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::client::Client;
 use super::movement::{DEPLOYMENTS, alpha, deployment, named, pods_of, ready, reasons, seconds};
 use crate::model::Span;
-use crate::sim::{Control, Fleet};
+use crate::sim::Control;
 
 const SETS: &str = "/apis/apps/v1/namespaces/shop/statefulsets";
 const DAEMONS: &str = "/apis/apps/v1/namespaces/monitoring/daemonsets";
@@ -165,12 +165,6 @@ async fn a_request_for_everything_does_not_stand_in_the_way() {
         "{}",
         refused.json()["message"]
     );
-    let pod = json!({"metadata": {"labels": {"app": "huge"}},
-                     "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x:1"}]}});
-    let job = json!({"metadata": {"name": "huge"}, "spec": {"parallelism": 2_000_000_000, "template": pod}});
-    assert_eq!(client.post(JOBS, &job).await.code, 201);
-    fleet.advance(Span::from_millis(500));
-    assert_eq!(pods_of(&cluster, "huge").len(), 500, "as many as one look makes");
     // two that own each other, and a budget that asks whose a pod is
     let sets = "/apis/apps/v1/namespaces/shop/replicasets";
     for own in ["one", "two"] {
@@ -186,6 +180,12 @@ async fn a_request_for_everything_does_not_stand_in_the_way() {
     client.post("/apis/policy/v1/namespaces/shop/poddisruptionbudgets", &budget).await;
     fleet.advance(seconds(1));
     assert_eq!(named(&cluster, "poddisruptionbudgets", "one")["status"]["expectedPods"], 0);
+    let pod = json!({"metadata": {"labels": {"app": "huge"}},
+                     "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x:1"}]}});
+    let job = json!({"metadata": {"name": "huge"}, "spec": {"parallelism": 2_000_000_000, "template": pod}});
+    assert_eq!(client.post(JOBS, &job).await.code, 201);
+    fleet.advance(Span::from_millis(30));
+    assert_eq!(pods_of(&cluster, "huge").len(), 500, "as many as one look makes");
 }
 
 #[tokio::test]
@@ -209,8 +209,9 @@ async fn a_rollout_of_daemons_goes_as_fast_as_it_may_and_past_what_is_broken() {
     fleet.advance(seconds(30));
     assert_eq!(outdated(), 0);
     // none of these can be pulled, and still the next rollout gets past them
-    cluster_breaks(&fleet, "x:broken").await;
-    roll(&client, &path, "x:broken").await;
+    let down = "kind = \"registry-down\"\nclusters = [\"alpha\"]\nregistry = \"broken.example\"\n";
+    fleet.begin(down).unwrap();
+    roll(&client, &path, "broken.example/x:1").await;
     fleet.advance(seconds(20));
     roll(&client, &path, "x:2").await;
     fleet.advance(seconds(60));
@@ -237,15 +238,6 @@ async fn a_rollout_of_daemons_goes_as_fast_as_it_may_and_past_what_is_broken() {
     fleet.advance(seconds(30));
     assert!(pods_of(&cluster, "node-exporter").is_empty(), "no node has that label");
     assert_eq!(named(&cluster, "daemonsets", "node-exporter")["status"]["desiredNumberScheduled"], 0);
-}
-
-/// No cluster can pull this image.
-async fn cluster_breaks(fleet: &Fleet, image: &str) {
-    let incident = format!(
-        "kind = \"bad-image\"\nclusters = [\"alpha\"]\nworkloads = [\"shop/nobody\"]\nimage = \"{image}\"\nlasts = \"1h\"\n"
-    );
-    fleet.begin(&incident).unwrap();
-    fleet.advance(Span::from_millis(10));
 }
 
 #[tokio::test]
@@ -325,15 +317,28 @@ async fn jobs_share_queues_count_what_is_gone_and_end_in_time() {
 #[tokio::test]
 async fn a_job_that_fails_waits_longer_each_time() {
     let (fleet, client, cluster) = alpha().await;
-    let incident = "kind = \"crash\"\nclusters = [\"alpha\"]\nworkloads = [\"shop/bad\"]\nlasts = \"1h\"\n";
+    let incident = "kind = \"crash\"\nclusters = [\"alpha\"]\nworkloads = [\"shop/cart\"]\nlasts = \"1h\"\n";
     fleet.begin(incident).unwrap();
-    client.post(JOBS, &job("bad", &json!({"backoffLimit": 3}))).await;
-    fleet.advance(seconds(20));
-    assert_eq!(pods_of(&cluster, "bad").len(), 2, "one at once, one after ten seconds");
-    fleet.advance(seconds(17));
-    assert_eq!(pods_of(&cluster, "bad").len(), 2, "the next after twenty");
-    fleet.advance(seconds(120));
-    assert_eq!(pods_of(&cluster, "bad").len(), 4);
+    let mut bad = job("bad", &json!({"backoffLimit": 3}));
+    bad["spec"]["template"]["metadata"]["labels"]["app"] = json!("cart");
+    client.post(JOBS, &bad).await;
+    let made = || {
+        let mine = |p: &&std::sync::Arc<Value>| p["metadata"]["labels"]["job-name"] == "bad";
+        cluster.objects("pods").iter().filter(mine).count()
+    };
+    let mut seen = vec![(0, 0)];
+    for second in 1..=180 {
+        fleet.advance(seconds(1));
+        if made() > seen[seen.len() - 1].1 {
+            seen.push((second, made()));
+        }
+    }
+    let waits: Vec<i64> = seen.windows(2).skip(1).map(|w| w[1].0 - w[0].0).collect();
+    assert_eq!(seen.len(), 5, "four pods: {seen:?}");
+    assert!(
+        (14..=22).contains(&waits[0]) && (24..=32).contains(&waits[1]) && (44..=52).contains(&waits[2]),
+        "{waits:?}"
+    );
     assert!(reasons(&cluster).contains(&"BackoffLimitExceeded".to_owned()));
 }
 
@@ -349,7 +354,7 @@ async fn a_cron_job_runs_beside_another_only_if_it_may() {
     for (own, policy, schedule) in [
         ("forbid", "Forbid", "* * * * *"),
         ("replace", "Replace", "* * * * *"),
-        ("monthly", "Allow", "0 0 1 * *"),
+        ("monthly", "Allow", "30 2 1 * *"),
     ] {
         assert_eq!(client.post(crons, &cron(own, policy, schedule)).await.code, 201);
     }
@@ -360,6 +365,10 @@ async fn a_cron_job_runs_beside_another_only_if_it_may() {
     };
     assert_eq!((of("forbid"), of("replace"), of("monthly")), (1, 1, 0));
     assert!(reasons(&cluster).contains(&"JobAlreadyActive".to_owned()));
-    fleet.advance(seconds(24 * 3600));
-    assert_eq!(of("monthly"), 0, "not on the 22nd");
+    for own in ["forbid", "replace"] {
+        client.delete(&format!("{crons}/{own}")).await;
+    }
+    // it is two o'clock on the 21st
+    fleet.advance(seconds(40 * 60));
+    assert_eq!(of("monthly"), 0, "only on the first");
 }

@@ -9,6 +9,8 @@ use crate::sim::json::Value;
 #[derive(Debug, Default)]
 pub(super) struct Failure {
     nodes: usize,
+    /// A reason that has nothing to do with nodes.
+    pod: Option<String>,
     reasons: BTreeMap<String, usize>,
     /// Nodes that would take it if pods of theirs were gone.
     pub(super) crowded: Vec<String>,
@@ -26,6 +28,11 @@ fn passes(reason: &str) -> bool {
 }
 
 impl Failure {
+    /// A pod that goes nowhere, whatever the nodes.
+    pub(super) fn of_all(nodes: usize, why: String) -> Failure {
+        Failure { nodes, pod: Some(why), ..Failure::default() }
+    }
+
     /// Takes note of why a node does not do.
     pub(super) fn add(&mut self, node: &str, reasons: Vec<String>) {
         self.nodes += 1;
@@ -41,6 +48,9 @@ impl Failure {
     pub(super) fn said(&self) -> String {
         if self.nodes == 0 {
             return "no nodes available to schedule pods".into();
+        }
+        if let Some(why) = &self.pod {
+            return format!("0/{} nodes are available: {why}.", self.nodes);
         }
         let parts = counted(self.reasons.iter().map(|(reason, n)| (reason.as_str(), *n)));
         format!("0/{} nodes are available: {parts}.", self.nodes)
