@@ -3,6 +3,8 @@
 //! Like etcd and the watch cache together: one counter of versions for all resources, a log of
 //! changes for each, and pages of lists that stay as they were when the first one was served.
 
+mod deletion;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, LazyLock};
 
@@ -15,6 +17,8 @@ use super::random::Random;
 use super::refusal::{Cause, Refusal};
 use super::resources::{Res, Slot, Spec};
 use crate::model::{Span, Time};
+
+pub(crate) use deletion::Deletion;
 
 /// Changes kept for each resource: those of the last 75 s, and 100 at least, as in a real watch
 /// cache (`apiserver/pkg/storage/cacher/watch_cache.go`). `MOST` bounds the memory of a storm: 75 s
@@ -98,13 +102,6 @@ pub(crate) struct Store {
     /// What changed since somebody last took it.
     touched: Vec<Touched>,
     random: Random,
-}
-
-/// What a deletion asks for.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Deletion {
-    /// Seconds that a pod may take; `None` takes the pod's own.
-    pub(crate) grace: Option<i64>,
 }
 
 fn key(namespace: &str, name: &str) -> String {
@@ -420,36 +417,6 @@ impl Store {
         new
     }
 
-    /// What an object becomes that is asked to go at a time, with so many seconds of grace.
-    fn leaving(spec: &Spec, old: &Value, new: Value, at: Time, grace: Option<i64>) -> Value {
-        let mut new = Store::revised(spec, old, new);
-        set(&mut new, "metadata.deletionTimestamp", at.rfc3339());
-        if let Some(grace) = grace {
-            set(&mut new, "metadata.deletionGracePeriodSeconds", grace);
-        }
-        let generation = fields::int(&new, "metadata.generation");
-        if generation > 0 && !deleting(old) {
-            set(&mut new, "metadata.generation", generation + 1);
-        }
-        new
-    }
-
-    /// Asks an object to go that its controller removes. Says what it is then.
-    pub(crate) fn close(
-        &mut self,
-        of: impl Into<Slot>,
-        old: &Arc<Value>,
-        new: Value,
-        now: Time,
-    ) -> Arc<Value> {
-        let slot = of.into();
-        if deleting(old) {
-            return self.replace(slot, old, new);
-        }
-        let new = Store::leaving(self.spec(slot), old, new, now, None);
-        self.insert(slot, new)
-    }
-
     /// Replaces an object. What changes nothing makes no version, as in etcd. An object that was
     /// only waiting for its finalizers goes when the last one is taken.
     pub(crate) fn replace(&mut self, of: impl Into<Slot>, old: &Arc<Value>, new: Value) -> Arc<Value> {
@@ -506,45 +473,6 @@ impl Store {
         );
         self.touched.push(Touched { slot, before: Some(before), after: None });
         last
-    }
-
-    /// Deletes as the API does: a running pod is given its grace, an object with finalizers waits
-    /// for them, anything else goes at once. Says what the object is afterwards.
-    pub(crate) fn delete(
-        &mut self,
-        of: impl Into<Slot>,
-        object: &Arc<Value>,
-        how: Deletion,
-        now: Time,
-    ) -> Arc<Value> {
-        let slot = of.into();
-        let grace = if slot == Res::Pods { Self::grace(object, how) } else { 0 };
-        let waits = !list(object, "metadata.finalizers").is_empty();
-        if grace == 0 && !waits && slot == Res::Pods {
-            // a pod that goes at once has been asked to
-            let last = Store::leaving(self.spec(slot), object, (**object).clone(), now, Some(0));
-            return self.remove(slot, &Arc::new(last));
-        }
-        if grace == 0 && !waits {
-            return self.remove(slot, object);
-        }
-        let current = fields::maybe_int(object, "metadata.deletionGracePeriodSeconds");
-        if deleting(object) && current.is_none_or(|c| c <= grace) {
-            return object.clone();
-        }
-        let end = now + Span::from_seconds(grace);
-        let new = Store::leaving(self.spec(slot), object, (**object).clone(), end, Some(grace));
-        self.insert(slot, new)
-    }
-
-    /// How long a pod may take to end: nothing when no kubelet has it or it has ended.
-    fn grace(pod: &Value, how: Deletion) -> i64 {
-        let ended = ["Succeeded", "Failed"].contains(&text(pod, "status.phase"));
-        if text(pod, "spec.nodeName").is_empty() || ended {
-            return 0;
-        }
-        let own = fields::maybe_int(pod, "spec.terminationGracePeriodSeconds").unwrap_or(30);
-        how.grace.unwrap_or(own).max(0)
     }
 }
 
