@@ -163,9 +163,9 @@ impl Ui {
         };
         let footer = !last_line.is_empty() && height >= 12;
         let glyphs = narrow && height >= 16 && self.summary.clusters.len() > 1;
-        let lower = lower_height(height.saturating_sub(y), &evidence, table.slots.len());
-        let below = lower + u16::from(footer) + if glyphs { 2 } else { 0 };
-        let room = height.saturating_sub(y + below);
+        let between = if footer { 1 + u16::from(height > 20) } else { 0 } + if glyphs { 2 } else { 0 };
+        let free = height.saturating_sub(y + between);
+        let room = free.saturating_sub(lower_height(free, &evidence, table.slots.len()));
         if table.slots.is_empty() {
             let text = nothing(table, &computed.sheet, &self.scope, &self.summary);
             canvas.pieces(1, y + 1, &[(&text, Role::Text)]);
@@ -339,5 +339,24 @@ fn draw_evidence(canvas: &mut Canvas<'_>, evidence: &Evidence, look: &Proof<'_>)
             x = canvas.pieces(x, y, &[(&key, Role::Key), (" ", Role::Text)]);
         }
         canvas.pieces(x, y, &[(&line.text, Role::Text)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::EvidenceLine;
+
+    #[test]
+    fn evidence_never_takes_the_room_of_the_rows_it_proves() {
+        let lines = vec![EvidenceLine { text: "x".into(), ..EvidenceLine::default() }; 40];
+        let evidence = Evidence { title: "proof".into(), lines, ..Evidence::default() };
+        for height in 10..60 {
+            for rows in 1..80_usize {
+                let left = height - lower_height(height, &evidence, rows);
+                // The heading, the rows and a blank; or three fifths, where they need more.
+                assert!(left >= (cells(rows) + 2).min(height - height / 5 * 2), "{height} {rows}: {left}");
+            }
+        }
     }
 }
