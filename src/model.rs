@@ -31,8 +31,8 @@ pub use derived::Derived;
 pub use extras::Extras;
 pub use face::Face;
 pub use fleet::{
-    Badge, Basis, Cluster, ClusterInfo, CostTotals, Fleet, Login, PluginId, Price, Prompt, Sample, Series,
-    Served, Table, Tier, Totals,
+    Badge, Basis, Cluster, ClusterInfo, CostTotals, EMBEDDED, Fleet, Login, PluginId, Price, Prompt, Sample,
+    Series, Served, Table, Tier, Totals,
 };
 pub use identity::{Capacity, Identity, Provider, identify};
 pub use ids::{ClusterId, Kind, KindNames, ObjectKey, Uid, Version};

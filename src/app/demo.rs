@@ -11,7 +11,7 @@ use super::cli::{ClusterArgs, DemoArgs};
 use super::opened::{self, Opened};
 use super::{abilities, files, live, recovery};
 use crate::cluster::{ClusterTarget, Sources, find_clusters};
-use crate::model::{ClusterId, Text};
+use crate::model::{ClusterId, EMBEDDED, Text};
 use crate::operations::RecoveryFile;
 use crate::sim::{Fleet, Options, Pace, Role, Scenario};
 
@@ -185,7 +185,7 @@ fn add_fleet(opened: &mut Opened, fleet: &Fleet, kubeconfig: &str) -> Result<()>
     for target in &mut targets {
         let tier = fleet.clusters().find(|c| target.info.name == c.name.as_str()).map(|c| c.tier);
         opened.settings.apply(&mut target.info, tier);
-        target.info.source = "embedded fleet".into();
+        target.info.source = EMBEDDED.into();
         // A name is what is typed to confirm: it must never mean two clusters.
         let taken = |t: &ClusterTarget| t.info.name == target.info.name;
         if opened.targets.iter().any(taken) {

@@ -8,6 +8,9 @@ use super::{
     Signal, Span, Symptom, Text, Time, Uid, Usage, Version,
 };
 
+/// Where clusters of the embedded fleet come from: no file names them.
+pub const EMBEDDED: &str = "embedded fleet";
+
 /// What is known of a cluster before it answers: from kubeconfig and settings.
 #[derive(Clone, PartialEq, Debug, Default, serde::Serialize)]
 pub struct ClusterInfo {
@@ -23,7 +26,7 @@ pub struct ClusterInfo {
     pub groups: Vec<Text>,
     /// Tags from the settings.
     pub tags: BTreeMap<Text, Text>,
-    /// The file that names it.
+    /// The file that names it; [`EMBEDDED`] where none does.
     pub source: Text,
     /// The credential plugin that logs in there, if one does.
     pub plugin: Option<PluginId>,

@@ -1,7 +1,7 @@
 //! The words that all operations share: confirmation, kubectl lines, lists of names, targets.
 
 use super::{Confirmation, Target};
-use crate::model::{Cluster, ClusterId, Fleet, ObjectKey, Text, Tier};
+use crate::model::{Cluster, ClusterId, EMBEDDED, Fleet, ObjectKey, Text, Tier};
 
 /// What has to be typed for a plan that writes to these clusters: `yes`; for one production
 /// cluster its name; for several clusters their number: `6 clusters`.
@@ -46,7 +46,10 @@ pub(super) fn kubectl(cluster: &Cluster, words: &[&str]) -> String {
 /// The file that kubectl must be told, for a shell; `None` for the one that it reads by itself and
 /// for clusters that no file names.
 fn file_of(source: &str) -> Option<String> {
-    let own = source.is_empty() || source.ends_with("/.kube/config") || source.ends_with("/serviceaccount");
+    let own = source.is_empty()
+        || source == EMBEDDED
+        || source.ends_with("/.kube/config")
+        || source.ends_with("/serviceaccount");
     // A shell does not see a tilde between quotes.
     let shell = |source: &str| match source.strip_prefix("~/") {
         Some(rest) => format!("~/{}", quoted(rest)),
@@ -107,6 +110,7 @@ mod tests {
     fn kubectl_is_told_a_file_that_it_would_not_read() {
         assert_eq!(file_of("~/.kube/config"), None);
         assert_eq!(file_of(""), None);
+        assert_eq!(file_of(EMBEDDED), None);
         assert_eq!(file_of("~/my fleet.yaml").unwrap(), "~/'my fleet.yaml'");
         assert_eq!(file_of("/etc/eu.yaml").unwrap(), "/etc/eu.yaml");
     }
