@@ -188,8 +188,9 @@ pub(super) fn notices(ui: &Ui, canvas: &mut Canvas<'_>, y: u16, now: Time) {
     if let Some(text) = connecting(ui, troubles.is_empty()) {
         x = canvas.pieces(x, y, &[("… ", Role::Moving), (&text, Role::Moving)]);
     }
-    // What a narrow column cuts can be read here.
-    if let Some(cut) = ui.tables.get(ui.active).and_then(|table| table.cut.as_ref()) {
+    // What a narrow column cuts can be read here, while the column is on screen.
+    let table = ui.tables.get(ui.active).filter(|table| table.drawn.is_some());
+    if let Some(cut) = table.and_then(|table| table.cut.as_ref()) {
         let gap = if x > 1 { " · " } else { "" };
         x = canvas.pieces(x, y, &[(gap, Role::TextDim), ("▸ ", Role::TextDim), (cut, Role::Text)]);
     }

@@ -143,7 +143,7 @@ fn only_the_main_loop_starts_runs_and_only_from_a_confirmed_plan() {
     }
     submits.sort();
     runs.sort();
-    assert_eq!(submits, ["app/effects.rs", "app/headless/carry_out.rs"]);
+    assert_eq!(submits, ["app/effects.rs", "app/headless/carry_out/follow.rs"]);
     // One makes it, when the word was typed; the other carries it out.
     assert_eq!(runs, ["app/effects.rs", "ui/overlays/plan.rs"]);
 }
