@@ -217,7 +217,7 @@ fn clusters(hands: &Hands) -> Value {
                 "region": about.region, "address": member.address().to_string(), "version": world.version,
                 "reach": format!("{:?}", faults::way(world.reach, &world.trouble).reach).to_lowercase(),
                 "nodes": count(super::resources::Res::Nodes), "pods": count(super::resources::Res::Pods),
-                "faults": on, "changes": world.store.version(), "pod-changes": world.churn.total(),
+                "stuck": member.stuck(), "faults": on, "changes": world.store.version(), "pod-changes": world.churn.total(),
             })
         })
     };

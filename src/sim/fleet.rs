@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -80,6 +81,8 @@ pub(crate) struct Member {
     scenario: Arc<Scenario>,
     /// What the server was last told.
     way: Mutex<Way>,
+    /// Whether its controllers ended by a mistake of their own.
+    stuck: AtomicBool,
 }
 
 impl Member {
@@ -124,6 +127,23 @@ impl Member {
         Ok(answer)
     }
 
+    /// Whether its time stands still for a mistake in its controllers.
+    pub(crate) fn stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed)
+    }
+
+    /// Does what is due. A mistake in the controllers of one cluster stops that cluster only, whose
+    /// server goes on answering.
+    fn go_on(&self, until: Time) {
+        if !self.stuck() && !survives(|| self.catch_up(until)) {
+            self.stuck.store(true, Ordering::Relaxed);
+            tracing::error!(
+                cluster = self.about.name,
+                "its controllers ended by a mistake: its time stands still"
+            );
+        }
+    }
+
     /// Does what is due until a time; gives up the lock between steps.
     fn catch_up(&self, until: Time) {
         if self.shared.next_due().is_none_or(|due| due > until) {
@@ -138,6 +158,12 @@ impl Member {
             }
         }
     }
+}
+
+/// Whether something came to its end without a panic.
+fn survives(what: impl FnOnce()) -> bool {
+    // a world is whole between two items of work, and what is half done is one cluster's
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(what)).is_ok()
 }
 
 /// A running fleet. It ends when it is dropped.
@@ -397,6 +423,7 @@ fn member(
         address,
         scenario: scenario.clone(),
         way: Mutex::default(),
+        stuck: AtomicBool::new(false),
     }))
 }
 
@@ -419,8 +446,19 @@ async fn tick(members: Vec<Arc<Member>>, clock: Arc<Clock>, every: Duration) {
     loop {
         interval.tick().await;
         for member in &members {
-            member.catch_up(clock.now());
+            member.go_on(clock.now());
             tokio::task::yield_now().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_ends_what_made_it_only() {
+        assert!(survives(|| ()));
+        assert!(!survives(|| assert_eq!(1, 2, "a mistake, on purpose")));
     }
 }

@@ -236,9 +236,12 @@ pub(super) fn changed(world: &mut World, touched: &Touched, pod: &Value) {
     }
 }
 
+/// The controllers that adopt pods, and the work of each.
+type Adopter = (Res, fn(Id) -> Work);
+
 /// Tells those who would adopt a pod that nothing controls.
 fn tell_adopters(world: &mut World, pod: &Value) {
-    let adopters: [(Res, fn(Id) -> Work); 4] = [
+    let adopters: [Adopter; 4] = [
         (Res::ReplicaSets, Work::ReplicaSet),
         (Res::StatefulSets, Work::StatefulSet),
         (Res::DaemonSets, Work::DaemonSet),

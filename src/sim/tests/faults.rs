@@ -355,3 +355,24 @@ async fn churn_pace_and_incidents_are_said_while_it_runs() {
     hand.send(Method::POST, "/advance", "{\"by\": \"2m\"}").await;
     assert_eq!(alpha.objects("nodes").iter().filter(|n| tainted(n)).count(), 0, "it has enough again");
 }
+
+#[tokio::test]
+async fn a_fault_that_happens_once_waits_for_what_it_can_happen_to() {
+    let (_fleet, hand, client) = ground().await;
+    hand.on(&json!({"fault": "expired", "times": 1})).await;
+    for path in ["/version", "/api/v1", "/apis", "/api/v1/namespaces/shop"] {
+        assert_eq!(client.get(path).await.code, 200, "{path} cannot expire");
+    }
+    assert_eq!(client.get(PODS).await.code, 410);
+    assert_eq!(client.get(PODS).await.code, 200, "once");
+    // a watch in pieces that are compressed each
+    hand.on(&json!({"fault": "gzip-members", "kinds": ["nodes"]})).await;
+    let zipped = [("accept-encoding", "gzip")];
+    let path = "/api/v1/nodes?watch=true&timeoutSeconds=1";
+    let answer = client.send(Method::GET, path, &zipped, &Value::Null).await;
+    assert_eq!(answer.header("content-encoding"), "gzip");
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(&answer.body[..]), &mut text)
+        .unwrap();
+    assert_eq!(text.lines().filter(|l| l.contains("ADDED")).count(), 3);
+}

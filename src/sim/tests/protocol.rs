@@ -234,3 +234,60 @@ async fn a_server_can_be_started_at_once_after_it_was_stopped() {
     let client = Client::new(&fleet, "alpha", Role::Admin);
     assert_eq!(client.get(PODS).await.code, 200);
 }
+
+#[tokio::test]
+async fn yaml_and_tables_say_what_a_real_server_says() {
+    let fleet = small().await;
+    let client = Client::new(&fleet, "alpha", Role::Admin);
+    let web = "/apis/apps/v1/namespaces/shop/deployments/web";
+    let yaml = client.get_as(web, "application/yaml").await;
+    assert_eq!((yaml.code, yaml.header("content-type")), (200, "application/yaml"));
+    let read: Value = serde_saphyr::from_str(std::str::from_utf8(&yaml.body).unwrap()).unwrap();
+    assert_eq!(read, client.get(web).await.json());
+
+    let services = "/api/v1/namespaces/shop/services";
+    let service = |name: &str, kind: &str, port: Value| {
+        json!({"metadata": {"name": name}, "spec": {"type": kind, "selector": {"app": "named"},
+               "ports": [{"name": "web", "port": 80, "targetPort": port}]}})
+    };
+    client.post(services, &service("balanced", "LoadBalancer", json!(8080))).await;
+    client.post(services, &service("named", "ClusterIP", json!("http"))).await;
+    let table = client.get_as(services, "application/json;as=Table;v=v1;g=meta.k8s.io").await.json();
+    let cells = |name: &str| {
+        let rows = table["rows"].as_array().unwrap();
+        rows.iter().find(|r| r["cells"][0] == name).map(|r| r["cells"].clone()).unwrap()
+    };
+    assert_eq!((&cells("balanced")[3], &cells("named")[3]), (&json!("<pending>"), &json!("<none>")));
+
+    let pod = json!({"metadata": {"name": "named", "labels": {"app": "named"}}, "spec": {"containers": [
+        {"name": "c", "image": "x:1", "ports": [{"name": "http", "containerPort": 9090}]}]}});
+    assert_eq!(client.post("/api/v1/namespaces/shop/pods", &pod).await.code, 201);
+    fleet.advance(crate::model::Span::from_seconds(10));
+    let pod = client.get("/api/v1/namespaces/shop/pods/named").await.json();
+    let node =
+        client.get(&format!("/api/v1/nodes/{}", pod["spec"]["nodeName"].as_str().unwrap())).await.json();
+    assert_eq!(pod["status"]["hostIP"], node["status"]["addresses"][0]["address"]);
+    let endpoints = client.get("/api/v1/namespaces/shop/endpoints/named").await.json();
+    assert_eq!(endpoints["subsets"][0]["ports"][0]["port"], 9090, "by its name");
+    // a service that is replaced without its address keeps it
+    let path = format!("{services}/named");
+    let mut kept = client.get(&path).await.json();
+    let own = kept["spec"]["clusterIP"].take();
+    kept["spec"].as_object_mut().unwrap().retain(|k, _| !k.starts_with("clusterIP"));
+    let put = client.send(Method::PUT, &path, &[("content-type", "application/json")], &kept).await;
+    assert_eq!((put.code, &put.json()["spec"]["clusterIP"]), (200, &own));
+}
+
+#[tokio::test]
+async fn a_patch_is_as_large_as_it_may_be() {
+    let fleet = small().await;
+    let client = Client::new(&fleet, "alpha", Role::Admin);
+    let path = "/apis/apps/v1/namespaces/shop/deployments/web";
+    let step = json!({"op": "test", "path": "/spec/replicas", "value": 4});
+    let steps = |n: usize| Value::Array(vec![step.clone(); n]);
+    assert_eq!(client.patch(path, "json", &steps(10_000)).await.code, 200);
+    let refused = client.patch(path, "json", &steps(10_001)).await;
+    assert_eq!(refused.code, 413);
+    let said = "Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001";
+    assert_eq!(refused.json()["message"], said);
+}

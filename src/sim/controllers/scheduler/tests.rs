@@ -200,3 +200,63 @@ fn important_pods_take_the_room_of_others() {
             .contains("preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.")
     );
 }
+
+#[test]
+fn pods_wait_for_their_claims_and_bind_them() {
+    let mut world = world();
+    let class = |name: &str, mode: &str| json!({ "metadata": { "name": name }, "provisioner": "x", "volumeBindingMode": mode });
+    for (name, mode) in [("late", "WaitForFirstConsumer"), ("now", "Immediate")] {
+        world.store.create(Res::StorageClasses, class(name, mode), world.now).unwrap();
+    }
+    let with = |claim: &str| json!({ "volumes": [{ "name": "d", "persistentVolumeClaim": { "claimName": claim } }] });
+    let lost = pod(&mut world, "lost", "1", with("none"));
+    let why = "0/3 nodes are available: persistentvolumeclaim \"none\" not found. no new claims to deallocate, \
+               preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.";
+    assert_eq!(said(&lost), why);
+    assert!(!wants_room(&world, &lost), "no node would help it");
+
+    let claim = |world: &mut World, name: &str, class: &str| {
+        let mut claim = json!({ "metadata": { "name": name, "namespace": "a" }, "spec": {
+            "storageClassName": class, "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } } });
+        admission::admit(world, Res::Claims, &mut claim);
+        world.store.create(Res::Claims, claim, world.now).unwrap();
+        world.run_until(world.now + Span::from_seconds(1), 1_000);
+    };
+    let phase = |world: &World, name: &str| {
+        text(world.store.get(Res::Claims, "a", name).unwrap(), "status.phase").to_owned()
+    };
+    claim(&mut world, "data", "late");
+    claim(&mut world, "quick", "now");
+    claim(&mut world, "odd", "nowhere");
+    assert_eq!((phase(&world, "data"), phase(&world, "quick")), ("Pending".to_owned(), "Bound".to_owned()));
+    let unbound = pod(&mut world, "unbound", "1", with("odd"));
+    assert!(
+        said(&unbound)
+            .starts_with("0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.")
+    );
+    let first = pod(&mut world, "first", "1", with("data"));
+    assert!(!node(&first).is_empty());
+    assert_eq!(phase(&world, "data"), "Bound", "by its first pod");
+    let zone = world.cache.nodes[node(&first)].label("topology.kubernetes.io/zone").to_owned();
+    let volume =
+        world.store.get(Res::Claims, "a", "data").map(|c| text(c, "spec.volumeName").to_owned()).unwrap();
+    assert!(world.store.get(Res::Volumes, "", &volume).unwrap().to_string().contains(&zone), "where that is");
+
+    let data = world.store.get(Res::Claims, "a", "data").unwrap().clone();
+    world.store.remove(Res::Claims, &data);
+    world.run_until(world.now + Span::from_seconds(1), 1_000);
+    assert!(world.store.get(Res::Volumes, "", &volume).is_none(), "and it goes with its claim");
+}
+
+#[test]
+fn gates_and_other_schedulers_are_respected() {
+    let mut world = world();
+    let gated = pod(&mut world, "gated", "1", json!({ "schedulingGates": [{ "name": "x/y" }] }));
+    assert_eq!(node(&gated), "");
+    assert_eq!(fields::condition(&gated, "PodScheduled").map(|c| text(c, "reason")), Some("SchedulingGated"));
+    world.store.update(Res::Pods, "a", "gated", |p| fields::unset(p, "spec.schedulingGates"));
+    world.run_until(world.now + Span::from_seconds(1), 1_000);
+    assert_ne!(node(&world.pod(&Id::new("a", "gated")).unwrap()), "", "opened");
+    let other = pod(&mut world, "other", "1", json!({ "schedulerName": "their-scheduler" }));
+    assert_eq!((node(&other), said(&other).as_str()), ("", ""), "somebody else's");
+}
