@@ -123,7 +123,7 @@ commands! {
     Compare "compare" "compare two marked rows, or the object with the same one elsewhere" [Table],
     Describe "describe" "what is known of the object" [Table Text],
     Yaml "yaml" "the object as YAML" [Table Text Menu],
-    Logs "logs" "the logs of the pod" [Table Text Menu],
+    Logs "logs" "the logs of the pod" [Table Menu],
     PreviousLogs "previous-logs" "the logs from before the last restart" [Table Text],
     Actions "actions" "what can be done here, and why not" [Table Tree],
     Options "options" "how the plan on screen is carried out" [Menu],

@@ -246,11 +246,7 @@ impl DetailView {
                 let next = self.next_reading();
                 self.show(ui, next, now);
             }
-            Command::Logs if self.shown == (Shown::Logs { previous: false }) => {
-                self.container = (self.container + 1) % self.containers().len().max(1);
-                self.show(ui, Shown::Logs { previous: false }, now);
-            }
-            Command::Describe | Command::Yaml | Command::Logs | Command::PreviousLogs => {
+            Command::Describe | Command::Yaml | Command::PreviousLogs => {
                 match Shown::of(command).filter(|shown| self.key.kind == Kind::Pod || !shown.of_pods()) {
                     Some(shown) => self.show(ui, shown, now),
                     None => ui.notice(now, format!("{} has no logs of its own", self.key.kind.names().kind)),
