@@ -23,10 +23,11 @@ mod shipped;
 mod signal;
 pub mod text;
 mod time;
+mod usage;
 mod words;
 
 pub use column::{Cell, Column};
-pub use delta::{Audit, Change, Delta, Usage, Used};
+pub use delta::{Audit, Change, Delta};
 pub use derived::Derived;
 pub use extras::Extras;
 pub use face::Face;
@@ -48,4 +49,5 @@ pub use shipped::Shipped;
 pub use signal::{CostChange, Direction, Happening, NodeChange, Signal, Symptom, SymptomCause, Tone};
 pub use text::Text;
 pub use time::{Span, Time};
+pub use usage::{PodUsage, PodUsageBuilder, Usage, Used};
 pub use words::{many, nearest};

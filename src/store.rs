@@ -7,6 +7,7 @@
 //! changes. No object goes back to an older version, except after a declared reset.
 
 mod audit;
+mod index;
 mod interner;
 mod list;
 pub mod load;
@@ -95,10 +96,11 @@ impl Store {
         self.changed |= state.apply(&self.derive, delta.change, delta.at);
     }
 
-    /// Takes a sample of every cluster that is due for one.
+    /// Takes a sample of every cluster that is due for one, and hands out with the next snapshot what
+    /// was not worth one: versions of objects that did not change otherwise.
     pub fn tick(&mut self, now: Time) {
         for state in &mut self.clusters {
-            self.changed |= state.sample(now);
+            self.changed |= state.sample(now) | state.take_quiet();
         }
     }
 

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use color_eyre::eyre::{Result, WrapErr, eyre};
 
@@ -14,6 +15,9 @@ use crate::cluster::{ClusterTarget, Sources, find_clusters};
 use crate::model::{ClusterId, EMBEDDED, Text};
 use crate::operations::RecoveryFile;
 use crate::sim::{Fleet, Options, Pace, Role, Scenario};
+
+/// Between two bookmarks of a watch, as kube-apiserver has it (`defaultBookmarkFrequency`).
+const BOOKMARKS: Duration = Duration::from_secs(60);
 
 /// Plays a scenario until somebody leaves.
 ///
@@ -28,7 +32,8 @@ pub(super) async fn run(arguments: &DemoArgs, clusters: &ClusterArgs) -> Result<
         abilities::need_terminal()?;
     }
     let pace = Pace::Running(f64::from(arguments.speed));
-    let mut fleet = Fleet::start(scenario, Options { pace, ..Options::default() }).await?;
+    let options = Options { pace, bookmarks: BOOKMARKS, ..Options::default() };
+    let mut fleet = Fleet::start(scenario, options).await?;
     let kubeconfig = fleet.kubeconfig(Role::Admin);
     if let Some(path) = &arguments.kubeconfig_out {
         write_kubeconfig(path, &fleet.kubeconfig_with_users())?;

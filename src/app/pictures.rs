@@ -91,7 +91,7 @@ fn names(count: usize) -> Vec<String> {
 fn calm(cluster: usize, pods: usize) -> Vec<Record> {
     let image = "ghcr.io/acme/pay:1.41";
     let mut records: Vec<Record> =
-        (0..3).map(|n| Record::Node(node(&format!("n{cluster}-{n}"), "std", "europe-west1-b"))).collect();
+        (0..3).map(|n| Record::from(node(&format!("n{cluster}-{n}"), "std", "europe-west1-b"))).collect();
     let count = u32::try_from(pods).unwrap();
     records.push(Record::Workload(deployment("pay", "pay-api", image, count, count)));
     records.extend((0..pods).map(|n| {
@@ -119,7 +119,7 @@ fn healthy(count: usize, pods: usize) -> Play {
 /// What the pods of a cluster use is told.
 fn measure(play: &mut Play, cluster: u16, pods: usize, at: &str) {
     let used = Used { cpu: 60, memory: 300 << 20 };
-    let pods = (0..pods).map(|n| (("pay".into(), Text::clean(&format!("pay-api-7d9f-{n:03}"))), used));
+    let pods = (0..pods).map(|n| (("pay", format!("pay-api-7d9f-{n:03}")), used));
     let usage = Usage { pods: pods.collect(), ..Usage::default() };
     play.say(cluster, clock(at), Change::Usage(Box::new(usage)));
 }
@@ -144,7 +144,7 @@ fn degraded() -> Play {
     let mut lost = node("n1-0", "std", "europe-west1-b");
     (lost.ready, lost.ready_since) = (Truth::Unknown, Some(clock("02:08:00")));
     lost.meta.version = Version(9);
-    upsert(&mut play, 1, "02:08:01", Record::Node(lost));
+    upsert(&mut play, 1, "02:08:01", Record::from(lost));
     let scaler = |desired, version| Autoscaler {
         meta: crate::model::Meta { version: Version(version), ..meta("pay", "pay-api") },
         target_kind: "Deployment".into(),

@@ -13,7 +13,7 @@ const HEAD_LIMIT: Duration = Duration::from_secs(30);
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// The path with its query, as the server is to see it: `/api/v1/pods?limit=500`.
+    /// The path with its query, as the server is to see it: `/api/v1/pods?limit=2500`.
     pub path: String,
     /// The format wanted.
     pub accept: &'static str,
@@ -109,7 +109,7 @@ mod tests {
     fn streams_are_told_by_their_query() {
         assert!(Request::get("/api/v1/pods?limit=1&watch=true").is_stream());
         assert!(Request::get("/api/v1/namespaces/a/pods/b/log?follow=true").is_stream());
-        assert!(!Request::get("/api/v1/pods?limit=500").is_stream());
+        assert!(!Request::get("/api/v1/pods?limit=2500").is_stream());
         assert!(!Request::get("/api/v1/namespaces/watch=true/pods").is_stream());
         assert!(!Request::get("/api/v1/pods?labelSelector=watch%3Dtrue").is_stream());
     }

@@ -20,6 +20,12 @@ pub(super) const ANNOTATIONS: [&str; 9] = [
     "fleet.cattle.io/bundle-id",
 ];
 
+/// Flux's name and namespace of what applied an object: of its two controllers that do.
+const FLUX: [(&str, &str); 2] = [
+    ("kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/namespace"),
+    ("helm.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/namespace"),
+];
+
 /// The delivery system behind an object, if it left its mark.
 pub(super) fn of(meta: &ObjectMeta<'_>) -> Option<Manager> {
     let mark = |key: &str| {
@@ -34,9 +40,9 @@ pub(super) fn of(meta: &ObjectMeta<'_>) -> Option<Manager> {
     if let Some(name) = mark("argocd.argoproj.io/instance") {
         return made("Argo CD", name);
     }
-    for domain in ["kustomize.toolkit.fluxcd.io", "helm.toolkit.fluxcd.io"] {
-        if let Some(name) = mark(&format!("{domain}/name")) {
-            let namespace = mark(&format!("{domain}/namespace")).unwrap_or("flux-system");
+    for (name, namespace) in FLUX {
+        if let Some(name) = mark(name) {
+            let namespace = mark(namespace).unwrap_or("flux-system");
             return Some(Manager { system: "Flux".into(), name: Text::from(format!("{namespace}/{name}")) });
         }
     }

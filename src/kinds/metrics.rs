@@ -4,7 +4,7 @@
 use super::meta::{ObjectMeta, text, time};
 use super::resources::{Amounts, amounts};
 use super::wire::{Format, ListDecoder, ListEnd, Str, Time, WireError, from_protobuf, read_page, wire};
-use crate::model::{Resources, Usage, Used};
+use crate::model::{PodUsageBuilder, Resources, Usage, Used};
 
 wire! {
     /// What a node uses.
@@ -28,50 +28,41 @@ wire! {
     }
 }
 
-macro_rules! list {
-    ($(#[$doc:meta])* $name:ident: $metrics:ident) => {
-        $(#[$doc])*
-        pub fn $name(format: Format, body: &[u8], usage: &mut Usage) -> Result<ListEnd, WireError> {
-            match format {
-                Format::Json => read_page(body, &mut |metrics: $metrics<'_>| metrics.add(usage)),
-                Format::Protobuf => {
-                    let mut decoder = ListDecoder::new();
-                    let mut bad = 0;
-                    decoder.feed(body, &mut |item| match from_protobuf::<$metrics<'_>>(item) {
-                        Ok(metrics) => metrics.add(usage),
-                        Err(_) => bad += 1,
-                    })?;
-                    decoder.finish().map(|end| ListEnd { items: end.items - bad, bad: end.bad + bad, ..end })
-                }
-            }
-        }
+/// Adds a list of node metrics to `usage`.
+pub fn read_nodes(format: Format, body: &[u8], usage: &mut Usage) -> Result<ListEnd, WireError> {
+    let Usage { measured, nodes, .. } = usage;
+    let mut add = |node: NodeMetrics<'_>| {
+        *measured = (*measured).max(time(node.at));
+        nodes.insert(text(&node.metadata.name), used(amounts(&node.usage)));
     };
-}
-
-list! {
-    /// Adds a list of node metrics to `usage`.
-    read_nodes: NodeMetrics
-}
-
-list! {
-    /// Adds a list of pod metrics to `usage`.
-    read_pods: PodMetrics
-}
-
-impl NodeMetrics<'_> {
-    fn add(&self, usage: &mut Usage) {
-        usage.measured = usage.measured.max(time(self.at));
-        usage.nodes.insert(text(&self.metadata.name), used(amounts(&self.usage)));
+    match format {
+        Format::Json => read_page(body, &mut add),
+        Format::Protobuf => items(body, |item| from_protobuf(item).map(&mut add)),
     }
 }
 
-impl PodMetrics<'_> {
-    fn add(&self, usage: &mut Usage) {
-        usage.measured = usage.measured.max(time(self.at));
-        let containers = self.containers.iter().map(|container| amounts(&container.usage));
+/// Puts a list of pod metrics into `usage`.
+pub fn read_pods(format: Format, body: &[u8], usage: &mut Usage) -> Result<ListEnd, WireError> {
+    let mut pods = PodUsageBuilder::default();
+    let mut add = |pod: PodMetrics<'_>| {
+        usage.measured = usage.measured.max(time(pod.at));
+        let containers = pod.containers.iter().map(|container| amounts(&container.usage));
         let sum = containers.fold(Resources::ZERO, |sum, container| sum + container);
-        usage.pods.insert((text(&self.metadata.namespace), text(&self.metadata.name)), used(sum));
-    }
+        pods.add(&pod.metadata.namespace, &pod.metadata.name, used(sum));
+    };
+    let end = match format {
+        Format::Json => read_page(body, &mut add),
+        Format::Protobuf => items(body, |item| from_protobuf(item).map(&mut add)),
+    }?;
+    usage.pods = pods.build();
+    Ok(end)
+}
+
+/// Reads the items of a whole list in protobuf; those that cannot be read are counted.
+fn items(body: &[u8], mut read: impl FnMut(&[u8]) -> Result<(), WireError>) -> Result<ListEnd, WireError> {
+    let (mut decoder, mut bad) = (ListDecoder::new(), 0);
+    decoder.feed(body, &mut |item| bad += usize::from(read(item).is_err()))?;
+    decoder.finish().map(|end| ListEnd { items: end.items - bad, bad: end.bad + bad, ..end })
 }
 
 fn used(amounts: Resources) -> Used {
@@ -106,7 +97,7 @@ mod tests {
         assert_eq!(end.items, 1);
         assert_eq!(by_json, by_protobuf);
         assert_eq!(by_json.nodes["n1"], Used { cpu: 157, memory: 2_028_888 << 10 });
-        assert_eq!(by_json.pods[&("pay".into(), "p".into())], Used { cpu: 1010, memory: 2 << 20 });
+        assert_eq!(by_json.pods.get("pay", "p"), Some(Used { cpu: 1010, memory: 2 << 20 }));
         assert_eq!(by_json.measured.unwrap().rfc3339(), "2026-11-21T08:30:05Z");
     }
 }

@@ -65,7 +65,7 @@ impl<'a> Watched<'a> for Node<'a> {
         let ready = status.conditions.iter().find(|c| c.kind == "Ready");
         let not_ready = ready.filter(|c| c.status != "True");
         let gpu_model = GPU_MODELS.iter().find_map(|key| meta.labels.get(key)).cloned().unwrap_or_default();
-        Record::Node(model::Node {
+        Record::from(model::Node {
             identity: identify(&meta.labels, &spec.provider_id, &status.info.kubelet_version),
             provider_id: text(&spec.provider_id),
             unschedulable: spec.unschedulable,

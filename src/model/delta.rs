@@ -1,6 +1,6 @@
 //! Deltas: everything that watches tell the store.
 
-use super::{Badge, ClusterId, Kind, Link, Login, Record, Served, Span, Text, Time, Uid, Version};
+use super::{Badge, ClusterId, Kind, Link, Login, Record, Served, Span, Text, Time, Uid, Usage, Version};
 
 /// One change of what is known of one cluster.
 #[derive(Clone, PartialEq, Debug)]
@@ -70,24 +70,4 @@ pub enum Audit {
     End(Version),
     /// It could not be finished.
     Void,
-}
-
-/// What nodes and pods of a cluster use (metrics.k8s.io, polled).
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Usage {
-    /// When it was measured, by the server's own stamp, if it gave one.
-    pub measured: Option<Time>,
-    /// By node name.
-    pub nodes: rustc_hash::FxHashMap<Text, Used>,
-    /// By namespace and pod name.
-    pub pods: rustc_hash::FxHashMap<(Text, Text), Used>,
-}
-
-/// What one node or pod uses.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
-pub struct Used {
-    /// Milli-cores.
-    pub cpu: i64,
-    /// Bytes.
-    pub memory: i64,
 }

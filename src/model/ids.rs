@@ -8,11 +8,26 @@ use super::Text;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
 pub struct ClusterId(pub u16);
 
-/// The unique id that an apiserver gave to one object.
+/// The unique id that an apiserver gave to one object: 128 bits, in two halves so that records need
+/// not be aligned for more than 64.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Uid(u128);
+pub struct Uid(u64, u64);
 
 impl Uid {
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of it")]
+    const fn of(value: u128) -> Uid {
+        Uid((value >> 64) as u64, value as u64)
+    }
+
+    const fn value(self) -> u128 {
+        (self.0 as u128) << 64 | self.1 as u128
+    }
+
+    /// Whether it bears the variant bits 0b111, which RFC 9562 reserves: no UUID has them.
+    const fn is_hash(self) -> bool {
+        self.1 >> 61 == 0b111
+    }
+
     /// A uid from its text. Apiservers write UUIDs; any other text is kept as a hash, which
     /// tells objects apart but cannot be sent back (see [`Uid::wire`]).
     #[must_use]
@@ -21,8 +36,7 @@ impl Uid {
             let hash = text.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |h, b| {
                 (h ^ u128::from(b)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
             });
-            // The variant bits 0b111 are reserved by RFC 9562: no UUID has them.
-            Uid(hash | 0b111 << 61)
+            Uid::of(hash | 0b111 << 61)
         })
     }
 
@@ -44,25 +58,25 @@ impl Uid {
             };
             value = value << 4 | u128::from(digit);
         }
-        (value >> 61 & 0b111 != 0b111).then_some(Uid(value))
+        Some(Uid::of(value)).filter(|uid| !uid.is_hash())
     }
 
     /// The text to send back as a precondition, when this was a UUID.
     #[must_use]
     pub fn wire(self) -> Option<String> {
-        (self.0 != 0 && self.0 >> 61 & 0b111 != 0b111).then(|| self.to_string())
+        (!self.is_none() && !self.is_hash()).then(|| self.to_string())
     }
 
     /// Whether no uid was given.
     #[must_use]
     pub fn is_none(self) -> bool {
-        self.0 == 0
+        self.0 == 0 && self.1 == 0
     }
 }
 
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hex = format!("{:032x}", self.0);
+        let hex = format!("{:032x}", self.value());
         write!(f, "{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
 }

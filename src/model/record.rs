@@ -29,7 +29,8 @@ use super::{ClusterId, Kind, Labels, Manager, Meta, ObjectKey, Owner, Text};
 #[serde(untagged)]
 #[allow(missing_docs, reason = "each is the record of that name")]
 pub enum Record {
-    Node(Node),
+    /// Apart: it is the largest by far, and every record takes as much room as the largest.
+    Node(Box<Node>),
     Namespace(Namespace),
     Pod(Pod),
     /// Deployments, stateful sets, daemon sets and replica sets: [`Workload::kind`] says which.
@@ -76,6 +77,12 @@ macro_rules! each {
             Record::StorageClass($inner) => $body,
         }
     };
+}
+
+impl From<Node> for Record {
+    fn from(node: Node) -> Record {
+        Record::Node(Box::new(node))
+    }
 }
 
 impl Record {

@@ -91,7 +91,7 @@ impl World {
         node.identity.zone = zone.into();
         node.allocatable = Resources { cpu: 8000, memory: 32 << 30, gpus: 0, pods: 110 };
         change(&mut node);
-        self.record(Record::Node(node))
+        self.record(Record::from(node))
     }
 
     /// A running, ready pod of 1 core and 1 GiB of a replica set named like its application.

@@ -3,16 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use super::audit::Audited;
+use super::index::Index;
 use super::interner::Interner;
 use super::list::{List, Newer};
 use super::totals::Counts;
 use super::{Derive, EVENTS, SAMPLE_EVERY, SAMPLES, YOUNG, ring};
 use crate::model::{
-    Change, Cluster, ClusterId, ClusterInfo, Kind, Link, LinkState, Place, Record, Sample, Symptom, Table,
-    Time, Uid, Usage, Version,
+    Change, Cluster, ClusterId, ClusterInfo, Kind, Link, LinkState, Record, Sample, Symptom, Table, Time,
+    Uid, Usage, Version,
 };
 
 /// One cluster in the store.
@@ -23,7 +22,7 @@ pub(super) struct State {
     /// nothing happened up to a later one is to be seen nowhere.
     versions: [Version; Kind::COUNT],
     /// Where each object is, by kind.
-    index: Vec<FxHashMap<Uid, Place>>,
+    index: Vec<Index>,
     /// Lists that are coming in, by kind.
     lists: Vec<Option<List>>,
     /// Audits that are under way, by kind.
@@ -34,6 +33,8 @@ pub(super) struct State {
     pool: Interner,
     /// Whether something changed that the extras are made from.
     extras_due: bool,
+    /// Whether something changed that nobody could see and that was not handed out yet.
+    quiet: bool,
 }
 
 impl State {
@@ -41,13 +42,14 @@ impl State {
         State {
             cluster: Arc::new(Cluster::new(id, info, now)),
             versions: [Version(0); Kind::COUNT],
-            index: vec![FxHashMap::default(); Kind::COUNT],
+            index: Kind::ALL.iter().map(|_| Index::default()).collect(),
             lists: Kind::ALL.iter().map(|_| None).collect(),
             audits: Kind::ALL.iter().map(|_| None).collect(),
             events: BTreeSet::new(),
             counts: Counts::default(),
             pool: Interner::default(),
             extras_due: true,
+            quiet: false,
         }
     }
 
@@ -86,12 +88,17 @@ impl State {
     }
 
     pub(super) fn known(&self, kind: Kind, uid: Uid) -> Option<&Arc<Record>> {
-        let place = self.index[kind.index()].get(&uid)?;
-        self.cluster.table(kind).rows.get(*place)
+        let rows = &self.cluster.table(kind).rows;
+        rows.get(self.index[kind.index()].find(rows, uid)?)
     }
 
     pub(super) fn uids(&self, kind: Kind) -> Vec<Uid> {
-        self.index[kind.index()].keys().copied().collect()
+        self.cluster.records(kind).map(|record| record.meta().uid).collect()
+    }
+
+    /// Whether something changed since the last call, or the last snapshot, that nobody could see.
+    pub(super) fn take_quiet(&mut self) -> bool {
+        std::mem::take(&mut self.quiet)
     }
 
     pub(super) fn sweep(&mut self) {
@@ -101,6 +108,7 @@ impl State {
     /// Makes what is not worth folding into every change: tables show their versions; what is paid for beside nodes needs a
     /// pass over volumes and services, and they seldom change.
     pub(super) fn settle(&mut self, derive: &Derive) {
+        self.quiet = false;
         if let Some(cluster) = Arc::get_mut(&mut self.cluster) {
             cluster.tables.iter_mut().zip(self.versions).for_each(|(table, version)| table.version = version);
         }
@@ -152,6 +160,7 @@ impl State {
     /// What is not about objects. Saying the same again changes nothing.
     fn tell(&mut self, change: Change, at: Time) {
         self.extras_due |= matches!(change, Change::Server { .. });
+        self.quiet |= matches!(change, Change::Latency(_));
         match &change {
             Change::Link(link) if alike(&self.cluster.link, link) => return,
             Change::KindLink(kind, link) if alike(&self.cluster.table(*kind).link, link) => return,
@@ -229,6 +238,7 @@ impl State {
             if same {
                 // A heartbeat, or a change of what is not kept: nobody could see it.
                 record.share(&mut self.pool);
+                self.quiet = true;
                 return self.replace(kind, uid, Arc::new(record));
             }
         }
@@ -254,7 +264,7 @@ impl State {
             audit.gone(uid);
         }
         self.bookmark(kind, version);
-        if self.index[kind.index()].contains_key(&uid) {
+        if self.known(kind, uid).is_some() {
             self.remove(derive, kind, uid, at);
             self.changed();
         }
@@ -286,7 +296,7 @@ impl State {
             self.replace(kind, uid, record);
         } else {
             let place = self.table(kind).rows.insert(record);
-            self.index[kind.index()].insert(uid, place);
+            self.index[kind.index()].add(&self.cluster.table(kind).rows, uid, place);
         }
         while self.events.len() > EVENTS
             && let Some((_, oldest)) = self.events.pop_first()
@@ -296,8 +306,9 @@ impl State {
     }
 
     fn replace(&mut self, kind: Kind, uid: Uid, record: Arc<Record>) {
-        if let Some(place) = self.index[kind.index()].get(&uid) {
-            owned(&mut self.cluster).tables[kind.index()].rows.replace(*place, record);
+        let rows = &mut owned(&mut self.cluster).tables[kind.index()].rows;
+        if let Some(place) = self.index[kind.index()].find(rows, uid) {
+            rows.replace(place, record);
         }
     }
 
@@ -312,8 +323,9 @@ impl State {
     }
 
     fn forget(&mut self, kind: Kind, uid: Uid) {
-        if let Some(place) = self.index[kind.index()].remove(&uid) {
-            self.table(kind).rows.remove(place);
+        let rows = &mut owned(&mut self.cluster).tables[kind.index()].rows;
+        if let Some(place) = self.index[kind.index()].take(rows, uid) {
+            rows.remove(place);
         }
     }
 

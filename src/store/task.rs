@@ -16,7 +16,8 @@ pub const PUBLISH_EVERY: Duration = Duration::from_millis(100);
 /// How often it is asked whether a sample is due. Nothing is published when none is.
 const TICK: Duration = Duration::from_secs(10);
 
-/// Deltas taken at one go: some milliseconds of work, so that a publish is never late by more.
+/// Deltas taken at one go: some milliseconds of work when they are events. (A page of a list, or its
+/// end, is as much as hundreds of them.)
 const AT_ONCE: usize = 2048;
 
 /// Runs a store until every sender of deltas is gone; what was left then is published.

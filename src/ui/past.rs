@@ -30,6 +30,9 @@ const BUDGET: usize = 64 << 20;
 /// and owners are shared.
 const RECORD_HEAP: usize = 400;
 
+/// What a name holds on the heap.
+const NAME: usize = 48;
+
 /// A chunk of rows: 64 pointers and its own head.
 const CHUNK: usize = 64 * size_of::<usize>() + 40;
 
@@ -134,8 +137,8 @@ fn alone(old: &Cluster, new: &Cluster) -> usize {
     // A hash table holds an eighth to a half more than its entries.
     let map = |entries: usize, entry: usize| entries * entry * 3 / 2;
     if !Arc::ptr_eq(&old.usage, &new.usage) {
-        bytes += map(old.usage.pods.len(), size_of::<((Text, Text), Used)>());
-        bytes += map(old.usage.nodes.len(), size_of::<(Text, Used)>());
+        bytes += old.usage.pods.weight();
+        bytes += map(old.usage.nodes.len(), size_of::<(Text, Used)>() + NAME);
     }
     if !Arc::ptr_eq(&old.prices, &new.prices) {
         bytes += map(old.prices.len(), 48);

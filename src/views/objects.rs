@@ -158,7 +158,7 @@ mod tests {
 
     fn record(kind: Kind) -> Record {
         match kind {
-            Kind::Node => Record::Node(crate::model::Node { meta: meta(), ..Default::default() }),
+            Kind::Node => Record::from(crate::model::Node { meta: meta(), ..Default::default() }),
             Kind::Namespace => {
                 Record::Namespace(crate::model::Namespace { meta: meta(), ..Default::default() })
             }
@@ -235,7 +235,7 @@ mod tests {
         let mut node = crate::model::Node { meta: meta(), ..Default::default() };
         node.allocatable.pods = 110;
         let pod = crate::model::Pod { meta: meta(), node: "x".into(), ..Default::default() };
-        cluster.tables[Kind::Node.index()].rows.insert(Arc::new(Record::Node(node)));
+        cluster.tables[Kind::Node.index()].rows.insert(Arc::new(Record::from(node)));
         cluster.tables[Kind::Pod.index()].rows.insert(Arc::new(Record::Pod(pod)));
         let shown = |cluster: &Cluster| {
             let snapshot = Snapshot::new(now, 1, Fleet { clusters: vec![Arc::new(cluster.clone())] });
@@ -258,7 +258,7 @@ mod tests {
             let used = crate::model::Used { cpu: 250, memory: 64 << 20 };
             cluster.usage = Arc::new(crate::model::Usage {
                 measured: Some(Time::from_seconds(measured)),
-                pods: [(("n".into(), "x".into()), used)].into_iter().collect(),
+                pods: [(("n", "x"), used)].into_iter().collect(),
                 ..Default::default()
             });
             // It came just now, but the server measured it long before.

@@ -1,7 +1,7 @@
 //! Answers: from the bytes of a body, as they arrive, to what the machine is told.
 
 use super::inflate::{Broken, Inflate};
-use super::machine::{Ask, Event, Input, PAGE, PageEnd, Refusal};
+use super::machine::{Ask, BATCH, Event, Input, PageEnd, Refusal};
 use crate::kinds::wire::{Format, Frames, ListEnd, Status, WatchEvent, WireError, WireErrorKind};
 use crate::kinds::{RecordList, VersionDecl};
 use crate::model::{Cause, Fault, Record, Span, Text, Version};
@@ -67,8 +67,8 @@ impl Answer {
         self.sound(result, inputs)
     }
 
-    /// The body ended, or was cut off: with HTTP/1.1 and HTTP/2 a cut is a fault, so this end is
-    /// one that the server, or something before it, made.
+    /// The body ended. With HTTP/2, and with HTTP/1.1 where the length was said, a cut is a fault and
+    /// does not come here; where it was not, an end may be a cut: only the content tells.
     pub(super) fn end(mut self, inputs: &mut Vec<Input>) {
         if let Some(inflate) = self.inflate.take() {
             let Answer { version, content, .. } = &mut self;
@@ -129,7 +129,7 @@ impl Content {
         match self {
             Content::List { list, records, .. } => list.feed(bytes, |record| {
                 records.push(record);
-                if records.len() >= PAGE as usize {
+                if records.len() >= BATCH {
                     inputs.push(Input::Records(std::mem::take(records)));
                 }
             })?,
@@ -156,12 +156,12 @@ impl Content {
     /// Hands over what is complete, so that rows appear as they come.
     fn hand_over(&mut self, inputs: &mut Vec<Input>) {
         if let Content::Stream { initial: Some(records), .. } = self
-            && records.len() >= (PAGE / 4) as usize
+            && records.len() >= BATCH / 4
         {
             inputs.push(Input::Records(std::mem::take(records)));
         }
         if let Content::List { list, records, told } = self {
-            if records.len() >= (PAGE / 4) as usize {
+            if records.len() >= BATCH / 4 {
                 inputs.push(Input::Records(std::mem::take(records)));
             }
             if list.bad() > *told {
@@ -196,7 +196,7 @@ fn initial_event(
     let end = match version.event(format, frame) {
         Ok(WatchEvent::Added(record)) => {
             records.push(record);
-            if records.len() < PAGE as usize {
+            if records.len() < BATCH {
                 return false;
             }
             None

@@ -182,10 +182,10 @@ mod tests {
     fn requests_are_what_kubernetes_expects() {
         let deployments = kinds::of(Kind::Deployment).preferred();
         let list = request(deployments, &Ask::List { token: None }, false);
-        assert_eq!(list.path, "/apis/apps/v1/deployments?limit=500");
+        assert_eq!(list.path, "/apis/apps/v1/deployments?limit=2500");
         assert!(list.gzip && list.accept.starts_with("application/vnd.kubernetes.protobuf,"));
         let next = request(deployments, &Ask::List { token: Some("a+b/c=".to_owned()) }, true);
-        assert_eq!(next.path, "/apis/apps/v1/deployments?limit=500&continue=a%2Bb%2Fc%3D");
+        assert_eq!(next.path, "/apis/apps/v1/deployments?limit=2500&continue=a%2Bb%2Fc%3D");
         assert_eq!(next.accept, "application/json");
         let stream = request(deployments, &Ask::Stream { timeout_seconds: 250 }, false);
         assert!(stream.path.contains("sendInitialEvents=true") && !stream.path.contains("resourceVersion="));

@@ -12,15 +12,15 @@
 //! | 410, wherever it comes from | a list from scratch: at once the first time, then with back-off |
 //! | an event that is garbled, of no known type, without a version, or older than the last | the same |
 //! | any other error | back-off, then compare versions, then watch from the last version |
-//! | 403, 401, 404 | ask again after minutes; at once when a person says so |
+//! | 403, 401, 404 | ask again after 10 s, then after minutes; at once when a person says so |
 //! | 75 s without event or bookmark | compare versions, watch again from the last version |
 //! | the same again, although the server's version moved on | a list from scratch |
 //! | the server's version is behind ours | ask again soon: it may be a replica that lags |
 //! | it stays behind | it is another cluster or an older state: start over |
 //!
-//! Where a server offers it compressed, a list comes as the beginning of the watch that follows it
-//! (a streaming list): the same pages and the same end, without a second request. Whatever goes
-//! wrong with one, the next list comes in pages.
+//! Where a server offers it compressed, a list comes as the beginning of a watch (a streaming list):
+//! the same items and the same end in one request. The watch that follows is asked for anew, not
+//! compressed. Whatever goes wrong with a streaming list, the next one comes in pages.
 //!
 //! Back-off grows until a list is complete (for lists) or a stream has been healthy for
 //! [`HEALTHY`] (for watches), never merely because a request was answered: a server that lists
@@ -44,9 +44,13 @@ use listing::Listing;
 pub(super) use listing::Tokens;
 use stream::Stream;
 
-/// Objects asked for in one page of a list. Paging costs the server nothing (measured), and a
-/// page is what channels hold at once.
-pub const PAGE: u32 = 500;
+/// Objects asked for in one page of a list. Paging costs the server nothing (measured), but each page
+/// costs a round trip in which neither side works.
+pub const PAGE: u32 = 2_500;
+
+/// Objects that are handed on together: what channels hold at once. They come out of a page as it
+/// arrives.
+pub const BATCH: usize = 500;
 
 /// A stream that lived this long, or brought this much time of news, forgives earlier failures.
 pub const HEALTHY: Span = Span::from_seconds(60);

@@ -1,5 +1,7 @@
 //! The control endpoint of an embedded fleet: churn and faults, over plain HTTP on loopback.
 
+#![allow(dead_code, reason = "each binary that includes this uses a part of it")]
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -27,9 +29,19 @@ impl Control {
         self.ask("PUT", "/churn", &format!(r#"{{"rate": {rate}}}"#)).map(drop)
     }
 
+    /// The endpoint at this address, which wants this token.
+    pub(crate) fn at(address: std::net::SocketAddr, token: String) -> Control {
+        Control { address: address.to_string(), token }
+    }
+
     /// Switches a fault on in every cluster.
     pub(crate) fn fault(&self, fault: &str) -> Result<()> {
-        self.ask("POST", "/clusters/*/faults", fault).map(drop)
+        self.fault_in("*", fault)
+    }
+
+    /// Switches a fault on in one cluster.
+    pub(crate) fn fault_in(&self, cluster: &str, fault: &str) -> Result<()> {
+        self.ask("POST", &format!("/clusters/{cluster}/faults"), fault).map(drop)
     }
 
     /// Switches every fault off.

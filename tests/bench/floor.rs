@@ -53,7 +53,7 @@ async fn list(session: &Session, version: &'static VersionDecl, floor: &mut Floo
         let mut token = String::new();
         loop {
             let began = Instant::now();
-            let path = format!("{}?limit=500&continue={token}", version.path());
+            let path = format!("{}?limit=2500&continue={token}", version.path());
             let response = session.send(Request::get(path).accept(format.accept())).await;
             let response = response.map_err(|fault| eyre!("{fault}"))?;
             let body = response.bytes(LARGEST).await.map_err(|fault| eyre!("{fault}"))?;

@@ -181,7 +181,7 @@ fn cluster(id: u16) -> Cluster {
             ready: Truth::True,
             ..Node::default()
         };
-        put(Record::Node(node));
+        put(Record::from(node));
     }
     let apps = ["checkout", "cart", "pay-api", "search", "ledger", "thumbs", "mailer", "etl", "web", "auth"];
     for number in 0..WORKLOADS {

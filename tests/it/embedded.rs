@@ -6,6 +6,10 @@ use quarterdeck::sim::{Control, Fleet, Options, Pace, Role, Scenario};
 
 use super::ground::{self, Disturb, User};
 
+#[path = "../bench/control.rs"]
+mod control;
+use control::Control as Hand;
+
 /// Two clusters in which everything happens quickly and nothing by itself.
 const QUIET: &str = r#"
 name = "quiet"
@@ -43,35 +47,48 @@ replicas = 4
 clusters = ["*"]
 "#;
 
-pub(crate) struct Embedded(Fleet);
+pub(crate) struct Embedded {
+    pub(crate) fleet: Fleet,
+    /// Where faults are switched on.
+    pub(crate) hand: Hand,
+    /// A server that is frozen takes what is sent to it, and what it sends gets lost.
+    one_way: bool,
+}
 
 impl Embedded {
     pub(crate) async fn start() -> Embedded {
-        let scenario = Scenario::parse("quiet.toml", QUIET).unwrap_or_else(|e| panic!("{e}"));
         let options = Options {
             pace: Pace::Running(1.0),
             tick: Duration::from_millis(50),
             bookmarks: Duration::from_secs(1),
             ..Options::default()
         };
-        Embedded(Fleet::start(scenario, options).await.unwrap())
+        Embedded::of(Embedded::quiet(), options).await
     }
 
     /// The same fleet with its time standing still: only clients change anything.
     pub(crate) async fn still() -> Embedded {
-        let scenario = Scenario::parse("quiet.toml", QUIET).unwrap_or_else(|e| panic!("{e}"));
-        let options = Options { pace: Pace::Manual, ..Options::default() };
-        Embedded(Fleet::start(scenario, options).await.unwrap())
+        Embedded::of(Embedded::quiet(), Options { pace: Pace::Manual, ..Options::default() }).await
+    }
+
+    pub(crate) async fn of(scenario: Scenario, options: Options) -> Embedded {
+        let mut fleet = Fleet::start(scenario, options).await.unwrap();
+        let (address, token) = fleet.open_control(([127, 0, 0, 1], 0).into()).await.unwrap();
+        Embedded { fleet, hand: Hand::at(address, token), one_way: false }
+    }
+
+    fn quiet() -> Scenario {
+        Scenario::parse("quiet.toml", QUIET).unwrap_or_else(|e| panic!("{e}"))
     }
 
     fn at(&self, cluster: &str) -> Control {
-        self.0.cluster(cluster).unwrap()
+        self.fleet.cluster(cluster).unwrap()
     }
 }
 
 impl Disturb for Embedded {
     fn kubeconfig(&self, user: User) -> String {
-        self.0.kubeconfig(match user {
+        self.fleet.kubeconfig(match user {
             User::Admin => Role::Admin,
             User::Viewer => Role::Viewer,
         })
@@ -94,11 +111,17 @@ impl Disturb for Embedded {
     }
 
     fn freeze(&mut self, cluster: &str) {
-        self.at(cluster).freeze().unwrap();
+        match self.one_way {
+            true => self.hand.fault_in(cluster, r#"{"fault": "one-way"}"#).unwrap(),
+            false => self.at(cluster).freeze().unwrap(),
+        }
     }
 
     fn thaw(&mut self, cluster: &str) {
-        self.at(cluster).thaw().unwrap();
+        match self.one_way {
+            true => self.hand.heal().unwrap(),
+            false => self.at(cluster).thaw().unwrap(),
+        }
     }
 
     fn revoke_pods(&mut self, cluster: &str) {
@@ -129,4 +152,10 @@ cases! {
     a_silent_server_is_noticed_and_comes_back => ground::watch::frozen,
     forgotten_versions_lead_to_a_new_list => ground::watch::forgotten,
     what_is_denied_is_said_and_mended_at_once => ground::watch::denied,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_whose_answers_get_lost_is_noticed_and_comes_back() {
+    let mut fleet = Embedded { one_way: true, ..Embedded::start().await };
+    ground::watch::frozen(&mut fleet).await;
 }

@@ -21,7 +21,7 @@
 //! | 16 | sleep | `watch::after_sleep_everything_is_old_until_it_is_asked_again` |
 //! | 19 | 401 once, 401 for ever | [`login::class_19_a_login_refused_once_is_repeated_once`], [`login::class_19_a_login_refused_for_ever_does_not_loop`] |
 //! | 56 | plugin hangs, fails, floods, wants a terminal or stdin, gives no, an expired or an endless token | [`login::class_56_plugins_that_fail_are_told_apart`], [`login::class_56_a_plugin_that_hangs_is_ended`], [`login::class_56_a_plugin_has_neither_stdin_nor_terminal`] |
-//! | 57 | files rewritten while running: token, client certificate | [`login::class_57_a_token_that_is_renewed_on_disk_is_read`], [`login::class_57_a_client_certificate_that_is_renewed_on_disk_is_shown`] |
+//! | 57 | files rewritten while running: token, client certificate | [`login::class_57_a_token_that_is_renewed_on_disk_is_read`], [`login::class_57_a_client_certificate_that_is_renewed_on_disk_is_shown`], [`login::class_57_a_client_certificate_that_is_refused_is_read_again`]; the kubeconfig cut short, removed, written anew: [`login::class_57_a_token_that_is_written_into_the_kubeconfig_anew_is_read`], [`login::class_57_a_client_certificate_that_is_written_into_the_kubeconfig_anew_is_shown`] |
 //! | 58 | 256 descriptors | `quarterdeck get fleet` against `demo --scenario sized:200x200x2000` holds 203 sockets |
 
 mod login;

@@ -402,7 +402,7 @@ fn the_tree_opens_to_pools_and_namespaces() {
     for (at, mut node) in nodes.into_iter().enumerate() {
         node.identity.pool = "general".into();
         node.ready = if at == 0 { Truth::False } else { Truth::True };
-        crate::screen::insert(&mut eks, Record::Node(node));
+        crate::screen::insert(&mut eks, Record::from(node));
     }
     grown.clusters[0] = Arc::new(eks);
     screen.now = after(1);

@@ -131,7 +131,7 @@ fn hostile_text_is_drawn_harmless_everywhere() {
         node.meta.name = Text::clean(&hostile.repeat(40));
         node.meta.namespace = Text::clean(hostile);
         node.meta.uid = Uid::parse("hostile");
-        insert(&mut one, Record::Node(node));
+        insert(&mut one, Record::from(node));
         one.link.state = LinkState::Broken;
         one.link.fault = Some(Fault::new(Cause::Server, hostile, hostile));
         let fleet = Fleet { clusters: vec![Arc::new(one), Arc::new(cluster(1, "b", &["x"], Tier::Dev))] };

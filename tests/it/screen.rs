@@ -178,7 +178,7 @@ pub(crate) fn cluster(id: u16, name: &str, groups: &[&str], tier: Tier) -> Clust
         node.meta.name = Text::from(format!("{name}-node-{n}"));
         node.meta.uid = uid(base + n);
         node.meta.version = Version(u64::from(base + n));
-        insert(&mut cluster, Record::Node(node));
+        insert(&mut cluster, Record::from(node));
         let mut pod = Pod { phase: Phase::Running, ready: true, ..Pod::default() };
         pod.meta.name = Text::from(format!("web-{n}"));
         pod.meta.namespace = "shop".into();

@@ -44,7 +44,7 @@ async fn what_is_there_is_listed_and_what_changes_is_seen() {
     assert_eq!(cluster.version, "v1.36.3-test");
     assert_eq!(cluster.served.versions.len(), 3);
     assert!(cluster.badges.contains(&Badge::PlainHttp));
-    assert_eq!(server.count("/api/v1/pods?limit=500&continue="), 1, "the list came in two pages");
+    assert_eq!(server.count("/api/v1/pods?limit=2500&continue="), 1, "the list came in two pages");
     server.put("pods", "d");
     server.remove("pods", "a");
     view.until("a is gone and d is there", has(&["b", "c", "d"])).await;
@@ -58,16 +58,16 @@ async fn what_is_there_is_listed_and_what_changes_is_seen() {
 async fn a_410_anywhere_leads_to_a_new_list() {
     let server = with_pods().await;
     server.page_size(2);
-    server.once("/pods?limit=500&continue=", Misdeed::Status(410));
+    server.once("/pods?limit=2500&continue=", Misdeed::Status(410));
     server.once("/pods?watch=true", Misdeed::Status(410));
     let gone = r#"{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}"#;
     server.once("/nodes?watch=true", Misdeed::Line(gone.to_owned()));
     let mut view = watched(&server).await;
     view.until("all pods", has(&SOME)).await;
     // One that failed at its second page, one whose watch was refused, one that stands.
-    let firsts = server.count("/pods?limit=500") - server.count("/pods?limit=500&continue=");
+    let firsts = server.count("/pods?limit=2500") - server.count("/pods?limit=2500&continue=");
     assert_eq!(firsts, 3);
-    assert_eq!(server.count("/nodes?limit=500"), 2);
+    assert_eq!(server.count("/nodes?limit=2500"), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,7 +80,7 @@ async fn a_watch_that_is_cut_goes_on_from_where_it_was() {
     server.break_connections();
     server.put("pods", "e");
     view.until("e", has(&["a", "b", "c", "d", "e"])).await;
-    assert_eq!(server.count("/pods?limit=500"), 1, "nothing was listed again");
+    assert_eq!(server.count("/pods?limit=2500"), 1, "nothing was listed again");
     assert!(server.count("/pods?limit=1") > 0, "but versions were compared");
 }
 
@@ -104,8 +104,8 @@ async fn a_kind_that_is_denied_says_so_and_the_others_go_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_without_protobuf_are_read_as_json() {
     let server = with_pods().await;
-    server.once("/pods?limit=500", Misdeed::Status(406));
-    server.once("/nodes?limit=500", Misdeed::Page("application/x-odd", "what?"));
+    server.once("/pods?limit=2500", Misdeed::Status(406));
+    server.once("/nodes?limit=2500", Misdeed::Page("application/x-odd", "what?"));
     let mut view = watched(&server).await;
     view.until("all pods", has(&SOME)).await;
     view.until("the badge", |c| c.badges.contains(&Badge::JsonOnly)).await;
@@ -115,7 +115,7 @@ async fn servers_without_protobuf_are_read_as_json() {
 async fn a_login_portal_is_not_taken_for_an_empty_cluster() {
     let server = with_pods().await;
     server.once("/version", Misdeed::Page("text/html; charset=utf-8", "<html>log in</html>"));
-    server.once("/pods?limit=500", Misdeed::Page("text/html", "<html>log in</html>"));
+    server.once("/pods?limit=2500", Misdeed::Page("text/html", "<html>log in</html>"));
     let mut view = view_of(&server);
     let cluster = view.until("the portal is named", |c| c.link.fault.is_some()).await;
     assert_eq!(cluster.link.fault.as_ref().unwrap().cause, Cause::Proxy);
@@ -140,7 +140,7 @@ async fn a_cluster_that_goes_away_is_marked_and_comes_back_without_a_list() {
     server.come_back();
     view.handle().retry(&[]);
     view.until("d after coming back", has(&["a", "b", "c", "d"])).await;
-    assert_eq!(server.count("/pods?limit=500"), 1, "nothing was listed again");
+    assert_eq!(server.count("/pods?limit=2500"), 1, "nothing was listed again");
     assert!(server.count("/pods") <= asked + 2, "a comparison and a watch, no more");
 }
 
@@ -213,7 +213,7 @@ async fn after_sleep_everything_is_old_until_it_is_asked_again() {
     server.come_back();
     view.handle().retry(&[]);
     view.until("all pods", has(&SOME)).await;
-    assert_eq!(server.count("/pods?limit=500"), 1);
+    assert_eq!(server.count("/pods?limit=2500"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

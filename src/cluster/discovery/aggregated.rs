@@ -1,71 +1,44 @@
 //! Aggregated discovery: `apidiscovery.k8s.io` v2, or v2beta1 before Kubernetes 1.30.
 
-use serde::Deserialize;
-
 use super::{Group, Groups};
 use crate::cluster::{Request, Session};
-use crate::model::Fault;
+use crate::kinds::discovery::{self, ACCEPT, read_groups};
+use crate::model::{Cause, Fault};
 
-/// Newest first; a server that knows neither answers in the plain form.
-const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
-    application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
-
-#[derive(Deserialize)]
-struct List {
-    #[serde(default)]
-    items: Vec<Item>,
-}
-
-#[derive(Deserialize)]
-struct Item {
-    #[serde(default)]
-    metadata: Metadata,
-    #[serde(default)]
-    versions: Vec<Version>,
-}
-
-#[derive(Deserialize, Default)]
-struct Metadata {
-    #[serde(default)]
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Version {
-    #[serde(default)]
-    version: String,
-    /// Empty, with freshness `Stale`, while its API service is down.
-    #[serde(default)]
-    resources: Vec<Resource>,
-}
-
-#[derive(Deserialize)]
-struct Resource {
-    #[serde(default)]
-    resource: String,
-}
+/// The largest answer that is read: of a thousand custom resources it is 2 MiB.
+const LARGEST: usize = 32 << 20;
 
 /// All groups; `None` from a server that does not aggregate.
 pub(super) async fn groups(session: &Session) -> Result<Option<Groups>, Fault> {
     let (core, named) = tokio::try_join!(list(session, "/api"), list(session, "/apis"))?;
-    let (Some(core), Some(named)) = (core, named) else { return Ok(None) };
-    let mut groups = Groups::new();
-    for item in core.items.into_iter().chain(named.items) {
-        let group = groups.entry(item.metadata.name).or_default();
-        group.extend(item.versions.into_iter().map(resources));
+    let (Some(mut groups), Some(named)) = (core, named) else { return Ok(None) };
+    for (name, versions) in named {
+        groups.entry(name).or_default().extend(versions);
     }
     Ok(Some(groups))
 }
 
-async fn list(session: &Session, path: &str) -> Result<Option<List>, Fault> {
+async fn list(session: &Session, path: &str) -> Result<Option<Groups>, Fault> {
     let answer = session.send(Request::get(path).accept(ACCEPT).gzip()).await?;
     match answer.status {
-        200 if answer.content_type.contains("apidiscovery.k8s.io") => answer.json().await.map(Some),
+        200 if answer.content_type.contains("apidiscovery.k8s.io") => {
+            let body = answer.bytes(LARGEST).await?;
+            let read = read_groups(&body).map_err(|error| {
+                let what = format!("{}: the list of API groups makes no sense: {error}", session.server());
+                Fault::new(Cause::Garbled, what, "")
+            })?;
+            Ok(Some(read.iter().map(group).collect()))
+        }
         200 | 404 | 406 => Ok(None),
         _ => Err(answer.into_fault("list its API groups").await),
     }
 }
 
-fn resources(version: Version) -> <Group as IntoIterator>::Item {
-    (version.version, version.resources.into_iter().map(|r| r.resource).collect())
+/// A version without resources is one whose API service is down.
+fn group(group: &discovery::Group<'_>) -> (String, Group) {
+    let versions = group.versions.iter().map(|version| {
+        let resources = version.resources.iter().map(|resource| resource.plural.to_string()).collect();
+        (version.version.to_string(), resources)
+    });
+    (group.metadata.name.to_string(), versions.collect())
 }

@@ -65,7 +65,10 @@ async fn aggregated_discovery_takes_the_newest_version_that_is_declared() {
     let found = discover_at(|path, accept| {
         let kind = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
         match path {
-            "/api" => json_answer(kind, &json!({"items": [item("", &[("v1", &["pods", "nodes"])])]})),
+            "/api" => json_answer(
+                kind,
+                &json!({"kind": "APIGroupDiscoveryList", "items": [item("", &[("v1", &["pods", "nodes"])])]}),
+            ),
             "/apis" => {
                 assert!(accept.contains("v=v2;as=APIGroupDiscoveryList"));
                 let items = [
@@ -82,7 +85,7 @@ async fn aggregated_discovery_takes_the_newest_version_that_is_declared() {
                     item("metrics.k8s.io", &[("v1beta1", &["nodes", "pods"])]),
                     item("broken.example", &[("v1", &[])]),
                 ];
-                json_answer(kind, &json!({"items": items}))
+                json_answer(kind, &json!({"kind": "APIGroupDiscoveryList", "items": items}))
             }
             other => common(other).unwrap_or_else(|| answer(404, "")),
         }
@@ -133,7 +136,9 @@ async fn what_is_forbidden_is_told_or_left_out() {
     let refuse = |path: &'static str, status: u16| {
         discover_at(move |asked, _| match asked {
             asked if asked == path => answer(status, r#"{"message":"no","reason":"Forbidden"}"#),
-            "/api" | "/apis" => json_answer("x;g=apidiscovery.k8s.io", &json!({"items": []})),
+            "/api" | "/apis" => {
+                json_answer("x;g=apidiscovery.k8s.io", &json!({"kind": "APIGroupDiscoveryList", "items": []}))
+            }
             other => common(other).unwrap_or_else(|| answer(404, "")),
         })
     };
@@ -162,8 +167,12 @@ async fn an_answer_that_begins_and_does_not_go_on_is_given_up() {
                 answer.headers_mut().insert("content-type", kind.parse().unwrap());
                 answer
             }
-            "/api" => json_answer("x;g=apidiscovery.k8s.io", &json!({"items": []})),
-            "/apis" => json_answer("x;g=apidiscovery.k8s.io", &json!({"items": []})),
+            "/api" => {
+                json_answer("x;g=apidiscovery.k8s.io", &json!({"kind": "APIGroupDiscoveryList", "items": []}))
+            }
+            "/apis" => {
+                json_answer("x;g=apidiscovery.k8s.io", &json!({"kind": "APIGroupDiscoveryList", "items": []}))
+            }
             other => common(other).unwrap_or_else(|| answer(404, "")),
         }));
         stalls.recv().await.unwrap();

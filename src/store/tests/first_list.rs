@@ -4,7 +4,7 @@ use super::*;
 
 fn born(n: u32, second: i64) -> Record {
     let meta = Meta { created: Some(at(second)), ..meta(n, u64::from(n)) };
-    Record::Node(Node { meta, ..Node::default() })
+    Record::from(Node { meta, ..Node::default() })
 }
 
 #[test]

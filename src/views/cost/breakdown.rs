@@ -124,8 +124,8 @@ fn split(cluster: &Cluster, scope: &Scope) -> Breakdown {
     let usage = &cluster.usage.pods;
     for pod in cluster.pods().filter(|pod| !pod.finished() && !pod.node.is_empty()) {
         let Some(node) = nodes.get_mut(&pod.node) else { continue };
-        let used = usage.get(&(pod.meta.namespace.clone(), pod.meta.name.clone()));
-        let guest = guest(node, pod, used, scope.holds_namespace(&pod.meta.namespace));
+        let used = usage.get(&pod.meta.namespace, &pod.meta.name);
+        let guest = guest(node, pod, used.as_ref(), scope.holds_namespace(&pod.meta.namespace));
         node.guests.push(guest);
     }
     for node in nodes.into_values() {

@@ -221,12 +221,12 @@ mod tests {
     /// A cluster of one node with one pod, measured at a moment.
     fn scene(id: u16, name: &str, basis: Basis, measured: &str) -> Scene {
         let records =
-            vec![Record::Node(node("n1", "std", "z")), Record::Pod(pod("shop", "web", "a", "web:1", "n1"))];
+            vec![Record::from(node("n1", "std", "z")), Record::Pod(pod("shop", "web", "a", "web:1", "n1"))];
         let price = Price { rate: Some(Money::from_micros(400_000)), basis, ..Price::default() };
         let used = Used { cpu: 100, memory: 100 << 20 };
         Scene::new(id, name).with(&[], records, now()).set(|c| {
             c.prices = Arc::new(c.nodes().map(|node| (node.meta.uid, price)).collect());
-            let pods = [(("shop".into(), "web-7d9f-a".into()), used)].into_iter().collect();
+            let pods = [(("shop", "web-7d9f-a"), used)].into_iter().collect();
             c.usage = Arc::new(Measured { pods, ..Measured::default() });
             c.usage_at = Some(clock(measured));
         })

@@ -11,7 +11,7 @@ fn scenes() -> Vec<Scene> {
                 node.ready = crate::model::Truth::False;
                 node.ready_since = Some(clock("02:00:00"));
             }
-            Record::Node(node)
+            Record::from(node)
         });
         let pods = (0..8)
             .map(|n| Record::Pod(pod("web", "front", &format!("p{n}"), "front:1", &format!("n{}", n % 4))));
@@ -166,7 +166,7 @@ fn the_evidence_of_a_cluster_says_what_is_not_as_it_should_be() {
     old.kubelet_version = "v1.31.2".into();
     let fault = Fault::new(Cause::Forbidden, "pods is forbidden", "bind the role view");
     let scene = Scene::new(0, "eks-use1")
-        .with(&[], vec![Record::Node(old)], now())
+        .with(&[], vec![Record::from(old)], now())
         .table(Kind::Pod, |t| {
             (t.link.state, t.link.fault) = (LinkState::Denied, Some(fault));
         })

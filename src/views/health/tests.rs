@@ -44,7 +44,7 @@ fn pay(ready: u32, broken: u32, since: Time) -> Vec<Record> {
             Record::Workload(deployment),
             set("pay-api-5c8b", OLD, clock("01:00:00")),
             set("pay-api-7d9f", PAY, clock("02:10:52")),
-            Record::Node(node("n1", "std", "europe-west1-b")),
+            Record::from(node("n1", "std", "europe-west1-b")),
         ])
         .collect()
 }
@@ -108,7 +108,7 @@ fn a_dead_node_explains_what_was_on_it() {
             node.ready_since = Some(clock("02:12:20"));
             node.ready_reason = "NodeStatusUnknown".into();
         }
-        records.push(Record::Node(node));
+        records.push(Record::from(node));
     }
     for n in 0..6 {
         let mut pod = pod("ml", "embed", &format!("p{n}"), "embed:3.0", &format!("gpu-{}", n % 8));
@@ -137,7 +137,7 @@ fn one_dead_node_without_work_degrades_its_cluster_only() {
     let mut dead = node("n1", "std", "");
     dead.ready = Truth::False;
     dead.ready_since = Some(clock("02:00:00"));
-    let records = vec![Record::Node(dead), Record::Node(node("n2", "std", ""))];
+    let records = vec![Record::from(dead), Record::from(node("n2", "std", ""))];
     let found =
         findings(&snapshot(vec![Scene::new(0, "c").with(&rules(), records, now())]), &Scope::All, now());
     assert_eq!((found[0].what.as_str(), found[0].tone), ("1 of 2 nodes NotReady, pool std", Tone::Warn));
@@ -158,7 +158,7 @@ fn nodes_that_are_leaving_or_booting_are_not_wrong() {
     booting.meta.created = Some(clock("02:13:00"));
     booting.ready = Truth::False;
     booting.ready_since = Some(clock("02:13:05"));
-    let records = vec![Record::Node(leaving), Record::Node(booting)];
+    let records = vec![Record::from(leaving), Record::from(booting)];
     let snapshot = snapshot(vec![Scene::new(0, "c").with(&rules(), records, now())]);
     assert!(findings(&snapshot, &Scope::All, now()).is_empty());
     let later = now() + Span::from_seconds(600);
@@ -477,7 +477,7 @@ fn the_evidence_of_a_finding_offers_the_way_back_and_tells_what_else_changed() {
     let price: crate::views::PriceOf = Arc::new(|_, _| crate::model::Price::default());
     let mut young = node("n2", "std", "europe-west1-b");
     young.meta.created = Some(clock("02:12:00"));
-    scene.then(&scaling::observers(&price), None, Some(&Record::Node(young)), clock("02:12:01"));
+    scene.then(&scaling::observers(&price), None, Some(&Record::from(young)), clock("02:12:01"));
     let snapshot = snapshot(vec![scene]);
     let cause = findings(&snapshot, &Scope::All, now())[0].cause.clone();
     let evidence = evidence(&snapshot, &Scope::All, &RowId::Finding(cause), now());

@@ -110,8 +110,5 @@ const fn tilde(old: bool) -> &'static str {
 
 /// What a pod uses, where that was measured.
 fn used(cluster: &Cluster, pod: &Pod) -> Option<Used> {
-    if cluster.usage.pods.is_empty() {
-        return None;
-    }
-    cluster.usage.pods.get(&(pod.meta.namespace.clone(), pod.meta.name.clone())).copied()
+    cluster.usage.pods.get(&pod.meta.namespace, &pod.meta.name)
 }

@@ -241,7 +241,7 @@ mod tests {
 
     fn small(id: u16, name: &str) -> Scene {
         let records = vec![
-            Record::Node(node(&format!("n{id}"), "p", "z")),
+            Record::from(node(&format!("n{id}"), "p", "z")),
             Record::Pod(pod("shop", "web", "a", "web:1", &format!("n{id}"))),
         ];
         Scene::new(id, name).with(&[], records, now())
@@ -257,14 +257,14 @@ mod tests {
         let from = Scene::new(0, "a").with(
             &[],
             vec![
-                Record::Node(node("n1", "p", "z")),
+                Record::from(node("n1", "p", "z")),
                 Record::Pod(greedy),
                 Record::Pod(stored),
                 Record::Pod(web),
             ],
             now(),
         );
-        let to = Scene::new(1, "b").with(&[], vec![Record::Node(node("n2", "p", "z"))], now());
+        let to = Scene::new(1, "b").with(&[], vec![Record::from(node("n2", "p", "z"))], now());
         let snapshot = snapshot(vec![from, to]);
         let sheet = sheet(&snapshot, &Scope::All, now());
         assert_eq!(cells(&sheet.rows[0]), "a | b | 1 of 3 | 2 not: GPU 1, data on its volumes 1 | 100");

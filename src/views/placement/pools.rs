@@ -198,7 +198,7 @@ mod tests {
             Taint { key: "dedicated".into(), value: "gpu".into(), effect: "NoSchedule".into() },
             Taint { key: "node.kubernetes.io/x".into(), value: "".into(), effect: "PreferNoSchedule".into() },
         ]);
-        let records = vec![Record::Node(node("n1", "std", "z")), Record::Node(tainted), Record::Pod(hungry)];
+        let records = vec![Record::from(node("n1", "std", "z")), Record::from(tainted), Record::Pod(hungry)];
         Scene::new(0, "a").with(&[], records, now())
     }
 

@@ -58,7 +58,7 @@ impl Stage {
 }
 
 fn nodes(count: usize) -> Vec<Record> {
-    (0..count).map(|n| Record::Node(node(&format!("n{n}"), "general", "us-east-1a"))).collect()
+    (0..count).map(|n| Record::from(node(&format!("n{n}"), "general", "us-east-1a"))).collect()
 }
 
 fn booting(name: &str, born: &str) -> Node {
@@ -136,8 +136,8 @@ fn grows() -> Snapshot {
         "New size: 34; reason: cpu resource utilization (percentage of request) above target",
     );
     let new = booting("m1", "01:50:00");
-    stage.say("01:50:00", None, Some(Record::Node(new.clone())));
-    stage.say("01:51:20", Some(Record::Node(new.clone())), Some(Record::Node(up(new, "01:51:20"))));
+    stage.say("01:50:00", None, Some(Record::from(new.clone())));
+    stage.say("01:51:20", Some(Record::from(new.clone())), Some(Record::from(up(new, "01:51:20"))));
     stage.say("01:52:07", target(34, 28), target(34, 34));
     stage.say("01:58:10", scaler(34, 34), scaler(40, 40));
     stage.say("01:58:10", target(34, 34), target(40, 34));
@@ -360,7 +360,7 @@ fn lenses_fold_what_belongs_together() {
         PENDING,
     );
     let node = booting("m1", "02:01:00");
-    stage.say("02:01:00", None, Some(Record::Node(node)));
+    stage.say("02:01:00", None, Some(Record::from(node)));
     scale(&mut stage, "02:03:00", 14, 20);
     let snapshot = stage.end();
     let by =

@@ -88,7 +88,7 @@ fn a_long_page_is_handed_over_as_it_comes() {
                 _ => None,
             })
             .collect();
-        assert!(sizes.len() > 2 && sizes.iter().all(|n| *n <= PAGE as usize), "{format:?}: {sizes:?}");
+        assert!(sizes.len() > 2 && sizes.iter().all(|n| *n <= BATCH), "{format:?}: {sizes:?}");
         assert_eq!(names(&inputs).len(), 1200);
     }
 }

@@ -120,7 +120,7 @@ pub enum Ask {
     /// A watch that begins with everything there is, and tells where that ends (a streaming list,
     /// KEP-3157). What comes before is [`Input::Records`], the end of it is [`Input::PageEnd`].
     Stream {
-        /// When the server is to end it.
+        /// When the server is to end it, if nobody does before.
         timeout_seconds: u32,
     },
     /// A watch with bookmarks.

@@ -41,8 +41,8 @@ pub(super) struct Listing {
     /// When the page was asked for.
     asked: Time,
     began: bool,
-    /// When the server is to end the watch that this is the beginning of, if it is one.
-    stream: Option<Time>,
+    /// Whether it comes as the beginning of a watch.
+    stream: bool,
     got: u32,
     of: Option<u32>,
     tokens: Tokens,
@@ -57,15 +57,12 @@ impl Machine {
             out.push(Output::Release);
             return;
         }
-        let (ask, stream) = match self.streaming {
-            false => (Ask::List { token: None }, None),
-            true => {
-                let (timeout_seconds, until) = self.lifetime(now);
-                (Ask::Stream { timeout_seconds }, Some(until))
-            }
+        let ask = match self.streaming {
+            false => Ask::List { token: None },
+            true => Ask::Stream { timeout_seconds: self.lifetime(now).0 },
         };
         self.phase = Phase::Listing(Listing {
-            stream,
+            stream: self.streaming,
             since: now,
             asked: now,
             began: false,
@@ -84,7 +81,7 @@ impl Machine {
 
     /// Whether a list comes in as a stream.
     pub(super) fn streams(&self) -> bool {
-        matches!(&self.phase, Phase::Listing(Listing { stream: Some(_), .. }))
+        matches!(&self.phase, Phase::Listing(Listing { stream: true, .. }))
     }
 
     /// Asks for the same list in pages, in the same turn, and from now on.
@@ -188,10 +185,12 @@ impl Machine {
         self.link.fault = None;
         self.link.heard = Some(since);
         out.push(Output::Tell(Change::Synced(self.kind, version)));
-        match stream {
-            Some(until) => self.watching(now, until, out),
-            None => self.proceed(now, out),
+        if stream {
+            // What follows the list would come compressed, and what inflates it is kept for as long as
+            // the watch is open: some hundred kilobytes for each kind of each cluster.
+            out.push(Output::Stop);
         }
+        self.proceed(now, out);
     }
 
     /// What the server's version says about ours.

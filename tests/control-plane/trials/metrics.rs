@@ -1,6 +1,6 @@
 //! What metrics-server measures is shown, and what an autoscaler makes of it.
 
-use quarterdeck::model::{Cluster, Used};
+use quarterdeck::model::{Cluster, Meta, Used};
 use quarterdeck::views::SheetRow;
 
 use super::Outcome;
@@ -58,7 +58,7 @@ fn printed(real: &Real) -> Result<(), Error> {
 }
 
 fn web(cluster: &Cluster) -> impl Iterator<Item = Used> {
-    let of_web =
-        |(namespace, name): &(_, quarterdeck::model::Text)| *namespace == "shop" && name.starts_with("web-");
-    cluster.usage.pods.iter().filter(move |(key, _)| of_web(key)).map(|(_, used)| *used)
+    let of_web = |meta: &Meta| meta.namespace == "shop" && meta.name.starts_with("web-");
+    let pods = cluster.pods().map(|pod| &pod.meta).filter(move |meta| of_web(meta));
+    pods.filter_map(|meta| cluster.usage.pods.get(&meta.namespace, &meta.name))
 }

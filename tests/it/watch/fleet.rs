@@ -11,7 +11,7 @@ fn kinds() -> impl Iterator<Item = Kind> {
     Kind::ALL.into_iter().filter(|kind| *kind != Kind::Event)
 }
 
-fn same(fleet: &sim::Fleet, seen: &Fleet) -> bool {
+pub(super) fn same(fleet: &sim::Fleet, seen: &Fleet) -> bool {
     // The first snapshot is empty: nothing is all there is only when nothing is there.
     seen.clusters.len() == fleet.clusters().count()
         && seen.clusters.iter().all(|cluster| {

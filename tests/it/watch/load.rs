@@ -60,7 +60,7 @@ impl World {
     }
 
     fn lists(&self) -> usize {
-        self.servers.iter().map(|server| server.count("limit=500")).sum()
+        self.servers.iter().map(|server| server.count("limit=2500")).sum()
     }
 }
 
@@ -86,7 +86,7 @@ async fn after_thirty_seconds_everything_is_back_at_once_and_nothing_is_listed()
     let missing = CLUSTERS * (Kind::COUNT - KINDS.len());
     assert!(world.lists() <= missing, "only kinds that are not served are asked for: {}", world.lists());
     for plural in ["nodes", "namespaces", "pods"] {
-        let path = format!("/api/v1/{plural}?limit=500");
+        let path = format!("/api/v1/{plural}?limit=2500");
         assert_eq!(world.servers.iter().map(|s| s.count(&path)).sum::<usize>(), 0, "{plural}");
     }
 }
@@ -99,7 +99,7 @@ async fn after_ten_minutes_everything_is_listed_anew_in_turns() {
     let took = world.back().await;
     assert!(took <= 60, "a try every 24 s at most, and the lists: {took} s");
     for plural in ["nodes", "namespaces", "pods"] {
-        let path = format!("/api/v1/{plural}?limit=500");
+        let path = format!("/api/v1/{plural}?limit=2500");
         let lists: Vec<usize> = world.servers.iter().map(|s| s.count(&path)).collect();
         assert!(lists.iter().all(|n| *n == 1), "{plural}: each once: {lists:?}");
     }

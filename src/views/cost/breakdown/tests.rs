@@ -29,7 +29,7 @@ fn cluster() -> Cluster {
     };
     let price = Prices::new(Overrides::default()).price(&cluster.info, &node);
     cluster.prices = Arc::new([(node.meta.uid, price)].into_iter().collect());
-    cluster.tables[Kind::Node.index()].rows.insert(Arc::new(Record::Node(node)));
+    cluster.tables[Kind::Node.index()].rows.insert(Arc::new(Record::from(node)));
     for (name, cpu) in [("web-5d9-a", 2000), ("web-5d9-b", 1000)] {
         let owner = Owner {
             api: "apps/v1".into(),
@@ -84,8 +84,12 @@ fn what_runs_on_nodes_whose_pods_may_not_be_read_is_not_idle() {
 fn use_above_the_request_counts_and_use_below_it_is_waste() {
     let mut cluster = cluster();
     let mut usage = Usage::default();
-    usage.pods.insert(("shop".into(), "web-5d9-a".into()), Used { cpu: 500, memory: 4 * GIB });
-    usage.pods.insert(("shop".into(), "web-5d9-b".into()), Used { cpu: 3000, memory: 4 * GIB });
+    usage.pods = [
+        (("shop", "web-5d9-a"), Used { cpu: 500, memory: 4 * GIB }),
+        (("shop", "web-5d9-b"), Used { cpu: 3000, memory: 4 * GIB }),
+    ]
+    .into_iter()
+    .collect();
     let before = breakdown(&cluster, &Scope::All);
     cluster.usage = Arc::new(usage);
     cluster.usage_at = Some(Time::from_seconds(2));
@@ -117,8 +121,12 @@ fn a_whole_cluster_is_split_once_for_each_generation() {
 fn what_is_used_beyond_the_node_still_sums_to_its_price() {
     let mut cluster = cluster();
     let mut usage = Usage::default();
-    usage.pods.insert(("shop".into(), "web-5d9-a".into()), Used { cpu: 9000, memory: 30 * GIB });
-    usage.pods.insert(("shop".into(), "web-5d9-b".into()), Used { cpu: 7000, memory: 31 * GIB });
+    usage.pods = [
+        (("shop", "web-5d9-a"), Used { cpu: 9000, memory: 30 * GIB }),
+        (("shop", "web-5d9-b"), Used { cpu: 7000, memory: 31 * GIB }),
+    ]
+    .into_iter()
+    .collect();
     cluster.usage = Arc::new(usage);
     let cost = breakdown(&cluster, &Scope::All);
     assert_eq!(cost.namespaces["shop"].rate, cost.nodes.rate);

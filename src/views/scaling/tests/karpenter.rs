@@ -23,7 +23,7 @@ fn karpenter_is_named_with_what_it_made() {
         node
     };
     for name in ["k1", "k2"] {
-        stage.say("02:12:03", None, Some(Record::Node(up(spot(name), "02:12:04"))));
+        stage.say("02:12:03", None, Some(Record::from(up(spot(name), "02:12:04"))));
     }
     let snapshot = stage.end();
     assert_eq!(

@@ -66,7 +66,7 @@ fn nodes_that_came_for_replicas_hide_no_rescale() {
     );
     stage.event("02:00:15", hpa, "horizontal-pod-autoscaler", "SuccessfulRescale", &grew);
     let node = booting("n1", "02:01:00");
-    stage.say("02:01:00", None, Some(Record::Node(node)));
+    stage.say("02:01:00", None, Some(Record::from(node)));
     let rows = rows_of(&stage.end());
     assert!(rows[0].contains("nodes general"), "{rows:#?}");
     assert_eq!(

@@ -9,11 +9,11 @@ fn nodes_that_come_together_are_one_row_with_who_asked_and_how_long_it_took() {
         stage.event("02:11:10", ("Pod", "shop", pod), "default-scheduler", "FailedScheduling", PENDING);
     }
     for name in ["m1", "m2"] {
-        stage.say("02:12:00", None, Some(Record::Node(booting(name, "02:12:00"))));
+        stage.say("02:12:00", None, Some(Record::from(booting(name, "02:12:00"))));
     }
     for name in ["m1", "m2"] {
         let node = booting(name, "02:12:00");
-        stage.say("02:13:02", Some(Record::Node(node.clone())), Some(Record::Node(up(node, "02:13:02"))));
+        stage.say("02:13:02", Some(Record::from(node.clone())), Some(Record::from(up(node, "02:13:02"))));
     }
     let snapshot = stage.end();
     assert_eq!(
@@ -46,7 +46,7 @@ fn a_price_that_is_not_known_is_not_zero() {
     let mut stage = Stage::new(nodes(1));
     let mut odd = booting("m1", "02:12:00");
     odd.identity.instance_type = Text::EMPTY;
-    stage.say("02:12:00", None, Some(Record::Node(odd)));
+    stage.say("02:12:00", None, Some(Record::from(odd)));
     let snapshot = stage.end();
     assert_eq!(rows_of(&snapshot), ["02:12:00 | ↑ | eks-use1 | nodes general | 1→2 | node | ? | -"]);
     assert_eq!(
@@ -63,7 +63,7 @@ fn nodes_that_stop_being_ready_cost_on() {
         let mut after = before.clone();
         after.ready = Truth::Unknown;
         after.ready_since = Some(clock("02:12:20"));
-        stage.say("02:12:21", Some(Record::Node(before)), Some(Record::Node(after)));
+        stage.say("02:12:21", Some(Record::from(before)), Some(Record::from(after)));
     }
     let snapshot = stage.end();
     assert_eq!(
@@ -86,7 +86,7 @@ fn a_node_that_is_taken_away_says_why() {
         "DisruptionTerminating",
         "Disrupting Node: Underutilized",
     );
-    stage.say("02:10:05", Some(Record::Node(node("n7", "general", "us-east-1a"))), None);
+    stage.say("02:10:05", Some(Record::from(node("n7", "general", "us-east-1a"))), None);
     let snapshot = stage.end();
     assert_eq!(
         rows_of(&snapshot),
@@ -105,12 +105,12 @@ fn a_lost_spot_node_and_its_replacement_are_one_row() {
     let mut spot = node("s1", "general", "us-east-1a");
     spot.identity.capacity = Capacity::Spot;
     spot.identity.instance_type = "c6i.4xlarge".into();
-    let mut stage = Stage::new(vec![Record::Node(spot.clone())]);
+    let mut stage = Stage::new(vec![Record::from(spot.clone())]);
     stage.event("02:04:00", ("Node", "", "s1"), "karpenter", "SpotInterrupted", "Spot interruption warning");
-    stage.say("02:05:12", Some(Record::Node(spot)), None);
+    stage.say("02:05:12", Some(Record::from(spot)), None);
     let new = booting("d1", "02:05:40");
-    stage.say("02:05:40", None, Some(Record::Node(new.clone())));
-    stage.say("02:07:00", Some(Record::Node(new.clone())), Some(Record::Node(up(new, "02:07:00"))));
+    stage.say("02:05:40", None, Some(Record::from(new.clone())));
+    stage.say("02:07:00", Some(Record::from(new.clone())), Some(Record::from(up(new, "02:07:00"))));
     let snapshot = stage.end();
     assert_eq!(
         rows_of(&snapshot),

@@ -6,7 +6,7 @@ use super::super::server::{Body, Misdeed, object, zipped};
 use super::super::view::{View, link, names, pass};
 use super::{lists, shows, three, with};
 
-const LIST: &str = "/pods?limit=500";
+const LIST: &str = "/pods?limit=2500";
 const WATCH: &str = "/pods?watch=true";
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn an_object_on_two_pages_is_one() {
         ))
     };
     let (server, mut view) = with(LIST, Misdeed::Body(page("more", "b"))).await;
-    server.once("/pods?limit=500&continue=more", Misdeed::Body(page("", "c")));
+    server.once("/pods?limit=2500&continue=more", Misdeed::Body(page("", "c")));
     view.within(20, "each once", shows(&["a", "b", "c"])).await;
     assert_eq!(lists(&server), 1);
 }
@@ -204,7 +204,7 @@ async fn an_answer_that_stalls_is_not_waited_for() {
 async fn metrics_that_come_later_are_shown() {
     let kind = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
     let server = three().await;
-    server.once("/apis", Misdeed::Page(kind, r#"{"items":[]}"#));
+    server.once("/apis", Misdeed::Page(kind, r#"{"kind":"APIGroupDiscoveryList","items":[]}"#));
     server.once("/apis/metrics.k8s.io/v1beta1/nodes", Misdeed::Status(404));
     let mut view = View::open(&server.kubeconfig());
     view.within(20, "all pods", shows(&["a", "b", "c"])).await;
@@ -222,4 +222,47 @@ async fn a_metrics_server_that_refuses_is_not_the_clusters_login() {
     assert!(server.count("/apis/metrics.k8s.io/") >= 2);
     let cluster = view.cluster();
     assert_eq!((&cluster.login, cluster.link.live()), (&Login::Good(None), true));
+}
+
+#[tokio::test]
+async fn tokens_that_lead_in_a_circle_are_not_followed() {
+    let server = three().await;
+    let page = |next: &str| {
+        let meta = format!(r#""resourceVersion":"1009","continue":"{next}""#);
+        Misdeed::Body(Body::of(format!(
+            r#"{{"kind":"List","metadata":{{{meta}}},"items":[{}]}}"#,
+            object("pods", "a", 9)
+        )))
+    };
+    // Longest first: the text of the first page's request is in those of the others.
+    for (containing, next) in
+        [("/pods?limit=", "x"), ("continue=x", "y"), ("continue=y", "z"), ("continue=z", "y")]
+    {
+        server.once(containing, page(next));
+    }
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "the real list", shows(&["a", "b", "c"])).await;
+    assert_eq!(server.count("continue="), 3, "y is not asked for twice");
+}
+
+#[tokio::test]
+async fn a_server_that_forbids_everything_is_asked_seldom_and_heals_when_asked() {
+    let server = three().await;
+    server.always("/api/v1/", 403);
+    let mut view = View::open(&server.kubeconfig());
+    let denied = |f: &Fleet| {
+        let cluster = &f.clusters[0];
+        let refused = |kind| link(cluster, kind).state == LinkState::Denied;
+        cluster.link.live() && [Kind::Pod, Kind::Node, Kind::Namespace].into_iter().all(refused)
+    };
+    view.within(20, "every kind says so", denied).await;
+    assert_eq!(view.cluster().login, Login::Good(None), "who is refused is known");
+    pass(120).await;
+    server.forget_requests();
+    pass(1800).await;
+    assert!((2..=6).contains(&server.count("/api/v1/pods")), "{}", server.count("/api/v1/pods"));
+    assert!(denied(&view.fleet()));
+    server.forgive();
+    view.handle().retry(&[]);
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
 }

@@ -8,7 +8,7 @@ use super::super::server::{Body, Misdeed, object};
 use super::super::view::{View, link, pass};
 use super::{lists, shows, three, with};
 
-const LIST: &str = "/pods?limit=500";
+const LIST: &str = "/pods?limit=2500";
 
 #[tokio::test]
 async fn reset_while_idle() {
