@@ -180,14 +180,16 @@ impl<'a> Draft<'a> {
         Ok(Moved { wish, there, autoscaler: scale::autoscaler_of(self.to, &key), here, wanted, key })
     }
 
-    /// How many of the missing pods fit where they are to start, by requests, and how many are missing.
-    fn fit(&self) -> (usize, usize) {
+    /// How many of the missing pods fit where they are to start, by requests, where that is known;
+    /// and how many are missing.
+    fn fit(&self) -> (Option<usize>, usize) {
         let mut demands: Vec<Resources> = Vec::new();
         for w in &self.workloads {
             demands.extend(std::iter::repeat_n(w.there.requests, w.missing().min(10_000) as usize));
         }
         let of = demands.len();
-        (fit::place(&mut fit::rooms(self.to, &[], |_| true), &mut demands), of)
+        let known = fit::unknown(self.to).is_none();
+        (known.then(|| fit::place(&mut fit::rooms(self.to, &[], |_| true), &mut demands)), of)
     }
 
     /// The clusters that the steps write to.
@@ -217,7 +219,7 @@ impl<'a> Draft<'a> {
         Confirmation { word: names.join(" ").into() }
     }
 
-    fn preview(&self, fits: usize, of: usize, steps: &[Step]) -> Vec<Line> {
+    fn preview(&self, fits: Option<usize>, of: usize, steps: &[Step]) -> Vec<Line> {
         let (from, to) = (&self.from.info.name, &self.to.info.name);
         let mut lines = Vec::new();
         if !self.from.link.live() {
@@ -231,10 +233,18 @@ impl<'a> Draft<'a> {
             let text = format!("{} on {to}: {} → {}", w.key.path(), w.there.desired, w.wanted);
             lines.push(Line::new("will start", text).counted(w.missing() as usize));
         }
-        let tone = if fits < of { Tone::Warn } else { Tone::Ok };
-        let rest = if fits < of { format!("; {} wait for a new node", of - fits) } else { String::new() };
-        lines
-            .push(Line::new("fit", format!("{fits} of {of} pods fit on {to} by requests{rest}")).toned(tone));
+        let (fit, tone) = match fits {
+            None => {
+                let why = fit::unknown(self.to).unwrap_or_default();
+                (format!("whether {of} pods fit on {to} {why}"), Tone::Warn)
+            }
+            Some(fits) if fits < of => {
+                let rest = format!("{} wait for a new node", of - fits);
+                (format!("{fits} of {of} pods fit on {to} by requests; {rest}"), Tone::Warn)
+            }
+            Some(fits) => (format!("{fits} of {of} pods fit on {to} by requests"), Tone::Ok),
+        };
+        lines.push(Line::new("fit", fit).toned(tone));
         lines.extend(self.autoscaler_lines());
         lines.extend(self.managers());
         if self.way == Way::Drill {
@@ -322,15 +332,15 @@ impl<'a> Draft<'a> {
     }
 
     /// Whether pods are missing and none of them finds room by requests.
-    fn no_room(&self, fits: usize, of: usize) -> bool {
-        fits == 0 && of > 0
+    fn no_room(&self, fits: Option<usize>, of: usize) -> bool {
+        fits == Some(0) && of > 0
     }
 
     fn room_question(&self, of: usize) -> Text {
         format!("none of {of} pods fits on {}: it has no room by requests", self.to.info.name).into()
     }
 
-    fn choices(&self, fits: usize, of: usize) -> Vec<Choice> {
+    fn choices(&self, fits: Option<usize>, of: usize) -> Vec<Choice> {
         let choice = |id: &str, text: Text, answers: [&str; 2]| Choice {
             id: Text::clean(id),
             text,

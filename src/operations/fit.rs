@@ -6,7 +6,15 @@
 use rustc_hash::FxHashMap;
 
 use crate::model::quantity::{Bytes, Cpu};
-use crate::model::{Cluster, Node, Resources, Taint, Text, Truth};
+use crate::model::{Cluster, Kind, Node, Resources, Taint, Text, Truth};
+use crate::views::health::counted;
+
+/// Why nobody can say what is free in a cluster; `None` where that is known. Without its pods every
+/// node looks empty, without its nodes there is no room at all.
+pub(super) fn unknown(cluster: &Cluster) -> Option<String> {
+    let kind = [Kind::Node, Kind::Pod].into_iter().find(|kind| !counted(cluster, *kind))?;
+    Some(format!("is not known: the {} of {} are not", kind.names().plural, cluster.info.name))
+}
 
 /// Room on one node.
 #[derive(Clone, Debug)]

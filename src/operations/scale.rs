@@ -335,6 +335,9 @@ fn preview(c: &Chosen<'_>, follow: bool, several: bool) -> Vec<Line> {
 
 /// Whether so many more replicas fit, by requests.
 fn room(c: &Chosen<'_>, more: usize) -> (String, Tone) {
+    if let Some(why) = fit::unknown(c.cluster) {
+        return (format!("whether they fit {why}"), Tone::Warn);
+    }
     let mut demands: Vec<Resources> = vec![c.workload.requests; more];
     let mut rooms = fit::rooms(c.cluster, &[], |_| true);
     let fits = fit::place(&mut rooms, &mut demands);

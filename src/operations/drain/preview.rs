@@ -130,6 +130,9 @@ impl<'a> Draft<'a> {
         let Some(cluster) = mine.first().map(|n| n.chosen.cluster).filter(|_| total > 0) else {
             return ("none of them starts elsewhere".to_owned(), Tone::Ok);
         };
+        if let Some(why) = fit::unknown(cluster) {
+            return (format!("whether they fit elsewhere {why}"), Tone::Warn);
+        }
         let taints: Vec<Taint> = mine.iter().flat_map(|n| n.chosen.node.taints.iter().cloned()).collect();
         let pools: Vec<&Text> = mine.iter().map(|n| &n.chosen.node.identity.pool).collect();
         let chosen = |name: &Text| mine.iter().any(|n| n.chosen.key.name == *name);

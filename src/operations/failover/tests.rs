@@ -264,6 +264,17 @@ fn a_standby_that_still_lists_is_not_said_to_lack_anything() {
     assert_eq!(plan.refusals[0], "the deployments of eks are not known yet");
 }
 
+/// Nodes whose pods nobody may read look empty, and are not.
+#[test]
+fn room_is_not_known_where_pods_are_not() {
+    let [gke, eks] = worlds(2);
+    let blind = eks.with(|c| c.tables[crate::model::Kind::Pod.index()].synced = None);
+    let plan = of(&snapshot(vec![gke, blind]), FILE, Way::Run).unwrap();
+    let fit = line(&plan, "fit");
+    assert!(fit.text.ends_with("fit on eks is not known: the pods of eks are not"), "{}", fit.text);
+    assert_eq!(fit.tone, Tone::Warn);
+}
+
 #[test]
 fn traffic_on_the_side_that_is_lost_is_left_to_people() {
     let text = FILE.replace("[[traffic]]", "[[traffic]]\ncluster = \"primary\"");

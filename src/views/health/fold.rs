@@ -281,6 +281,9 @@ impl<'a> Scene<'a> {
 
     /// What still serves, who owns it, and how bad it is therefore.
     fn measure(&self, part: &mut Part<'a>) {
+        if part.cause.reason == reason::BUDGET {
+            part.workloads = part.symptoms.iter().filter_map(|s| self.workload_behind(s)).collect();
+        }
         let found = |(kind, namespace, name): &WorkloadKey| {
             self.workloads.get(&(*kind, namespace.as_str(), name.as_str())).copied()
         };

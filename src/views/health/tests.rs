@@ -487,3 +487,16 @@ fn the_evidence_of_a_finding_offers_the_way_back_and_tells_what_else_changed() {
     let also = said.iter().position(|line| line == "also: changed in the last 15 min").unwrap();
     assert!(said[also + 1].starts_with("02:12:00 ↑: eks-use1  $?/h  nodes std 1→2"), "{}", said[also + 1]);
 }
+
+#[test]
+fn a_budget_is_about_the_workload_that_it_guards() {
+    let app = || crate::model::Labels::new(vec![("app".into(), "db".into())]);
+    let mut guarded = deployment("orders", "db", "db:1", 4, 4);
+    guarded.selector.labels = app();
+    let mut budget = Budget { meta: meta("orders", "db"), needed: 4, healthy: 3, ..Budget::default() };
+    (budget.expected, budget.selector.labels) = (4, app());
+    let records = vec![Record::Workload(guarded), Record::Budget(budget)];
+    let snapshot = snapshot(vec![Scene::new(0, "c").with(&rules(), records, clock("02:00:00"))]);
+    let sheet = sheet(&snapshot, &Scope::All, now(), Lens::Cause);
+    assert_eq!(cells(&sheet.rows[0]), "02:00 | budget orders/db lacks healthy pods | c | 1 wl | 100 % | ·");
+}

@@ -98,7 +98,8 @@ fn row(from: &Cluster, clusters: &[&Cluster], scope: &Scope, now: Time) -> Sheet
     }
     let load = load(from, scope);
     let others = clusters.iter().filter(|to| to.id != from.id && takes(to, now));
-    match others.map(|to| (to, fit(&load, to))).max_by_key(|(_, fit)| fit.fits) {
+    // Of equally good ones the first, as in the evidence.
+    match others.map(|to| (to, fit(&load, to))).min_by_key(|(_, fit)| std::cmp::Reverse(fit.fits)) {
         Some((to, fit)) => known(from, to, &fit, now),
         None => unknown("no other cluster is known well enough", Tone::Unseen),
     }
