@@ -22,6 +22,7 @@ pub mod panes;
 mod past;
 mod proposal;
 mod rows;
+mod runs;
 mod screen;
 mod summary;
 mod table;

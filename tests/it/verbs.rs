@@ -444,6 +444,22 @@ fn what_began_since_a_plan_was_made_is_seen_when_it_is_confirmed() {
 }
 
 #[test]
+fn a_plan_that_is_refused_when_it_is_to_begin_says_so() {
+    let mut screen = on_nodes();
+    to(&mut screen, "dev-1-node-1");
+    screen.plan("C");
+    screen.keys("enter");
+    screen.text("yes");
+    screen.keys("enter");
+    tell(&mut screen, 1, Progress::Ended(Outcome::Refused, "drain 1 node runs and needs dev-1".into()));
+    assert!(
+        screen.picture().contains("not begun: drain 1 node runs and needs dev-1"),
+        "{}",
+        screen.picture()
+    );
+}
+
+#[test]
 fn what_another_terminal_runs_stands_against_a_plan() {
     let mut screen = on_nodes();
     to(&mut screen, "dev-1-node-1");
