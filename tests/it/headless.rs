@@ -332,6 +332,7 @@ async fn doctor_says_what_is_wrong_where() {
     assert!(viewer.contains("may not create pods/eviction (drain)"), "{viewer}");
     let refused = rig.run(&["cordon", &format!("alpha/{}", first_node(&rig))]).await.with(3);
     assert!(refused.out.contains("no nodes patch") && !refused.err.contains("--yes"), "{}", refused.out);
+    // Confirmed or not, nothing begins that the cluster would not let through.
     rig.run(&["cordon", &format!("alpha/{}", first_node(&rig)), "--yes", &refused.hash()]).await.with(3);
 }
 
