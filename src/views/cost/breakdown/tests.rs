@@ -83,13 +83,13 @@ fn what_runs_on_nodes_whose_pods_may_not_be_read_is_not_idle() {
 #[test]
 fn use_above_the_request_counts_and_use_below_it_is_waste() {
     let mut cluster = cluster();
-    let mut usage = Usage::default();
-    usage.pods = [
+    let pods = [
         (("shop", "web-5d9-a"), Used { cpu: 500, memory: 4 * GIB }),
         (("shop", "web-5d9-b"), Used { cpu: 3000, memory: 4 * GIB }),
     ]
     .into_iter()
     .collect();
+    let usage = Usage { pods, ..Usage::default() };
     let before = breakdown(&cluster, &Scope::All);
     cluster.usage = Arc::new(usage);
     cluster.usage_at = Some(Time::from_seconds(2));
@@ -120,14 +120,13 @@ fn a_whole_cluster_is_split_once_for_each_generation() {
 #[test]
 fn what_is_used_beyond_the_node_still_sums_to_its_price() {
     let mut cluster = cluster();
-    let mut usage = Usage::default();
-    usage.pods = [
+    let pods = [
         (("shop", "web-5d9-a"), Used { cpu: 9000, memory: 30 * GIB }),
         (("shop", "web-5d9-b"), Used { cpu: 7000, memory: 31 * GIB }),
     ]
     .into_iter()
     .collect();
-    cluster.usage = Arc::new(usage);
+    cluster.usage = Arc::new(Usage { pods, ..Usage::default() });
     let cost = breakdown(&cluster, &Scope::All);
     assert_eq!(cost.namespaces["shop"].rate, cost.nodes.rate);
     assert_eq!((cost.idle, cost.reserved), (Money::ZERO, Money::ZERO));
