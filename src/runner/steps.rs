@@ -254,16 +254,28 @@ async fn probe<A: Api>(ctx: &Context<A>, gate: &mut Gate, url: &str, status: u16
     }
 }
 
+/// How long a cluster may take to say whether it is ready.
+const ASSESS_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long one may that does not answer already.
+const SILENT_LIMIT: Duration = Duration::from_secs(3);
+
 /// One look at a cluster: that it does not answer is a finding, not something to wait for.
 async fn assess<A: Api>(ctx: &Context<A>, gate: &mut Gate, cluster: ClusterId) -> End {
     let name = ctx.name(cluster);
     if let Err(halt) = gate.pass().await {
         return End::Halted(halt, format!("{name}: not looked at").into());
     }
-    let request = ApiRequest::read("/readyz", gate.left(Duration::from_secs(10)));
     let seen = ctx.snapshot();
-    let totals = seen.fleet.cluster(cluster).map(|c| c.totals.clone()).unwrap_or_default();
-    let nodes = format!("{} of {} nodes Ready as last seen", totals.nodes_ready, totals.nodes);
+    let known = seen.fleet.cluster(cluster);
+    // The recovery time runs: who is silent already is not waited for as who answers.
+    let silent = known.is_some_and(|c| !c.link.live());
+    let limit = if silent { SILENT_LIMIT } else { ASSESS_LIMIT };
+    let request = ApiRequest::read("/readyz", gate.left(limit));
+    let nodes = match known.filter(|c| c.seen()) {
+        Some(c) => format!("{} of {} nodes Ready as last seen", c.totals.nodes_ready, c.totals.nodes),
+        None => "its nodes were never seen".to_owned(),
+    };
     let read = match gate.unless_halted(ctx.read(cluster, request)).await {
         Ok(read) => read,
         Err(halt) => return End::Halted(halt, format!("{name} did not answer; {nodes}").into()),

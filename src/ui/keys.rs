@@ -405,7 +405,12 @@ impl Ui {
             self.notice(now, text);
             self.effects.push(Effect::Retry(ids));
         } else if ids.is_empty() {
-            self.notice(now, "every cluster in scope is live");
+            // All of them are live as far as is known: a right that was taken away is seen only by asking.
+            let live = snapshot.fleet.clusters.iter().filter(|c| self.scope.holds(c));
+            let ids: Vec<_> = live.map(|c| c.id).collect();
+            let text = format!("asking {} again, live as they are", many(ids.len(), "cluster"));
+            self.notice(now, text);
+            self.effects.push(Effect::Retry(ids));
         } else {
             self.notice(now, format!("asking {} again", many(ids.len(), "cluster")));
             self.effects.push(Effect::Retry(ids));

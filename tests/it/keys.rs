@@ -421,6 +421,11 @@ fn the_tree_opens_to_pools_and_namespaces() {
 fn asking_again_names_who_does_not_answer() {
     let mut screen = Screen::new(80, 24);
     assert_eq!(screen.keys("r"), [Effect::Retry(vec![ClusterId(3)])]);
+    screen.keys(":");
+    screen.text("ctx eks-*");
+    screen.keys("enter");
+    // Whoever is live is asked too: rights may have been taken away since.
+    assert_eq!(screen.keys("r"), [Effect::Retry(vec![ClusterId(0), ClusterId(1)])]);
 }
 
 #[test]

@@ -36,10 +36,10 @@ pub(super) async fn run(command: &FailoverCommand, clusters: &ClusterArgs) -> Re
     let standby = member(&opened, "standby", &file.standby)?;
     let primary = member(&opened, "primary", &file.primary)?;
 
-    // A side that does not answer may be why somebody fails over: it is waited for, not needed.
+    // A side that does not answer may be why somebody fails over: it is asked, not needed.
     let (primary, standby) = if way == Way::Back { (standby, primary) } else { (primary, standby) };
     let limit = arguments.run.connect_timeout.unwrap_or_default();
-    let snapshot = wait::settle(&mut engine, limit, &[standby, primary], &KINDS).await;
+    let snapshot = wait::settle_without(&mut engine, limit, standby, primary, &KINDS).await;
     wait::need(&snapshot, &[standby], &KINDS)?;
     wait::unknown(&snapshot, &[primary], &KINDS).iter().for_each(print::err);
 

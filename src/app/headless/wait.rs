@@ -109,6 +109,33 @@ pub(super) async fn settle(
     ids: &[ClusterId],
     kinds: &[Kind],
 ) -> Arc<Snapshot> {
+    until(engine, limit, ids, |snapshot| settled(snapshot, ids, kinds)).await
+}
+
+/// The same, but one of them may be silent: it is waited for until it was tried once in vain, for
+/// its silence may be why somebody is in a hurry.
+pub(super) async fn settle_without(
+    engine: &mut Engine,
+    limit: Duration,
+    needed: ClusterId,
+    spared: ClusterId,
+    kinds: &[Kind],
+) -> Arc<Snapshot> {
+    let in_vain = |snapshot: &Snapshot| {
+        snapshot.fleet.cluster(spared).is_some_and(|c| !c.link.live() && c.link.fault.is_some())
+    };
+    let holds = |snapshot: &Snapshot| {
+        settled(snapshot, &[needed], kinds) && (settled(snapshot, &[spared], kinds) || in_vain(snapshot))
+    };
+    until(engine, limit, &[needed, spared], holds).await
+}
+
+async fn until(
+    engine: &mut Engine,
+    limit: Duration,
+    ids: &[ClusterId],
+    holds: impl Fn(&Snapshot) -> bool,
+) -> Arc<Snapshot> {
     let told = RefCell::new(Vec::new());
     let tell = |snapshot: &Snapshot| {
         for cluster in among(snapshot, ids) {
@@ -122,7 +149,7 @@ pub(super) async fn settle(
     };
     let condition = |snapshot: &Snapshot, _| {
         tell(snapshot);
-        settled(snapshot, ids, kinds)
+        holds(snapshot)
     };
     let waited = engine.wait_for(limit, condition).await;
     waited.unwrap_or_else(|newest| newest)
