@@ -51,7 +51,7 @@ async fn yaml(
 ) -> Result<String, Fault> {
     let response = session.send(Request::get(path(key, served)).accept("application/json")).await?;
     if response.status != 200 {
-        return Err(response.into_fault(&format!("reading {} {}", key.kind.names().kind, key.path())).await);
+        return Err(response.into_fault(&format!("show {} {}", key.kind.names().kind, key.path())).await);
     }
     let body = response.bytes(OBJECT).await?;
     let mut object: Value = serde_json::from_slice(&body).map_err(|error| {
@@ -184,7 +184,7 @@ async fn ask_for_log(
     if response.status == 200 {
         return Ok(response);
     }
-    Err(response.into_fault(&format!("reading the logs of {}", key.path())).await)
+    Err(response.into_fault(&format!("show the logs of {}", key.path())).await)
 }
 
 /// Each line made harmless by itself, so that lines stay lines.

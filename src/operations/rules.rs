@@ -21,7 +21,15 @@ impl Share {
     /// Whether it is within the rule: what is taken and what is out already is no more than
     /// its percentage of the pool, or is a single node.
     pub(super) fn holds(&self) -> bool {
-        self.taken <= 1 && self.out == 0 || (self.taken + self.out) * 100 <= self.of * self.percent
+        self.is_one() || self.is_share()
+    }
+
+    fn is_one(&self) -> bool {
+        self.taken <= 1 && self.out == 0
+    }
+
+    fn is_share(&self) -> bool {
+        (self.taken + self.out) * 100 <= self.of * self.percent
     }
 
     /// The rule as a line; broken, it has this tone.
@@ -40,7 +48,9 @@ impl Share {
             0 => String::new(),
             out => format!(", {out} out already"),
         };
-        format!("{} % of {pool}: {} of {}{out}", self.percent, self.taken, count(self.of, "node"))
+        // A small pool would else never lose a node.
+        let one = if self.is_one() && !self.is_share() { ", one always may" } else { "" };
+        format!("{} % of {pool}: {} of {}{out}{one}", self.percent, self.taken, count(self.of, "node"))
     }
 }
 

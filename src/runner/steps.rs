@@ -166,10 +166,12 @@ async fn look<A: Api>(ctx: &Context<A>, target: &ReadyTarget) -> Result<(u32, u3
         Some(now) if target.as_wanted => target.replicas.min(now),
         _ => target.replicas,
     };
+    let ready = replicas("/status/readyReplicas").unwrap_or(0);
+    // The status is of the object as it was before: what was ready then is no proof.
     if number("/status/observedGeneration") < number("/metadata/generation") {
-        return Ok((0, wanted));
+        return Ok((ready.min(wanted.saturating_sub(1)), wanted));
     }
-    Ok((replicas("/status/readyReplicas").unwrap_or(0), wanted))
+    Ok((ready, wanted))
 }
 
 async fn await_rollout<A: Api>(ctx: &Context<A>, gate: &mut Gate, target: &Target) -> End {

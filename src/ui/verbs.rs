@@ -26,6 +26,9 @@ impl Ui {
             return Err("gone: it takes no verb".into());
         }
         let row = table.and_then(|t| t.current());
+        if self.marks.is_empty() && row.is_none() {
+            return Err("no row here".into());
+        }
         let behind: Vec<&ObjectKey> = if self.marks.is_empty() {
             row.iter().flat_map(|row| &row.objects).collect()
         } else {

@@ -46,6 +46,12 @@ pub(super) fn find(fleet: &Fleet, word: &str) -> Result<ObjectKey, String> {
             .by_name(cluster)
             .ok_or_else(|| format!("there is no cluster {cluster:?}{}", question(nearest(cluster, names))))?;
         return key(cluster, name).ok_or_else(|| {
+            if cluster.table(Kind::Node).synced.is_none() {
+                return format!(
+                    "whether {} has a node {name:?} is not known: it did not answer",
+                    cluster.info.name
+                );
+            }
             let meant = nearest(name, cluster.nodes().map(|n| n.meta.name.as_str()));
             format!("there is no node {name:?} in {}{}", cluster.info.name, question(meant))
         });

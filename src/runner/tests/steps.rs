@@ -29,11 +29,11 @@ async fn workloads_are_ready_when_their_newest_spec_is() {
     let mut rig = rig(&fake);
     rig.submit(&plan(vec![step("ready", Action::AwaitReady(vec![cart()]))]));
     rig.until(5).await;
-    fake.state().objects.insert(CART.to_owned(), cart_status(2, 2));
+    fake.state().objects.insert(CART.to_owned(), cart_status(1, 2));
     rig.until(9).await;
     fake.state().objects.insert(CART.to_owned(), cart_status(3, 2));
     assert_eq!(rig.end().await.0, Outcome::Done);
-    assert_eq!(rig.evidence(), ["not Ready yet: cart 0/3", "not Ready yet: cart 2/3"]);
+    assert_eq!(rig.evidence(), ["not Ready yet: cart 2/3", "not Ready yet: cart 1/3"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -191,6 +191,11 @@ impl DetailView {
                 self.text.append(lines, LOG_LINES);
             }
             LogNews::Ended(fault) => {
+                // Where nothing was said, why is what there is to read.
+                if let Some(fault) = fault.as_ref().filter(|_| self.text.lines.is_empty()) {
+                    let lines = [(fault.what.clone(), Role::Crit), (fault.next.clone(), Role::Text)];
+                    self.text.append(lines.into(), LOG_LINES);
+                }
                 self.log = Log::Ended(now, fault.as_ref().map(|fault| fault.to_string().into()));
             }
         }
