@@ -1,5 +1,8 @@
 //! Keys that move about, in and effects out: no terminal, no runtime.
 
+mod cursor;
+mod details;
+
 use std::sync::Arc;
 
 use quarterdeck::model::*;
@@ -61,69 +64,6 @@ fn leaving_takes_two_interrupts_or_a_word() {
 }
 
 #[test]
-fn the_cursor_holds_on_to_the_object_and_new_rows_wait() {
-    let mut screen = on_nodes();
-    to(&mut screen, "eks-use1-node-1");
-    let line =
-        |screen: &mut Screen| screen.picture().lines().position(|l| l.contains("eks-use1-node-1")).unwrap();
-    let before = line(&mut screen);
-    let mut grown = fleet();
-    let mut first = cluster(5, "aaa", &["prod"], Tier::Dev);
-    first.info = Arc::new(ClusterInfo { name: "aaa".into(), ..ClusterInfo::default() });
-    grown.clusters.push(Arc::new(first));
-    screen.now = after(1);
-    screen.fleet(grown.clone());
-    assert_eq!(line(&mut screen), before);
-    assert!(screen.picture().contains("2 new, . shows"), "{}", screen.picture());
-    assert!(!screen.picture().contains("aaa-node-1"));
-    // After five seconds without a move they come in, and the row still keeps its place.
-    screen.now = after(7);
-    screen.draw();
-    assert!(screen.cursor_line().contains("eks-use1-node-1"));
-    assert!(screen.picture().contains("aaa-node-1"), "{}", screen.picture());
-    screen.keys("k k");
-    screen.now = after(8);
-    grown.clusters.pop();
-    screen.fleet(grown);
-    assert!(!screen.picture().contains("aaa-node-1"), "gone rows do not wait");
-}
-
-/// The fleet with one more cluster, whose nodes stand before all others.
-fn grown_at_the_top() -> Fleet {
-    let mut grown = fleet();
-    let mut first = cluster(5, "aaa", &["prod"], Tier::Dev);
-    first.info = Arc::new(ClusterInfo { name: "aaa".into(), ..ClusterInfo::default() });
-    grown.clusters.push(Arc::new(first));
-    grown
-}
-
-#[test]
-fn a_key_means_the_row_that_was_drawn_under_the_cursor() {
-    let mut screen = on_nodes();
-    let first = screen.cursor_line();
-    assert!(first.contains("dev-1-node-1"), "{first}");
-    // A node comes to the top; nothing was drawn since, so nobody saw it.
-    screen.now = after(11);
-    screen.fleet(grown_at_the_top());
-    screen.keys("C");
-    let picture = screen.picture();
-    assert!(picture.contains("cordon dev-1-node-1"), "{picture}");
-    screen.keys("esc");
-    assert!(screen.cursor_line().contains("dev-1-node-1"), "it stays on what a verb was asked for");
-}
-
-#[test]
-fn a_key_for_a_row_that_went_before_it_does_nothing() {
-    let mut screen = on_nodes();
-    let mut smaller = fleet();
-    smaller.clusters.retain(|cluster| cluster.info.name != "dev-1");
-    screen.now = after(11);
-    screen.fleet(smaller);
-    assert_eq!(screen.keys("D"), []);
-    assert!(screen.picture().contains("went just now: look again"), "{}", screen.picture());
-}
-
-#[test]
 fn help_begins_with_the_keys_of_what_is_open() {
     let mut screen = on_nodes();
     screen.keys("?");
@@ -154,49 +94,6 @@ fn an_empty_command_line_proposes_what_it_takes() {
 }
 
 #[test]
-fn what_a_filter_leaves_out_meanwhile_is_not_gone() {
-    let mut screen = on_nodes();
-    screen.keys("/");
-    screen.text("pool:general");
-    screen.keys("ctrl-u enter !");
-    // Only what is not ok is listed; the cursor's node gets well.
-    let mut sick = fleet();
-    let mut hurt = (*sick.clusters[0]).clone();
-    let nodes: Vec<Record> = hurt.records(Kind::Node).map(|record| (**record).clone()).collect();
-    hurt.tables[Kind::Node.index()].rows = Rows::default();
-    for (at, record) in nodes.into_iter().enumerate() {
-        let Record::Node(mut node) = record else { continue };
-        node.ready = if at == 0 { Truth::False } else { node.ready };
-        crate::screen::insert(&mut hurt, Record::Node(node));
-    }
-    sick.clusters[0] = Arc::new(hurt);
-    screen.now = after(11);
-    screen.fleet(sick);
-    screen.keys("j k");
-    let line = screen.cursor_line();
-    assert!(line.contains("eks-use1-node-1"), "{line}");
-    screen.now = after(31);
-    screen.fleet(fleet());
-    let line = screen.cursor_line();
-    assert!(line.contains("eks-use1-node-1") && !line.contains("gone"), "{line}");
-}
-
-#[test]
-fn a_muted_row_leaves_the_cursor_where_it_was() {
-    let mut screen = on_nodes();
-    screen.keys("j j");
-    let next = {
-        screen.keys("j");
-        let line = screen.cursor_line();
-        screen.keys("k");
-        line
-    };
-    screen.keys("m");
-    let name = next.split_whitespace().find(|word| word.contains("-node-")).unwrap();
-    assert!(screen.cursor_line().contains(name), "{} / {name}", screen.cursor_line());
-}
-
-#[test]
 fn the_command_line_proposes_names_and_takes_what_was_gone_to() {
     let mut screen = Screen::new(120, 36);
     screen.keys(":");
@@ -211,39 +108,6 @@ fn the_command_line_proposes_names_and_takes_what_was_gone_to() {
     screen.text("ns pay");
     screen.keys("enter");
     assert_eq!(*screen.ui.scope(), Scope::NamespaceEverywhere("pay".into()));
-}
-
-#[test]
-fn the_wheel_types_nothing() {
-    let mut screen = on_nodes();
-    screen.keys("/");
-    screen.ui.wheel(true, screen.now);
-    assert!(!screen.picture().contains("/jjj"), "{}", screen.picture());
-    screen.keys("esc");
-    screen.ui.wheel(true, screen.now);
-    screen.draw();
-    let fourth = screen.cursor_line();
-    screen.keys("g j j j");
-    assert_eq!(screen.cursor_line(), fourth);
-}
-
-#[test]
-fn what_is_gone_leaves_a_ghost_that_takes_no_verb() {
-    let mut screen = on_nodes();
-    to(&mut screen, "dev-1-node-2");
-    let mut smaller = fleet();
-    smaller.clusters.pop();
-    screen.now = after(60);
-    screen.fleet(smaller.clone());
-    let ghost = screen.cursor_line();
-    assert!(ghost.contains("dev-1-node-2") && ghost.contains("gone 02:15"), "{ghost}");
-    assert_eq!(screen.keys("D"), []);
-    assert!(screen.picture().contains("gone: it takes no verb"));
-    screen.now = after(61);
-    screen.fleet(smaller);
-    assert!(screen.cursor_line().contains("gone 02:15"), "the time is that of going");
-    screen.keys("j");
-    assert!(!screen.picture().contains("dev-1-node-2"));
 }
 
 #[test]
@@ -286,89 +150,6 @@ fn the_command_line_completes_and_says_what_it_does_not_know() {
     screen.text("drain gke-euw1-node-1");
     screen.keys("enter");
     assert!(screen.picture().contains("nothing in scope is called gke-euw1-node-1"));
-}
-
-#[test]
-fn details_ask_for_what_the_store_does_not_keep() {
-    let mut screen = Screen::new(120, 36);
-    screen.keys("0");
-    let effects = screen.keys("l");
-    let [Effect::Read(detail)] = effects.as_slice() else { panic!("{effects:?}") };
-    assert_eq!(detail.reading, Reading::Logs { container: Text::EMPTY, previous: false });
-    assert!(screen.picture().contains("asking the cluster"));
-    let other = Detail { object: detail.object.clone(), reading: Reading::Yaml };
-    screen.ui.inbound(Inbound::Read(other, Ok("late: yaml".to_owned())), NOW);
-    assert!(!screen.picture().contains("late: yaml"), "an answer to another question");
-    let said = |lines: String| Inbound::Log(detail.clone(), LogNews::Lines(lines));
-    screen.ui.inbound(said(String::new()), NOW);
-    assert!(!screen.picture().contains("asking the cluster"), "it is open");
-    let logs = |from: u32, to: u32| (from..=to).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
-    screen.ui.inbound(said(logs(1, 300)), NOW);
-    assert!(screen.picture().contains("line 300") && screen.picture().contains("following the end"));
-    screen.ui.inbound(said(logs(301, 302)), NOW);
-    assert!(screen.picture().contains("line 302"), "more of it comes");
-    screen.keys("k");
-    screen.ui.inbound(said(logs(303, 305)), NOW);
-    assert!(screen.picture().contains("paused, 3 new, G follows"), "{}", screen.picture());
-    screen.keys("g /");
-    screen.text("line 250");
-    screen.keys("enter");
-    assert!(screen.picture().contains("line 250") && !screen.picture().contains("line 300"));
-    let fault = Fault::new(Cause::Forbidden, "pods/log is not allowed", "ask for the rule");
-    screen.ui.inbound(Inbound::Log(detail.clone(), LogNews::Ended(Some(fault))), NOW);
-    assert!(screen.picture().contains("pods/log is not allowed"), "{}", screen.picture());
-    assert!(matches!(screen.keys("r").as_slice(), [Effect::Read(_)]));
-    assert_eq!(screen.keys("esc"), [Effect::StopReading]);
-    assert!(screen.picture().contains("READ-ONLY") && screen.picture().contains("all clusters"));
-}
-
-#[test]
-fn logs_are_of_a_container_and_of_the_pods_of_a_workload() {
-    let mut screen = Screen::new(120, 36);
-    let mut grown = fleet();
-    let mut eks = (*grown.clusters[0]).clone();
-    let pods: Vec<Pod> = eks.records(Kind::Pod).filter_map(|record| record.pod().cloned()).collect();
-    eks.tables[Kind::Pod.index()].rows = Rows::default();
-    for mut pod in pods {
-        let container = |name: &str, init| Container { name: name.into(), init, ..Container::default() };
-        pod.containers =
-            vec![container("setup", true), container("web", false), container("envoy", false)].into();
-        pod.ready = pod.meta.name == "web-1";
-        crate::screen::insert(&mut eks, Record::Pod(pod));
-    }
-    let mut set = Workload::empty(Kind::ReplicaSet);
-    set.meta.name = "web".into();
-    set.meta.namespace = "shop".into();
-    set.meta.uid = crate::screen::uid(4711);
-    crate::screen::insert(&mut eks, Record::Workload(set));
-    grown.clusters[0] = Arc::new(eks);
-    screen.now = after(1);
-    screen.fleet(grown);
-    let read = |effects: Vec<Effect>| -> Vec<(Text, bool)> {
-        let of = |effect| match effect {
-            Effect::Read(Detail { reading: Reading::Logs { container, previous }, .. }) => {
-                Some((container, previous))
-            }
-            _ => None,
-        };
-        effects.into_iter().filter_map(of).collect()
-    };
-    screen.keys("0 /");
-    screen.text("eks-use1 web-1");
-    screen.keys("enter");
-    assert_eq!(read(screen.keys("l")), [("web".into(), false)], "what serves comes before what sets up");
-    assert!(screen.picture().contains("[logs web 1/3]"), "{}", screen.picture());
-    assert_eq!(
-        read(screen.keys("b b b")),
-        [("envoy".into(), false), ("setup".into(), false), ("setup".into(), true)]
-    );
-    screen.keys("esc :");
-    screen.text("rs web");
-    screen.keys("enter");
-    assert_eq!(read(screen.keys("l")), []);
-    let menu = screen.picture();
-    assert!(menu.contains("the logs of which pod") && menu.find("web-2") < menu.find("web-1"), "{menu}");
-    assert_eq!(read(screen.keys("enter")), [("web".into(), false)]);
 }
 
 #[test]
@@ -478,34 +259,6 @@ fn fields_take_every_printable_key() {
     assert_eq!(screen.text("Dq?:0"), []);
     assert!(screen.picture().contains("/Dq?:0"));
     assert_eq!(screen.keys("ctrl-z"), [Effect::Suspend]);
-}
-
-#[test]
-fn new_rows_come_when_asked_for_even_while_something_is_marked() {
-    let mut screen = on_nodes();
-    screen.keys("space");
-    let mut grown = fleet();
-    grown.clusters.push(Arc::new(cluster(5, "aaa", &["prod"], Tier::Dev)));
-    screen.now = after(60);
-    screen.fleet(grown);
-    screen.draw();
-    assert!(screen.picture().contains("2 new, . shows"), "marks hold the order");
-    screen.keys(".");
-    assert!(screen.picture().contains("aaa-node-1"), "{}", screen.picture());
-    assert!(screen.picture().contains("1 marked in 1 cluster"));
-}
-
-#[test]
-fn the_mouse_moves_the_cursor() {
-    let mut screen = on_nodes();
-    let row = screen.picture().lines().position(|l| l.contains("edge-17-node-2")).unwrap();
-    screen.ui.click(60, u16::try_from(row).unwrap(), NOW);
-    assert!(screen.cursor_line().contains("edge-17-node-2"), "{}", screen.picture());
-    screen.ui.wheel(false, NOW);
-    assert!(screen.cursor_line().contains("dev-1-node-1"), "{}", screen.picture());
-    // Beside the rows nothing happens.
-    screen.ui.click(2, 2, NOW);
-    assert!(screen.cursor_line().contains("dev-1-node-1"));
 }
 
 #[test]
@@ -633,21 +386,6 @@ fn operations_list_commands_notices_and_the_journal() {
     screen.ui.inbound(Inbound::Journal(Err("journal.jsonl: line 7: the chain breaks".into())), NOW);
     screen.now = after(2);
     assert!(screen.picture().contains("not to be trusted: journal.jsonl: line 7"), "{}", screen.picture());
-}
-
-#[test]
-fn what_is_muted_counts_and_comes_back() {
-    let mut screen = Screen::new(120, 36);
-    screen.keys("m");
-    assert!(
-        !screen.picture().contains("02:11 ✖") && screen.picture().contains("1 muted"),
-        "{}",
-        screen.picture()
-    );
-    screen.keys(":");
-    screen.text("unmute");
-    screen.keys("enter");
-    assert!(!screen.picture().contains("1 muted"), "{}", screen.picture());
 }
 
 /// Every key of the shipped keymap, on every kind of screen: it changes the picture, asks for an
