@@ -14,6 +14,7 @@ mod ids;
 mod link;
 mod meta;
 mod money;
+mod price;
 mod problem;
 pub mod quantity;
 mod record;
@@ -32,14 +33,15 @@ pub use derived::Derived;
 pub use extras::Extras;
 pub use face::Face;
 pub use fleet::{
-    Badge, Basis, Cluster, ClusterInfo, CostTotals, EMBEDDED, Fleet, Login, PluginId, Price, Prompt, Sample,
-    Series, Served, Table, Tier, Totals,
+    Badge, Cluster, ClusterInfo, EMBEDDED, Fleet, Login, PluginId, Prompt, Sample, Series, Served, Table,
+    Tier, Totals,
 };
 pub use identity::{Capacity, Identity, Provider, identify};
 pub use ids::{ClusterId, Kind, KindNames, ObjectKey, Uid, Version};
 pub use link::{BLINK, Cause, Fault, LINK_LIMIT, Link, LinkState, METRICS_LIMIT};
 pub use meta::{Condition, Labels, Manager, Meta, Operator, Owner, Requirement, Selector, Truth, condition};
 pub use money::{MONTH_HOURS, Money, grouped};
+pub use price::{Basis, CostTotals, Price};
 pub use problem::{Problem, Source};
 pub use quantity::Resources;
 pub use record::*;
