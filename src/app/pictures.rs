@@ -22,7 +22,7 @@ use crate::views::scenes::{clock, deployment, event, meta, node, now, pod, waits
 const SIZES: [(u16, u16); 3] = [(60, 15), (80, 24), (140, 45)];
 
 /// A fleet in the making, by what its watches would tell.
-struct Play {
+pub(super) struct Play {
     store: Store,
     clusters: u16,
 }
@@ -70,7 +70,7 @@ impl Play {
         }
     }
 
-    fn end(mut self) -> Snapshot {
+    pub(super) fn end(mut self) -> Snapshot {
         for minute in 0..14 {
             self.store.tick(clock("02:00:00") + Span::from_seconds(minute * 60));
         }
@@ -107,7 +107,8 @@ fn calm(cluster: usize, pods: usize) -> Vec<Record> {
     records
 }
 
-fn healthy(count: usize, pods: usize) -> Play {
+/// Clusters where all is well, each with so many pods.
+pub(super) fn healthy(count: usize, pods: usize) -> Play {
     let mut play = Play::new(&names(count));
     for cluster in 0..play.clusters {
         play.list(cluster, calm(cluster.into(), pods));
@@ -214,7 +215,8 @@ fn states() -> [(&'static str, Snapshot); 7] {
     ]
 }
 
-fn screen() -> Ui {
+/// A screen with every pane, by the settings that come with the program.
+pub(super) fn screen() -> Ui {
     let own = operations::ALL.iter().map(|op| Operation { id: op.id, key: op.key });
     let (keymap, _) = input::load("default", &|_| None, &own.collect::<Vec<_>>());
     let (theme, _) = theme::load("mono", &|_| None, Depth::None, false);

@@ -21,6 +21,10 @@ use crate::views::Snapshot;
 /// Frames that nobody's key asked for are at least this far apart.
 const PACE: Duration = Duration::from_millis(50);
 
+/// Frames for a new state of the fleet alone: what most of the screen shows is computed from it
+/// first, and asks for a frame of its own.
+const STATES: Duration = Duration::from_millis(500);
+
 /// What frames are drawn on.
 pub(super) trait Canvas {
     /// Draws one frame.
@@ -116,6 +120,7 @@ pub(super) async fn run(
             () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => Wake::Time,
         };
         let now = clock();
+        let mut pace = PACE;
         match wake {
             Wake::End | Wake::Input(None) => return Ok(None),
             Wake::Input(Some(event)) => {
@@ -127,6 +132,9 @@ pub(super) async fn run(
             Wake::Snapshot => {
                 let snapshot = Arc::clone(&news.snapshots.borrow_and_update());
                 wanted = ui.inbound(Inbound::Snapshot(snapshot), now);
+                if !ui.shows_states() {
+                    pace = STATES;
+                }
             }
             Wake::Sheet(done) => {
                 sheet = None;
@@ -136,7 +144,8 @@ pub(super) async fn run(
             }
             Wake::Time => {}
         }
-        draw_at = Some(draw_at.unwrap_or(last_frame + PACE));
+        let frame = last_frame + pace;
+        draw_at = Some(draw_at.map_or(frame, |at| at.min(frame)));
     }
 }
 
@@ -164,5 +173,71 @@ fn feed(ui: &mut Ui, event: Event, now: Time) -> Vec<Effect> {
             _ => Vec::new(),
         },
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::pictures;
+    use crate::model::Span;
+    use crate::views::scenes;
+
+    /// Counts frames.
+    #[derive(Default)]
+    struct Counter(usize);
+
+    impl Canvas for Counter {
+        fn draw(&mut self, ui: &mut Ui, now: Time) -> io::Result<()> {
+            let backend = ratatui::backend::TestBackend::new(80, 24);
+            let mut terminal = ratatui::Terminal::new(backend).map_err(io::Error::other)?;
+            terminal.draw(|frame| ui.draw(frame, now)).map_err(io::Error::other)?;
+            self.0 += 1;
+            Ok(())
+        }
+
+        fn clear(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn copy(&mut self, _: &str) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn suspend(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Effects for Counter {
+        fn run(&mut self, _: Effect) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn states_alone_are_drawn_a_few_times_a_second() {
+        let mut ui = pictures::screen();
+        let began = Instant::now();
+        let clock = move || scenes::now() + millis(began.elapsed());
+        let fleet = pictures::healthy(1, 3).end().fleet;
+        let state = move |sequence| Arc::new(Snapshot::new(clock(), sequence, fleet.clone()));
+        let (publish, snapshots) = watch::channel(state(1));
+        let publisher = tokio::spawn(async move {
+            for sequence in 2..42 {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                publish.send_replace(state(sequence));
+            }
+        });
+        let (_events, events) = mpsc::channel(1);
+        let (_inbound, inbound) = mpsc::channel(1);
+        let news = News { wanted: Vec::new(), snapshots, events, inbound };
+        let (mut frames, mut effects) = (Counter::default(), Counter::default());
+        let end = async { publisher.await.unwrap() };
+        let input = futures::stream::pending();
+        run(&mut ui, &mut frames, input, news, &mut effects, clock, end).await.unwrap();
+        assert!((4..=24).contains(&frames.0), "{} frames for 40 states in 4 s", frames.0);
+    }
+
+    fn millis(elapsed: Duration) -> Span {
+        Span::from_millis(i64::try_from(elapsed.as_millis()).unwrap())
     }
 }

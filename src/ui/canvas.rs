@@ -103,17 +103,12 @@ impl<'a> Canvas<'a> {
     pub(super) fn clear(&mut self) {
         let mut style = self.theme.style(Role::Text);
         style.bg = style.bg.or(self.theme.background);
-        let blank = " ".repeat(self.width().into());
-        for y in 0..self.height() {
-            self.buffer.set_stringn(
-                self.area.x,
-                self.area.y + y,
-                &blank,
-                self.width().into(),
-                Style::reset(),
-            );
+        for position in self.area.intersection(self.buffer.area).positions() {
+            if let Some(cell) = self.buffer.cell_mut(position) {
+                cell.reset();
+                cell.set_style(style);
+            }
         }
-        self.buffer.set_style(self.area, style);
     }
 
     /// The buffer itself, for widgets of others.

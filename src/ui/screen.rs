@@ -7,8 +7,8 @@ use super::alarm::Alarms;
 use super::overlays::Overlay;
 use super::pane::{PaneDecl, PaneInput};
 use super::past::Past;
-use super::summary::Summary;
-use super::table::{JobKey, SheetDone, SheetJob, TableState};
+use super::summary::{ClusterLine, Summary};
+use super::table::{Computed, JobKey, SheetDone, SheetJob, TableState};
 use super::told::Told;
 use super::tree::TreePart;
 use super::{Detail, Effect, Inbound};
@@ -26,6 +26,13 @@ const NOTICE: Span = Span::from_seconds(6);
 
 /// How often a sheet is computed at most while the fleet changes.
 const REFRESH: Span = Span::from_millis(500);
+
+/// Of its time a core computes sheets for one part in so many at most, while that makes nothing
+/// older than [`SLOWEST`].
+const SHARE: i64 = 20;
+
+/// How far apart large sheets are computed at most.
+const SLOWEST: Span = Span::from_seconds(2);
 
 /// How often a sheet is computed for its ages alone.
 const AGES: Span = Span::from_seconds(10);
@@ -323,7 +330,7 @@ impl Ui {
         if !changed && wanted.frozen.is_some() && !self.shows_runs() {
             return None;
         }
-        Some(computed.at + if changed { REFRESH } else { self.ages(now) })
+        Some(computed.at + if changed { refresh(computed.took) } else { self.ages(now) })
     }
 
     fn ages(&self, now: Time) -> Span {
@@ -342,7 +349,7 @@ impl Ui {
         let runs = Arc::clone(&self.runs);
         let table = self.tables.get_mut(self.active)?;
         table.in_flight = Some(key.clone());
-        let same = |computed: &&Arc<super::table::Computed>| {
+        let same = |computed: &&Arc<Computed>| {
             computed.key.same_view(&key) && computed.key.sort == key.sort && table.touched
         };
         let hold = table.computed.as_ref().filter(|_| key.held && !table.release).filter(same).cloned();
@@ -368,7 +375,8 @@ impl Ui {
         if table.in_flight.as_ref() == Some(&done.key) {
             table.in_flight = None;
         }
-        table.take(Arc::new(done.computed), now);
+        let took = done.computed.at.age(now);
+        table.take(Arc::new(Computed { took, ..done.computed }), now);
     }
 
     /// Computes here and now whatever is due: for tests and for small fleets.
@@ -394,9 +402,16 @@ impl Ui {
         }
     }
 
+    /// Whether a newer state is seen before a sheet is computed from it: what runs and what is open
+    /// show it as it is, and so does a fleet that is still connecting.
+    #[must_use]
+    pub fn shows_states(&self) -> bool {
+        let connecting = self.summary.clusters.is_empty() || self.summary.clusters.iter().any(unseen);
+        connecting || self.running() > 0 || !self.overlays.is_empty()
+    }
+
     /// Whether seconds matter on screen: something runs, ends or gets older by itself.
     pub(super) fn counting(&self, now: Time) -> bool {
-        let unseen = |c: &super::summary::ClusterLine| matches!(c.tone, Tone::Unseen | Tone::Connecting);
         // A link that broke becomes stale while nothing comes in.
         let broken = |c: &Arc<Cluster>| c.link.state == LinkState::Broken;
         self.running() > 0
@@ -460,5 +475,26 @@ impl Ui {
     /// Whether a run can be paused, and whether it is.
     pub(super) fn run_state(&self, op: crate::operations::OpId) -> Option<RunState> {
         self.runs.iter().find(|run| run.op == op).map(|run| run.state)
+    }
+}
+
+/// Whether a cluster was not seen yet.
+fn unseen(cluster: &ClusterLine) -> bool {
+    matches!(cluster.tone, Tone::Unseen | Tone::Connecting)
+}
+
+/// How long a sheet that took so long to compute is shown at least.
+fn refresh(took: Span) -> Span {
+    Span::from_millis(took.millis().saturating_mul(SHARE)).clamp(REFRESH, SLOWEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sheets_that_take_long_are_computed_less_often() {
+        let shown = |took| refresh(Span::from_millis(took)).millis();
+        assert_eq!([0, 25, 40, 100, 5_000, -3].map(shown), [500, 500, 800, 2_000, 2_000, 500]);
     }
 }

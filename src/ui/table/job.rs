@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::widths;
-use crate::model::{Cell, ClusterId, Face, Kind, Selector, Text, Time, Uid};
+use crate::model::{Cell, ClusterId, Face, Kind, Selector, Span, Text, Time, Uid};
 use crate::operations::{Recoveries, Run};
 use crate::ui::alarm::{Critical, critical};
 use crate::ui::pane::{PaneDecl, PaneInput};
@@ -88,6 +88,8 @@ pub(in crate::ui) struct Computed {
     /// The time that the sheet is for.
     pub(in crate::ui) shown_at: Time,
     pub(in crate::ui) at: Time,
+    /// How long it was from then until the screen had it.
+    pub(in crate::ui) took: Span,
 }
 
 impl SheetJob {
@@ -122,9 +124,9 @@ impl SheetJob {
         let widest = widths::of(&sheet);
         let places = self.snapshot.fleet.clusters.iter().map(|c| c.info.name.clone()).collect();
         let (shown_at, at) = (self.shown_at, self.now);
-        let key = self.key.clone();
+        let (key, took) = (self.key.clone(), Span::ZERO);
         let computed =
-            Computed { key: self.key, sheet, widest, order, withheld, total, places, shown_at, at };
+            Computed { key: self.key, sheet, widest, order, withheld, total, places, shown_at, at, took };
         let critical = self.alarms.as_ref().map(|newest| critical(newest, self.now));
         SheetDone { key, computed, critical }
     }
