@@ -2,7 +2,7 @@
 //! Kubernetes API: JSON names, protobuf numbers, types, and how lists are merged.
 //!
 //! ```text
-//! cargo run --example schema -- $(go list -m -f '{{.Dir}}' k8s.io/api k8s.io/apimachinery) assets/kubernetes.schema
+//! cargo run --example schema -- $(go list -m -f '{{.Dir}}' k8s.io/api k8s.io/apimachinery k8s.io/metrics) assets/kubernetes.schema
 //! ```
 //!
 //! The layout that this writes is described, and read, in `src/sim/schema.rs`.
@@ -89,6 +89,8 @@ const KINDS: &[&str] = &[
     "admissionregistration/v1.ValidatingWebhookConfiguration",
     "meta/v1.DeleteOptions",
     "meta/v1.Status",
+    "metrics/v1beta1.NodeMetrics",
+    "metrics/v1beta1.PodMetrics",
 ];
 
 /// A type as its source declares it.
@@ -116,8 +118,8 @@ struct Field {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [api, machinery, out] = arguments.as_slice() else {
-        return Err("usage: schema API-MODULE APIMACHINERY-MODULE OUT".into());
+    let [api, machinery, metrics, out] = arguments.as_slice() else {
+        return Err("usage: schema API-MODULE APIMACHINERY-MODULE METRICS-MODULE OUT".into());
     };
     let mut types = Types::default();
     for package in PACKAGES {
@@ -125,6 +127,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let meta = Path::new(machinery).join("pkg/apis/meta/v1/types.go");
     read(&meta, "meta/v1", &mut types)?;
+    let metrics = Path::new(metrics).join("pkg/apis/metrics/v1beta1/types.go");
+    read(&metrics, "metrics/v1beta1", &mut types)?;
     std::fs::write(out, write(&types)?)?;
     Ok(())
 }

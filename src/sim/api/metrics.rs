@@ -7,13 +7,17 @@ use crate::sim::json::{Value, json};
 use super::access;
 use super::call::Call;
 use super::reply::Answer;
+use crate::kinds::wire::{self, Format};
 use crate::model::Used;
 use crate::sim::cluster::Shared;
 use crate::sim::fields::{at, list, name, text};
 use crate::sim::refusal::Refusal;
 use crate::sim::resources::Res;
+use crate::sim::schema;
 use crate::sim::selector::Labels;
 use crate::sim::world::World;
+
+const VERSION: &str = "metrics.k8s.io/v1beta1";
 
 /// Answers `/apis/metrics.k8s.io/v1beta1/…`.
 pub(super) fn serve(shared: &Arc<Shared>, call: &Call, rest: &[&str]) -> Result<Answer, Refusal> {
@@ -53,14 +57,26 @@ pub(super) fn serve(shared: &Arc<Shared>, call: &Call, rest: &[&str]) -> Result<
                 let item = items.first().ok_or_else(|| Refusal::not_found(res.spec(), wanted))?;
                 Ok(Answer::json(200, item))
             }
-            None => {
-                let kind = if res == Res::Nodes { "NodeMetricsList" } else { "PodMetricsList" };
-                let list =
-                    json!({ "kind": kind, "apiVersion": "metrics.k8s.io/v1beta1", "metadata": {}, "items": items });
-                Ok(Answer::json(200, &list))
-            }
+            None => Ok(written(if res == Res::Nodes { "NodeMetrics" } else { "PodMetrics" }, &items, call)),
         }
     })
+}
+
+/// A list in the format that was asked for: metrics-server speaks both.
+fn written(kind: &str, items: &[Value], call: &Call) -> Answer {
+    let list_kind = format!("{kind}List");
+    match schema::of(VERSION, kind).filter(|_| call.wants_protobuf()) {
+        Some(message) => {
+            let items: Vec<Vec<u8>> = items.iter().map(|item| schema::to_protobuf(message, item)).collect();
+            let items = items.iter().map(Vec::as_slice);
+            let list = wire::write_list(VERSION, &list_kind, &wire::ListMeta::default(), items);
+            Answer::bytes(Format::Protobuf.media_type(), list)
+        }
+        None => {
+            let list = json!({ "kind": list_kind, "apiVersion": VERSION, "metadata": {}, "items": items });
+            Answer::json(200, &list)
+        }
+    }
 }
 
 fn amounts(used: Used) -> Value {
@@ -69,7 +85,7 @@ fn amounts(used: Used) -> Value {
 
 fn head(world: &World, kind: &str, object: &Value) -> Value {
     json!({
-        "kind": kind, "apiVersion": "metrics.k8s.io/v1beta1",
+        "kind": kind, "apiVersion": VERSION,
         "metadata": {
             "name": name(object), "namespace": at(object, "metadata.namespace"),
             "creationTimestamp": world.now.rfc3339(), "labels": at(object, "metadata.labels"),

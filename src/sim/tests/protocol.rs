@@ -224,6 +224,25 @@ async fn discovery_names_what_is_served() {
 }
 
 #[tokio::test]
+async fn usage_is_the_same_in_both_formats() {
+    use crate::kinds::metrics::{read_nodes, read_pods};
+    use crate::kinds::wire::Format;
+    let fleet = small().await;
+    let client = Client::new(&fleet, "alpha", Role::Admin);
+    let (mut by_json, mut by_protobuf) = (crate::model::Usage::default(), crate::model::Usage::default());
+    for (format, usage) in [(Format::Json, &mut by_json), (Format::Protobuf, &mut by_protobuf)] {
+        for (plural, read) in [("nodes", read_nodes as fn(_, &[u8], &mut _) -> _), ("pods", read_pods)] {
+            let path = format!("/apis/metrics.k8s.io/v1beta1/{plural}");
+            let answer = client.get_as(&path, format.accept()).await;
+            assert_eq!(Format::of_content_type(answer.header("content-type")), Some(format), "{plural}");
+            let end = read(format, &answer.body, usage).unwrap();
+            assert!(end.items > 0 && end.bad == 0, "{plural}");
+        }
+    }
+    assert_eq!(by_json, by_protobuf);
+}
+
+#[tokio::test]
 async fn a_server_can_be_started_at_once_after_it_was_stopped() {
     let fleet = small().await;
     let alpha = fleet.cluster("alpha").unwrap();
