@@ -172,7 +172,7 @@ pub struct Fleet {
     hands: Hands,
     authority: String,
     tokens: Arc<Vec<(Role, String)>>,
-    ticker: Option<JoinHandle<()>>,
+    tickers: Vec<JoinHandle<()>>,
     endpoint: Option<Endpoint>,
 }
 
@@ -262,10 +262,9 @@ impl Fleet {
         let hands = Hands { members, clock, scenario };
         hands.set_churn(rate);
         let authority = keys.authority.clone();
-        let mut fleet = Fleet { hands, authority, tokens, ticker: None, endpoint: None };
+        let mut fleet = Fleet { hands, authority, tokens, tickers: Vec::new(), endpoint: None };
         if matches!(options.pace, Pace::Running(_)) {
-            let (members, clock) = (fleet.hands.members.clone(), fleet.hands.clock.clone());
-            fleet.ticker = Some(tokio::spawn(tick(members, clock, options.tick)));
+            fleet.tickers = tickers(&fleet.hands, options.tick);
         }
         Ok(fleet)
     }
@@ -372,9 +371,7 @@ impl Fleet {
 
 impl Drop for Fleet {
     fn drop(&mut self) {
-        if let Some(ticker) = self.ticker.take() {
-            ticker.abort();
-        }
+        self.tickers.iter().for_each(JoinHandle::abort);
         for member in &self.hands.members {
             member.server.lock().unwrap_or_else(PoisonError::into_inner).stop();
         }
@@ -438,6 +435,16 @@ fn secret(of: &str) -> String {
     let (a, b) = (RandomState::new().hash_one(of), RandomState::new().hash_one("fleet"));
     let mut chance = Random::new(a ^ b.rotate_left(32), of);
     format!("sim-{of}-{:016x}{:016x}", chance.next() ^ a, chance.next() ^ b)
+}
+
+/// Moves the clusters of a fleet, which know nothing of each other, on all cores.
+fn tickers(hands: &Hands, every: Duration) -> Vec<JoinHandle<()>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let each = |nth| {
+        let members: Vec<_> = hands.members.iter().skip(nth).step_by(cores).cloned().collect();
+        tokio::spawn(tick(members, hands.clock.clone(), every))
+    };
+    (0..cores.min(hands.members.len())).map(each).collect()
 }
 
 async fn tick(members: Vec<Arc<Member>>, clock: Arc<Clock>, every: Duration) {

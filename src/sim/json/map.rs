@@ -80,7 +80,10 @@ impl Map {
     }
 
     pub(crate) fn entry(&mut self, key: impl AsRef<str>) -> Entry<'_> {
-        Entry { at: self.place(key.as_ref()), key: intern(key.as_ref()), map: self }
+        let at = self.place(key.as_ref());
+        // a field that is there has its name already
+        let key = if at.is_some() { ArcStr::new() } else { intern(key.as_ref()) };
+        Entry { map: self, at, key }
     }
 
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(&ArcStr, &mut Value) -> bool) {
@@ -116,6 +119,7 @@ impl Map {
 pub(crate) struct Entry<'a> {
     map: &'a mut Map,
     at: Option<usize>,
+    /// Its name, where it is to be made.
     key: ArcStr,
 }
 
