@@ -37,7 +37,12 @@ pub(super) async fn run(arguments: &GetArgs, clusters: &ClusterArgs) -> Result<E
     let wish = wish(arguments)?;
     let (_, mut engine) = super::start(clusters)?;
     let began = Instant::now();
-    let waited = engine.wait_for(arguments.timeout, |snapshot, now| wish.holds(snapshot, now)).await;
+    let teller = wait::Teller::new(arguments.timeout);
+    let holds = |snapshot: &Snapshot, now| {
+        teller.tell(snapshot, &[], &wish.kinds);
+        wish.holds(snapshot, now)
+    };
+    let waited = engine.wait_for(arguments.timeout, holds).await;
     let held = waited.is_ok();
     let mut snapshot = waited.unwrap_or_else(|newest| newest);
     if held && wish.until.is_none() && wish.shows_usage() {

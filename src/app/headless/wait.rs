@@ -1,14 +1,19 @@
 //! Waiting until clusters have answered, but not for those that said no.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::super::engine::Engine;
 use super::{Exit, Stop, print};
 use crate::model::{Cause, Cluster, ClusterId, Fault, Kind, LinkState, Login, Prompt};
 use crate::views::Snapshot;
 use crate::views::health;
+
+/// How long a command waits without a word.
+const LONG: Duration = Duration::from_secs(3);
 
 /// How much of what is needed is known of a cluster.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -109,7 +114,7 @@ pub(super) async fn settle(
     ids: &[ClusterId],
     kinds: &[Kind],
 ) -> Arc<Snapshot> {
-    until(engine, limit, ids, |snapshot| settled(snapshot, ids, kinds)).await
+    until(engine, limit, ids, kinds, |snapshot| settled(snapshot, ids, kinds)).await
 }
 
 /// The same, but one of them may be silent: it is waited for until it was tried once in vain, for
@@ -127,32 +132,81 @@ pub(super) async fn settle_without(
     let holds = |snapshot: &Snapshot| {
         settled(snapshot, &[needed], kinds) && (settled(snapshot, &[spared], kinds) || in_vain(snapshot))
     };
-    until(engine, limit, &[needed, spared], holds).await
+    until(engine, limit, &[needed, spared], kinds, holds).await
 }
 
 async fn until(
     engine: &mut Engine,
     limit: Duration,
     ids: &[ClusterId],
+    kinds: &[Kind],
     holds: impl Fn(&Snapshot) -> bool,
 ) -> Arc<Snapshot> {
-    let told = RefCell::new(Vec::new());
-    let tell = |snapshot: &Snapshot| {
-        for cluster in among(snapshot, ids) {
-            if let Login::Prompted(prompt) = &cluster.login
-                && !told.borrow().contains(prompt)
-            {
-                print::err(format!("{}: {}", cluster.info.name, asked(prompt)));
-                told.borrow_mut().push(prompt.clone());
-            }
-        }
-    };
+    let teller = Teller::new(limit);
     let condition = |snapshot: &Snapshot, _| {
-        tell(snapshot);
+        teller.tell(snapshot, ids, kinds);
         holds(snapshot)
     };
     let waited = engine.wait_for(limit, condition).await;
     waited.unwrap_or_else(|newest| newest)
+}
+
+/// What is said while a command waits: once what credential plugins ask of a person, and once what
+/// is waited for, when that takes long.
+pub(super) struct Teller {
+    limit: Duration,
+    began: Instant,
+    waiting: Cell<bool>,
+    prompts: RefCell<Vec<Prompt>>,
+}
+
+impl Teller {
+    /// For a wait that begins now and ends after `limit`.
+    pub(super) fn new(limit: Duration) -> Teller {
+        Teller { limit, began: Instant::now(), waiting: Cell::new(false), prompts: RefCell::default() }
+    }
+
+    /// Looks at what is known, and says what is to be said of it.
+    pub(super) fn tell(&self, snapshot: &Snapshot, ids: &[ClusterId], kinds: &[Kind]) {
+        self.prompts(snapshot, ids).iter().for_each(print::err);
+        if self.began.elapsed() >= LONG && !self.waiting.get() {
+            self.waiting.set(true);
+            let left = self.limit.saturating_sub(self.began.elapsed()).as_secs();
+            coming(snapshot, ids, kinds).iter().for_each(|what| {
+                print::err(format!("waiting for {what} (for {left} s at most; ctrl-c leaves)"));
+            });
+        }
+    }
+
+    /// What is asked of a person and was not told yet.
+    fn prompts(&self, snapshot: &Snapshot, ids: &[ClusterId]) -> Vec<String> {
+        let mut told = self.prompts.borrow_mut();
+        let mut said = Vec::new();
+        for cluster in among(snapshot, ids) {
+            if let Login::Prompted(prompt) = &cluster.login
+                && !told.contains(prompt)
+            {
+                said.push(format!("{}: {}", cluster.info.name, asked(prompt)));
+                told.push(prompt.clone());
+            }
+        }
+        said
+    }
+}
+
+/// What may still come: `eks-use1: no answer within 10 s`.
+fn coming(snapshot: &Snapshot, ids: &[ClusterId], kinds: &[Kind]) -> Vec<String> {
+    let text = |cluster: &Arc<Cluster>| match readiness(cluster, kinds) {
+        Readiness::Coming(why) => Some(format!("{}: {why}", cluster.info.name)),
+        _ => None,
+    };
+    let all: Vec<String> = among(snapshot, ids).filter_map(text).collect();
+    match all.as_slice() {
+        [first, second, rest @ ..] if rest.len() > 1 => {
+            vec![first.clone(), second.clone(), format!("{} more clusters", rest.len())]
+        }
+        _ => all,
+    }
 }
 
 /// Ends the command unless all of this is known of these clusters.
@@ -191,6 +245,15 @@ mod tests {
         assert_eq!(of(LinkState::Broken, Some(Cause::Server)), Readiness::Coming("why".to_owned()));
         assert_eq!(of(LinkState::Connecting, None), Readiness::Coming("still connecting".to_owned()));
         assert_eq!(of(LinkState::Live, None), Readiness::Known);
+    }
+
+    #[test]
+    fn what_is_waited_for_is_named_but_not_without_end() {
+        let all = (0..7).map(|_| Arc::new(cluster(LinkState::Connecting, None)));
+        let fleet = crate::model::Fleet { clusters: all.collect() };
+        let snapshot = Snapshot::new(NOW, 1, fleet);
+        let waited = coming(&snapshot, &[], &[]);
+        assert_eq!(waited, [": still connecting", ": still connecting", "5 more clusters"]);
     }
 
     #[test]
