@@ -123,10 +123,19 @@ fn named_like_a_secret(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word)) || name.ends_with("_KEY")
 }
 
-/// The log of a container from before its last restart.
+/// What a kubelet says of a container that was never restarted
+/// (`kubernetes/kubernetes:pkg/kubelet/kubelet_pods.go` `validateContainerLogStatus`).
+const NEVER_RESTARTED: &str = "previous terminated container";
+
+/// The log of a container, whole or from before its last restart.
 async fn logs(session: &Session, key: &ObjectKey, container: &str, previous: bool) -> Result<String, Fault> {
     let ends = format!("&limitBytes={LOG}{}", if previous { "&previous=true" } else { "" });
-    let response = ask_for_log(session, key, container, &ends).await?;
+    let response = match ask_for_log(session, key, container, &ends).await {
+        Err(fault) if previous && fault.to_string().contains(NEVER_RESTARTED) => {
+            return Ok("No log from before: this container was not restarted.".to_owned());
+        }
+        answer => answer?,
+    };
     let body = response.bytes(LOG + (1 << 16)).await?;
     Ok(lines(&String::from_utf8_lossy(&body)))
 }

@@ -226,7 +226,14 @@ async fn objects_are_read_compared_and_copied() {
     assert_eq!(person.has_copied().await, "kubectl --context near -n shop get deployments web -o yaml");
     person.types("<esc>/-l app=web<enter>");
     person.sees(&["/-l app=web · 2 of 4"]).await;
-    person.types(":q<enter>");
+    person.types("l");
+    person.sees(&["the logs of which pod", "web-"]).await;
+    assert_eq!(person.shown.borrow().matches("ready     web-").count(), 6, "each pod once");
+    person.types("<enter>");
+    person.sees(&["[logs]"]).await;
+    person.types("p");
+    person.sees(&["No log from before: this container was not restarted."]).await;
+    person.types("<esc><esc>:q<enter>");
     assert_eq!(tokio::time::timeout(PATIENCE, screen).await.unwrap().unwrap(), None);
 }
 

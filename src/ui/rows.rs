@@ -220,7 +220,8 @@ impl Ui {
         match own.iter().chain(&row.objects).find(wanted).cloned() {
             Some(key) => self.open_detail(&key, command, now),
             None if logs => {
-                let workloads: Vec<ObjectKey> = own.into_iter().chain(row.objects).collect();
+                let mut workloads = row.objects;
+                workloads.extend(own.filter(|own| !workloads.contains(own)));
                 self.choose_pod(&workloads, command, now);
             }
             None => self.notice(now, "no object behind this row"),
