@@ -14,7 +14,8 @@
 //! | `faults`, `endpoint` | what can be switched on to go wrong, by scenarios and over HTTP while it runs |
 //! | `api`, `encoded` | the protocol, one file per concern; changes are encoded once for all watches |
 //! | `objects`, `patch`, `selector`, `refusal` | what a server keeps and how it refuses |
-//! | `layout`, `managed`, `validation`, `admission`, `quota` | what clients' writes are merged, owned, checked, filled in and limited by |
+//! | `layout`, `managed`, `validation`, `admission`, `quota`, `limits` | what clients' writes are merged, owned, checked, filled in and limited by |
+//! | `shell` | what containers run when somebody talks to them |
 //! | `resources`, `schema`, `custom`, `json_path` | what is served: built-in kinds, their fields, and what clients define |
 //! | `world`, `queue`, `cache`, `load` | a cluster's state, and what is due when |
 //! | `controllers` | what moves it, one file each |
@@ -40,6 +41,7 @@ mod gate;
 mod json;
 mod json_path;
 mod layout;
+mod limits;
 mod load;
 mod machines;
 mod managed;
@@ -54,6 +56,7 @@ mod scenario;
 mod schema;
 mod selector;
 mod server;
+mod shell;
 mod timing;
 mod tls;
 mod validation;

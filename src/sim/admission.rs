@@ -1,12 +1,16 @@
 //! What the server adds to objects before it keeps them: defaults, and the beginning of a status
 //! (`kubernetes/kubernetes:pkg/apis/*/v1/defaults.go`, `pkg/registry/*/strategy.go`).
 
+mod pods;
+mod services;
+
 use std::sync::Arc;
 
 use crate::sim::json::{Value, json};
 
 use super::custom;
-use super::fields::{at, list, list_mut, map, name, object_mut, place, set, text};
+use super::fields::{at, list, map, name, object_mut, place, set, text};
+use super::limits;
 use super::quota;
 use super::refusal::Refusal;
 use super::resources::Res;
@@ -17,11 +21,8 @@ pub(crate) fn admit(world: &World, res: Res, object: &mut Value) {
     complete(world, res, object);
     match res {
         Res::Pods => {
-            quota::fill_in(world, object);
-            quota::prioritise(world, object);
-            tolerate(world, object);
-            let class = quality(object);
-            set(object, "status", json!({ "phase": "Pending", "qosClass": class }));
+            limits::fill_in(world, object);
+            pods::admit(world, object);
         }
         Res::Deployments
         | Res::ReplicaSets
@@ -53,7 +54,6 @@ pub(crate) fn admit(world: &World, res: Res, object: &mut Value) {
 /// A new claim waits, for a volume of the default class if it names none (`DefaultStorageClass`).
 fn claim(world: &World, object: &mut Value) {
     const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
-    default(object, "spec.volumeMode", json!("Filesystem"));
     let marked = |c: &&Arc<Value>| super::fields::annotation(c, DEFAULT) == "true";
     if let Some(class) = world.store.list(Res::StorageClasses, None).find(marked) {
         default(object, "spec.storageClassName", json!(name(class)));
@@ -64,27 +64,38 @@ fn claim(world: &World, object: &mut Value) {
 /// Refuses what a namespace has no room for, and what is not within its limits.
 pub(crate) fn refuse(world: &mut World, res: Res, object: &Value, dry: bool) -> Result<(), Refusal> {
     if res == Res::Pods {
-        quota::known_class(world, object)?;
-        quota::within_limits(world, object)?;
+        pods::known(world, object)?;
     }
+    limits::refuse(world, res, object)?;
     quota::admit(world, res, object, dry)
 }
 
 /// Fills in the defaults of an object, new or changed.
 pub(crate) fn complete(world: &World, res: Res, object: &mut Value) {
     match res {
-        Res::Pods => pod_spec(place(object, "spec")),
+        Res::Pods => pods::complete(place(object, "spec")),
         Res::Deployments | Res::StatefulSets | Res::DaemonSets => workload(res, object),
         Res::ReplicaSets | Res::ReplicationControllers => default(object, "spec.replicas", json!(1)),
         Res::Jobs | Res::CronJobs => job(res, object),
-        Res::Autoscalers => default(object, "spec.minReplicas", json!(1)),
+        Res::Autoscalers => autoscaler(object),
+        Res::LimitRanges => limits::complete(object),
         Res::Namespaces => {
             let own = name(object).to_owned();
             object_mut(place(object, "metadata.labels"))
                 .insert("kubernetes.io/metadata.name".into(), own.into());
             default(object, "spec.finalizers", json!(["kubernetes"]));
         }
-        Res::Services => service(world, object),
+        Res::Services => services::complete(world, object),
+        Res::Claims => default(object, "spec.volumeMode", json!("Filesystem")),
+        Res::Volumes => {
+            default(object, "spec.volumeMode", json!("Filesystem"));
+            default(object, "spec.persistentVolumeReclaimPolicy", json!("Retain"));
+        }
+        Res::StorageClasses => {
+            default(object, "reclaimPolicy", json!("Delete"));
+            default(object, "volumeBindingMode", json!("Immediate"));
+        }
+        Res::PriorityClasses => default(object, "preemptionPolicy", json!("PreemptLowerPriority")),
         Res::NetworkPolicies => {
             let both = !at(object, "spec.egress").is_null();
             let types = if both { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) };
@@ -101,13 +112,16 @@ pub(crate) fn complete(world: &World, res: Res, object: &mut Value) {
         _ => return,
     };
     if at(object, template).is_object() {
-        pod_spec(place(object, template));
+        pods::spec(place(object, template));
     }
 }
 
 /// What follows from the uid that a new object is given: a job selects its pods by it
-/// (`pkg/registry/batch/job/strategy.go` `generateSelector`).
+/// (`pkg/registry/batch/job/strategy.go` `generateSelector`), and a pod mounts its token.
 pub(crate) fn identify(res: Res, object: &mut Value) {
+    if res == Res::Pods {
+        return pods::mount_token(object);
+    }
     if res != Res::Jobs || super::fields::flag(object, "spec.manualSelector") {
         return;
     }
@@ -165,6 +179,20 @@ fn job(res: Res, object: &mut Value) {
     default(object, "spec.completionMode", json!("NonIndexed"));
 }
 
+/// Defaults of a horizontal autoscaler: one that says no metric keeps CPU at 80 %
+/// (`pkg/apis/autoscaling/v2/defaults.go`).
+fn autoscaler(object: &mut Value) {
+    default(object, "spec.minReplicas", json!(1));
+    if list(object, "spec.metrics").is_empty() {
+        let target = json!({ "type": "Utilization", "averageUtilization": 80 });
+        set(
+            object,
+            "spec.metrics",
+            json!([{ "type": "Resource", "resource": { "name": "cpu", "target": target } }]),
+        );
+    }
+}
+
 fn default(object: &mut Value, path: &str, value: Value) {
     if at(object, path).is_null() {
         set(object, path, value);
@@ -173,74 +201,8 @@ fn default(object: &mut Value, path: &str, value: Value) {
 
 /// What a write leaves as it was when it does not say it (`patchAllocatedValues`).
 pub(crate) fn carry(res: Res, old: &Value, new: &mut Value) {
-    if res != Res::Services || text(new, "spec.type") == "ExternalName" {
-        return;
-    }
-    for field in ["spec.clusterIP", "spec.clusterIPs"] {
-        if at(new, field).is_null() && !at(old, field).is_null() {
-            set(new, field, at(old, field).clone());
-        }
-    }
-}
-
-/// Defaults of a pod's spec, in a pod or in a template.
-fn pod_spec(spec: &mut Value) {
-    default(spec, "restartPolicy", json!("Always"));
-    default(spec, "terminationGracePeriodSeconds", json!(30));
-    default(spec, "dnsPolicy", json!("ClusterFirst"));
-    default(spec, "securityContext", json!({}));
-    default(spec, "schedulerName", json!("default-scheduler"));
-    for kind in ["containers", "initContainers"] {
-        // what has its defaults stays shared with the template that it is of
-        if !list(spec, kind).iter().any(lacks) {
-            continue;
-        }
-        for container in spec.get_mut(kind).and_then(Value::as_array_mut).into_iter().flatten() {
-            default(container, "resources", json!({}));
-            default(container, "terminationMessagePath", json!("/dev/termination-log"));
-            default(container, "terminationMessagePolicy", json!("File"));
-            let image = text(container, "image");
-            // the newest image is looked for each time
-            let moving = image.ends_with(":latest")
-                || !image.rsplit('/').next().unwrap_or_default().contains([':', '@']);
-            let policy = if moving { "Always" } else { "IfNotPresent" };
-            default(container, "imagePullPolicy", json!(policy));
-            for port in container.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
-                default(port, "protocol", json!("TCP"));
-            }
-        }
-    }
-}
-
-/// Whether a container lacks one of its defaults.
-fn lacks(container: &Value) -> bool {
-    let own = ["resources", "terminationMessagePath", "terminationMessagePolicy", "imagePullPolicy"];
-    own.iter().any(|field| container[*field].is_null())
-        || list(container, "ports").iter().any(|port| port["protocol"].is_null())
-}
-
-fn service(world: &World, object: &mut Value) {
-    default(object, "spec.type", json!("ClusterIP"));
-    default(object, "spec.sessionAffinity", json!("None"));
-    if text(object, "spec.type") != "ExternalName" {
-        // one of the 65,024 of the range (256 times 254), by its name; a taken one is passed over
-        let taken = |ip: &str| world.store.list(Res::Services, None).any(|s| text(s, "spec.clusterIP") == ip);
-        let start = super::random::hash(&format!("{}/{}", super::fields::namespace(object), name(object)));
-        let ip = |n: u64| format!("10.96.{}.{}", (start + n) / 254 % 256, 1 + (start + n) % 254);
-        if at(object, "spec.clusterIP").is_null() {
-            let free = (0..65_024).map(ip).find(|ip| !taken(ip)).unwrap_or_default();
-            set(object, "spec.clusterIP", free);
-        }
-        let own = at(object, "spec.clusterIP").clone();
-        default(object, "spec.clusterIPs", json!([own]));
-        default(object, "spec.ipFamilies", json!(["IPv4"]));
-        default(object, "spec.ipFamilyPolicy", json!("SingleStack"));
-        default(object, "spec.internalTrafficPolicy", json!("Cluster"));
-    }
-    for port in list_mut(place(object, "spec.ports")) {
-        default(port, "protocol", json!("TCP"));
-        let own = port["port"].clone();
-        default(port, "targetPort", own);
+    if res == Res::Services {
+        services::carry(old, new);
     }
 }
 
@@ -253,36 +215,6 @@ fn secret(object: &mut Value) {
         let encoded = super::tls::base64(value.as_str().unwrap_or_default().as_bytes());
         object_mut(place(object, "data")).insert(key, encoded.into());
     }
-}
-
-/// What the plugins `ServiceAccount` and `DefaultTolerationSeconds` add to a new pod.
-fn tolerate(world: &World, pod: &mut Value) {
-    default(pod, "spec.serviceAccountName", json!("default"));
-    default(pod, "spec.enableServiceLinks", json!(true));
-    default(pod, "spec.preemptionPolicy", json!("PreemptLowerPriority"));
-    default(pod, "spec.priority", json!(0));
-    let seconds = world.timing.toleration.seconds();
-    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
-        let tolerates = |t: &Value| {
-            let covers = ["", key].contains(&text(t, "key"));
-            covers && ["", "NoExecute"].contains(&text(t, "effect"))
-        };
-        if !list(pod, "spec.tolerations").iter().any(tolerates) {
-            list_mut(place(pod, "spec.tolerations")).push(json!({
-                "key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds,
-            }));
-        }
-    }
-}
-
-fn quality(pod: &Value) -> &'static str {
-    let containers = list(pod, "spec.containers");
-    let asks = |c: &Value, what: &str| !map(c, &format!("resources.{what}")).is_empty();
-    if !containers.iter().any(|c| asks(c, "requests") || asks(c, "limits")) {
-        return "BestEffort";
-    }
-    let same = |c: &Value| asks(c, "limits") && at(c, "resources.limits") == at(c, "resources.requests");
-    if containers.iter().all(same) { "Guaranteed" } else { "Burstable" }
 }
 
 /// Begins the removal of a namespace; its controller does the rest.

@@ -13,7 +13,9 @@ mod logs;
 mod metrics;
 mod openapi;
 mod prometheus;
+mod rbac;
 mod reply;
+mod reviews;
 mod scale;
 mod spoil;
 mod tables;
@@ -60,16 +62,19 @@ fn route(shared: &Arc<Shared>, call: &Call, upgrade: Option<Upgrade>) -> Result<
     let path: Vec<&str> = call.segments.iter().map(String::as_str).collect();
     match path.as_slice() {
         ["version"] => Ok(discovery::version(shared)),
-        ["metrics"] => Ok(prometheus::serve(shared)),
-        ["readyz" | "livez" | "healthz", ..] => Ok(Answer::text("ok")),
+        ["metrics"] => {
+            reviews::check_path(shared, &call.who, "get", "/metrics")?;
+            Ok(prometheus::serve(shared))
+        }
+        [probe @ ("readyz" | "livez" | "healthz"), ..] => Ok(health(probe, call)),
         ["api"] => Ok(discovery::core(shared, call)),
         ["apis"] => Ok(discovery::groups(shared, call)),
         ["apis", group] => discovery::group(shared, group),
         ["api", version] => discovery::resources(shared, "", version),
         ["apis", group, version] => discovery::resources(shared, group, version),
         ["openapi", rest @ ..] => openapi::serve(shared, call, rest),
-        ["apis", "authorization.k8s.io" | "authentication.k8s.io", "v1", review] => {
-            access::answer(shared, call, review)
+        ["apis", "authorization.k8s.io" | "authentication.k8s.io", "v1", rest @ ..] if !rest.is_empty() => {
+            reviews::answer(shared, call, rest)
         }
         ["apis", "metrics.k8s.io", "v1beta1", rest @ ..] => metrics::serve(shared, call, rest),
         _ => resource(shared, call, &shared.read(|world| Target::read(world, &path))?, upgrade),
@@ -111,6 +116,15 @@ fn resource(
         ("deletecollection", None) => deletes::delete_collection(shared, call, target),
         _ => Err(Refusal::method()),
     }
+}
+
+/// Whether the server is well, and with `verbose` what it looked at.
+fn health(probe: &str, call: &Call) -> Answer {
+    if !call.query.has("verbose") {
+        return Answer::text("ok");
+    }
+    let looked: String = ["ping", "log", "etcd"].iter().map(|check| format!("[+]{check} ok\n")).collect();
+    Answer::text(format!("{looked}{probe} check passed\n"))
 }
 
 /// Whether the method changes something.

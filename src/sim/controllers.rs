@@ -5,6 +5,7 @@
 //! when it is over. So a quiet cluster costs nothing, and a test can move time by hand.
 
 mod autoscaler;
+mod balancers;
 mod budget;
 mod churn;
 mod claims;
@@ -22,6 +23,7 @@ mod nodes;
 mod pods;
 mod pools;
 mod pressure;
+mod programs;
 mod replica_set;
 mod revisions;
 mod schedule;
@@ -36,6 +38,7 @@ pub(crate) use incidents::{Undo, allow, begin_all, deny, revive, silence};
 pub(crate) use job::Ended;
 pub(crate) use kubelet::RUNS;
 pub(crate) use pools::{Manner, Order, Pool, order, pool_usable};
+pub(crate) use programs::end_container;
 pub(crate) use schedule::Schedule;
 pub(crate) use scheduler::{repels, tolerate};
 
@@ -50,6 +53,9 @@ use crate::model::Span;
 
 /// How long controllers take to notice; changes that come close together are seen as one.
 const NOTICE: Span = Span::from_millis(20);
+
+/// How long a provider takes to make a load balancer.
+const BALANCER: Span = Span::from_seconds(4);
 
 /// Starts what runs by the clock rather than by changes.
 pub(crate) fn start(world: &mut World) {
@@ -101,6 +107,7 @@ pub(crate) fn work(world: &mut World, work: Work) {
         Work::Budget(id) => budget::reconcile(world, &id),
         Work::Namespace(name) => garbage::namespace(world, &name),
         Work::Endpoints(id) => endpoints::reconcile(world, &id),
+        Work::Balancer(id) => balancers::reconcile(world, &id),
         Work::Foreground(slot, id) => garbage::foreground(world, slot, &id),
         Work::Orphans(owner) => garbage::orphans(world, &owner),
         Work::Pools => pools::reconcile(world),
@@ -149,7 +156,12 @@ pub(crate) fn route(world: &mut World, touched: &Touched) {
         Some(Res::Pods) => pods::changed(world, touched, &object),
         Some(Res::Nodes) => nodes::changed(world, touched, &object),
         Some(Res::Claims) if !world.instant => world.queue.add(Work::Claim(id), soon),
-        Some(Res::Services) => world.queue.add(Work::Endpoints(id), soon),
+        Some(Res::Services) => {
+            if touched.after.is_some() && balancers::concerned(&object) {
+                world.queue.add(Work::Balancer(id.clone()), world.now + BALANCER);
+            }
+            world.queue.add(Work::Endpoints(id), soon);
+        }
         Some(Res::Quotas) => world.queue.add(Work::Quota(id.namespace), soon),
         Some(Res::NodeClaims) => karpenter::changed(world, touched, &object),
         _ => {}

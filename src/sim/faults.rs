@@ -17,6 +17,7 @@ use serde::Deserialize;
 pub(crate) use names::FaultName;
 pub(crate) use way::{Certificate, End, Way, way};
 
+use crate::sim::resources::Res;
 use crate::sim::scenario::Length;
 
 /// A fault as it is written: its name, what it concerns and how it shows.
@@ -47,12 +48,28 @@ pub(crate) struct FaultFile {
     pub(crate) nth: Option<u32>,
 }
 
+/// The verbs of requests that a fault may be limited to.
+const VERBS: [&str; 7] = ["list", "watch", "get", "create", "update", "patch", "delete"];
+
+/// The group and the plural of what a request is about.
+pub(crate) type About<'a> = (&'a str, &'a str);
+
+/// Whether a kind as faults name it is what a request is about: `pods` is the built-in resource of
+/// that plural, `widgets.example.com` is of its group.
+fn is(kind: &str, (group, plural): About<'_>) -> bool {
+    // events are served by two groups
+    let group = if (group, plural) == ("events.k8s.io", "events") { "" } else { group };
+    match kind.split_once('.') {
+        Some((own, of)) => own == plural && of == group,
+        None => kind == plural && Res::of_plural(kind).is_none_or(|res| res.spec().group == group),
+    }
+}
+
 impl FaultFile {
     /// What is wrong with it.
     pub(crate) fn mistake(&self) -> Option<String> {
         // a resource that clients defined is not known before they do: it is named with its group
-        let unknown =
-            |kind: &&String| !kind.contains('.') && crate::sim::resources::Res::of_plural(kind).is_none();
+        let unknown = |kind: &&String| !kind.contains('.') && Res::of_plural(kind).is_none();
         if let Some(kind) = self.kinds.iter().find(unknown) {
             return Some(format!(
                 "no resource {kind:?}; expected a plural such as \"pods\", or \"plural.group\" of a custom resource"
@@ -60,6 +77,25 @@ impl FaultFile {
         }
         if self.fault == FaultName::NewIdentity && self.kinds.is_empty() {
             return Some("new-identity needs the key \"kinds\"".to_owned());
+        }
+        if let Some(verb) = self.verb.as_deref().filter(|v| !VERBS.contains(v)) {
+            return Some(format!("no verb {verb:?}; expected one of {}", VERBS.join(", ")));
+        }
+        let set = [
+            ("kinds", !self.kinds.is_empty()),
+            ("verb", self.verb.is_some()),
+            ("times", self.times.is_some()),
+            ("nth", self.nth.is_some()),
+        ];
+        if let Some((key, _)) = set.into_iter().find(|(_, set)| *set && self.fault.of_the_way()) {
+            let name = self.fault.about().0;
+            return Some(format!(
+                "{name} is of the way to the server, which every request takes; it has no use for the key {key:?}"
+            ));
+        }
+        let counts = [FaultName::Restore, FaultName::Lagging].contains(&self.fault);
+        if let Some(value) = self.value.as_deref().filter(|v| counts && v.parse::<u64>().is_err()) {
+            return Some(format!("value {value:?} is no number of versions; expected one such as \"50\""));
         }
         if self.nth == Some(0) {
             return Some("nth is 0; expected 1 for every one, 10 for one in ten".to_owned());
@@ -88,9 +124,8 @@ impl Active {
     }
 
     /// Whether it concerns requests of a kind and a verb.
-    fn concerns(&self, plural: &str, verb: &str) -> bool {
-        let named = |k: &String| k.split_once('.').map_or(k.as_str(), |(plural, _)| plural) == plural;
-        let kind = self.file.kinds.is_empty() || self.file.kinds.iter().any(named);
+    fn concerns(&self, about: About<'_>, verb: &str) -> bool {
+        let kind = self.file.kinds.is_empty() || self.file.kinds.iter().any(|kind| is(kind, about));
         kind && self.file.verb.as_deref().is_none_or(|v| v == verb)
     }
 
@@ -159,8 +194,8 @@ impl Faults {
     }
 
     /// The first of these faults that happens to a request of a kind and a verb.
-    pub(crate) fn strike(&self, names: &[FaultName], plural: &str, verb: &str) -> Option<FaultFile> {
-        let meant = self.active.iter().filter(|a| names.contains(&a.file.fault) && a.concerns(plural, verb));
+    pub(crate) fn strike(&self, names: &[FaultName], about: About<'_>, verb: &str) -> Option<FaultFile> {
+        let meant = self.active.iter().filter(|a| names.contains(&a.file.fault) && a.concerns(about, verb));
         meant.into_iter().find(|a| a.happens()).map(|a| a.file.clone())
     }
 }
@@ -186,7 +221,8 @@ mod tests {
         let mut faults = Faults::default();
         let file = read("fault = \"error\"\nkinds = [\"pods\"]\nverb = \"list\"\ntimes = 2\nnth = 2\n");
         faults.add(Active::new(None, file.clone()));
-        let strikes = |plural: &str, verb: &str| faults.strike(&[FaultName::Error], plural, verb).is_some();
+        let strikes =
+            |plural: &str, verb: &str| faults.strike(&[FaultName::Error], ("", plural), verb).is_some();
         assert!(!strikes("nodes", "list") && !strikes("pods", "watch"), "it is not about those");
         let seen: Vec<bool> = (0..8).map(|_| strikes("pods", "list")).collect();
         assert_eq!(seen, [false, true, false, true, false, false, false, false]);
@@ -197,12 +233,32 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_is_of_its_group() {
+        for (kind, about, same) in [
+            ("pods", ("", "pods"), true),
+            ("pods", ("metrics.k8s.io", "pods"), false),
+            ("pods.metrics.k8s.io", ("metrics.k8s.io", "pods"), true),
+            ("deployments", ("apps", "deployments"), true),
+            ("deployments.apps", ("apps", "deployments"), true),
+            ("services.serving.knative.dev", ("", "services"), false),
+            ("services.serving.knative.dev", ("serving.knative.dev", "services"), true),
+            ("events", ("events.k8s.io", "events"), true),
+        ] {
+            assert_eq!(is(kind, about), same, "{kind} {about:?}");
+        }
+    }
+
+    #[test]
     fn mistakes_say_what_was_expected() {
         for (text, said) in [
             ("fault = \"error\"\nkinds = [\"podz\"]", "no resource \"podz\"; expected a plural"),
             ("fault = \"error\"\nnth = 0", "nth is 0"),
             ("fault = \"new-identity\"", "new-identity needs the key \"kinds\""),
             ("fault = \"error\"\ncode = 20", "between 100 and 599"),
+            ("fault = \"error\"\nverb = \"lst\"", "no verb \"lst\"; expected one of list, watch"),
+            ("fault = \"lagging\"\nvalue = \"x\"", "value \"x\" is no number of versions"),
+            ("fault = \"latency\"\nkinds = [\"pods\"]", "latency is of the way to the server"),
+            ("fault = \"reset-midway\"\ntimes = 2", "it has no use for the key \"times\""),
         ] {
             assert!(read(text).mistake().unwrap().contains(said), "{text}");
         }

@@ -399,7 +399,7 @@ async fn build_all(scenario: Arc<Scenario>, now: Time) -> Result<Vec<World>, Fle
 }
 
 fn member(
-    world: World,
+    mut world: World,
     about: About,
     scenario: &Arc<Scenario>,
     keys: &Arc<Keys>,
@@ -407,6 +407,7 @@ fn member(
     tokens: &Arc<Vec<(Role, String)>>,
     options: &Options,
 ) -> Result<Arc<Member>, FleetError> {
+    world.trust(&keys.authority);
     let server_options =
         ServerOptions { streaming_lists: options.streaming_lists, bookmarks: options.bookmarks };
     let shared = Arc::new(Shared::new(world, clock.clone(), tokens.clone(), server_options));

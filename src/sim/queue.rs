@@ -49,6 +49,8 @@ pub(crate) enum Work {
     Quota(String),
     /// Which pods are behind a service.
     Endpoints(Id),
+    /// The provider's load balancer of a service.
+    Balancer(Id),
     /// A namespace that is being removed.
     Namespace(String),
     /// What an object that is gone owned.

@@ -1,12 +1,12 @@
-//! Quotas and limits of namespaces: what objects are charged with, what is refused, and what is
-//! filled in (`kubernetes/kubernetes:plugin/pkg/admission/{resourcequota,limitranger}`).
+//! Quotas of namespaces: what objects are charged with, and what is refused
+//! (`kubernetes/kubernetes:plugin/pkg/admission/resourcequota`).
 //!
 //! Quotas with scopes are kept and not enforced.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::fields::{annotate, at, list, map, name, namespace, set, text};
+use super::fields::{at, list, map, name, namespace, set, text};
 use super::json::{Map, Value};
 use super::objects::Store;
 use super::refusal::{Refusal, details};
@@ -15,13 +15,13 @@ use super::world::World;
 use crate::model::quantity;
 
 /// Amounts by the name of the resource: of CPU in thousandths of a core, else in units.
-type Amounts = BTreeMap<String, i64>;
+pub(crate) type Amounts = BTreeMap<String, i64>;
 
 fn is_cpu(resource: &str) -> bool {
     resource == "cpu" || resource.ends_with(".cpu")
 }
 
-fn amount(resource: &str, value: &Value) -> i64 {
+pub(crate) fn amount(resource: &str, value: &Value) -> i64 {
     let text = match value {
         Value::String(text) => text.to_string(),
         other => other.to_string(),
@@ -35,7 +35,7 @@ fn amounts(listed: &Map) -> Amounts {
 }
 
 /// An amount as a quantity in its canonical form.
-fn quantity_of(resource: &str, amount: i64) -> String {
+pub(crate) fn quantity_of(resource: &str, amount: i64) -> String {
     if is_cpu(resource) {
         return if amount % 1000 == 0 { (amount / 1000).to_string() } else { format!("{amount}m") };
     }
@@ -80,7 +80,7 @@ fn charge(spec: &Spec, object: &Value) -> Amounts {
 }
 
 /// What the containers of a pod ask for, or may use at most, together.
-fn sum(pod: &Value, kind: &str) -> Amounts {
+pub(crate) fn sum(pod: &Value, kind: &str) -> Amounts {
     let mut sum = Amounts::new();
     for container in list(pod, "spec.containers") {
         for (resource, value) in amounts(map(container, &format!("resources.{kind}"))) {
@@ -187,7 +187,7 @@ fn told(quota: &Value, hard: &Amounts, pod: &Value) -> Result<(), Refusal> {
     Err(forbidden(Res::Pods.spec(), name(pod), &why))
 }
 
-fn forbidden(spec: &Spec, name: &str, why: &str) -> Refusal {
+pub(crate) fn forbidden(spec: &Spec, name: &str, why: &str) -> Refusal {
     let message = format!("{} {name:?} is forbidden: {why}", spec.qualified());
     let details = Box::new(details(name, &spec.group, &spec.plural));
     Refusal { details, ..Refusal::forbidden(message) }
@@ -210,115 +210,9 @@ fn write(world: &mut World, quota: &Value, used: &Amounts) {
     });
 }
 
-/// Limits of containers in a namespace.
-fn limits(store: &Store, space: &str) -> Vec<Value> {
-    let ranges = store.list(Res::LimitRanges, Some(space)).flat_map(|r| list(r, "spec.limits"));
-    ranges.filter(|l| text(l, "type") == "Container").cloned().collect()
-}
-
-/// Fills in what a limit range gives to containers that say nothing.
-pub(crate) fn fill_in(world: &World, pod: &mut Value) {
-    let limits = limits(&world.store, namespace(pod));
-    let mut told: Vec<String> = Vec::new();
-    for limit in &limits {
-        // without a default request, the default limit is what is asked for
-        let requests = [at(limit, "defaultRequest"), at(limit, "default")];
-        for container in
-            pod.pointer_mut("/spec/containers").and_then(Value::as_array_mut).into_iter().flatten()
-        {
-            let own = text(container, "name").to_owned();
-            let mut fill = |kind: &str, from: &Value| {
-                let mut given = Vec::new();
-                for (resource, value) in from.as_object().into_iter().flatten() {
-                    let path = format!("resources.{kind}");
-                    if !map(container, &path).contains_key(resource) {
-                        let place = super::fields::place(container, &path);
-                        super::fields::object_mut(place).insert(resource.clone(), value.clone());
-                        given.push(resource.to_string());
-                    }
-                }
-                if !given.is_empty() {
-                    let kind = kind.trim_end_matches('s');
-                    told.push(format!("{} {kind} for container {own}", given.join(", ")));
-                }
-            };
-            for request in requests {
-                fill("requests", request);
-            }
-            fill("limits", at(limit, "default"));
-        }
-    }
-    if !told.is_empty() {
-        annotate(pod, "kubernetes.io/limit-ranger", &format!("LimitRanger plugin set: {}", told.join("; ")));
-    }
-}
-
-/// Refuses a pod whose containers ask for too little or too much.
-pub(crate) fn within_limits(world: &World, pod: &Value) -> Result<(), Refusal> {
-    let mut wrong = Vec::new();
-    for limit in limits(&world.store, namespace(pod)) {
-        for container in list(pod, "spec.containers") {
-            for (bound, kind) in [("min", "requests"), ("max", "limits")] {
-                for (resource, value) in map(&limit, bound).iter() {
-                    let said = map(container, &format!("resources.{kind}")).get(resource.as_str());
-                    wrong.extend(outside(resource, bound, value, said));
-                }
-            }
-        }
-    }
-    let why = match wrong.as_slice() {
-        [] => return Ok(()),
-        [one] => one.clone(),
-        many => format!("[{}]", many.join(", ")),
-    };
-    Err(forbidden(Res::Pods.spec(), name(pod), &why))
-}
-
-/// What is wrong with one amount (`limitranger/admission.go` `minConstraint`, `maxConstraint`).
-fn outside(resource: &str, bound: &str, value: &Value, said: Option<&Value>) -> Option<String> {
-    let (word, kind) = if bound == "min" { ("minimum", "request") } else { ("maximum", "limit") };
-    let wanted = amount(resource, value);
-    let shown = quantity_of(resource, wanted);
-    let Some(said) = said else {
-        return Some(format!("{word} {resource} usage per Container is {shown}.  No {kind} is specified"));
-    };
-    let own = amount(resource, said);
-    let wrong = if bound == "min" { own < wanted } else { own > wanted };
-    let own = quantity_of(resource, own);
-    wrong.then(|| format!("{word} {resource} usage per Container is {shown}, but {kind} is {own}"))
-}
-
 /// Whether a namespace counts what is in it.
 pub(crate) fn counts(world: &World, space: &str) -> bool {
     !space.is_empty() && world.store.list(Res::Quotas, Some(space)).next().is_some()
-}
-
-/// The priority of a pod, by its class (`plugin/pkg/admission/priority`).
-pub(crate) fn prioritise(world: &World, pod: &mut Value) {
-    let class = match text(pod, "spec.priorityClassName") {
-        "" => world
-            .store
-            .list(Res::PriorityClasses, None)
-            .find(|c| at(c, "globalDefault").as_bool() == Some(true))
-            .cloned(),
-        class => world.store.get(Res::PriorityClasses, "", class).cloned(),
-    };
-    let Some(class) = class else { return };
-    set(pod, "spec.priorityClassName", name(&class));
-    set(pod, "spec.priority", at(&class, "value").clone());
-    if !text(&class, "preemptionPolicy").is_empty() {
-        set(pod, "spec.preemptionPolicy", text(&class, "preemptionPolicy"));
-    }
-}
-
-/// Refuses a pod of a class that is not there.
-pub(crate) fn known_class(world: &World, pod: &Value) -> Result<(), Refusal> {
-    let class = text(pod, "spec.priorityClassName");
-    if class.is_empty() || world.store.get(Res::PriorityClasses, "", class).is_some() {
-        return Ok(());
-    }
-    let why = format!("no PriorityClass with name {class} was found");
-    Err(forbidden(Res::Pods.spec(), name(pod), &why))
 }
 
 #[cfg(test)]
@@ -328,12 +222,11 @@ mod tests {
     use crate::sim::admission;
     use crate::sim::json::json;
 
-    fn world(quota: Value, limits: Value) -> World {
+    fn world(quota: Value) -> World {
         let mut world = World::new("w", "v1.36.3", 1, Time::from_seconds(1_795_226_400));
         let now = world.now;
         let of = |spec: Value| json!({ "metadata": { "name": "team", "namespace": "a" }, "spec": spec });
         world.store.create(Res::Quotas, of(json!({ "hard": quota })), now).unwrap();
-        world.store.create(Res::LimitRanges, of(json!({ "limits": [limits] })), now).unwrap();
         world
     }
 
@@ -350,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_quota_has_room_until_it_has_not() {
-        let mut w = world(json!({ "pods": "5", "requests.cpu": "1", "count/pods": "9" }), json!({}));
+        let mut w = world(json!({ "pods": "5", "requests.cpu": "1", "count/pods": "9" }));
         let silent = ask(&mut w, "silent", json!({})).unwrap_err();
         assert_eq!(
             silent,
@@ -368,29 +261,5 @@ mod tests {
         w.store.remove(Res::Pods, &one);
         count(&mut w, "a", "team");
         assert_eq!(used(&w), json!({ "pods": "0", "requests.cpu": "0", "count/pods": "0" }));
-    }
-
-    #[test]
-    fn limits_are_filled_in_and_kept() {
-        let limits = json!({ "type": "Container", "default": { "memory": "1Gi" }, "defaultRequest": { "cpu": "100m" },
-            "min": { "cpu": "50m" }, "max": { "memory": "2Gi" } });
-        let mut w = world(json!({ "limits.memory": "3Gi" }), limits);
-        let plain = ask(&mut w, "plain", json!({})).unwrap();
-        assert_eq!(
-            at(&plain, "spec.containers")[0]["resources"],
-            json!({ "requests": { "cpu": "100m", "memory": "1Gi" }, "limits": { "memory": "1Gi" } })
-        );
-        let note = "LimitRanger plugin set: cpu request for container app; memory request for container app; \
-                    memory limit for container app";
-        assert_eq!(map(&plain, "metadata.annotations")["kubernetes.io/limit-ranger"], note);
-        assert_eq!(
-            ask(&mut w, "odd", json!({ "requests": { "cpu": "10m" }, "limits": { "memory": "4Gi" } }))
-                .unwrap_err(),
-            "pods \"odd\" is forbidden: [minimum cpu usage per Container is 50m, but request is 10m, maximum memory \
-             usage per Container is 2Gi, but limit is 4Gi]"
-        );
-        let much = ask(&mut w, "much", json!({ "limits": { "memory": "2Gi" } }));
-        assert!(much.is_ok(), "{much:?}");
-        assert!(ask(&mut w, "more", json!({})).unwrap_err().contains("limited: limits.memory=3Gi"));
     }
 }

@@ -1,5 +1,6 @@
 //! Scenarios: text files that say which clusters there are, what runs there and what goes wrong.
 
+mod base;
 mod build;
 mod check;
 mod file;

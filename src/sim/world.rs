@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::sim::json::Value;
+use crate::sim::json::{Value, json};
 
 use super::cache::Cache;
 use super::controllers::{self, Churn, Order, Pool};
@@ -107,6 +107,8 @@ pub(crate) struct World {
     pub(crate) certificate: Certificate,
     /// The version of the server while it says another.
     pub(crate) usual_version: Option<String>,
+    /// The certificate of the authority that clients trust, in PEM; empty while nobody can connect.
+    authority: String,
     /// Grows when versions are given out again: when the cluster is restored or replaced.
     pub(crate) age: u64,
     /// Resources that changed and whose watches have not been told.
@@ -157,6 +159,7 @@ impl World {
             trouble: Faults::default(),
             certificate: Certificate::Good,
             usual_version: None,
+            authority: String::new(),
             age: 0,
             stale: 0,
         }
@@ -273,8 +276,36 @@ impl World {
         if old.usual_version.is_some() {
             self.usual_version = Some(std::mem::replace(&mut self.version, old.version.clone()));
         }
+        self.trust(&std::mem::take(&mut old.authority));
         self.age = old.age + 1;
         controllers::churn(self, old.churn.rate());
+    }
+
+    /// Learns of the authority, of which every namespace is told.
+    pub(crate) fn trust(&mut self, authority: &str) {
+        self.authority = authority.to_owned();
+        let namespaces: Vec<String> =
+            self.store.list(Res::Namespaces, None).map(|n| fields::name(n).to_owned()).collect();
+        for namespace in namespaces {
+            self.publish_authority(&namespace);
+        }
+        self.absorb();
+    }
+
+    /// Tells a namespace of the authority.
+    pub(crate) fn publish_authority(&mut self, namespace: &str) {
+        if self.authority.is_empty() {
+            return;
+        }
+        let map = json!({
+            "metadata": { "name": "kube-root-ca.crt", "namespace": namespace, "annotations": {
+                "kubernetes.io/description": "Contains a CA bundle that can be used to verify the kube-apiserver when \
+                    using internal endpoints such as the internal service IP or kubernetes.default.svc. No other \
+                    usage is guaranteed across distributions of Kubernetes clusters.",
+            } },
+            "data": { "ca.crt": self.authority },
+        });
+        self.create_aside(Res::ConfigMaps, map);
     }
 
     /// Makes an object by a chance of its own: what a scenario makes otherwise stays the same.

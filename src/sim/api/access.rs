@@ -1,19 +1,15 @@
-//! Who may do what: roles by token, denials by incident, and the reviews that answer about both.
-
-use std::sync::Arc;
+//! Who may do what: the users of the fleet by their tokens, others by the roles and bindings that
+//! clients make, and what incidents take away.
 
 use http::HeaderMap;
 
-use crate::sim::json::{Value, json};
-
-use super::body;
 use super::call::Call;
-use super::reply::Answer;
+use super::rbac::{self, Subject};
 use super::target::Target;
 use crate::sim::cluster::Shared;
-use crate::sim::fields::{set, text};
 use crate::sim::refusal::{Refusal, details};
 use crate::sim::resources::Res;
+use crate::sim::world::World;
 
 /// What a token allows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -88,6 +84,9 @@ impl Role {
     }
 }
 
+/// The group of everybody who is known.
+const AUTHENTICATED: &str = "system:authenticated";
+
 /// Who asks.
 #[derive(Clone, Debug)]
 pub(super) struct Who {
@@ -100,7 +99,7 @@ pub(super) struct Who {
 impl Who {
     /// Who has a role's token.
     pub(super) fn of(role: Role) -> Who {
-        Who { name: role.user().to_owned(), groups: vec![role.group().to_owned()], role: Some(role) }
+        Who::named(role.user().to_owned(), vec![role.group().to_owned()], Some(role))
     }
 
     /// Whom a request means to act as, with the headers of impersonation
@@ -127,43 +126,86 @@ impl Who {
                 self.name
             )));
         }
-        let named = Role::ALL.into_iter().find(|r| r.user() == name);
-        let grouped = || Role::ALL.into_iter().find(|r| groups.iter().any(|g| g == r.group()));
-        Ok(Who { role: named.or_else(grouped), name, groups })
+        Ok(Who::reviewed(&name, groups))
     }
 
-    fn allows(&self, verb: &str, resource: &str) -> bool {
+    /// Somebody of this name: everybody that is known is authenticated, and service accounts are
+    /// in groups of their own (`apiserver/pkg/authentication/serviceaccount/util.go`).
+    pub(super) fn named(name: String, mut groups: Vec<String>, role: Option<Role>) -> Who {
+        let account = name.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
+        if let (Some((space, _)), true) = (account, groups.is_empty()) {
+            groups = vec!["system:serviceaccounts".to_owned(), format!("system:serviceaccounts:{space}")];
+        }
+        if !groups.iter().any(|g| g == AUTHENTICATED) {
+            groups.push(AUTHENTICATED.to_owned());
+        }
+        Who { name, groups, role }
+    }
+
+    /// Whom a review is about: a user of the fleet, or anybody else by name and groups.
+    pub(super) fn reviewed(name: &str, groups: Vec<String>) -> Who {
+        let named = Role::ALL.into_iter().find(|r| r.user() == name);
+        let grouped = Role::ALL.into_iter().find(|r| groups.iter().any(|g| g == r.group()));
+        Who::named(name.to_owned(), groups, named.or(grouped))
+    }
+
+    pub(super) fn groups(&self) -> &[String] {
+        &self.groups
+    }
+
+    pub(super) fn subject(&self) -> Subject<'_> {
+        Subject { name: &self.name, groups: &self.groups }
+    }
+
+    pub(super) fn allows(&self, verb: &str, resource: &str) -> bool {
         self.role.is_some_and(|role| role.allows(verb, resource))
     }
 
-    fn is_admin(&self) -> bool {
+    /// Whether they are a user of the fleet, or of the group of one.
+    pub(super) fn has_role(&self) -> bool {
+        self.role.is_some()
+    }
+
+    pub(super) fn is_admin(&self) -> bool {
         self.role == Some(Role::Admin)
     }
 }
 
 /// One question of who may do what.
-struct Wish<'a> {
-    verb: &'a str,
+pub(super) struct Wish<'a> {
+    pub(super) verb: &'a str,
+    pub(super) group: &'a str,
     /// `pods` or `pods/eviction`.
-    resource: &'a str,
+    pub(super) resource: &'a str,
     /// Empty for all namespaces and for what has none.
-    namespace: &'a str,
+    pub(super) namespace: &'a str,
+    /// Empty for lists.
+    pub(super) name: &'a str,
 }
 
+/// Why somebody may do something; nothing when they may not.
+///
 /// A denial takes away reading. It holds for its namespace, and for the list of all namespaces: rights of a single
 /// namespace do not add up to the cluster's.
-fn allowed(shared: &Shared, who: &Who, wish: &Wish<'_>) -> bool {
+pub(super) fn reason(world: &World, who: &Who, wish: &Wish<'_>) -> Option<String> {
     let plural = wish.resource.split('/').next().unwrap_or_default();
-    let reads = READING.contains(&wish.verb);
-    let denied = reads
-        && shared.read(|world| {
-            world.denied.iter().any(|(res, namespace)| {
-                let space =
-                    namespace.as_ref().is_none_or(|n| wish.namespace.is_empty() || n == wish.namespace);
-                res.spec().plural == plural && space
-            })
-        });
-    !denied && who.allows(wish.verb, wish.resource)
+    let denies = |(res, namespace): &(Res, Option<String>)| {
+        let spec = res.spec();
+        // events are served by two groups
+        let group = spec.group == wish.group || *res == Res::Events && wish.group == "events.k8s.io";
+        let space = namespace.as_ref().is_none_or(|n| wish.namespace.is_empty() || n == wish.namespace);
+        spec.plural == plural && group && space
+    };
+    // may somebody do everything? only if nothing is kept back
+    let star = wish.verb == "*" || plural == "*";
+    if (star && !world.denied.is_empty()) || READING.contains(&wish.verb) && world.denied.iter().any(denies) {
+        return None;
+    }
+    let own = if star { who.is_admin() } else { who.allows(wish.verb, wish.resource) };
+    match own {
+        true => Some(format!("RBAC: allowed by ClusterRoleBinding {:?}", who.name)),
+        false => rbac::reason(world, &who.subject(), wish),
+    }
 }
 
 /// Refuses what the role may not do.
@@ -183,7 +225,8 @@ pub(super) fn check_names(
     namespace: &str,
     name: &str,
 ) -> Result<(), Refusal> {
-    if allowed(shared, who, &Wish { verb, resource, namespace }) {
+    let wish = Wish { verb, group, resource, namespace, name };
+    if shared.read(|world| reason(world, who, &wish)).is_some() {
         return Ok(());
     }
     let plural = resource.split('/').next().unwrap_or_default();
@@ -199,103 +242,4 @@ pub(super) fn check_names(
     ));
     refusal.details = Box::new(details(name, group, plural));
     Err(refusal)
-}
-
-/// Answers a review: what may I do, who am I.
-pub(super) fn answer(shared: &Arc<Shared>, call: &Call, review: &str) -> Result<Answer, Refusal> {
-    if call.method != http::Method::POST {
-        return Err(Refusal::method());
-    }
-    let mut body = body::value(call)?;
-    let (kind, status) = match review {
-        "selfsubjectaccessreviews" => {
-            ("SelfSubjectAccessReview", access_status(shared, &call.who, &body["spec"]))
-        }
-        "selfsubjectrulesreviews" => {
-            ("SelfSubjectRulesReview", rules_status(shared, &call.who, text(&body, "spec.namespace")))
-        }
-        "selfsubjectreviews" => (
-            "SelfSubjectReview",
-            json!({
-                "userInfo": { "username": call.who.name, "groups": groups(&call.who) },
-            }),
-        ),
-        _ => return Err(Refusal::no_such_path()),
-    };
-    set(&mut body, "kind", kind);
-    set(&mut body, "apiVersion", format!("{}/v1", call.segments.get(1).map_or("", String::as_str)));
-    if body["metadata"].is_null() {
-        set(&mut body, "metadata", json!({}));
-    }
-    set(&mut body, "status", status);
-    Ok(Answer::json(201, &body))
-}
-
-/// The groups of a user: everybody that is known is authenticated.
-fn groups(who: &Who) -> Vec<String> {
-    who.groups.iter().cloned().chain(["system:authenticated".to_owned()]).collect()
-}
-
-fn access_status(shared: &Shared, who: &Who, spec: &Value) -> Value {
-    if !spec["nonResourceAttributes"].is_null() {
-        return json!({ "allowed": true });
-    }
-    let wish = &spec["resourceAttributes"];
-    let plural = text(wish, "resource");
-    let resource = match text(wish, "subresource") {
-        "" => plural.to_owned(),
-        sub => format!("{plural}/{sub}"),
-    };
-    let verb = text(wish, "verb");
-    // may somebody do everything? only if nothing is kept back
-    let star = verb == "*" || plural == "*";
-    let allowed = if star {
-        who.is_admin() && shared.read(|world| world.denied.is_empty())
-    } else {
-        let wish = Wish { verb, resource: &resource, namespace: text(wish, "namespace") };
-        allowed(shared, who, &wish)
-    };
-    match allowed {
-        true => {
-            json!({ "allowed": true, "reason": format!("RBAC: allowed by ClusterRoleBinding {:?}", who.name) })
-        }
-        false => json!({ "allowed": false }),
-    }
-}
-
-fn rules_status(shared: &Shared, who: &Who, namespace: &str) -> Value {
-    if who.is_admin() && shared.read(|world| world.denied.is_empty()) {
-        return json!({
-            "resourceRules": [{ "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"] }],
-            "nonResourceRules": [{ "verbs": ["*"], "nonResourceURLs": ["*"] }],
-            "incomplete": false,
-        });
-    }
-    let may = |verb: &str, res: Res| {
-        let spec = res.spec();
-        allowed(shared, who, &Wish { verb, resource: &spec.plural, namespace })
-    };
-    let every = ["get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"];
-    let rules: Vec<Value> = Res::ALL
-        .into_iter()
-        .filter_map(|res| {
-            let verbs: Vec<&str> = every.into_iter().filter(|v| may(v, res)).collect();
-            let spec = res.spec();
-            (!verbs.is_empty()).then(|| {
-                let subs = spec
-                    .subresources
-                    .iter()
-                    .filter(|sub| who.allows("create", &format!("{}/{sub}", spec.plural)));
-                let names: Vec<String> = std::iter::once(spec.plural.to_string())
-                    .chain(subs.map(|s| format!("{}/{s}", spec.plural)))
-                    .collect();
-                json!({ "verbs": verbs, "apiGroups": [spec.group], "resources": names })
-            })
-        })
-        .collect();
-    json!({
-        "resourceRules": rules,
-        "nonResourceRules": [{ "verbs": ["get"], "nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/readyz", "/version"] }],
-        "incomplete": false,
-    })
 }

@@ -118,6 +118,11 @@ impl Query {
         self.0.iter().filter(move |(k, _)| k == key).map(|(_, v)| v.as_str())
     }
 
+    /// Whether an option is there, with or without a value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.all(key).next().is_some()
+    }
+
     /// An option that is a flag.
     pub(super) fn flag(&self, key: &str) -> bool {
         matches!(self.get(key), "true" | "1")

@@ -102,7 +102,10 @@ fn served(world: &World) -> Groups {
     for (group, version, plural, kind, namespaced, verbs) in [
         ("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", false, CREATE),
         ("authorization.k8s.io", "v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview", false, CREATE),
+        ("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", false, CREATE),
+        ("authorization.k8s.io", "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview", true, CREATE),
         ("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", false, CREATE),
+        ("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", false, CREATE),
         ("metrics.k8s.io", "v1beta1", "nodes", "NodeMetrics", false, READ),
         ("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", true, READ),
     ] {

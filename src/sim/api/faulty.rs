@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::call::Call;
 use super::reply::Answer;
 use crate::sim::cluster::Shared;
-use crate::sim::faults::{FaultFile, FaultName};
+use crate::sim::faults::{About, FaultFile, FaultName};
 use crate::sim::fields::set;
 use crate::sim::json::{Value, json};
 use crate::sim::refusal::Refusal;
@@ -27,12 +27,13 @@ const INSTEAD: [FaultName; 10] = [
 /// Faults that change an answer.
 const AFTER: [FaultName; 3] = [FaultName::WrongType, FaultName::GzipMembers, FaultName::ResetStream];
 
-/// What a request is about: the plural of its kind, and the verb.
-fn about(call: &Call) -> (&str, &'static str) {
+/// What a request is about: the group and the plural of its kind, and the verb.
+fn about(call: &Call) -> (About<'_>, &'static str) {
     let path: Vec<&str> = call.segments.iter().map(String::as_str).collect();
-    let rest = match path.as_slice() {
-        ["api", _, rest @ ..] | ["apis", _, _, rest @ ..] => rest,
-        _ => return ("", "get"),
+    let (group, rest) = match path.as_slice() {
+        ["api", _, rest @ ..] => ("", rest),
+        ["apis", group, _, rest @ ..] => (*group, rest),
+        _ => return (("", ""), "get"),
     };
     let rest = match rest {
         ["namespaces", _, rest @ ..] if !rest.is_empty() => rest,
@@ -48,23 +49,24 @@ fn about(call: &Call) -> (&str, &'static str) {
         "PATCH" => "patch",
         _ => "delete",
     };
-    (plural, verb)
+    ((group, plural), verb)
 }
 
 /// The fault's own answer to a request, if one is on.
 pub(super) fn instead(shared: &Arc<Shared>, call: &Call) -> Option<Answer> {
-    let (plural, verb) = about(call);
+    let (about, verb) = about(call);
+    let plural = about.1;
     let fault = shared.read(|world| {
         if world.trouble.none() {
             return None;
         }
         let further = !call.query.get("continue").is_empty();
-        let pages = further.then(|| world.trouble.strike(&[FaultName::ExpiredPages], plural, verb)).flatten();
+        let pages = further.then(|| world.trouble.strike(&[FaultName::ExpiredPages], about, verb)).flatten();
         // nothing else can expire: a fault that happens so many times happens to those
         let expires = !plural.is_empty() && ["list", "watch"].contains(&verb);
         let names: Vec<FaultName> =
             INSTEAD.into_iter().filter(|n| expires || *n != FaultName::Expired).collect();
-        pages.or_else(|| world.trouble.strike(&names, plural, verb))
+        pages.or_else(|| world.trouble.strike(&names, about, verb))
     })?;
     let refused = |refusal: &Refusal| Some(Answer::refusal(refusal, call.wants_protobuf()));
     match fault.fault {
@@ -115,9 +117,9 @@ fn error(fault: &FaultFile) -> Refusal {
 
 /// An answer as faults leave it.
 pub(super) fn spoiled(shared: &Arc<Shared>, call: &Call, answer: Answer) -> Answer {
-    let (plural, verb) = about(call);
+    let (about, verb) = about(call);
     let fault = shared
-        .read(|world| if world.trouble.none() { None } else { world.trouble.strike(&AFTER, plural, verb) });
+        .read(|world| if world.trouble.none() { None } else { world.trouble.strike(&AFTER, about, verb) });
     match fault {
         Some(f) if f.fault == FaultName::WrongType => {
             answer.typed(f.value.as_deref().unwrap_or("text/plain"))
@@ -143,12 +145,12 @@ pub(super) struct Pages {
 }
 
 /// What is wrong with the pages of a list.
-pub(super) fn pages(shared: &Arc<Shared>, plural: &str) -> Pages {
+pub(super) fn pages(shared: &Arc<Shared>, about: About<'_>) -> Pages {
     shared.read(|world| {
         if world.trouble.none() {
             return Pages::default();
         }
-        let strike = |name: FaultName| world.trouble.strike(&[name], plural, "list");
+        let strike = |name: FaultName| world.trouble.strike(&[name], about, "list");
         Pages {
             no_limit: strike(FaultName::NoLimit).is_some(),
             repeats: strike(FaultName::RepeatedItem).is_some(),

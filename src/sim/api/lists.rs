@@ -151,7 +151,7 @@ pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result
     let selection = Selection::read(call, target)?;
     // the cache of a real server answers whole (`shouldDelegateList`)
     let cached = call.query.get("resourceVersion") == "0" && call.query.get("continue").is_empty();
-    let faults = faulty::pages(shared, &target.spec.plural);
+    let faults = faulty::pages(shared, (&target.group, &target.spec.plural));
     let asked = if faults.no_limit || cached { None } else { call.query.number("limit")? };
     let limit = asked.map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX));
     let token = match call.query.get("continue") {

@@ -16,6 +16,7 @@ use crate::sim::fields::{at, list, name, namespace, text, time, uid};
 use crate::sim::random;
 use crate::sim::refusal::Refusal;
 use crate::sim::resources::Res;
+use crate::sim::shell;
 
 /// How often a container says something.
 const EVERY: i64 = 15;
@@ -37,6 +38,8 @@ pub(super) struct Log {
     /// Its last words, if it failed.
     failed: bool,
     stamps: bool,
+    /// What a program that is known says, and when.
+    script: Option<(Vec<String>, Span)>,
 }
 
 /// The log of a container.
@@ -69,27 +72,34 @@ pub(super) fn serve(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
 /// The container of this name, or the one there is.
 pub(super) fn container<'a>(pod: &'a Value, wanted: &str) -> Result<&'a str, Refusal> {
     let names: Vec<&str> = list(pod, "spec.containers").iter().map(|c| text(c, "name")).collect();
-    let added: Vec<&str> = list(pod, "spec.ephemeralContainers").iter().map(|c| text(c, "name")).collect();
+    let others = ["spec.initContainers", "spec.ephemeralContainers"].iter().flat_map(|p| list(pod, p));
     let own = name(pod);
     match (wanted, names.as_slice()) {
         ("", [one]) => Ok(one),
         ("", _) => Err(Refusal::bad_request(format!(
-            "a container name must be specified for pod {own}, choose one of: [{}]",
-            names.join(" ")
+            "a container name must be specified for pod {own}, choose one of: [{}]{}",
+            names.join(" "),
+            match list(pod, "spec.initContainers") {
+                [] => String::new(),
+                all => format!(
+                    " or one of the init containers: [{}]",
+                    all.iter().map(|c| text(c, "name")).collect::<Vec<_>>().join(" ")
+                ),
+            }
         ))),
         (wanted, _) => names
             .iter()
-            .chain(&added)
-            .find(|n| **n == wanted)
             .copied()
+            .chain(others.map(|c| text(c, "name")))
+            .find(|n| *n == wanted)
             .ok_or_else(|| Refusal::bad_request(format!("container {wanted} is not valid for pod {own}"))),
     }
 }
 
 /// The status of a container.
 fn status_of<'a>(pod: &'a Value, container: &str) -> &'a Value {
-    let added = list(pod, "status.ephemeralContainerStatuses");
-    let mut statuses = list(pod, "status.containerStatuses").iter().chain(added);
+    let kinds = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"];
+    let mut statuses = kinds.iter().flat_map(|kind| list(pod, &format!("status.{kind}")));
     statuses.find(|s| text(s, "name") == container).unwrap_or(&Value::Null)
 }
 
@@ -133,6 +143,7 @@ impl Log {
             ended: time(over, "finishedAt"),
             failed: crate::sim::fields::int(over, "exitCode") != 0,
             stamps,
+            script: script(pod, container, now),
         })
     }
 
@@ -156,6 +167,9 @@ impl Log {
     /// How many lines there are at a time.
     pub(super) fn lines_by(&self, now: Time) -> i64 {
         let age = self.began.age(now).seconds();
+        if let Some((lines, takes)) = &self.script {
+            return if age < takes.seconds() { 0 } else { i64::try_from(lines.len()).unwrap_or(i64::MAX) };
+        }
         let last_words = i64::from(self.failed && self.ended.is_some_and(|e| e <= now));
         if age < 0 { 0 } else { age / EVERY + 1 + last_words }
     }
@@ -166,6 +180,11 @@ impl Log {
     }
 
     fn line(&self, i: i64) -> String {
+        if let Some((lines, takes)) = &self.script {
+            let said = usize::try_from(i).ok().and_then(|i| lines.get(i)).map_or("", String::as_str);
+            let stamp = (self.began + *takes).rfc3339();
+            return if self.stamps { format!("{stamp} {said}\n") } else { format!("{said}\n") };
+        }
         let ended = self.ended.filter(|e| self.failed && self.began.age(*e).seconds() / EVERY < i);
         let at = ended.unwrap_or(self.began + Span::from_seconds(i * EVERY));
         let chance = random::hash(&format!("{}/{}/{i}", self.pod, self.container));
@@ -185,6 +204,19 @@ impl Log {
         let stamp = if self.stamps { format!("{} ", at.rfc3339()) } else { String::new() };
         format!("{stamp}time={} {said}\n", at.rfc3339())
     }
+}
+
+/// What a container says whose program is known: all of it when it ends. One that waits for
+/// somebody at its terminal says nothing by itself.
+fn script(pod: &Value, container: &str, now: Time) -> Option<(Vec<String>, Span)> {
+    let kinds = ["containers", "initContainers", "ephemeralContainers"];
+    let mut all = kinds.iter().flat_map(|kind| list(pod, &format!("spec.{kind}")));
+    let own = all.find(|c| text(c, "name") == container)?;
+    if let Some(ran) = shell::outcome(pod, own, now) {
+        let lines = ran.out.lines().chain(ran.err.lines()).map(str::to_owned);
+        return Some((lines.collect(), ran.takes));
+    }
+    shell::waits(pod, own, now).then(|| (Vec::new(), Span::ZERO))
 }
 
 /// What there is, and then more as it is said, until the container ends or its pod is gone.

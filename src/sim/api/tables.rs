@@ -1,8 +1,10 @@
 //! Tables: the columns that `kubectl get` shows
 //! (`kubernetes/kubernetes:pkg/printers/internalversion/printers.go`).
 
+mod autoscalers;
 mod others;
 mod pods;
+mod storage;
 mod workloads;
 
 use crate::sim::json::{Value, json};
@@ -60,30 +62,7 @@ fn described(res: Res) -> &'static [Column] {
             AGE,
             ("Selector", "string", 1),
         ],
-        Res::Claims => &[
-            ("Status", "string", 0),
-            ("Volume", "string", 0),
-            ("Capacity", "string", 0),
-            ("Access Modes", "string", 0),
-            ("StorageClass", "string", 0),
-            AGE,
-        ],
-        Res::Volumes => &[
-            ("Capacity", "string", 0),
-            ("Access Modes", "string", 0),
-            ("Reclaim Policy", "string", 0),
-            ("Status", "string", 0),
-            ("Claim", "string", 0),
-            ("StorageClass", "string", 0),
-            AGE,
-        ],
-        Res::StorageClasses => &[
-            ("Provisioner", "string", 0),
-            ("ReclaimPolicy", "string", 0),
-            ("VolumeBindingMode", "string", 0),
-            ("AllowVolumeExpansion", "boolean", 0),
-            AGE,
-        ],
+        Res::Claims | Res::Volumes | Res::StorageClasses => storage::columns(res),
         Res::ConfigMaps => &[("Data", "string", 0), AGE],
         Res::Leases => &[("Holder", "string", 0), AGE],
         Res::NodePools => &[("NodeClass", "string", 0), ("Nodes", "string", 0), ("Ready", "string", 0), AGE],
@@ -191,7 +170,7 @@ fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
     if res == Res::Events {
         return event(o, now);
     }
-    let mut out = vec![json!(name(o))];
+    let mut out = vec![json!(named(res, o))];
     out.extend(match res {
         Res::Pods => pods::cells(o, now),
         Res::Nodes => node(o, now),
@@ -202,7 +181,7 @@ fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
         | Res::ReplicaSets
         | Res::Jobs
         | Res::CronJobs => workloads::cells(res, o, now),
-        Res::Autoscalers => autoscaler(o, now),
+        Res::Autoscalers => autoscalers::cells(o, now),
         Res::Budgets => vec![
             or_na(at(o, "spec.minAvailable")),
             or_na(at(o, "spec.maxUnavailable")),
@@ -210,31 +189,8 @@ fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
             age(o, now),
         ],
         Res::Services => service(o, now),
-        Res::Claims => vec![
-            json!(text(o, "status.phase")),
-            json!(text(o, "spec.volumeName")),
-            json!(text(o, "status.capacity.storage")),
-            json!(modes(o)),
-            json!(text(o, "spec.storageClassName")),
-            age(o, now),
-        ],
-        Res::Volumes => vec![
-            json!(text(o, "spec.capacity.storage")),
-            json!(modes(o)),
-            json!(text(o, "spec.persistentVolumeReclaimPolicy")),
-            json!(text(o, "status.phase")),
-            json!(claim(o)),
-            json!(text(o, "spec.storageClassName")),
-            age(o, now),
-        ],
-        Res::StorageClasses => vec![
-            json!(text(o, "provisioner")),
-            json!(text(o, "reclaimPolicy")),
-            json!(text(o, "volumeBindingMode")),
-            json!(flag(o, "allowVolumeExpansion")),
-            age(o, now),
-        ],
-        Res::ConfigMaps => vec![json!(map(o, "data").len()), age(o, now)],
+        Res::Claims | Res::Volumes | Res::StorageClasses => storage::cells(res, o, now),
+        Res::ConfigMaps => vec![json!(map(o, "data").len() + map(o, "binaryData").len()), age(o, now)],
         Res::Leases => vec![json!(text(o, "spec.holderIdentity")), age(o, now)],
         Res::NodePools => vec![
             json!(text(o, "spec.template.spec.nodeClassRef.name")),
@@ -255,30 +211,20 @@ fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
     out
 }
 
+/// What stands under NAME.
+fn named(res: Res, o: &Value) -> String {
+    if res == Res::StorageClasses && storage::is_default(o) {
+        return format!("{} (default)", name(o));
+    }
+    name(o).to_owned()
+}
+
 fn or_na(value: &Value) -> Value {
     match value {
         Value::Null => json!("N/A"),
         Value::String(text) => json!(text),
         other => json!(other.to_string()),
     }
-}
-
-fn claim(volume: &Value) -> String {
-    match text(volume, "spec.claimRef.name") {
-        "" => String::new(),
-        name => format!("{}/{name}", text(volume, "spec.claimRef.namespace")),
-    }
-}
-
-fn modes(o: &Value) -> String {
-    let short = |m: &Value| match m.as_str() {
-        Some("ReadWriteOnce") => "RWO",
-        Some("ReadOnlyMany") => "ROX",
-        Some("ReadWriteMany") => "RWX",
-        Some("ReadWriteOncePod") => "RWOP",
-        _ => "?",
-    };
-    list(o, "spec.accessModes").iter().map(short).collect::<Vec<_>>().join(",")
 }
 
 fn node(o: &Value, now: Time) -> Vec<Value> {
@@ -308,33 +254,6 @@ fn node(o: &Value, now: Time) -> Vec<Value> {
         info("osImage"),
         info("kernelVersion"),
         info("containerRuntimeVersion"),
-    ]
-}
-
-fn autoscaler(o: &Value, now: Time) -> Vec<Value> {
-    let reference =
-        format!("{}/{}", text(o, "spec.scaleTargetRef.kind"), text(o, "spec.scaleTargetRef.name"));
-    let targets: Vec<String> = list(o, "spec.metrics")
-        .iter()
-        .map(|m| {
-            let name = text(m, "resource.name");
-            let current = list(o, "status.currentMetrics").iter().find(|c| text(c, "resource.name") == name);
-            let percent = |v: &Value, path: &str| match at(v, path).as_i64() {
-                Some(n) => format!("{n}%"),
-                None => "<unknown>".to_owned(),
-            };
-            let now =
-                current.map_or("<unknown>".into(), |c| percent(c, "resource.current.averageUtilization"));
-            format!("{name}: {now}/{}", percent(m, "resource.target.averageUtilization"))
-        })
-        .collect();
-    vec![
-        json!(reference),
-        json!(if targets.is_empty() { "<none>".to_owned() } else { targets.join(", ") }),
-        json!(crate::sim::fields::maybe_int(o, "spec.minReplicas").unwrap_or(1).to_string()),
-        json!(int(o, "spec.maxReplicas").to_string()),
-        json!(int(o, "status.currentReplicas").to_string()),
-        age(o, now),
     ]
 }
 

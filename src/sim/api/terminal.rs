@@ -1,7 +1,10 @@
 //! `exec` and `attach` over WebSocket (`v4.channel.k8s.io` and `v5.channel.k8s.io`). Nothing is
-//! really run: a few commands echo, and anything else is not found, as in an image that has
-//! nothing but `echo`, `cat`, `sh`, `env`, `hostname`, `true` and `false`.
+//! really run on this machine: what answers is the shell of the embedded fleet (`sim::shell`).
 
+mod line;
+mod session;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::sim::json::{Value, json};
@@ -15,14 +18,15 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
+use self::session::Session;
 use super::call::Call;
 use super::logs::{self, Log};
 use super::reply::Answer;
 use super::target::Target;
 use crate::sim::cluster::Shared;
-use crate::sim::fields::{list, name, text};
+use crate::sim::queue::Id;
 use crate::sim::refusal::Refusal;
-use crate::sim::tls;
+use crate::sim::{shell, tls};
 
 /// What RFC 6455 adds to a client's key before it is hashed.
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -76,7 +80,9 @@ impl Upgrade {
 
 /// What a container is asked to do.
 enum Wish {
-    Run(Vec<String>),
+    /// To run a program.
+    Run { command: Vec<String>, session: Session },
+    /// To show what its own program says.
     Watch(Log),
 }
 
@@ -96,12 +102,21 @@ pub(super) fn serve(
         // as the kubelet says it
         return Err(Refusal::internal(format!("container not found ({container:?})")));
     }
+    let shell = |container: &Value| shared.read(|world| session::shell(world, &pod, container));
+    let own = session::container(&pod, &container).cloned().unwrap_or_default();
+    let (input, tty) = (call.query.flag("stdin"), call.query.flag("tty"));
+    let session =
+        |ends| Session { shell: shell(&own), input, tty, ends, keys: VecDeque::new(), closed: false };
     let wish = if target.subresource() == "exec" {
         let command: Vec<String> = call.query.all("command").map(str::to_owned).collect();
         if command.is_empty() {
             return Err(Refusal::bad_request("you must specify at least 1 command for the container"));
         }
-        Wish::Run(command)
+        Wish::Run { command, session: session(None) }
+    } else if input && shell::waits(&pod, &own, now) {
+        // what the container runs waits for somebody who types, and ends with it
+        let ends = Some((Id::of(&pod), container));
+        Wish::Run { command: shell::program(&own), session: session(ends) }
     } else {
         Wish::Watch(log)
     };
@@ -111,13 +126,12 @@ pub(super) fn serve(
         ));
     };
     let headers = upgrade.headers();
-    let input = call.query.flag("stdin");
     let shared = shared.clone();
     tokio::spawn(async move {
         let Ok(upgraded) = upgrade.on.await else { return };
         let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
         // a client that hangs up ends this, and needs no answer
-        let _ = talk(&mut socket, &shared, &pod, &wish, input).await;
+        let _ = talk(&mut socket, &shared, wish).await;
         // Go takes a close without a code for a broken connection
         let normal = CloseFrame { code: CloseCode::Normal, reason: "".into() };
         let _ = socket.close(Some(normal)).await;
@@ -135,46 +149,35 @@ async fn send(socket: &mut Socket, channel: u8, text: &str) -> Sent {
     socket.send(Message::Binary(Bytes::from(frame))).await
 }
 
-async fn talk(socket: &mut Socket, shared: &Arc<Shared>, pod: &Value, wish: &Wish, input: bool) -> Sent {
+async fn talk(socket: &mut Socket, shared: &Arc<Shared>, wish: Wish) -> Sent {
     let code = match wish {
-        Wish::Run(command) => match run(pod, command) {
-            Outcome::Said(text) => {
-                send(socket, STDOUT, &text).await?;
-                0
-            }
-            Outcome::Ended(code) => code,
-            Outcome::Echoes if input => {
-                echo(socket).await?;
-                0
-            }
-            Outcome::Echoes => 0,
-            Outcome::Missing(program) => {
-                let why = format!("exec: {program:?}: executable file not found in $PATH: unknown\n");
-                send(socket, STDERR, &why).await?;
-                127
-            }
-        },
+        Wish::Run { command, session } => session.run(socket, shared, &command).await?,
         Wish::Watch(log) => {
-            let mut next = log.lines_by(shared.now());
-            loop {
-                tokio::select! {
-                    frame = socket.next() => if over(frame) { break },
-                    () = tokio::time::sleep(logs::LOOK) => {
-                        let last = log.lines_by(shared.now());
-                        if last > next {
-                            send(socket, STDOUT, &log.between(next, last)).await?;
-                            next = last;
-                        }
-                        if !log.runs(shared) {
-                            break;
-                        }
-                    }
-                }
-            }
+            watch(socket, shared, &log).await?;
             0
         }
     };
     send(socket, ERROR, &status(code).to_string()).await
+}
+
+/// Shows what a container says from now on, until it ends or the client does.
+async fn watch(socket: &mut Socket, shared: &Arc<Shared>, log: &Log) -> Sent {
+    let mut next = log.lines_by(shared.now());
+    loop {
+        tokio::select! {
+            frame = socket.next() => if over(frame) { return Ok(()) },
+            () = tokio::time::sleep(logs::LOOK) => {
+                let last = log.lines_by(shared.now());
+                if last > next {
+                    send(socket, STDOUT, &log.between(next, last)).await?;
+                    next = last;
+                }
+                if !log.runs(shared) {
+                    return Ok(());
+                }
+            }
+        }
+    }
 }
 
 /// Whether the client has hung up or closed its input.
@@ -184,67 +187,6 @@ fn over(frame: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>) -
         Some(Ok(Message::Binary(bytes))) => bytes.first() == Some(&CLOSE),
         Some(Ok(_)) => false,
     }
-}
-
-/// Gives back what comes in, until it ends.
-async fn echo(socket: &mut Socket) -> Sent {
-    loop {
-        match socket.next().await {
-            Some(Ok(Message::Binary(bytes))) if bytes.first() == Some(&STDIN) => {
-                let typed = String::from_utf8_lossy(bytes.get(1..).unwrap_or_default()).into_owned();
-                // the end of input, typed
-                if typed.starts_with('\u{4}') {
-                    return Ok(());
-                }
-                send(socket, STDOUT, &typed).await?;
-                if typed.trim() == "exit" {
-                    return Ok(());
-                }
-            }
-            Some(Ok(Message::Binary(bytes))) if bytes.first() == Some(&CLOSE) => return Ok(()),
-            Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(()),
-            Some(Ok(_)) => {}
-        }
-    }
-}
-
-#[derive(Debug, PartialEq)]
-enum Outcome {
-    Said(String),
-    Ended(i32),
-    /// What comes in goes out.
-    Echoes,
-    Missing(String),
-}
-
-fn run(pod: &Value, command: &[String]) -> Outcome {
-    let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    let program = words.first().copied().unwrap_or_default();
-    match (program.rsplit('/').next().unwrap_or_default(), words.get(1..).unwrap_or_default()) {
-        ("echo", rest) => Outcome::Said(format!("{}\n", rest.join(" "))),
-        ("cat", []) | ("sh" | "bash" | "ash", []) => Outcome::Echoes,
-        ("sh" | "bash" | "ash", ["-c", line, ..]) => {
-            let inner: Vec<String> =
-                line.split_whitespace().map(|w| w.trim_matches(['\'', '"']).to_owned()).collect();
-            // one level: a shell within is an argument like any other
-            match inner.first().map(String::as_str) {
-                Some("sh" | "bash" | "ash") | None => Outcome::Ended(0),
-                Some("exit") => Outcome::Ended(inner.get(1).and_then(|c| c.parse().ok()).unwrap_or(0)),
-                Some(_) => run(pod, &inner),
-            }
-        }
-        ("hostname", []) => Outcome::Said(format!("{}\n", name(pod))),
-        ("env", []) => Outcome::Said(environment(pod)),
-        ("true", _) => Outcome::Ended(0),
-        ("false", _) => Outcome::Ended(1),
-        _ => Outcome::Missing(program.to_owned()),
-    }
-}
-
-fn environment(pod: &Value) -> String {
-    let first = list(pod, "spec.containers").first().unwrap_or(&Value::Null);
-    let own = list(first, "env").iter().map(|e| format!("{}={}\n", text(e, "name"), text(e, "value")));
-    format!("HOSTNAME={}\nPATH=/usr/local/bin:/usr/bin:/bin\n{}", name(pod), own.collect::<String>())
 }
 
 /// How a command ended, as the last word of the error channel.
@@ -257,22 +199,4 @@ fn status(code: i32) -> Value {
         "message": format!("command terminated with non-zero exit code: exit status {code}"),
         "details": { "causes": [{ "reason": "ExitCode", "message": code.to_string() }] },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_few_commands_echo() {
-        let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"env": [{"name": "A", "value": "1"}]}]}});
-        let run = |line: &[&str]| run(&pod, &line.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
-        assert_eq!(run(&["echo", "hi", "there"]), Outcome::Said("hi there\n".into()));
-        assert_eq!(run(&["/bin/sh", "-c", "echo 'x'"]), Outcome::Said("x\n".into()));
-        assert_eq!(run(&["sh", "-c", "exit 3"]), Outcome::Ended(3));
-        assert_eq!(run(&["hostname"]), Outcome::Said("p\n".into()));
-        assert!(matches!(run(&["env"]), Outcome::Said(text) if text.contains("A=1")));
-        assert_eq!(run(&["rm", "-rf", "/"]), Outcome::Missing("rm".into()));
-        assert_eq!(run(&["sh"]), Outcome::Echoes);
-    }
 }

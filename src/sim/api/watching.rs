@@ -238,17 +238,20 @@ impl Watch {
         out.extend(self.writer.form.event("BOOKMARK", &document));
     }
 
+    /// What is watched, as faults name it.
+    fn about(&self) -> crate::sim::faults::About<'_> {
+        (&self.writer.spec.group, &self.writer.spec.plural)
+    }
+
     /// Whether a fault is on for this watch.
     fn struck(&self, fault: FaultName) -> bool {
-        let plural = &self.writer.spec.plural;
-        self.troubled && self.shared.read(|world| world.trouble.strike(&[fault], plural, "watch").is_some())
+        self.troubled && self.shared.read(|w| w.trouble.strike(&[fault], self.about(), "watch").is_some())
     }
 
     fn event(&mut self, kind: &str, object: &Value, before: Option<&Value>, out: &mut Vec<u8>) {
         let first = std::mem::take(&mut self.first);
-        let plural = &self.writer.spec.plural;
         if self.troubled
-            && let Some(fault) = self.shared.read(|w| w.trouble.strike(&spoil::EVENTS, plural, "watch"))
+            && let Some(fault) = self.shared.read(|w| w.trouble.strike(&spoil::EVENTS, self.about(), "watch"))
         {
             self.spoiler.write(&fault, &Event { kind, object, before }, &self.writer, out);
             return;

@@ -64,10 +64,12 @@ pub(crate) fn hold(world: &mut World, slot: Slot, object: &Arc<Value>) -> Arc<Va
     world.store.replace(slot, object, held)
 }
 
-/// A namespace that is new gets its service account (`serviceaccounts-controller`).
+/// A namespace that is new gets its service account (`serviceaccounts-controller`), and the
+/// authority that its pods trust (`root-ca-certificate-publisher-controller`).
 pub(super) fn account(world: &mut World, namespace: &str) {
     let account = json!({ "metadata": { "name": "default", "namespace": namespace } });
     world.create_aside(Res::ServiceAccounts, account);
+    world.publish_authority(namespace);
 }
 
 /// The finalizer of an object that goes after what it owns.

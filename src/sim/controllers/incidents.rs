@@ -237,10 +237,13 @@ fn first_image(workload: &crate::sim::json::Value) -> &str {
     list(workload, "spec.template.spec.containers").first().map_or("", |c| text(c, "image"))
 }
 
-/// Sets the first image of a deployment; says what it was.
+/// Sets the first image of a workload; says what it was.
 fn set_image(world: &mut World, id: &Id, image: &str) -> Option<String> {
-    let old = first_image(world.store.get(Res::Deployments, &id.namespace, &id.name)?).to_owned();
-    world.store.update(Res::Deployments, &id.namespace, &id.name, |d| {
+    let kinds = [Res::Deployments, Res::StatefulSets, Res::DaemonSets];
+    let there = |res: &Res| world.store.get(*res, &id.namespace, &id.name).is_some();
+    let res = kinds.into_iter().find(there)?;
+    let old = first_image(world.store.get(res, &id.namespace, &id.name)?).to_owned();
+    world.store.update(res, &id.namespace, &id.name, |d| {
         if let Some(c) = d.pointer_mut("/spec/template/spec/containers/0") {
             set(c, "image", image);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::sim::json::{Value, json};
 
 use super::events::{Said, record};
+use super::programs::{self, Course};
 use crate::model::{Span, Time};
 use crate::sim::fields::{
     annotation, at, deleting, holds, int, list, list_mut, name, place, set, set_condition, text, time, uid,
@@ -198,7 +199,7 @@ fn pull(world: &mut World, id: &Id, pod: &Arc<Value>, started: Time) {
     });
 }
 
-fn started_container(container: &Value, status: &mut Value, now: Time) {
+pub(super) fn started_container(container: &Value, status: &mut Value, now: Time) {
     set(status, "state", json!({ "running": { "startedAt": now.rfc3339() } }));
     set(status, "started", true);
     set(status, "image", text(container, "image"));
@@ -291,15 +292,26 @@ fn run(world: &mut World, id: &Id, pod: &Arc<Value>, first: &Value) {
     let memory = world.faulty(pod, FaultKind::OutOfMemory);
     if memory || world.faulty(pod, FaultKind::Crash) {
         let end = began + jitter(CRASH_AFTER, pod);
-        return if now < end { again(world, id, end) } else { crash(world, id, pod, began, memory) };
+        let how = if memory { ("OOMKilled", 137) } else { ("Error", 1) };
+        return if now < end { again(world, id, end) } else { crash(world, id, pod, began, how) };
     }
-    if text(pod, "spec.restartPolicy") != "Always" {
-        let seconds = annotation(pod, RUNS).parse().map_or(JOB_RUNS, Span::from_seconds);
-        let end = began + jitter(seconds, pod);
-        if now >= end {
-            return succeed(world, id, began);
+    let always = text(pod, "spec.restartPolicy") == "Always";
+    let end = match programs::course(pod, now) {
+        Course::Serves if always => None,
+        Course::Serves => {
+            let seconds = annotation(pod, RUNS).parse().map_or(JOB_RUNS, Span::from_seconds);
+            Some((began + jitter(seconds, pod), 0))
         }
-        again(world, id, end);
+        Course::Waits => None,
+        Course::Ends { after, code } => Some((began + after, code)),
+    };
+    if let Some((end, code)) = end {
+        match (now >= end, code) {
+            (false, _) => again(world, id, end),
+            (true, 0) if !always => return succeed(world, id, began),
+            (true, 0) => return crash(world, id, pod, began, ("Completed", 0)),
+            (true, code) => return crash(world, id, pod, began, ("Error", code)),
+        }
     }
     let sick = world.faulty(pod, FaultKind::NotReady);
     let ready = holds(pod, "Ready");
@@ -345,9 +357,8 @@ fn backoff(restarts: i64) -> Span {
     Span::from_seconds((BACKOFF << (restarts - 1).clamp(0, 5)).min(LONGEST_BACKOFF))
 }
 
-fn crash(world: &mut World, id: &Id, pod: &Arc<Value>, began: Time, memory: bool) {
+fn crash(world: &mut World, id: &Id, pod: &Arc<Value>, began: Time, (reason, code): (&str, i32)) {
     let now = world.now;
-    let (reason, code) = if memory { ("OOMKilled", 137) } else { ("Error", 1) };
     let ended = json!({ "reason": reason, "exitCode": code, "startedAt": began.rfc3339(), "finishedAt": now.rfc3339() });
     if text(pod, "spec.restartPolicy") == "Never" {
         world.store.update(Res::Pods, &id.namespace, &id.name, |p| {

@@ -80,6 +80,31 @@ names! {
 }
 
 impl FaultName {
+    /// Whether it is of connections and bytes, before anything is known of requests.
+    pub(crate) const fn of_the_way(self) -> bool {
+        use FaultName::{
+            CertificateExpired, CertificateTooNew, CloseMidway, GoAway, HalfOpen, HandshakeHangs, Latency,
+            NewAuthority, OneStream, OneWay, Refusing, Reset, ResetMidway, Slow,
+        };
+        matches!(
+            self,
+            Reset
+                | ResetMidway
+                | CloseMidway
+                | HalfOpen
+                | OneWay
+                | Slow
+                | Latency
+                | Refusing
+                | HandshakeHangs
+                | NewAuthority
+                | CertificateExpired
+                | CertificateTooNew
+                | GoAway
+                | OneStream
+        )
+    }
+
     /// Whether it happens when it is switched on and is over then.
     pub(crate) const fn once(self) -> bool {
         use FaultName::{GoAway, NewIdentity, Replaced, Reset, Restore};

@@ -70,9 +70,10 @@ fn certificates(world: &mut World) {
 
 /// Where the objects of a kind are: a plural, or `plural.group`.
 fn slot(world: &World, kind: &str) -> Option<Slot> {
-    let (plural, group) = kind.split_once('.').unwrap_or((kind, ""));
-    let custom = world.store.custom.live().find(|d| d.spec.plural == plural && d.spec.group == group);
-    custom.map(|d| d.slot).or_else(|| Res::of_plural(plural).map(Slot::from))
+    let defined = world.store.custom.live().map(|d| (d.slot, d.spec.clone()));
+    let built_in = Res::ALL.into_iter().map(|res| (Slot::from(res), res.spec().clone()));
+    let mut all = defined.chain(built_in);
+    all.find(|(_, spec)| super::is(kind, (&spec.group, &spec.plural))).map(|(slot, _)| slot)
 }
 
 /// Gives objects another uid: they were deleted and made again, and nobody was told.

@@ -2,6 +2,7 @@
 
 use crate::sim::json::{Map, json};
 
+use super::base::{base, priority};
 use super::file::{ClusterFile, ProviderFile, ScenarioFile, WorkloadFile, WorkloadKind};
 use super::manifests;
 use crate::model::{Span, Time};
@@ -71,7 +72,7 @@ fn raise(world: &mut World, file: &ScenarioFile, cluster: &ClusterFile, now: Tim
 }
 
 /// Makes an object of the scenario as a client would.
-fn create(world: &mut World, res: Res, mut object: crate::sim::json::Value) {
+pub(super) fn create(world: &mut World, res: Res, mut object: crate::sim::json::Value) {
     if res == Res::Pods {
         controllers::place_pod(world, object);
         return;
@@ -94,43 +95,6 @@ fn full_version(cluster: &ClusterFile) -> String {
     format!("v{}{patch}{suffix}", cluster.version)
 }
 
-/// What every cluster has.
-fn base(world: &mut World, cluster: &ClusterFile) {
-    for namespace in ["default", "kube-system", "kube-public", "kube-node-lease"] {
-        create(world, Res::Namespaces, json!({ "metadata": { "name": namespace } }));
-    }
-    for (class, value) in
-        [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)]
-    {
-        priority(world, class, value);
-    }
-    let (name, provisioner, disk) = match cluster.provider {
-        ProviderFile::Eks => ("gp3", "ebs.csi.aws.com", "gp3"),
-        ProviderFile::Gke => ("premium-rwo", "pd.csi.storage.gke.io", "pd-ssd"),
-        ProviderFile::Aks => ("managed-csi-premium", "disk.csi.azure.com", "Premium_LRS"),
-        ProviderFile::Private => ("longhorn", "driver.longhorn.io", "replicated"),
-        ProviderFile::Edge => ("local-path", "rancher.io/local-path", "local"),
-    };
-    create(
-        world,
-        Res::StorageClasses,
-        json!({
-            "metadata": { "name": name, "annotations": { "storageclass.kubernetes.io/is-default-class": "true" } },
-            "provisioner": provisioner, "parameters": { "type": disk }, "reclaimPolicy": "Delete",
-            "volumeBindingMode": "WaitForFirstConsumer", "allowVolumeExpansion": true,
-        }),
-    );
-}
-
-/// Makes a class of priority.
-pub(super) fn priority(world: &mut World, class: &str, value: i64) {
-    let object = json!({
-        "metadata": { "name": class, "generation": 1 }, "value": value, "globalDefault": false,
-        "preemptionPolicy": "PreemptLowerPriority",
-    });
-    world.create_aside(Res::PriorityClasses, object);
-}
-
 /// Makes the quotas of a scenario: what is there already counts, and nothing is refused for it.
 fn quotas(world: &mut World, file: &ScenarioFile, cluster: &ClusterFile) {
     for quota in file.quotas.iter().filter(|q| q.concerns(&cluster.name)) {
@@ -143,16 +107,12 @@ fn quotas(world: &mut World, file: &ScenarioFile, cluster: &ClusterFile) {
             crate::sim::fields::set(&mut range, key, json!(amounts));
         }
         if limits.iter().any(|(_, amounts)| !amounts.is_empty()) {
-            world.create_aside(Res::LimitRanges, json!({ "metadata": meta, "spec": { "limits": [range] } }));
+            let mut object = json!({ "metadata": meta, "spec": { "limits": [range] } });
+            admission::complete(world, Res::LimitRanges, &mut object);
+            world.create_aside(Res::LimitRanges, object);
         }
     }
     world.absorb();
-}
-
-/// The default storage class's name.
-pub(super) fn storage_class(world: &World) -> String {
-    let first = world.store.list(Res::StorageClasses, None).next();
-    first.map_or(String::new(), |s| crate::sim::fields::name(s).to_owned())
 }
 
 fn pools(world: &mut World, cluster: &ClusterFile) {

@@ -8,7 +8,9 @@ use serde::de::IgnoredAny;
 use toml::Spanned;
 
 use super::ScenarioError;
-use super::file::{BudgetFile, ClusterFile, PoolFile, QuotaFile, ScenarioFile, WorkloadFile, fits};
+use super::file::{
+    BudgetFile, ClusterFile, LoadFile, PoolFile, QuotaFile, ScenarioFile, WorkloadFile, WorkloadKind, fits,
+};
 use super::incident::{check_incident, known_pool};
 use crate::model::quantity;
 use crate::sim::controllers::Schedule;
@@ -85,6 +87,10 @@ pub(crate) fn parse(name: &str, text: &str) -> Result<ScenarioFile, ScenarioErro
 }
 
 fn check(file: &ScenarioFile, text: &str) -> Result<(), Mistake> {
+    if !(file.churn.is_finite() && file.churn >= 0.0) {
+        let why = format!("churn is {}; expected changes of pods a second, 0 for none", file.churn);
+        return Err(Place::of(text).mistake("churn", why));
+    }
     // both were read whole a moment ago
     let places: Places = toml::from_str(text).unwrap_or_default();
     let pools: PoolPlaces = toml::from_str(text).unwrap_or_default();
@@ -186,6 +192,22 @@ fn workload(file: &ScenarioFile, workload: &WorkloadFile, here: &Place) -> Resul
             return Err(here.mistake(key, no_amount(odd, example)));
         }
     }
+    for (key, given, kinds) in [
+        ("scale", workload.scale.is_some(), &[WorkloadKind::Deployment, WorkloadKind::StatefulSet][..]),
+        ("storage", workload.storage.is_some(), &[WorkloadKind::StatefulSet]),
+        ("schedule", workload.schedule.is_some(), &[WorkloadKind::CronJob]),
+        ("recreate", workload.recreate, &[WorkloadKind::Deployment]),
+    ] {
+        if given && !kinds.contains(&workload.kind) {
+            let names: Vec<&str> = kinds.iter().map(|kind| kind.named()).collect();
+            let own = workload.kind.named();
+            let why = format!("a {own} has no use for the key {key:?}; expected kind {}", names.join(" or "));
+            return Err(here.mistake(key, why));
+        }
+    }
+    if let Some(load) = &workload.load {
+        check_load(load).map_err(|why| here.mistake("load", why))?;
+    }
     if let Some(schedule) = &workload.schedule
         && let Err(why) = Schedule::parse(schedule, "")
     {
@@ -202,6 +224,15 @@ fn workload(file: &ScenarioFile, workload: &WorkloadFile, here: &Place) -> Resul
         }
     }
     workload.budget.as_ref().map_or(Ok(()), |b| budget(b).map_err(|why| here.mistake("budget", why)))
+}
+
+/// Work is never less than none.
+pub(super) fn check_load(load: &LoadFile) -> Result<(), String> {
+    let fine = |n: f64| n.is_finite() && n >= 0.0;
+    match [("cores", load.cores), ("swing", load.swing)].into_iter().find(|(_, n)| !fine(*n)) {
+        Some((key, n)) => Err(format!("{key} is {n}; expected cores, such as 2.5")),
+        None => Ok(()),
+    }
 }
 
 fn budget(budget: &BudgetFile) -> Result<(), String> {
@@ -295,6 +326,39 @@ mod tests {
                 ":14: a budget has both keys",
             ),
             (format!("{pool}{work}budget = {{ min-available = \"few\" }}\n"), ":14: \"few\" is no count"),
+            (
+                format!("{pool}{work}storage = \"1Gi\"\n"),
+                ":14: a deployment has no use for the key \"storage\"; expected kind stateful-set",
+            ),
+            (
+                format!("{pool}{work}kind = \"daemon-set\"\nscale = {{ min = 1, max = 2, cpu = 70 }}\n"),
+                ":15: a daemon-set has no use for the key \"scale\"; expected kind deployment or stateful-set",
+            ),
+            (format!("{pool}{work}load = {{ cores = -1.0 }}\n"), ":14: cores is -1; expected cores"),
+            (
+                format!(
+                    "{pool}{work}[[incident]]\nkind = \"crash\"\nclusters = [\"a\"]\nworkloads = [\"n/w\"]\nimage = \"x\"\n"
+                ),
+                ":18: an incident of this kind has no use for the key \"image\"",
+            ),
+            (
+                format!(
+                    "{pool}{work}kind = \"cron-job\"\n[[incident]]\nkind = \"rollout\"\nclusters = [\"a\"]\nworkloads = [\"n/w\"]\nimage = \"x\"\n"
+                ),
+                ":18: \"n/w\" is a cron-job; expected a deployment, a stateful-set or a daemon-set",
+            ),
+            (
+                format!(
+                    "{pool}[[incident]]\nkind = \"fault\"\nclusters = [\"a\"]\nfault = {{ name = \"error\", verb = \"lst\" }}\n"
+                ),
+                ":13: no verb \"lst\"",
+            ),
+            (
+                format!(
+                    "{pool}[[incident]]\nkind = \"deny\"\nclusters = [\"a\"]\nresource = \"pods\"\nnamespace = \"nowhere\"\n"
+                ),
+                ":14: no namespace \"nowhere\"",
+            ),
             (format!("{pool}{work}{work}"), ":16: two workloads n/w in one cluster"),
             (
                 format!(
@@ -324,5 +388,7 @@ mod tests {
             let m = mistake(&rest);
             assert!(m.contains(said), "{said}: {m}");
         }
+        let m = parse("t.toml", &format!("churn = -1.0\n{HEAD}{pool}")).unwrap_err().to_string();
+        assert!(m.starts_with("t.toml:1: churn is -1; expected changes of pods a second"), "{m}");
     }
 }

@@ -9,6 +9,7 @@ use super::incident::IncidentFile;
 use crate::model::{Provider, Span, Tier};
 use crate::sim::controllers::Manner;
 use crate::sim::load::{Load, Shape};
+use crate::sim::resources::Res;
 use crate::sim::timing::Timing;
 
 /// A length of time in a file: `"30s"`, `"4m"`, `"2h"`, `"12d"`.
@@ -170,6 +171,30 @@ pub(crate) enum WorkloadKind {
     CronJob,
     /// A pod that nothing keeps.
     Pod,
+}
+
+impl WorkloadKind {
+    /// As files name it.
+    pub(crate) fn named(self) -> &'static str {
+        match self {
+            WorkloadKind::Deployment => "deployment",
+            WorkloadKind::StatefulSet => "stateful-set",
+            WorkloadKind::DaemonSet => "daemon-set",
+            WorkloadKind::CronJob => "cron-job",
+            WorkloadKind::Pod => "pod",
+        }
+    }
+
+    /// What it is made as.
+    pub(crate) fn res(self) -> Res {
+        match self {
+            WorkloadKind::Deployment => Res::Deployments,
+            WorkloadKind::StatefulSet => Res::StatefulSets,
+            WorkloadKind::DaemonSet => Res::DaemonSets,
+            WorkloadKind::CronJob => Res::CronJobs,
+            WorkloadKind::Pod => Res::Pods,
+        }
+    }
 }
 
 /// A workload, in some clusters.

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::check::{Mistake, Place};
-use super::file::{ClusterFile, Length, LoadFile, ScenarioFile, fits};
+use super::check::{Mistake, Place, check_load};
+use super::file::{ClusterFile, Length, LoadFile, ScenarioFile, WorkloadKind, fits};
 use super::{Incident, Pressure, What};
 use crate::sim::faults::FaultFile;
 use crate::sim::queue::Id;
@@ -74,6 +74,12 @@ pub(super) fn check_incident(
             return Err((workload.span(), message));
         }
     }
+    incident.useless(place)?;
+    images(file, incident)?;
+    if let Some(load) = &incident.load {
+        check_load(load).map_err(|why| place.mistake("load", why))?;
+    }
+    namespaces(file, incident, place)?;
     let meant = file.clusters.iter().filter(|c| incident.clusters.iter().any(|p| fits(p.get_ref(), &c.name)));
     let meant: Vec<&ClusterFile> = meant.collect();
     known_pool(&meant, incident.pool.as_deref()).map_err(|why| place.mistake("pool", why))?;
@@ -86,6 +92,38 @@ pub(super) fn check_incident(
         return Err(place.mistake("count", "count is 0; expected 1 or more".to_owned()));
     }
     incident.what().map(drop)
+}
+
+/// Images are changed where there are templates that a rollout follows.
+fn images(file: &ScenarioFile, incident: &IncidentFile) -> Result<(), Mistake> {
+    if ![IncidentKind::BadImage, IncidentKind::Rollout].contains(incident.kind.get_ref()) {
+        return Ok(());
+    }
+    for workload in &incident.workloads {
+        let id = workload.get_ref();
+        let kind =
+            file.workloads.iter().find(|w| format!("{}/{}", w.namespace, w.name) == *id).map(|w| w.kind);
+        if let Some(odd @ (WorkloadKind::CronJob | WorkloadKind::Pod)) = kind {
+            let why =
+                format!("{id:?} is a {}; expected a deployment, a stateful-set or a daemon-set", odd.named());
+            return Err((workload.span(), why));
+        }
+    }
+    Ok(())
+}
+
+/// A denial is of a namespace that something runs in, or that every cluster has.
+fn namespaces(file: &ScenarioFile, incident: &IncidentFile, place: &Place) -> Result<(), Mistake> {
+    let Some(namespace) = incident.namespace.as_deref() else { return Ok(()) };
+    let mut known: Vec<&str> = vec!["default", "kube-system", "kube-public", "kube-node-lease"];
+    known.extend(file.workloads.iter().map(|w| w.namespace.as_str()));
+    if known.contains(&namespace) {
+        return Ok(());
+    }
+    known.sort_unstable();
+    known.dedup();
+    Err(place
+        .mistake("namespace", format!("no namespace {namespace:?}; expected one of {}", known.join(", "))))
 }
 
 /// Says what is expected when no cluster has a pool of this name.
@@ -109,6 +147,45 @@ pub(crate) fn parse_incident(file: &ScenarioFile, text: &str) -> Result<Incident
 }
 
 impl IncidentFile {
+    /// Refuses keys that incidents of this kind have no use for.
+    fn useless(&self, place: &Place) -> Result<(), Mistake> {
+        let uses: &[&str] = match self.kind.get_ref() {
+            IncidentKind::BadImage | IncidentKind::Rollout => &["workloads", "image"],
+            IncidentKind::Crash
+            | IncidentKind::OutOfMemory
+            | IncidentKind::NotReady
+            | IncidentKind::BudgetBlocks => &["workloads"],
+            IncidentKind::Load => &["workloads", "load"],
+            IncidentKind::NodesNotReady => &["pool", "zone", "count"],
+            IncidentKind::SpotInterruption | IncidentKind::Cordon => &["pool", "count"],
+            IncidentKind::RegistryDown => &["registry"],
+            IncidentKind::NodePressure => &["pressure", "pool", "zone", "count"],
+            IncidentKind::Fault => &["fault"],
+            IncidentKind::Deny => &["resource", "namespace"],
+            IncidentKind::EtcdFull | IncidentKind::Unreachable | IncidentKind::Refusing => &[],
+        };
+        let given = [
+            ("workloads", !self.workloads.is_empty()),
+            ("image", self.image.is_some()),
+            ("load", self.load.is_some()),
+            ("pool", self.pool.is_some()),
+            ("zone", self.zone.is_some()),
+            ("count", self.count.is_some()),
+            ("resource", self.resource.is_some()),
+            ("namespace", self.namespace.is_some()),
+            ("registry", self.registry.is_some()),
+            ("pressure", self.pressure.is_some()),
+            ("fault", self.fault.is_some()),
+        ];
+        match given.into_iter().find(|(key, given)| *given && !uses.contains(key)) {
+            Some((key, _)) => {
+                let why = format!("an incident of this kind has no use for the key {key:?}");
+                Err(place.mistake(key, why))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn needs(&self, key: &str) -> Mistake {
         (self.kind.span(), format!("this kind of incident needs the key {key:?}"))
     }

@@ -2,7 +2,7 @@
 
 use crate::sim::json::{Map, Value, json};
 
-use super::build::storage_class;
+use super::base::storage_class;
 use super::file::{ClusterFile, PoolFile, WorkloadFile, WorkloadKind};
 use crate::model::Provider;
 use crate::sim::controllers::{Manner, Pool, RUNS, tolerate};
@@ -81,11 +81,11 @@ fn selector(w: &WorkloadFile) -> Value {
 fn deliver(object: &mut Value, w: &WorkloadFile) {
     if let Some(app) = &w.argo {
         object_mut(place(object, "metadata.labels")).insert("app.kubernetes.io/instance".into(), json!(app));
-        let kind = if w.kind == WorkloadKind::StatefulSet { "StatefulSet" } else { "Deployment" };
+        let spec = w.kind.res().spec();
         annotate(
             object,
             "argocd.argoproj.io/tracking-id",
-            &format!("{app}:apps/{kind}:{}/{}", w.namespace, w.name),
+            &format!("{app}:{}/{}:{}/{}", spec.group, spec.kind, w.namespace, w.name),
         );
     }
     if let Some(release) = &w.helm {

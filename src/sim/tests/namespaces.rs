@@ -25,7 +25,7 @@ async fn a_quota_refuses_clients_and_controllers_and_counts_what_goes() {
     let web = "/apis/apps/v1/namespaces/shop/deployments/web";
     let alpha = fleet.cluster("alpha").unwrap();
     let there = alpha.objects("pods").iter().filter(|p| p["metadata"]["namespace"] == "shop").count();
-    let hard = json!({"pods": (there + 1).to_string(), "count/configmaps": "1"});
+    let hard = json!({"pods": (there + 1).to_string(), "count/configmaps": "2"});
     let made = client.post(quotas, &json!({"metadata": {"name": "team"}, "spec": {"hard": hard}})).await;
     assert_eq!(made.code, 201);
     fleet.advance(Span::from_seconds(1));
@@ -43,7 +43,7 @@ async fn a_quota_refuses_clients_and_controllers_and_counts_what_goes() {
         (
             403,
             "configmaps \"b\" is forbidden: exceeded quota: team, requested: count/configmaps=1, used: \
-             count/configmaps=1, limited: count/configmaps=1"
+             count/configmaps=2, limited: count/configmaps=2"
         )
     );
 

@@ -3,7 +3,7 @@
 use crate::sim::json::{Value, json};
 
 use super::{Column, age};
-use crate::model::Time;
+use crate::model::{Span, Time};
 use crate::sim::fields::{at, condition, flag, int, list, map, maybe_int, text};
 use crate::sim::resources::Res;
 
@@ -16,7 +16,13 @@ pub(super) fn columns(res: Res) -> &'static [Column] {
         Res::Quotas => &[("Request", "string", 0), ("Limit", "string", 0), AGE],
         Res::LimitRanges | Res::Roles | Res::ClusterRoles => &[("Created At", "date", 0)],
         Res::Revisions => &[("Controller", "string", 0), ("Revision", "string", 0), AGE],
-        Res::RoleBindings | Res::ClusterRoleBindings => &[("Role", "string", 0), AGE],
+        Res::RoleBindings | Res::ClusterRoleBindings => &[
+            ("Role", "string", 0),
+            AGE,
+            ("Users", "string", 1),
+            ("Groups", "string", 1),
+            ("ServiceAccounts", "string", 1),
+        ],
         Res::Ingresses => &[
             ("Class", "string", 0),
             ("Hosts", "string", 0),
@@ -26,7 +32,15 @@ pub(super) fn columns(res: Res) -> &'static [Column] {
         ],
         Res::IngressClasses => &[("Controller", "string", 0), ("Parameters", "string", 0), AGE],
         Res::NetworkPolicies => &[("Pod-Selector", "string", 0), AGE],
-        Res::Drivers => &[("AttachRequired", "boolean", 0), ("PodInfoOnMount", "boolean", 0), AGE],
+        Res::Drivers => &[
+            ("AttachRequired", "boolean", 0),
+            ("PodInfoOnMount", "boolean", 0),
+            ("StorageCapacity", "boolean", 0),
+            ("TokenRequests", "string", 0),
+            ("RequiresRepublish", "boolean", 0),
+            ("Modes", "string", 0),
+            AGE,
+        ],
         Res::NodeDrivers => &[("Drivers", "integer", 0), AGE],
         Res::Attachments => &[
             ("Attacher", "string", 0),
@@ -35,13 +49,25 @@ pub(super) fn columns(res: Res) -> &'static [Column] {
             ("Attached", "boolean", 0),
             AGE,
         ],
-        Res::PriorityClasses => &[("Value", "integer", 0), ("Global-Default", "boolean", 0), AGE],
+        Res::PriorityClasses => &[
+            ("Value", "integer", 0),
+            ("Global-Default", "boolean", 0),
+            AGE,
+            ("PreemptionPolicy", "string", 0),
+        ],
         Res::EndpointSlices => {
             &[("AddressType", "string", 0), ("Ports", "string", 0), ("Endpoints", "string", 0), AGE]
         }
         Res::RuntimeClasses => &[("Handler", "string", 0), AGE],
         Res::SigningRequests => {
-            &[AGE, ("SignerName", "string", 0), ("Requestor", "string", 0), ("Condition", "string", 0)]
+            const COLUMNS: &[Column] = &[
+                AGE,
+                ("SignerName", "string", 0),
+                ("Requestor", "string", 0),
+                ("RequestedDuration", "string", 0),
+                ("Condition", "string", 0),
+            ];
+            COLUMNS
         }
         Res::MutatingWebhooks | Res::ValidatingWebhooks => &[("Webhooks", "integer", 0), AGE],
         Res::Definitions => &[("Created At", "date", 0)],
@@ -70,7 +96,9 @@ pub(super) fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
             vec![json!(owner), json!(int(o, "revision")), age]
         }
         Res::RoleBindings | Res::ClusterRoleBindings => {
-            vec![json!(format!("{}/{}", text(o, "roleRef.kind"), text(o, "roleRef.name"))), age]
+            let role = format!("{}/{}", text(o, "roleRef.kind"), text(o, "roleRef.name"));
+            let [users, groups, accounts] = ["User", "Group", "ServiceAccount"].map(|k| subjects(o, k));
+            vec![json!(role), age, users, groups, accounts]
         }
         Res::Ingresses => {
             let hosts: Vec<&str> =
@@ -94,6 +122,16 @@ pub(super) fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
             vec![
                 json!(!at(o, "spec.attachRequired").is_boolean() || flag(o, "spec.attachRequired")),
                 json!(flag(o, "spec.podInfoOnMount")),
+                json!(flag(o, "spec.storageCapacity")),
+                match o["spec"]["tokenRequests"].as_array() {
+                    Some(all) => words(all.iter().map(|t| text(t, "audience"))),
+                    None => json!("<unset>"),
+                },
+                json!(flag(o, "spec.requiresRepublish")),
+                match list(o, "spec.volumeLifecycleModes") {
+                    [] => json!("<none>"),
+                    modes => words(modes.iter().filter_map(Value::as_str)),
+                },
                 age,
             ]
         }
@@ -105,7 +143,10 @@ pub(super) fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
             json!(flag(o, "status.attached")),
             age,
         ],
-        Res::PriorityClasses => vec![json!(int(o, "value")), json!(flag(o, "globalDefault")), age],
+        Res::PriorityClasses => {
+            let policy = json!(text(o, "preemptionPolicy"));
+            vec![json!(int(o, "value")), json!(flag(o, "globalDefault")), age, policy]
+        }
         Res::EndpointSlices => {
             let ports: Vec<String> = list(o, "ports").iter().map(|p| int(p, "port").to_string()).collect();
             let there: Vec<&str> = list(o, "endpoints")
@@ -123,14 +164,19 @@ pub(super) fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
         }
         Res::RuntimeClasses => vec![json!(text(o, "handler")), age],
         Res::SigningRequests => {
-            let word = if condition(o, "Denied").is_some() {
-                "Denied"
-            } else if condition(o, "Approved").is_some() {
-                "Approved"
-            } else {
-                "Pending"
-            };
-            vec![age, json!(text(o, "spec.signerName")), json!(text(o, "spec.username")), json!(word)]
+            let has = |kind: &str| condition(o, kind).is_some();
+            let mut word = match () {
+                () if has("Denied") => "Denied",
+                () if has("Approved") => "Approved",
+                () => "Pending",
+            }
+            .to_owned();
+            word.push_str(if has("Failed") { ",Failed" } else { "" });
+            word.push_str(if text(o, "status.certificate").is_empty() { "" } else { ",Issued" });
+            let lasts = maybe_int(o, "spec.expirationSeconds");
+            let lasts = lasts.map_or("<none>".to_owned(), |s| super::human(Span::from_seconds(s)));
+            let [signer, user] = ["spec.signerName", "spec.username"].map(|path| json!(text(o, path)));
+            vec![age, signer, user, json!(lasts), json!(word)]
         }
         Res::MutatingWebhooks | Res::ValidatingWebhooks => vec![json!(list(o, "webhooks").len()), age],
         Res::ReplicationControllers => vec![
@@ -141,6 +187,22 @@ pub(super) fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
         ],
         _ => vec![age],
     }
+}
+
+fn words<'a>(all: impl Iterator<Item = &'a str>) -> Value {
+    json!(all.collect::<Vec<_>>().join(","))
+}
+
+/// The subjects of a kind that a binding gives rights to.
+fn subjects(binding: &Value, kind: &str) -> Value {
+    let those = list(binding, "subjects").iter().filter(|s| text(s, "kind") == kind);
+    let names: Vec<String> = those
+        .map(|s| match kind {
+            "ServiceAccount" => format!("{}/{}", text(s, "namespace"), text(s, "name")),
+            _ => text(s, "name").to_owned(),
+        })
+        .collect();
+    json!(names.join(", "))
 }
 
 fn addresses(endpoints: &Value) -> String {
