@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use crate::sim::json::{Value, json};
 
+use super::controllers::{CLAIM_PROTECTION, VOLUME_PROTECTION};
 use super::custom;
-use super::fields::{at, list, map, name, object_mut, place, set, text};
+use super::fields::{at, list, list_mut, map, name, object_mut, place, set, text};
 use super::limits;
 use super::quota;
 use super::refusal::Refusal;
@@ -45,15 +46,28 @@ pub(crate) fn admit(world: &World, res: Res, object: &mut Value) {
         }
         Res::Namespaces => set(object, "status", json!({ "phase": "Active" })),
         Res::Claims => claim(world, object),
+        Res::Volumes => {
+            protect(object, VOLUME_PROTECTION);
+            set(object, "status", json!({ "phase": "Pending" }));
+        }
         Res::Services => default(object, "status", json!({ "loadBalancer": {} })),
         Res::Definitions => custom::admit(object, world.now),
         _ => {}
     }
 }
 
+/// What is in use is not to go before it is not.
+fn protect(object: &mut Value, finalizer: &str) {
+    let finalizers = list_mut(place(object, "metadata.finalizers"));
+    if !finalizers.iter().any(|f| f == finalizer) {
+        finalizers.push(finalizer.into());
+    }
+}
+
 /// A new claim waits, for a volume of the default class if it names none (`DefaultStorageClass`).
 fn claim(world: &World, object: &mut Value) {
     const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+    protect(object, CLAIM_PROTECTION);
     let marked = |c: &&Arc<Value>| super::fields::annotation(c, DEFAULT) == "true";
     if let Some(class) = world.store.list(Res::StorageClasses, None).find(marked) {
         default(object, "spec.storageClassName", json!(name(class)));

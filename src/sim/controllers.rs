@@ -33,6 +33,7 @@ mod stateful_set;
 
 pub(crate) use autoscaler::Memory;
 pub(crate) use churn::{Churn, churn};
+pub(crate) use claims::{CLAIM_PROTECTION, VOLUME_PROTECTION};
 pub(crate) use garbage::hold;
 pub(crate) use incidents::{Undo, allow, begin_all, deny, revive, silence};
 pub(crate) use job::Ended;
@@ -99,6 +100,7 @@ pub(crate) fn work(world: &mut World, work: Work) {
         Work::Job(id) => job::reconcile(world, &id),
         Work::CronJob(id) => cron_job::reconcile(world, &id),
         Work::Claim(id) => claims::reconcile(world, &id),
+        Work::Volume(name) => claims::volume(world, &name),
         Work::Schedule(id) => scheduler::reconcile(world, &id),
         Work::Pod(id) => kubelet::reconcile(world, &id),
         Work::Heartbeat(node) => nodes::heartbeat(world, &node),
@@ -155,6 +157,7 @@ pub(crate) fn route(world: &mut World, touched: &Touched) {
         Some(Res::Namespaces) if deleting(&object) => world.queue.add(Work::Namespace(id.name), soon),
         Some(Res::Pods) => pods::changed(world, touched, &object),
         Some(Res::Nodes) => nodes::changed(world, touched, &object),
+        Some(Res::Volumes) if touched.after.is_some() => world.queue.add(Work::Volume(id.name), soon),
         Some(Res::Claims) if !world.instant => world.queue.add(Work::Claim(id), soon),
         Some(Res::Services) => {
             if touched.after.is_some() && balancers::concerned(&object) {

@@ -35,6 +35,8 @@ pub(crate) enum Work {
     CronJob(Id),
     /// A claim of a volume.
     Claim(Id),
+    /// A volume, by its name.
+    Volume(String),
     /// A pod without a node.
     Schedule(Id),
     /// A pod on a node: its kubelet.

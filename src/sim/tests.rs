@@ -10,5 +10,8 @@ mod protocol;
 mod restores;
 mod rights;
 mod scenarios;
+mod services;
+mod storage;
+mod terminals;
 mod watches;
 mod workloads;

@@ -305,7 +305,12 @@ impl World {
             } },
             "data": { "ca.crt": self.authority },
         });
+        // it came with its namespace, however late it is known here
+        let made = self.store.get(Res::Namespaces, "", namespace);
+        let made = made.and_then(|n| fields::time(n, "metadata.creationTimestamp")).unwrap_or(self.now);
+        let now = std::mem::replace(&mut self.now, made);
         self.create_aside(Res::ConfigMaps, map);
+        self.now = now;
     }
 
     /// Makes an object by a chance of its own: what a scenario makes otherwise stays the same.

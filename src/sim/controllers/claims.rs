@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use super::events::{Said, record};
 use super::pods;
-use crate::sim::fields::{at, deleting, list, name, namespace, set, text, uid};
+use crate::model::Span;
+use crate::sim::cache::takes_room;
+use crate::sim::fields::{at, deleting, flag, list, list_mut, name, namespace, place, set, text, uid};
 use crate::sim::json::{Value, json};
-use crate::sim::queue::Id;
+use crate::sim::queue::{Id, Work};
+use crate::sim::quota::amount;
 use crate::sim::resources::Res;
 use crate::sim::world::World;
 
@@ -35,7 +38,15 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
     let Some(claim) = world.store.get(Res::Claims, &id.namespace, &id.name).cloned() else {
         return release(world, id);
     };
-    if bound(&claim) || deleting(&claim) {
+    if deleting(&claim) {
+        protect(world, id, &claim);
+        return pods::retry_waiting(world);
+    }
+    if bound(&claim) {
+        resize(world, id, &claim);
+        return pods::retry_waiting(world);
+    }
+    if class(world, &claim).is_none_or(|c| !waits(c)) && adopt(world, id, &claim) {
         return pods::retry_waiting(world);
     }
     match class(world, &claim) {
@@ -60,7 +71,7 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
 /// Makes the volume of a claim and binds them to each other, as a provisioner does.
 pub(super) fn provision(world: &mut World, id: &Id) {
     let Some(claim) = world.store.get(Res::Claims, &id.namespace, &id.name).cloned() else { return };
-    if bound(&claim) {
+    if bound(&claim) || adopt(world, id, &claim) {
         return;
     }
     let now = world.now;
@@ -72,7 +83,7 @@ pub(super) fn provision(world: &mut World, id: &Id) {
     let _ = world.store.create(
         Res::Volumes,
         json!({
-            "metadata": { "name": volume },
+            "metadata": { "name": volume, "finalizers": [VOLUME_PROTECTION] },
             "spec": {
                 "accessModes": at(&claim, "spec.accessModes"), "capacity": { "storage": size },
                 "storageClassName": at(&claim, "spec.storageClassName"),
@@ -93,6 +104,103 @@ pub(super) fn provision(world: &mut World, id: &Id) {
         set(c, "status.accessModes", at(&claim, "spec.accessModes").clone());
         set(c, "status.capacity", json!({ "storage": size }));
     });
+}
+
+/// The finalizers of what is in use (`plugin/pkg/admission/storage/storageobjectinuseprotection`).
+pub(crate) const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
+pub(crate) const VOLUME_PROTECTION: &str = "kubernetes.io/pv-protection";
+
+/// A claim that is to go waits for the pods that use it (`pkg/controller/volume/pvcprotection`).
+fn protect(world: &mut World, id: &Id, claim: &Value) {
+    let uses = |p: &Arc<Value>| takes_room(p) && of_pod(p).any(|own| own == id.name);
+    if world.store.list(Res::Pods, Some(&id.namespace)).any(uses) {
+        return world.queue.add(Work::Claim(id.clone()), world.now + Span::from_seconds(1));
+    }
+    if list(claim, "metadata.finalizers").iter().any(|f| f == CLAIM_PROTECTION) {
+        world.store.update(Res::Claims, &id.namespace, &id.name, |c| unprotect(c, CLAIM_PROTECTION));
+    }
+}
+
+fn unprotect(object: &mut Value, finalizer: &str) {
+    list_mut(place(object, "metadata.finalizers")).retain(|f| f != finalizer);
+}
+
+/// Binds a claim to a volume that is there and fits, the smallest of them; says whether one did.
+fn adopt(world: &mut World, id: &Id, claim: &Value) -> bool {
+    let size = |v: &Value, path: &str| amount("storage", at(v, path));
+    let wanted = size(claim, "spec.resources.requests.storage");
+    let modes = list(claim, "spec.accessModes");
+    let fits = |v: &&Arc<Value>| {
+        let of = at(v, "spec.claimRef");
+        let promised = text(of, "namespace") == id.namespace && text(of, "name") == id.name;
+        let free = (of.is_null() || promised && text(of, "uid").is_empty()) && !deleting(v);
+        let same = text(v, "spec.storageClassName") == text(claim, "spec.storageClassName");
+        let offered = list(v, "spec.accessModes");
+        free && same
+            && modes.iter().all(|m| offered.contains(m))
+            && size(v, "spec.capacity.storage") >= wanted
+    };
+    let found = world.store.list(Res::Volumes, None).filter(fits);
+    let Some(volume) = found.min_by_key(|v| size(v, "spec.capacity.storage")).cloned() else { return false };
+    let reference = json!({ "kind": "PersistentVolumeClaim", "apiVersion": "v1", "name": id.name,
+        "namespace": id.namespace, "uid": uid(claim) });
+    world.store.update(Res::Volumes, "", name(&volume), |v| {
+        set(v, "spec.claimRef", reference);
+        set(v, "status.phase", "Bound");
+    });
+    world.store.update(Res::Claims, &id.namespace, &id.name, |c| {
+        set(c, "spec.volumeName", name(&volume));
+        set(c, "status.phase", "Bound");
+        set(c, "status.accessModes", at(&volume, "spec.accessModes").clone());
+        set(c, "status.capacity", at(&volume, "spec.capacity").clone());
+    });
+    true
+}
+
+/// A claim that asks for more than it has is given it, if its class allows that.
+fn resize(world: &mut World, id: &Id, claim: &Value) {
+    let wanted = at(claim, "spec.resources.requests.storage");
+    let has = at(claim, "status.capacity.storage");
+    let grows = amount("storage", wanted) > amount("storage", has);
+    if !grows || !class(world, claim).is_some_and(|c| flag(c, "allowVolumeExpansion")) {
+        return;
+    }
+    world.store.update(Res::Volumes, "", text(claim, "spec.volumeName"), |v| {
+        set(v, "spec.capacity.storage", wanted.clone());
+    });
+    world.store.update(Res::Claims, &id.namespace, &id.name, |c| {
+        set(c, "status.capacity.storage", wanted.clone());
+    });
+    let said = Said::normal(
+        "kubelet",
+        "FileSystemResizeSuccessful",
+        "MountVolume.NodeExpandVolume succeeded for volume",
+    );
+    record(world, claim, &said);
+}
+
+/// Looks at a volume: a new one is offered to claims, and one that is to go waits for its claim.
+pub(super) fn volume(world: &mut World, own: &str) {
+    let Some(volume) = world.store.get(Res::Volumes, "", own).cloned() else { return };
+    let of = at(&volume, "spec.claimRef");
+    let claim = world.store.get(Res::Claims, text(of, "namespace"), text(of, "name"));
+    let used = claim.is_some_and(|c| text(c, "spec.volumeName") == own);
+    if deleting(&volume) {
+        if !used && list(&volume, "metadata.finalizers").iter().any(|f| f == VOLUME_PROTECTION) {
+            world.store.update(Res::Volumes, "", own, |v| unprotect(v, VOLUME_PROTECTION));
+        }
+        return;
+    }
+    if !["", "Pending"].contains(&text(&volume, "status.phase")) {
+        return;
+    }
+    world.store.update(Res::Volumes, "", own, |v| set(v, "status.phase", "Available"));
+    let class = text(&volume, "spec.storageClassName");
+    let waiting = |c: &&Arc<Value>| !bound(c) && text(c, "spec.storageClassName") == class;
+    let claims: Vec<Id> = world.store.list(Res::Claims, None).filter(waiting).map(|c| Id::of(c)).collect();
+    for id in claims {
+        world.queue.add(Work::Claim(id), world.now);
+    }
 }
 
 /// A claim is gone: its volume goes with it, or waits for somebody to look at it.

@@ -93,7 +93,10 @@ fn roles(world: &mut World) {
         { "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] },
         { "nonResourceURLs": ["*"], "verbs": ["*"] },
     ]);
-    let view = rules(&READING, |res| !SECRET.contains(&res) && !RIGHTS.contains(&res));
+    let mut view = rules(&READING, |res| !SECRET.contains(&res) && !RIGHTS.contains(&res));
+    view.push(
+        json!({ "apiGroups": [""], "resources": ["namespaces", "namespaces/status"], "verbs": READING }),
+    );
     let secrets = |verbs: &[&str]| json!({ "apiGroups": [""], "resources": ["secrets"], "verbs": verbs });
     let talk = json!({ "apiGroups": [""], "verbs": ["create", "get"],
         "resources": ["pods/attach", "pods/exec", "pods/portforward", "pods/eviction", "serviceaccounts/token"] });

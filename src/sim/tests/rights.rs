@@ -67,3 +67,48 @@ async fn a_kubeconfig_for_others_has_every_user() {
     }
     assert!(!fleet.kubeconfig(Role::Viewer).contains(fleet.token(Role::Admin)));
 }
+
+#[tokio::test]
+async fn bindings_of_clients_are_obeyed_and_reviews_agree() {
+    let fleet = small().await;
+    let admin = Client::new(&fleet, "alpha", Role::Admin);
+    let rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop";
+    let role = json!({"metadata": {"name": "pods"}, "rules": [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]});
+    assert_eq!(admin.post(&format!("{rbac}/roles"), &role).await.code, 201);
+    let binding = json!({"metadata": {"name": "jane"}, "subjects": [{"kind": "User", "name": "jane"}],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "pods"}});
+    assert_eq!(admin.post(&format!("{rbac}/rolebindings"), &binding).await.code, 201);
+    let jane = [("impersonate-user", "jane")];
+    let code = async |path: &str| admin.send(Method::GET, path, &jane, &Value::Null).await.code;
+    assert_eq!(code("/api/v1/namespaces/shop/pods").await, 200);
+    assert_eq!(code("/api/v1/namespaces/default/pods").await, 403);
+    assert_eq!(code(PODS).await, 403);
+    assert_eq!(code("/api/v1/namespaces/shop/services").await, 403);
+    let authorization = "/apis/authorization.k8s.io/v1";
+    for (space, resource, may) in
+        [("shop", "pods", true), ("default", "pods", false), ("shop", "services", false)]
+    {
+        let asked = json!({"namespace": space, "verb": "list", "resource": resource});
+        let own = json!({"spec": {"resourceAttributes": asked}});
+        let path = format!("{authorization}/selfsubjectaccessreviews");
+        let said = admin.send(Method::POST, &path, &jane, &own).await.json();
+        assert_eq!(said["status"]["allowed"], may, "{space} {resource}: {said}");
+        let of = json!({"spec": {"user": "jane", "resourceAttributes": asked}});
+        let said = admin.post(&format!("{authorization}/subjectaccessreviews"), &of).await.json();
+        assert_eq!(said["status"]["allowed"], may, "{space} {resource}: {said}");
+        let path = format!("{authorization}/namespaces/{space}/localsubjectaccessreviews");
+        let said = admin.post(&path, &of).await.json();
+        assert_eq!(said["status"]["allowed"], may, "{space} {resource}: {said}");
+    }
+    let path = format!("{authorization}/selfsubjectrulesreviews");
+    let said = admin.send(Method::POST, &path, &jane, &json!({"spec": {"namespace": "shop"}})).await.json();
+    assert_eq!(said["status"]["resourceRules"], role["rules"]);
+    // a right that a binding gives can be taken away as well
+    fleet.cluster("alpha").unwrap().deny("pods", None);
+    assert_eq!(code("/api/v1/namespaces/shop/pods").await, 403);
+    // and who may not ask about others is told so
+    let viewer = Client::new(&fleet, "alpha", Role::Viewer);
+    let asked = json!({"spec": {"user": "jane", "resourceAttributes": {"verb": "get", "resource": "pods"}}});
+    assert_eq!(viewer.post(&format!("{authorization}/subjectaccessreviews"), &asked).await.code, 403);
+}
