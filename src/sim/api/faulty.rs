@@ -64,8 +64,14 @@ pub(super) fn instead(shared: &Arc<Shared>, call: &Call) -> Option<Answer> {
         let pages = further.then(|| world.trouble.strike(&[FaultName::ExpiredPages], about, verb)).flatten();
         // nothing else can expire: a fault that happens so many times happens to those
         let expires = !plural.is_empty() && ["list", "watch"].contains(&verb);
-        let names: Vec<FaultName> =
-            INSTEAD.into_iter().filter(|n| expires || *n != FaultName::Expired).collect();
+        let refused = world.trouble.first(FaultName::NotAcceptable).and_then(|f| f.value.as_deref());
+        let accepts = refused.is_none_or(|value| call.accept.contains(value));
+        let meant = |name: &FaultName| match name {
+            FaultName::Expired => expires,
+            FaultName::NotAcceptable => accepts,
+            _ => true,
+        };
+        let names: Vec<FaultName> = INSTEAD.into_iter().filter(meant).collect();
         pages.or_else(|| world.trouble.strike(&names, about, verb))
     })?;
     let refused = |refusal: &Refusal| Some(Answer::refusal(refusal, call.wants_protobuf()));
@@ -136,6 +142,8 @@ pub(super) fn spoiled(shared: &Arc<Shared>, call: &Call, answer: Answer) -> Answ
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pages {
     pub(super) no_limit: bool,
+    /// Objects of a page, however many were asked for.
+    pub(super) short: Option<usize>,
     pub(super) repeats: bool,
     pub(super) endless: bool,
     /// Versions that it is behind.
@@ -153,6 +161,8 @@ pub(super) fn pages(shared: &Arc<Shared>, about: About<'_>) -> Pages {
         let strike = |name: FaultName| world.trouble.strike(&[name], about, "list");
         Pages {
             no_limit: strike(FaultName::NoLimit).is_some(),
+            short: strike(FaultName::ShortPages)
+                .map(|f| f.value.as_deref().and_then(|v| v.parse().ok()).unwrap_or(10).max(1)),
             repeats: strike(FaultName::RepeatedItem).is_some(),
             endless: strike(FaultName::EndlessPages).is_some(),
             behind: strike(FaultName::Lagging).map(|f| crate::sim::faults::state::behind(&f)),

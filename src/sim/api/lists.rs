@@ -154,6 +154,8 @@ pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result
     let faults = faulty::pages(shared, (&target.group, &target.spec.plural));
     let asked = if faults.no_limit || cached { None } else { call.query.number("limit")? };
     let limit = asked.map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    // a page of one is only asked for its version
+    let limit = faults.short.map_or(limit, |short| if limit == 1 { 1 } else { short });
     let token = match call.query.get("continue") {
         "" => None,
         text => {

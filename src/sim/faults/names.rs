@@ -44,7 +44,7 @@ names! {
     Unauthorized "unauthorized" "19" "401"
     Forbidden "forbidden" "20" "403"
     NotFound "not-found" "21" "404: the kind is not served any more"
-    NotAcceptable "not-acceptable" "22" "406"
+    NotAcceptable "not-acceptable" "22" "406, to requests that accept `value` (anything)"
     Expired "expired" "23" "410, on lists, on their further pages and on watches"
     ExpiredPages "expired-pages" "23" "410 on further pages of lists"
     Error "error" "24" "`code` (503)"
@@ -71,11 +71,12 @@ names! {
     Silence "silence" "45" "watches say nothing, not even bookmarks"
     LargeObject "large-object" "47" "an object has an annotation of `bytes` (20 MB)"
     NoLimit "no-limit" "48" "a list ignores its limit"
+    ShortPages "short-pages" "48" "a page has `value` (10) objects, whatever its limit"
     RepeatedItem "repeated-item" "49" "a page begins with the last item of the one before"
     EndlessPages "endless-pages" "50" "the last page says that there are more, from the start"
     Restore "restore" "51" "everything is as it was `value` (50) versions ago, versions too, once"
     Lagging "lagging" "52" "lists show what was `value` (50) versions ago"
-    Replaced "replaced" "53" "another cluster answers: new uids, young versions, once"
+    Replaced "replaced" "53" "another cluster answers: new uids, young versions, once; where `value` is `gracefully`, watches end in good order"
     Version "version" "54" "the server is of version `value` (v1.37.0)"
 }
 

@@ -33,7 +33,13 @@ pub(crate) fn switch_on(world: &mut World, incident: Option<usize>, file: &Fault
         // the fleet builds the other cluster
         FaultName::Replaced => {
             world.trouble.replacements += 1;
-            world.trouble.resets += 1;
+            if file.value.as_deref() == Some("gracefully") {
+                // the old one shuts down in good order: its watches end, its connections are told
+                Res::ALL.into_iter().for_each(|res| world.cut(res));
+                world.trouble.farewells += 1;
+            } else {
+                world.trouble.resets += 1;
+            }
         }
         _ => {
             if file.fault == FaultName::Version {
