@@ -40,8 +40,27 @@ fn executable(path: &Path) -> bool {
 /// name or by the file that a link leads to. In a folder like `/tmp`, where everybody may add
 /// files and nobody may change those of others, what is ours or the system's is safe.
 pub(in crate::cluster) fn open_to_all(path: &Path) -> Option<PathBuf> {
-    let me = rustix::process::geteuid().as_raw();
-    open_but_for(path, |owner| owner == me || owner == 0)
+    open_but_for(path, ours)
+}
+
+/// The file, folder or link by which another user than we and the system could decide what is at a
+/// path, because it is theirs; and who that is.
+pub(super) fn of_another(path: &Path) -> Option<(PathBuf, u32)> {
+    of_another_but_for(path, ours)
+}
+
+fn ours(owner: u32) -> bool {
+    owner == 0 || owner == rustix::process::geteuid().as_raw()
+}
+
+fn of_another_but_for(path: &Path, ours: impl Fn(u32) -> bool) -> Option<(PathBuf, u32)> {
+    let theirs = |path: &Path| {
+        let owner = path.symlink_metadata().ok()?.uid();
+        (!ours(owner)).then(|| (path.to_owned(), owner))
+    };
+    let by_name = path.parent().and_then(|folder| folder.canonicalize().ok()).unwrap_or_default();
+    let real = path.canonicalize().ok()?;
+    theirs(path).or_else(|| by_name.ancestors().chain(real.ancestors()).find_map(theirs))
 }
 
 fn open_but_for(path: &Path, ours: impl Fn(u32) -> bool) -> Option<PathBuf> {
@@ -140,6 +159,20 @@ mod tests {
         assert_eq!(open_to_all(&at), None, "sticky, further up");
         mode(folder.path(), 0o777);
         assert_eq!(open_to_all(&at).as_deref(), real.parent().unwrap().parent());
+    }
+
+    #[test]
+    fn what_belongs_to_another_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = plugin(&folder.path().join("bin"), "login");
+        assert_eq!(of_another(&at), None, "it is ours, in folders of ours and the system's");
+        let me = rustix::process::geteuid().as_raw();
+        let (real, other) = (at.canonicalize().unwrap(), |owner: u32| owner != me);
+        assert_eq!(of_another_but_for(&at, other).map(|found| found.1), Some(me));
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&at, &link).unwrap();
+        assert_eq!(of_another_but_for(&link, other), Some((link.clone(), me)), "whose link it is decides");
+        assert_eq!(of_another_but_for(&real, |_| true), None);
     }
 
     #[test]

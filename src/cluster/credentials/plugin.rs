@@ -25,6 +25,13 @@ const EARLY: Duration = Duration::from_secs(60);
 /// was refused.
 const PAUSE: Duration = Duration::from_secs(30);
 
+/// How long a plugin keeps its place among those that run at the same time. One that takes longer
+/// waits for something else than this machine, and must not keep others from running.
+const PLACE_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long a place is waited for: as long as the plugin itself may take.
+const QUEUE_LIMIT: Duration = process::LIMIT;
+
 /// A plugin and what it made last.
 #[derive(Debug)]
 pub(in crate::cluster) struct Plugin {
@@ -205,16 +212,31 @@ impl Plugin {
         }
         let program =
             self.rules.program(&self.spec).map_err(|fault| Refusal { fault, login: Login::Plugin })?;
+        let Ok(slot) = tokio::time::timeout(QUEUE_LIMIT, self.slots.acquire()).await else {
+            let what = format!("{name} did not get its turn within {}s", QUEUE_LIMIT.as_secs());
+            return Err(failed(what, "other credential plugins hang: run them in a shell"));
+        };
         // The semaphore is never closed. Whoever waits for a person gives the place to others.
-        let slot = Mutex::new(self.slots.acquire().await.ok());
+        let slot = Mutex::new(slot.ok());
+        let give_back = || drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
         let began = wall_clock();
         let asked = |asked: Asked| {
-            drop(slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+            give_back();
             let until = began + Span::from_seconds(PROMPT_LIMIT.as_secs().cast_signed());
             let prompt = Prompt { url: Text::clean(&asked.url), code: Text::clean(&asked.code), until };
             self.prompt.send_replace(Some(prompt));
         };
-        match process::run(&self.spec, &program, asked).await {
+        let running = process::run(&self.spec, &program, asked);
+        tokio::pin!(running);
+        let ran = tokio::select! {
+            biased;
+            ran = &mut running => ran,
+            () = tokio::time::sleep(PLACE_LIMIT) => {
+                give_back();
+                running.await
+            }
+        };
+        match ran {
             Ok(ran) if ran.status.success() => exec_api::read(&ran.stdout, self.spec.api_version)
                 .map_err(|why| failed(format!("{name} {why}"), "run it in a shell to see what it prints")),
             Ok(ran) => Err(self.exited(&ran)),

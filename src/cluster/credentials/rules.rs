@@ -45,7 +45,7 @@ impl Rules {
     /// what a person mends holds at the next try.
     ///
     /// # Errors
-    /// It is not there, kuberc forbids it, or anybody could have put it there.
+    /// It is not there, kuberc forbids it, or somebody else could have put it there.
     pub(super) fn program(&self, spec: &PluginSpec) -> Result<PathBuf, Fault> {
         let name = spec.name();
         let no =
@@ -83,6 +83,16 @@ impl Rules {
             let next = format!(
                 "chmod o-w {}, or name it in the settings: trusted-plugins = [\"{}\"]",
                 open.display(),
+                found.display()
+            );
+            return Err(no(why, &next));
+        }
+        if let Some((theirs, owner)) = place::of_another(&found)
+            && !self.trusts(&found)
+        {
+            let why = format!("{} belongs to another user ({owner})", theirs.display());
+            let next = format!(
+                "install it as yourself or as root, or name it in the settings: trusted-plugins = [\"{}\"]",
                 found.display()
             );
             return Err(no(why, &next));

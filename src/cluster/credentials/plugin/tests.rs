@@ -260,6 +260,8 @@ async fn no_more_than_four_run_at_once() {
     let body = format!("mkfifo go; echo >running; read x <go; printf '%s' '{}'", answer(r#""token":"t""#));
     let scripts: Vec<Script> = (0..6).map(|_| Script::new(&body)).collect();
     let plugins = Plugins::default();
+    // However long this machine takes to start them.
+    tokio::time::pause();
     let asked: Vec<_> = scripts
         .iter()
         .map(|script| plugins.plugin(&script.spec))
@@ -271,6 +273,7 @@ async fn no_more_than_four_run_at_once() {
     }
     assert_eq!(plugins.slots.available_permits(), 0);
     assert_eq!(running(), 4);
+    tokio::time::resume();
     let mut let_go = vec![false; scripts.len()];
     while let_go.contains(&false) {
         for (script, done) in scripts.iter().zip(&mut let_go) {
@@ -282,6 +285,42 @@ async fn no_more_than_four_run_at_once() {
         tokio::task::yield_now().await;
     }
     assert!(join_all(asked).await.into_iter().all(|got| got.unwrap().is_ok()));
+}
+
+#[tokio::test]
+async fn plugins_that_hang_keep_no_other_from_running() {
+    let hanging: Vec<Script> = (0..4).map(|_| Script::new("mkfifo go; echo >running; read x <go")).collect();
+    let (plugins, healthy) = (Plugins::default(), counting(""));
+    let ask = |script: &Script| {
+        let plugin = plugins.plugin(&script.spec);
+        tokio::spawn(async move { plugin.get().await })
+    };
+    tokio::time::pause();
+    let hung: Vec<_> = hanging.iter().map(ask).collect();
+    while !hanging.iter().all(|s| s.path("running").exists()) {
+        tokio::task::yield_now().await;
+    }
+    let asked = ask(&healthy);
+    tokio::task::yield_now().await;
+    assert_eq!(healthy.runs(), 0, "all places are taken");
+    tokio::time::advance(PLACE_LIMIT).await;
+    tokio::time::resume();
+    assert_eq!(token(&asked.await.unwrap().unwrap()), "Bearer t1");
+    assert!(hung.iter().all(|hung| !hung.is_finished()), "they have their own time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plugin_whose_turn_does_not_come_says_so_in_time() {
+    let (script, plugins) = (counting(""), Plugins::default());
+    let taken = Arc::clone(&plugins.slots).acquire_many_owned(4).await.unwrap();
+    let before = Instant::now();
+    let refusal = plugins.plugin(&script.spec).get().await.unwrap_err();
+    assert_eq!(before.elapsed(), QUEUE_LIMIT);
+    assert!(refusal.fault.what.contains("did not get its turn within 20s"), "{}", refusal.fault);
+    tokio::time::resume();
+    drop(taken);
+    plugins.plugin(&script.spec).try_again();
+    assert_eq!(token(&plugins.plugin(&script.spec).get().await.unwrap()), "Bearer t1");
 }
 
 async fn script_may_end(script: &Script) {
