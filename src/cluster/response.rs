@@ -1,10 +1,11 @@
 //! Answers: their head, and their body as it comes.
 
-use std::io::Read;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use flate2::write::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
@@ -110,19 +111,19 @@ impl Response {
     /// The connection broke, nothing came for 30 s, the compressed data is no gzip, or the body is
     /// larger than `limit` bytes.
     pub async fn bytes(mut self, limit: usize) -> Result<Bytes, Fault> {
-        let mut whole = BytesMut::new();
+        let mut whole = if self.gzip {
+            Whole::Zipped(Box::new(MultiGzDecoder::new(Vec::new())))
+        } else {
+            Whole::Plain(BytesMut::new())
+        };
         loop {
             let next = tokio::time::timeout(NEXT_LIMIT, self.body.chunk()).await;
             let Some(chunk) = next.map_err(|_| faults::stalled(&self.body.server, NEXT_LIMIT))? else {
                 break;
             };
-            let chunk = chunk?;
-            if whole.len() + chunk.len() > limit {
-                return Err(too_large(&self.body.server, limit));
-            }
-            whole.extend_from_slice(&chunk);
+            whole.add(&chunk?, limit, &self.body.server)?;
         }
-        if self.gzip { inflate(&whole, limit, &self.body.server) } else { Ok(whole.freeze()) }
+        whole.end(limit, &self.body.server)
     }
 
     /// The whole body read as JSON, up to 32 MiB.
@@ -185,14 +186,46 @@ fn read_status(body: &[u8]) -> StatusMessage {
     }
 }
 
-/// Inflates every member of a gzip stream, and never more than `limit` bytes.
-fn inflate(body: &[u8], limit: usize, server: &str) -> Result<Bytes, Fault> {
-    let mut whole = Vec::new();
-    let ceiling = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    flate2::read::MultiGzDecoder::new(body).take(ceiling).read_to_end(&mut whole).map_err(|error| {
-        Fault::new(Cause::Garbled, format!("{server} sent a compressed body that is no gzip: {error}"), "")
-    })?;
-    if whole.len() > limit { Err(too_large(server, limit)) } else { Ok(Bytes::from(whole)) }
+/// A body that is kept whole. A compressed one is inflated as it comes, so that it is held once.
+enum Whole {
+    Plain(BytesMut),
+    Zipped(Box<MultiGzDecoder<Vec<u8>>>),
+}
+
+/// How much compressed data is inflated at one go: to a thousand times as much, at most.
+const SLICE: usize = 4 << 10;
+
+impl Whole {
+    fn add(&mut self, bytes: &[u8], limit: usize, server: &str) -> Result<(), Fault> {
+        let bounded = |len: usize| if len > limit { Err(too_large(server, limit)) } else { Ok(()) };
+        match self {
+            Whole::Plain(whole) => {
+                bounded(whole.len() + bytes.len())?;
+                whole.extend_from_slice(bytes);
+            }
+            Whole::Zipped(inflate) => {
+                for slice in bytes.chunks(SLICE) {
+                    inflate.write_all(slice).map_err(|error| no_gzip(server, &error))?;
+                    bounded(inflate.get_ref().len())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end(self, limit: usize, server: &str) -> Result<Bytes, Fault> {
+        match self {
+            Whole::Plain(whole) => Ok(whole.freeze()),
+            Whole::Zipped(inflate) => {
+                let whole = inflate.finish().map_err(|error| no_gzip(server, &error))?;
+                if whole.len() > limit { Err(too_large(server, limit)) } else { Ok(Bytes::from(whole)) }
+            }
+        }
+    }
+}
+
+fn no_gzip(server: &str, error: &std::io::Error) -> Fault {
+    Fault::new(Cause::Garbled, format!("{server} sent a compressed body that is no gzip: {error}"), "")
 }
 
 fn too_large(server: &str, limit: usize) -> Fault {
@@ -202,9 +235,13 @@ fn too_large(server: &str, limit: usize) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
+
+    fn inflate(body: &[u8], limit: usize, server: &str) -> Result<Bytes, Fault> {
+        let mut whole = Whole::Zipped(Box::new(MultiGzDecoder::new(Vec::new())));
+        body.chunks(1000).try_for_each(|chunk| whole.add(chunk, limit, server))?;
+        whole.end(limit, server)
+    }
 
     fn gzip(data: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

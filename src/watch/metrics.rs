@@ -81,8 +81,9 @@ impl Pace {
     }
 }
 
-/// The largest list; 10,000 pods are about 5 MiB.
-const LARGEST: usize = 256 << 20;
+/// The largest list, inflated; 10,000 pods are about 5 MiB in JSON, and 2 MiB in protobuf. It is held
+/// whole, and twice as much may be while it grows.
+const LARGEST: usize = 32 << 20;
 
 type Read = fn(Format, &[u8], &mut Usage) -> Result<ListEnd, WireError>;
 
@@ -121,14 +122,21 @@ pub(super) async fn run(mut shared: Shared, seed: u64) {
     }
 }
 
-/// One answer about nodes and pods. Where only one of both may be read, that one.
+/// One answer about nodes and pods. Where only one of both may be read, or is served, that one; where
+/// one of both fails otherwise there is none, and what was known stays at its age.
 async fn usage(shared: &Shared) -> Result<Usage, Fault> {
     let mut usage = Usage::default();
     let nodes = read(shared, "nodes", read_nodes, &mut usage).await;
     let pods = read(shared, "pods", read_pods, &mut usage).await;
+    enough(nodes, pods).map(|()| usage)
+}
+
+fn enough(nodes: Result<(), Fault>, pods: Result<(), Fault>) -> Result<(), Fault> {
+    let left_out = |fault: &Fault| matches!(fault.cause, Cause::Forbidden | Cause::NotFound);
     match (nodes, pods) {
         (Err(fault), Err(_)) => Err(fault),
-        _ => Ok(usage),
+        (Err(fault), _) | (_, Err(fault)) if !left_out(&fault) => Err(fault),
+        _ => Ok(()),
     }
 }
 
@@ -169,6 +177,19 @@ mod tests {
         let mut all = futures::future::join_all(turns).await.concat();
         all.sort_unstable();
         all
+    }
+
+    #[test]
+    fn half_an_answer_takes_the_place_of_none_that_was_whole() {
+        let fault = |cause| Err(Fault::new(cause, "test", ""));
+        for cause in [Cause::Forbidden, Cause::NotFound] {
+            assert!(enough(fault(cause), Ok(())).is_ok() && enough(Ok(()), fault(cause)).is_ok());
+            assert!(enough(fault(cause), fault(cause)).is_err());
+        }
+        for cause in [Cause::Server, Cause::Timeout, Cause::Busy] {
+            assert!(enough(fault(cause), Ok(())).is_err() && enough(Ok(()), fault(cause)).is_err());
+        }
+        assert!(enough(Ok(()), Ok(())).is_ok());
     }
 
     #[tokio::test(start_paused = true)]
