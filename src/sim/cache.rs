@@ -15,6 +15,7 @@ use crate::model::Resources;
 /// A node as the scheduler sees it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NodeView {
+    pub(crate) name: String,
     pub(crate) labels: crate::sim::json::Map,
     pub(crate) taints: Vec<Value>,
     pub(crate) unschedulable: bool,
@@ -49,6 +50,8 @@ pub(crate) struct Cache {
     stray: HashMap<String, NodeView>,
     /// Pods without a node.
     pub(crate) waiting: BTreeSet<Id>,
+    /// How many pods of each priority there are on nodes.
+    priorities: BTreeMap<i64, usize>,
     /// Pods on nodes that keep others away.
     pub(crate) repelling: BTreeSet<Id>,
 }
@@ -148,6 +151,7 @@ impl Cache {
                     self.nodes.insert(key.to_owned(), view);
                 }
                 let Some(view) = self.nodes.get_mut(key) else { return };
+                key.clone_into(&mut view.name);
                 view.labels = fields::map(node, "metadata.labels").clone();
                 view.taints = list(node, "spec.taints").to_vec();
                 view.unschedulable = flag(node, "spec.unschedulable");
@@ -180,6 +184,7 @@ impl Cache {
         };
         if takes_room(pod) {
             view.used += fields::pod_requests(pod);
+            *self.priorities.entry(fields::int(pod, "spec.priority")).or_default() += 1;
         }
         if takes_room(pod) && repels(pod) {
             self.repelling.insert(id.clone());
@@ -199,10 +204,22 @@ impl Cache {
         let Some(view) = view else { return };
         if view.pods.remove(&id) && takes_room(pod) {
             view.used -= fields::pod_requests(pod);
+            let own = fields::int(pod, "spec.priority");
+            if let Some(count) = self.priorities.get_mut(&own) {
+                *count -= 1;
+                if *count == 0 {
+                    self.priorities.remove(&own);
+                }
+            }
         }
         if view.pods.is_empty() {
             self.stray.remove(node);
         }
+    }
+
+    /// The lowest priority of the pods on nodes: nothing is gained by preemption at or below it.
+    pub(crate) fn lowest_priority(&self) -> i64 {
+        self.priorities.keys().next().copied().unwrap_or(i64::MAX)
     }
 
     /// Whether an owner with this uid has dependents.

@@ -18,6 +18,7 @@ mod garbage;
 mod incidents;
 mod job;
 mod karpenter;
+mod keda;
 mod kubelet;
 mod nodes;
 mod pods;
@@ -37,11 +38,15 @@ pub(crate) use claims::{CLAIM_PROTECTION, VOLUME_PROTECTION};
 pub(crate) use garbage::hold;
 pub(crate) use incidents::{Undo, allow, begin_all, deny, revive, silence};
 pub(crate) use job::Ended;
-pub(crate) use kubelet::RUNS;
+pub(crate) use keda::{definition as scaled_objects, slot as scaled_slot};
+pub(crate) use kubelet::{Probe, RUNS, Remembered};
+pub(crate) use pools::{Backoff, Shortage};
 pub(crate) use pools::{Manner, Order, Pool, order, pool_usable};
 pub(crate) use programs::end_container;
 pub(crate) use schedule::Schedule;
 pub(crate) use scheduler::{repels, tolerate};
+
+use std::sync::Arc;
 
 use crate::sim::json::Value;
 
@@ -75,6 +80,12 @@ pub(crate) fn start(world: &mut World) {
             world.queue.add(work(id), at);
         }
     }
+    for id in keda::all(world) {
+        world.queue.add(Work::Scaled(id), now + Span::from_seconds(1));
+    }
+    karpenter::write_status(world);
+    let all: Vec<Arc<Value>> = world.store.list(Res::Nodes, None).cloned().collect();
+    all.iter().for_each(|node| nodes::report(world, node, now));
     let nodes: Vec<String> = world.cache.nodes.keys().cloned().collect();
     let beat = world.timing.heartbeat.millis().max(1) as u64;
     for node in nodes {
@@ -106,6 +117,7 @@ pub(crate) fn work(world: &mut World, work: Work) {
         Work::Heartbeat(node) => nodes::heartbeat(world, &node),
         Work::Node(node) => nodes::reconcile(world, &node),
         Work::Autoscaler(id) => autoscaler::reconcile(world, &id),
+        Work::Scaled(id) => keda::reconcile(world, &id),
         Work::Budget(id) => budget::reconcile(world, &id),
         Work::Namespace(name) => garbage::namespace(world, &name),
         Work::Endpoints(id) => endpoints::reconcile(world, &id),
@@ -167,6 +179,8 @@ pub(crate) fn route(world: &mut World, touched: &Touched) {
         }
         Some(Res::Quotas) => world.queue.add(Work::Quota(id.namespace), soon),
         Some(Res::NodeClaims) => karpenter::changed(world, touched, &object),
+        Some(Res::NodePools) => karpenter::pool_changed(world, touched),
+        None => keda::changed(world, touched, &object),
         _ => {}
     }
     if touched.slot != Res::Pods {

@@ -100,9 +100,20 @@ pub(crate) fn allowed(world: &World, pod: &Value) -> bool {
     !guarded(pod) || budgets(world, pod).iter().all(free)
 }
 
+/// The budgets of a pod that is guarded, and how many may go of each.
+pub(crate) fn room(world: &World, pod: &Value) -> Vec<(String, i64)> {
+    let of = |b: &Arc<Value>| (format!("{}/{}", namespace(b), name(b)), int(b, "status.disruptionsAllowed"));
+    if guarded(pod) { budgets(world, pod).iter().map(of).collect() } else { Vec::new() }
+}
+
 /// What a budget counts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Arithmetic {
+    /// The pods that it means, and how many of them nothing manages.
+    pub(crate) pods: i64,
+    pub(crate) unmanaged: i64,
+    /// Why it cannot count.
+    pub(crate) fault: Option<String>,
     pub(crate) expected: i64,
     pub(crate) healthy: i64,
     pub(crate) needed: i64,
@@ -113,7 +124,9 @@ pub(crate) struct Arithmetic {
 pub(crate) fn count(world: &World, budget: &Value) -> Arithmetic {
     let Some(selector) = Labels::of(at(budget, "spec.selector")) else { return Arithmetic::default() };
     let disrupted = map(budget, "status.disruptedPods");
-    let mut pods = 0;
+    let (mut pods, mut unmanaged, mut fault) = (0, 0, None);
+    // a plain least number needs no owners
+    let by_owners = at(budget, "spec.minAvailable").as_i64().is_none();
     let mut healthy = 0;
     let mut owners: Vec<(String, i64)> = Vec::new();
     for pod in world.store.list(Res::Pods, Some(namespace(budget))) {
@@ -124,10 +137,11 @@ pub(crate) fn count(world: &World, budget: &Value) -> Arithmetic {
         if holds(pod, "Ready") && !deleting(pod) && !disrupted.contains_key(name(pod)) {
             healthy += 1;
         }
-        if let Some((uid, scale)) = owner_scale(world, pod)
-            && !owners.iter().any(|(u, _)| *u == uid)
-        {
-            owners.push((uid, scale));
+        match owner_scale(world, pod).filter(|_| by_owners) {
+            Some(Ok((uid, _))) if owners.iter().any(|(u, _)| *u == uid) => {}
+            Some(Ok(owner)) => owners.push(owner),
+            Some(Err(why)) => fault = Some(why),
+            None => unmanaged += i64::from(by_owners),
         }
     }
     let wanted: i64 = owners.iter().map(|(_, scale)| scale).sum();
@@ -136,8 +150,8 @@ pub(crate) fn count(world: &World, budget: &Value) -> Arithmetic {
         (Value::Null, min) => (wanted, portion(min, wanted)),
         (max, _) => (wanted, (wanted - portion(max, wanted)).max(0)),
     };
-    let allowed = if expected <= 0 { 0 } else { (healthy - needed).max(0) };
-    Arithmetic { expected, healthy, needed, allowed }
+    let allowed = if expected <= 0 || fault.is_some() { 0 } else { (healthy - needed).max(0) };
+    Arithmetic { pods, unmanaged, fault, expected, healthy, needed, allowed }
 }
 
 /// A count, or a percentage of a total rounded up.
@@ -152,8 +166,9 @@ pub(crate) fn portion(value: &Value, total: i64) -> i64 {
     }
 }
 
-/// The scale of what controls a pod, and its uid.
-fn owner_scale(world: &World, pod: &Value) -> Option<(String, i64)> {
+/// The uid and the scale of what controls a pod, or that it has no scale; nothing when nobody
+/// controls it.
+fn owner_scale(world: &World, pod: &Value) -> Option<Result<(String, i64), String>> {
     let mut owner = fields::controller(pod)?.clone();
     // references are the clients' to write: two objects may own each other
     for _ in 0..DEEPEST {
@@ -162,8 +177,11 @@ fn owner_scale(world: &World, pod: &Value) -> Option<(String, i64)> {
         match fields::controller(object) {
             Some(above) => owner = above.clone(),
             None => {
-                let scale = fields::maybe_int(object, "spec.replicas")?;
-                return Some((fields::uid(object).to_owned(), scale));
+                let spec = res.spec();
+                let none =
+                    || format!("{}.{} does not implement the scale subresource", spec.plural, spec.group);
+                let scale = fields::maybe_int(object, "spec.replicas").ok_or_else(none);
+                return Some(scale.map(|scale| (fields::uid(object).to_owned(), scale)));
             }
         }
     }

@@ -129,6 +129,14 @@ pub(crate) fn set(value: &mut Value, path: &str, to: impl Into<Value>) {
     *place(value, path) = to.into();
 }
 
+/// Sets a counter; one that is zero is left out, as Go's `omitempty` does.
+pub(crate) fn count(value: &mut Value, path: &str, to: impl TryInto<i64>) {
+    match to.try_into().unwrap_or(i64::MAX) {
+        0 => unset(value, path),
+        n => set(value, path, n),
+    }
+}
+
 /// Removes the last key of a path.
 pub(crate) fn unset(value: &mut Value, path: &str) {
     let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));

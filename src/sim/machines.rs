@@ -7,6 +7,9 @@ use super::random;
 use super::world::World;
 use crate::model::{Provider, Time};
 
+/// What holds Karpenter's nodes and their claims until they are drained.
+pub(crate) const KARPENTER: &str = "karpenter.sh/termination";
+
 /// A type of machine.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Machine {
@@ -66,6 +69,11 @@ pub(crate) fn find(name: &str) -> Option<&'static Machine> {
 }
 
 impl Machine {
+    /// Its architecture, as nodes are labelled.
+    pub(crate) fn arch(&self) -> &'static str {
+        if self.name.starts_with("m7g") { "arm64" } else { "amd64" }
+    }
+
     /// Thousandths of a dollar an hour as it is paid for.
     pub(crate) fn price(&self, spot: bool) -> i64 {
         if spot { self.price * 3 / 10 } else { self.price }
@@ -109,7 +117,7 @@ pub(crate) struct Plan<'a> {
 
 /// The labels of a node.
 pub(crate) fn labels(world: &World, plan: &Plan<'_>) -> Map {
-    let arch = if plan.machine.name.starts_with("m7g") { "arm64" } else { "amd64" };
+    let arch = plan.machine.arch();
     let mut out = Map::new();
     let mut put = |key: &str, value: &str| {
         out.insert(key.into(), json!(value));
@@ -209,6 +217,9 @@ pub(crate) fn node(world: &World, plan: &Plan<'_>, ready: bool, now: Time) -> Va
             "conditions": conditions(ready, now),
         },
     });
+    if plan.karpenter {
+        set(&mut node, "metadata.finalizers", json!([KARPENTER]));
+    }
     let id = provider_id(world, plan);
     if !id.is_empty() {
         set(&mut node, "spec.providerID", id);

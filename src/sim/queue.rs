@@ -46,6 +46,8 @@ pub(crate) enum Work {
     /// The node controller looks at a node.
     Node(String),
     Autoscaler(Id),
+    /// What KEDA scales.
+    Scaled(Id),
     Budget(Id),
     /// What is used of the quotas of a namespace.
     Quota(String),

@@ -14,6 +14,7 @@ pub(crate) use build::build;
 pub(crate) use file::{ClusterFile, Length, ScenarioFile, fits};
 pub(crate) use incident::parse_incident;
 
+use super::controllers::Probe;
 use super::faults::FaultFile;
 use super::load::Load;
 use super::queue::Id;
@@ -167,6 +168,8 @@ pub(crate) enum What {
     OutOfMemory(Vec<Id>),
     /// Pods stop being ready.
     NotReady(Vec<Id>),
+    /// A probe of containers fails.
+    Probe { probe: Probe, workloads: Vec<Id> },
     /// Workloads get other work.
     Load { workloads: Vec<Id>, load: Load },
     /// Kubelets fall silent.
@@ -183,6 +186,8 @@ pub(crate) enum What {
     Budget(Vec<Id>),
     /// Nodes run short of something.
     Pressure { of: Pressure, pool: Option<String>, zone: Option<String>, count: usize },
+    /// The provider has no machines for a pool, or in a zone.
+    Capacity { pool: Option<String>, zone: Option<String> },
     /// The server's store is full: nothing is written any more.
     EtcdFull,
     /// The server or the way to it is at fault.

@@ -3,12 +3,16 @@
 mod client;
 mod evictions;
 mod faults;
+mod keda;
+mod kubelets;
+mod machines;
 mod movement;
 mod namespaces;
 mod ownership;
 mod protocol;
 mod restores;
 mod rights;
+mod rollouts;
 mod scenarios;
 mod services;
 mod storage;

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::sim::json::{Value, json};
 
 use super::cache::Cache;
-use super::controllers::{self, Churn, Order, Pool};
+use super::controllers::{self, Backoff, Churn, Order, Pool, Probe, Remembered, Shortage};
 use super::faults::{Certificate, Faults};
-use super::fields::{self, list, list_mut, place, text};
+use super::fields::{self, list_mut, place, text};
 use super::load::Load;
 use super::objects::{Store, Touched};
 use super::queue::{Id, Queue, Work};
@@ -22,6 +22,7 @@ use crate::model::{Provider, Span, Time};
 pub(crate) struct Fault {
     /// The incident that made it.
     pub(crate) incident: usize,
+    pub(crate) since: Time,
     pub(crate) what: FaultKind,
 }
 
@@ -38,6 +39,8 @@ pub(crate) enum FaultKind {
     OutOfMemory(Id),
     /// The workload's pods start and do not become ready.
     NotReady(Id),
+    /// A probe of the workload's containers fails.
+    Probe(Probe, Id),
 }
 
 /// Whether the cluster can be reached.
@@ -99,6 +102,16 @@ pub(crate) struct World {
     pub(crate) ended: HashMap<Id, controllers::Ended>,
     /// Nodes that were promised to pods whose victims are leaving.
     pub(crate) nominated: BTreeMap<Id, String>,
+    /// What kubelets remember of their pods, by the pods' uids.
+    pub(crate) kubelets: HashMap<String, Remembered>,
+    /// Taints that drive pods away, by node and taint: since when.
+    pub(crate) tainted: BTreeMap<(String, String), Time>,
+    /// Nodes that are drained to be removed, since when.
+    pub(crate) leaving: BTreeMap<String, Time>,
+    /// Where the provider has no machines left.
+    pub(crate) shortages: Vec<Shortage>,
+    /// What node autoscalers do not ask for again for a while.
+    pub(crate) backoffs: Vec<Backoff>,
     /// Whether the store takes no more writes.
     pub(crate) full: bool,
     /// Faults of the server and of the way to it that are on.
@@ -155,6 +168,11 @@ impl World {
             scaling: HashMap::new(),
             ended: HashMap::new(),
             nominated: BTreeMap::new(),
+            kubelets: HashMap::new(),
+            tainted: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            shortages: Vec::new(),
+            backoffs: Vec::new(),
             full: false,
             trouble: Faults::default(),
             certificate: Certificate::Good,
@@ -342,10 +360,10 @@ impl World {
         self.store.get(Res::Pods, &id.namespace, &id.name).cloned()
     }
 
-    /// Whether an image of the pod cannot be pulled: which, and why, in the runtime's words.
-    pub(crate) fn bad_image(&self, pod: &Value) -> Option<(String, String)> {
+    /// Whether an image cannot be pulled for a pod: why, in the runtime's words.
+    pub(crate) fn bad_image(&self, pod: &Value, image: &str) -> Option<String> {
         let node = text(pod, "spec.nodeName");
-        let why = |image: &str, fault: &Fault| match &fault.what {
+        let why = |fault: &Fault| match &fault.what {
             FaultKind::Image(bad) if bad == image => Some(format!("manifest for {image} not found")),
             // what is on the node already needs no registry
             FaultKind::Registry(host)
@@ -360,9 +378,7 @@ impl World {
             }
             _ => None,
         };
-        list(pod, "spec.containers").iter().map(|c| text(c, "image")).find_map(|image| {
-            self.faults.iter().find_map(|f| why(image, f)).map(|why| (image.to_owned(), why))
-        })
+        self.faults.iter().find_map(why)
     }
 
     /// Whether the pod's workload has a fault of this kind.

@@ -9,7 +9,7 @@ use super::schedule::Schedule;
 use super::{job, pods};
 use crate::model::{Span, Time};
 use crate::sim::admission;
-use crate::sim::fields::{deleting, flag, maybe_int, name, set, text, time, uid};
+use crate::sim::fields::{deleting, flag, list, maybe_int, name, set, text, time, uid, unset};
 use crate::sim::objects::Deletion;
 use crate::sim::queue::{Id, Work};
 use crate::sim::resources::Res;
@@ -112,8 +112,20 @@ fn tidy(world: &mut World, cron: &Value) {
     let last_good =
         jobs.iter().filter(|j| job::succeeded(j)).map(|j| text(j, "status.completionTime").to_owned()).max();
     let id = Id::of(cron);
+    for done in jobs.iter().filter(|j| job::ended(j)) {
+        // only what ran when this was last looked at
+        if list(cron, "status.active").iter().any(|a| text(a, "uid") == uid(done)) {
+            let how = if job::succeeded(done) { "Complete" } else { "Failed" };
+            let message = format!("Saw completed job: {}, condition: {how}", name(done));
+            record(world, cron, &Said::normal(COMPONENT, "SawCompletedJob", message));
+        }
+    }
     world.store.update(Res::CronJobs, &id.namespace, &id.name, |c| {
-        set(c, "status.active", running);
+        if running.is_empty() {
+            unset(c, "status.active");
+        } else {
+            set(c, "status.active", running);
+        }
         if let Some(at) = last_good.filter(|t| !t.is_empty()) {
             set(c, "status.lastSuccessfulTime", at);
         }

@@ -9,7 +9,7 @@ use super::events::{Said, record};
 use super::{generation, pods, revisions, scheduler};
 use crate::sim::cache::NodeView;
 use crate::sim::eviction::portion;
-use crate::sim::fields::{at, deleting, holds, label, list, list_mut, name, place, set, text};
+use crate::sim::fields::{at, count, deleting, holds, label, list, list_mut, name, place, set, text};
 use crate::sim::objects::Deletion;
 use crate::sim::queue::{Id, Work};
 use crate::sim::resources::Res;
@@ -29,6 +29,18 @@ const TOLERATED: [(&str, &str); 6] = [
 ];
 
 const KIND: (&str, &str) = ("apps/v1", "DaemonSet");
+
+const REQUIRED: &str =
+    "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms";
+
+/// The node of a daemon pod: that which it is on, or the only one that it may go to
+/// (`GetTargetNodeName`).
+fn node_of(pod: &Value) -> &str {
+    match text(pod, "spec.nodeName") {
+        "" => scheduler::named(pod).and_then(|n| n.first().copied()).unwrap_or_default(),
+        node => node,
+    }
+}
 
 /// Makes and deletes pods so that every node it fits has one.
 pub(super) fn reconcile(world: &mut World, id: &Id) {
@@ -56,6 +68,12 @@ fn template(owner: &Value, revision: &str) -> Value {
     pod
 }
 
+/// Whether a pod that is on the node may stay: only a taint that drives pods away keeps it from that.
+fn may_stay(pod: &Value, node: &NodeView) -> bool {
+    let drives = |t: &Value| text(t, "effect") == "NoExecute" && !pods::tolerates(pod, t);
+    scheduler::eligible(pod, node) && !node.taints.iter().any(drives)
+}
+
 /// Whether the pod belongs on the node.
 fn belongs(pod: &Value, node: &NodeView) -> bool {
     scheduler::eligible(pod, node)
@@ -72,10 +90,13 @@ fn place_pods(world: &mut World, owner: &Value, revision: &str) {
         world.cache.nodes.iter().filter(|(_, n)| belongs(&sample, n)).map(|(n, _)| n.clone()).collect();
     let mut by_node: BTreeMap<String, Vec<Arc<Value>>> = BTreeMap::new();
     for pod in pods::controlled(world, owner, Res::Pods) {
-        by_node.entry(text(&pod, "spec.nodeName").to_owned()).or_default().push(pod);
+        by_node.entry(node_of(&pod).to_owned()).or_default().push(pod);
     }
     for (node, pods) in &by_node {
-        let stays = wanted.contains(node) || !world.cache.nodes.contains_key(node);
+        // one that waits for a node that is gone is collected here, the others by the pod collector
+        let waits = pods.iter().all(|p| text(p, "spec.nodeName").is_empty());
+        let view = world.cache.nodes.get(node);
+        let stays = view.map_or(!waits, |view| may_stay(&sample, view));
         // what ended is made again when it is gone; what does not belong goes
         for pod in pods.iter().filter(|p| !deleting(p) && (!stays || !pods::active(p))) {
             delete(world, owner, pod);
@@ -92,8 +113,9 @@ fn place_pods(world: &mut World, owner: &Value, revision: &str) {
 
 fn create_on(world: &mut World, owner: &Value, sample: &Value, node: &str) {
     let mut pod = sample.clone();
-    // the scheduler would find no other place for it
-    set(&mut pod, "spec.nodeName", node);
+    // the scheduler finds no other place for it (`ReplaceDaemonSetPodNodeNameNodeAffinity`)
+    let term = json!({ "matchFields": [{ "key": "metadata.name", "operator": "In", "values": [node] }] });
+    set(&mut pod, REQUIRED, json!([term]));
     // a refusal is said by an event; the next look tries again
     let _ = pods::create_for(world, owner, COMPONENT, pod);
 }
@@ -162,7 +184,7 @@ fn status(world: &mut World, id: &Id, owner: &Value, revision: &str) {
     let all = pods::controlled(world, owner, Res::Pods);
     let mut by_node: BTreeMap<&str, Vec<&Arc<Value>>> = BTreeMap::new();
     for pod in all.iter().filter(|p| pods::active(p)) {
-        by_node.entry(text(pod, "spec.nodeName")).or_default().push(pod);
+        by_node.entry(node_of(pod)).or_default().push(pod);
     }
     // of each node one pod counts: one that serves, else the first
     let mut counted: Vec<&Arc<Value>> = Vec::new();
@@ -185,14 +207,14 @@ fn status(world: &mut World, id: &Id, owner: &Value, revision: &str) {
             ("desiredNumberScheduled", wanted),
             ("currentNumberScheduled", current),
             ("numberReady", sum.ready),
-            ("numberAvailable", sum.available),
-            ("numberUnavailable", wanted.saturating_sub(sum.available)),
-            ("updatedNumberScheduled", updated),
             ("numberMisscheduled", misplaced),
         ] {
             set(s, &format!("status.{field}"), value);
         }
-        set(s, "status.observedGeneration", observed);
+        count(s, "status.numberAvailable", sum.available);
+        count(s, "status.numberUnavailable", wanted.saturating_sub(sum.available));
+        count(s, "status.updatedNumberScheduled", updated);
+        count(s, "status.observedGeneration", observed);
     });
     if let Some(next) = sum.next {
         world.queue.add(Work::DaemonSet(id.clone()), next);

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::sim::cache::takes_room;
-use crate::sim::fields::{at, deleting, holds, list, map, name, namespace, owner_reference, set, text, uid};
+use crate::sim::fields::{
+    at, deleting, flag, holds, list, map, name, namespace, owner_reference, set, text, uid,
+};
 use crate::sim::json::{Value, json};
 use crate::sim::queue::{Id, Work};
 use crate::sim::random::Random;
@@ -45,7 +47,7 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
         .filter(|p| takes_room(p) && !text(p, "status.podIP").is_empty() && selects(&service, p))
         .cloned()
         .collect();
-    write_slice(world, &service, &pods);
+    write_slices(world, &service, &pods);
     write_endpoints(world, &service, &pods);
 }
 
@@ -72,27 +74,55 @@ fn ports(service: &Value, pods: &[Arc<Value>]) -> Value {
     list(service, "spec.ports").iter().filter_map(one).collect()
 }
 
-fn write_slice(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
-    let endpoint = |pod: &Arc<Value>| {
-        let (serving, leaves) = (holds(pod, "Ready"), deleting(pod));
-        let node = text(pod, "spec.nodeName");
-        let mut endpoint = json!({
-            "addresses": [text(pod, "status.podIP")],
-            "conditions": { "ready": serving && !leaves, "serving": serving, "terminating": leaves },
-            "nodeName": node, "targetRef": target(pod),
-        });
-        let zone = world.cache.nodes.get(node).map_or("", |n| n.label("topology.kubernetes.io/zone"));
-        if !zone.is_empty() {
-            set(&mut endpoint, "zone", zone);
-        }
-        endpoint
-    };
-    let endpoints: Value = pods.iter().map(endpoint).collect();
-    let suffix = Random::new(0, uid(service)).suffix(5);
-    let own = format!("{}-{suffix}", name(service));
+/// Most endpoints of one slice (`--max-endpoints-per-slice`).
+const MOST: usize = 100;
+
+/// One endpoint of a slice: a service may want to be reached before its pods are ready.
+fn endpoint(world: &World, service: &Value, pod: &Value) -> Value {
+    let (serving, leaves) = (holds(pod, "Ready"), deleting(pod));
+    let ready = flag(service, "spec.publishNotReadyAddresses") || serving && !leaves;
+    let node = text(pod, "spec.nodeName");
+    let mut endpoint = json!({
+        "addresses": [text(pod, "status.podIP")],
+        "conditions": { "ready": ready, "serving": serving, "terminating": leaves },
+        "nodeName": node, "targetRef": target(pod),
+    });
+    let zone = world.cache.nodes.get(node).map_or("", |n| n.label("topology.kubernetes.io/zone"));
+    if !zone.is_empty() {
+        set(&mut endpoint, "zone", zone);
+    }
+    endpoint
+}
+
+/// Writes the slices of a service: as many as it has hundreds of pods, at least one.
+fn write_slices(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
+    let endpoints: Vec<Value> = pods.iter().map(|p| endpoint(world, service, p)).collect();
+    let ports = ports(service, pods);
+    let parts = endpoints.len().div_ceil(MOST).max(1);
+    for part in 0..parts {
+        let here: Vec<Value> = endpoints.iter().skip(part * MOST).take(MOST).cloned().collect();
+        write_slice(world, service, part, Value::from(here), &ports);
+    }
+    // of those that are not needed any more the first one tells that there are no others
+    for part in parts.. {
+        let own = slice_name(service, part);
+        let Some(slice) = world.store.get(Res::EndpointSlices, namespace(service), &own).cloned() else {
+            return;
+        };
+        world.store.remove(Res::EndpointSlices, &slice);
+    }
+}
+
+fn slice_name(service: &Value, part: usize) -> String {
+    let suffix = Random::new(part as u64, uid(service)).suffix(5);
+    format!("{}-{suffix}", name(service))
+}
+
+fn write_slice(world: &mut World, service: &Value, part: usize, endpoints: Value, ports: &Value) {
+    let own = slice_name(service, part);
     let known = world.store.update(Res::EndpointSlices, namespace(service), &own, |s| {
         set(s, "endpoints", endpoints.clone());
-        set(s, "ports", ports(service, pods));
+        set(s, "ports", ports.clone());
     });
     if known.is_none() {
         let slice = json!({
@@ -104,7 +134,7 @@ fn write_slice(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
                 },
                 "ownerReferences": [owner_reference("v1", "Service", service)],
             },
-            "addressType": "IPv4", "endpoints": endpoints, "ports": ports(service, pods),
+            "addressType": "IPv4", "endpoints": endpoints, "ports": ports,
         });
         world.create_aside(Res::EndpointSlices, slice);
     }
@@ -113,7 +143,8 @@ fn write_slice(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
 /// The old form, for clients from before slices.
 fn write_endpoints(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
     let addresses = |ready: bool| -> Value {
-        let those = pods.iter().filter(|p| holds(p, "Ready") == ready && !deleting(p));
+        let early = flag(service, "spec.publishNotReadyAddresses");
+        let those = pods.iter().filter(|p| (early || holds(p, "Ready")) == ready && !deleting(p));
         let address = |p: &Arc<Value>| json!({ "ip": text(p, "status.podIP"), "nodeName": text(p, "spec.nodeName"), "targetRef": target(p) });
         those.map(address).collect()
     };

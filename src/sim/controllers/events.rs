@@ -47,14 +47,7 @@ pub(super) fn record(world: &mut World, object: &Value, said: &Said<'_>) {
         return;
     }
     let now = world.now;
-    // events about what has no namespace are in `default`
-    let space = match namespace(object) {
-        "" => "default",
-        space => space,
-    }
-    .to_owned();
-    let key = format!("{}{}{}{}", uid(object), said.component, said.reason, said.message);
-    let event = format!("{}.{:016x}", name(object), random::hash(&key));
+    let (space, event) = place_of(object, said);
     let repeated = world.store.update(Res::Events, &space, &event, |e| {
         if new_shape(said.component) {
             let count = int(e, "series.count").max(1) + 1;
@@ -101,6 +94,24 @@ pub(super) fn record(world: &mut World, object: &Value, said: &Said<'_>) {
     }
     // the name holds a hash of everything said, so it cannot be taken
     let _ = world.store.create(Res::Events, fresh, now);
+}
+
+/// Records an event that is said once, however often it is come by.
+pub(super) fn once(world: &mut World, object: &Value, said: &Said<'_>) {
+    let (space, event) = place_of(object, said);
+    if world.store.get(Res::Events, &space, &event).is_none() {
+        record(world, object, said);
+    }
+}
+
+/// The namespace and the name of an event. Events about what has no namespace are in `default`.
+fn place_of(object: &Value, said: &Said<'_>) -> (String, String) {
+    let space = match namespace(object) {
+        "" => "default",
+        space => space,
+    };
+    let key = format!("{}{}{}{}", uid(object), said.component, said.reason, said.message);
+    (space.to_owned(), format!("{}.{:016x}", name(object), random::hash(&key)))
 }
 
 /// Kubelets name nodes by their name where the uid belongs.

@@ -1,11 +1,14 @@
 //! What is left behind: dependents of objects that are gone, and contents of namespaces that go.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::Span;
 use crate::sim::json::{Value, json};
 
-use crate::sim::fields::{deleting, list, list_mut, namespace as namespace_of, place, text, uid};
+use crate::sim::fields::{
+    deleting, list, list_mut, namespace as namespace_of, place, set_condition, text, uid,
+};
 use crate::sim::objects::Deletion;
 use crate::sim::queue::{Id, Work};
 use crate::sim::resources::{Res, Slot};
@@ -101,6 +104,53 @@ pub(super) fn foreground(world: &mut World, slot: Slot, id: &Id) {
     });
 }
 
+/// Says what keeps a namespace (`pkg/controller/namespace/deletion/status_condition_utils.go`).
+fn remaining(world: &mut World, name: &str, kinds: &[String], held: &BTreeMap<String, usize>) {
+    let now = world.now;
+    let (some, of) = match kinds.is_empty() {
+        true => ("False", ("ContentRemoved", "All content successfully removed".to_owned())),
+        false => {
+            ("True", ("SomeResourcesRemain", format!("Some resources are remaining: {}", kinds.join(", "))))
+        }
+    };
+    let finalizers: Vec<String> =
+        held.iter().map(|(f, n)| format!("{f} in {n} resource instances")).collect();
+    let (holds, by) = match finalizers.is_empty() {
+        true => {
+            ("False", ("ContentHasNoFinalizers", "All content-preserving finalizers finished".to_owned()))
+        }
+        false => (
+            "True",
+            (
+                "SomeFinalizersRemain",
+                format!("Some content in the namespace has finalizers remaining: {}", finalizers.join(", ")),
+            ),
+        ),
+    };
+    let deleted = "All content successfully deleted, may be waiting on finalization";
+    world.store.update(Res::Namespaces, "", name, |n| {
+        for (kind, status, reason, message) in [
+            (
+                "NamespaceDeletionDiscoveryFailure",
+                "False",
+                "ResourcesDiscovered",
+                "All resources successfully discovered",
+            ),
+            (
+                "NamespaceDeletionGroupVersionParsingFailure",
+                "False",
+                "ParsedGroupVersions",
+                "All legacy kube types successfully parsed",
+            ),
+            ("NamespaceDeletionContentFailure", "False", "ContentDeleted", deleted),
+            ("NamespaceContentRemaining", some, of.0, of.1.as_str()),
+            ("NamespaceFinalizersRemaining", holds, by.0, by.1.as_str()),
+        ] {
+            set_condition(n, kind, status, reason, message, now);
+        }
+    });
+}
+
 /// Empties a namespace that is being removed, then removes it.
 pub(super) fn namespace(world: &mut World, name: &str) {
     let Some(namespace) = world.store.get(Res::Namespaces, "", name).cloned() else { return };
@@ -109,13 +159,24 @@ pub(super) fn namespace(world: &mut World, name: &str) {
     let built_in = Res::ALL.into_iter().filter(|r| r.spec().namespaced).map(Slot::from);
     let custom = world.store.custom.live().filter(|d| d.spec.namespaced).map(|d| d.slot);
     let slots: Vec<Slot> = built_in.chain(custom).collect();
+    let (mut kinds, mut held) = (Vec::new(), BTreeMap::new());
     for slot in slots {
         let objects: Vec<_> = world.store.list(slot, Some(name)).cloned().collect();
         for object in objects {
             world.store.delete(slot, &object, Deletion::default(), now);
         }
-        left += world.store.list(slot, Some(name)).count();
+        let there = world.store.list(slot, Some(name)).count();
+        let finalizers = world.store.list(slot, Some(name)).flat_map(|o| list(o, "metadata.finalizers"));
+        for finalizer in finalizers.filter_map(Value::as_str) {
+            *held.entry(finalizer.to_owned()).or_insert(0) += 1;
+        }
+        if there > 0 {
+            let spec = world.store.spec(slot);
+            kinds.push(format!("{}.{} has {there} resource instances", spec.plural, spec.group));
+        }
+        left += there;
     }
+    remaining(world, name, &kinds, &held);
     if left == 0 && list(&namespace, "metadata.finalizers").is_empty() {
         world.store.remove(Res::Namespaces, &namespace);
     } else {

@@ -1,7 +1,7 @@
 //! Incidents: what goes wrong by the clock, and how it is put right.
 
 use super::events::{Said, record};
-use super::{karpenter, nodes, pods, pools, pressure};
+use super::{Shortage, karpenter, nodes, pods, pools, pressure};
 use crate::model::{Provider, Span, Time};
 use crate::sim::faults;
 use crate::sim::fields::{self, list, set, text};
@@ -32,6 +32,8 @@ pub(crate) enum Undo {
     Budget(Id, Option<Value>),
     /// Nodes that have enough again.
     Pressure(Vec<String>, Pressure),
+    /// The provider has machines again.
+    Capacity,
     /// The store takes writes again.
     Full,
     /// A fault of the server is over.
@@ -68,9 +70,11 @@ pub(super) fn turn(world: &mut World, index: usize, begins: bool) {
 
 fn begin(world: &mut World, index: usize, what: &What) {
     let undo = match what {
-        What::NodesSilent { .. } | What::Spot { .. } | What::Cordon { .. } | What::Pressure { .. } => {
-            begin_at_nodes(world, what)
-        }
+        What::NodesSilent { .. }
+        | What::Spot { .. }
+        | What::Cordon { .. }
+        | What::Pressure { .. }
+        | What::Capacity { .. } => begin_at_nodes(world, index, what),
         What::EtcdFull | What::Fault(_) | What::Deny { .. } | What::Unreachable | What::Refusing => {
             vec![begin_at_server(world, index, what)]
         }
@@ -82,9 +86,10 @@ fn begin(world: &mut World, index: usize, what: &What) {
 /// What goes wrong with workloads, and what puts it right.
 fn begin_at_workloads(world: &mut World, index: usize, what: &What) -> Vec<Undo> {
     let mut undo = Vec::new();
+    let since = world.now;
     match what {
         What::BadImage { workloads, image } => {
-            world.faults.push(Fault { incident: index, what: FaultKind::Image(image.clone()) });
+            world.faults.push(Fault { incident: index, since, what: FaultKind::Image(image.clone()) });
             for id in workloads {
                 undo.extend(set_image(world, id, image).map(|old| Undo::Image(id.clone(), old)));
             }
@@ -102,8 +107,11 @@ fn begin_at_workloads(world: &mut World, index: usize, what: &What) -> Vec<Undo>
         What::Crash(ids) => fault(world, index, ids, FaultKind::Crash),
         What::OutOfMemory(ids) => fault(world, index, ids, FaultKind::OutOfMemory),
         What::NotReady(ids) => fault(world, index, ids, FaultKind::NotReady),
+        What::Probe { probe, workloads } => {
+            fault(world, index, workloads, |id| FaultKind::Probe(*probe, id));
+        }
         What::Registry(host) => {
-            world.faults.push(Fault { incident: index, what: FaultKind::Registry(host.clone()) });
+            world.faults.push(Fault { incident: index, since, what: FaultKind::Registry(host.clone()) });
         }
         What::Budget(ids) => undo.extend(ids.iter().map(|id| block(world, id))),
         _ => {}
@@ -112,7 +120,7 @@ fn begin_at_workloads(world: &mut World, index: usize, what: &What) -> Vec<Undo>
 }
 
 /// What goes wrong with nodes, and what puts it right.
-fn begin_at_nodes(world: &mut World, what: &What) -> Vec<Undo> {
+fn begin_at_nodes(world: &mut World, index: usize, what: &What) -> Vec<Undo> {
     match what {
         What::NodesSilent { pool, zone, count } => {
             let chosen = choose(world, pool.as_deref(), zone.as_deref(), *count);
@@ -136,6 +144,10 @@ fn begin_at_nodes(world: &mut World, what: &What) -> Vec<Undo> {
             let chosen = choose(world, pool.as_deref(), zone.as_deref(), *count);
             chosen.iter().for_each(|node| pressure::begin(world, node, *of));
             vec![Undo::Pressure(chosen, *of)]
+        }
+        What::Capacity { pool, zone } => {
+            world.shortages.push(Shortage { incident: index, pool: pool.clone(), zone: zone.clone() });
+            vec![Undo::Capacity]
         }
         _ => Vec::new(),
     }
@@ -197,6 +209,7 @@ fn end(world: &mut World, index: usize) {
             Undo::Rollout(id, image) => drop(set_image(world, &id, &image)),
             Undo::Budget(id, spec) => unblock(world, &id, spec),
             Undo::Pressure(nodes, of) => nodes.iter().for_each(|n| pressure::end(world, n, of)),
+            Undo::Capacity => world.shortages.retain(|s| s.incident != index),
             Undo::Full => world.full = false,
             Undo::Fault => {
                 faults::state::switch_off(world, |a| a.incident == Some(index));
@@ -207,15 +220,19 @@ fn end(world: &mut World, index: usize) {
     }
     for fault in faults {
         match fault.what {
-            FaultKind::Crash(id) | FaultKind::OutOfMemory(id) | FaultKind::NotReady(id) => wake(world, &id),
+            FaultKind::Crash(id)
+            | FaultKind::OutOfMemory(id)
+            | FaultKind::NotReady(id)
+            | FaultKind::Probe(_, id) => wake(world, &id),
             FaultKind::Image(_) | FaultKind::Registry(_) => {}
         }
     }
 }
 
-fn fault(world: &mut World, incident: usize, ids: &[Id], kind: fn(Id) -> FaultKind) {
+fn fault(world: &mut World, incident: usize, ids: &[Id], kind: impl Fn(Id) -> FaultKind) {
+    let since = world.now;
     for id in ids {
-        world.faults.push(Fault { incident, what: kind(id.clone()) });
+        world.faults.push(Fault { incident, since, what: kind(id.clone()) });
         wake(world, id);
     }
 }

@@ -1,20 +1,25 @@
 //! The job controller (`kubernetes/kubernetes:pkg/controller/job/job_controller.go`).
 
-use std::collections::BTreeSet;
+mod tally;
+
 use std::sync::Arc;
 
 use crate::sim::json::{Value, json};
 
+use self::tally::{INDEX, State, TRACKING, deadline, look};
 use super::events::{Said, record};
 use super::{garbage, pods};
 use crate::model::{Span, Time};
 use crate::sim::fields::{
-    at, condition, deleting, flag, holds, int, list, maybe_int, set, set_condition, text, time, uid, unset,
+    annotate, at, condition, count, deleting, holds, list, list_mut, maybe_int, name, place, set,
+    set_condition, text, time, unset,
 };
 use crate::sim::objects::Deletion;
 use crate::sim::queue::{Id, Work};
 use crate::sim::resources::Res;
 use crate::sim::world::World;
+
+pub(crate) use tally::Ended;
 
 const COMPONENT: &str = "job-controller";
 const KIND: (&str, &str) = ("batch/v1", "Job");
@@ -22,6 +27,9 @@ const KIND: (&str, &str) = ("batch/v1", "Job");
 /// Most pods made in one look (`MaxPodCreateDeletePerSync`), and after how long the next follow.
 const BURST: i64 = 500;
 const MORE: Span = Span::from_seconds(1);
+
+/// Why a job is complete.
+const REACHED: (&str, &str) = ("CompletionsReached", "Reached expected number of succeeded pods");
 
 /// After how long a job tries again that was refused a pod.
 const AGAIN: Span = Span::from_seconds(15);
@@ -31,58 +39,19 @@ const AGAIN: Span = Span::from_seconds(15);
 const BACKOFF: i64 = 10;
 const LONGEST_BACKOFF: i64 = 600;
 
-/// The pods of a job that ended, by their uids: pods that are gone still count.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ended {
-    job: String,
-    succeeded: BTreeSet<String>,
-    failed: BTreeSet<String>,
-}
-
-/// How far a job is.
-struct State {
-    active: Vec<Arc<Value>>,
-    succeeded: i64,
-    failed: i64,
-    /// How many have to succeed; none in a job whose pods share a queue of work.
-    wanted: Option<i64>,
-    /// Why it failed: reason and message.
-    broken: Option<(&'static str, &'static str)>,
-    suspended: bool,
-}
-
-impl State {
-    fn complete(&self) -> bool {
-        match self.wanted {
-            Some(wanted) => self.succeeded >= wanted,
-            None => self.succeeded > 0 && self.active.is_empty(),
-        }
-    }
-
-    /// How many pods should be there now.
-    fn want(&self, job: &Value) -> i64 {
-        let parallel = maybe_int(job, "spec.parallelism").unwrap_or(1).max(0);
-        match self.wanted {
-            _ if self.suspended || self.broken.is_some() => 0,
-            Some(wanted) => parallel.min(wanted - self.succeeded).max(0),
-            // one that succeeded says that the queue is empty
-            None if self.succeeded > 0 => self.active.len() as i64,
-            None => parallel,
-        }
-    }
-}
-
 /// Makes pods until enough have succeeded, or too many failed.
 pub(super) fn reconcile(world: &mut World, id: &Id) {
     let Some(job) = world.store.get(Res::Jobs, &id.namespace, &id.name).cloned() else {
         world.ended.remove(id);
-        return;
+        let pods = tally::left_behind(world, id);
+        return tally::let_go(world, &pods);
     };
-    if deleting(&job) {
-        return;
-    }
-    if ended(&job) {
-        return expire(world, id, &job);
+    if deleting(&job) || ended(&job) {
+        let pods = pods::controlled(world, &job, Res::Pods);
+        tally::let_go(world, &pods);
+        return if ended(&job) && !deleting(&job) {
+            expire(world, id, &job)
+        };
     }
     let all = pods::claim(world, &job, KIND, Res::Pods, |_| true);
     let state = look(world, id, &job, &all);
@@ -91,53 +60,22 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
     if missing > 0 && !state.complete() {
         match next_try(&all).filter(|at| *at > world.now) {
             Some(at) => world.queue.add(Work::Job(id.clone()), at),
-            None => make(world, id, &job, missing),
+            None => make(world, id, &job, &state, missing),
         }
     }
+    status(world, id, &job, &state);
     let surplus = usize::try_from(-missing).unwrap_or(0);
     for pod in state.active.iter().rev().take(surplus) {
         let now = world.now;
         world.store.delete(Res::Pods, pod, Deletion::default(), now);
+        record(
+            world,
+            &job,
+            &Said::normal(COMPONENT, "SuccessfulDelete", format!("Deleted pod: {}", name(pod))),
+        );
     }
+    tally::let_go(world, &all);
     world.absorb();
-    status(world, id, &job, &state);
-}
-
-/// Counts the pods of a job, those that are gone included.
-fn look(world: &mut World, id: &Id, job: &Value, all: &[Arc<Value>]) -> State {
-    let now = world.now;
-    let known = world.ended.entry(id.clone()).or_default();
-    if known.job != uid(job) {
-        *known = Ended { job: uid(job).to_owned(), ..Ended::default() };
-    }
-    for pod in all {
-        match text(pod, "status.phase") {
-            "Succeeded" => known.succeeded.insert(uid(pod).to_owned()),
-            "Failed" => known.failed.insert(uid(pod).to_owned()),
-            _ => false,
-        };
-    }
-    // one that was known before this fleet looked, such as of a restored cluster, counts as well
-    let succeeded = (known.succeeded.len() as i64).max(int(job, "status.succeeded"));
-    let failed = (known.failed.len() as i64).max(int(job, "status.failed"));
-    let limit = maybe_int(job, "spec.backoffLimit").unwrap_or(6);
-    let suspended = flag(job, "spec.suspend");
-    let late = deadline(job).is_some_and(|at| at <= now) && !suspended;
-    let broken = if late {
-        Some(("DeadlineExceeded", "Job was active longer than specified deadline"))
-    } else if failed > limit {
-        Some(("BackoffLimitExceeded", "Job has reached the specified backoff limit"))
-    } else {
-        None
-    };
-    let active = all.iter().filter(|p| pods::active(p)).cloned().collect();
-    State { active, succeeded, failed, wanted: maybe_int(job, "spec.completions"), broken, suspended }
-}
-
-/// When a job has been active for too long.
-fn deadline(job: &Value) -> Option<Time> {
-    let seconds = maybe_int(job, "spec.activeDeadlineSeconds")?;
-    Some(time(job, "status.startTime")? + Span::from_seconds(seconds))
 }
 
 /// When a pod ended.
@@ -158,11 +96,18 @@ fn next_try(all: &[Arc<Value>]) -> Option<Time> {
     Some(last + Span::from_seconds(wait.min(LONGEST_BACKOFF)))
 }
 
-fn make(world: &mut World, id: &Id, job: &Value, missing: i64) {
+fn make(world: &mut World, id: &Id, job: &Value, state: &State, missing: i64) {
+    let mut indexes: Vec<i64> = state.missing_indexes().take(BURST as usize).collect();
+    indexes.reverse();
     for _ in 0..missing.min(BURST) {
         let mut pod = pods::from_template(job, KIND, at(job, "spec.template"));
         if at(&pod, "spec.restartPolicy").is_null() {
             set(&mut pod, "spec.restartPolicy", "Never");
+        }
+        set(&mut pod, "metadata.finalizers", json!([TRACKING]));
+        if state.indexed {
+            let Some(index) = indexes.pop() else { return };
+            number(job, &mut pod, index);
         }
         // a refusal is said by an event
         if pods::create_for(world, job, COMPONENT, pod).is_err() {
@@ -175,32 +120,74 @@ fn make(world: &mut World, id: &Id, job: &Value, missing: i64) {
     }
 }
 
+/// Tells the pod of an indexed job which part it does.
+fn number(job: &Value, pod: &mut Value, index: i64) {
+    annotate(pod, INDEX, &index.to_string());
+    pods::label(pod, INDEX, &index.to_string());
+    set(pod, "metadata.generateName", format!("{}-{index}-", name(job)));
+    if text(pod, "spec.hostname").is_empty() {
+        set(pod, "spec.hostname", format!("{}-{index}", name(job)));
+    }
+    let field = format!("metadata.labels['{INDEX}']");
+    let own = json!({
+        "name": "JOB_COMPLETION_INDEX",
+        "valueFrom": { "fieldRef": { "apiVersion": "v1", "fieldPath": field } },
+    });
+    for container in list_mut(place(pod, "spec.containers")) {
+        let variables = list_mut(place(container, "env"));
+        if !variables.iter().any(|v| text(v, "name") == "JOB_COMPLETION_INDEX") {
+            variables.push(own.clone());
+        }
+    }
+}
+
+/// Writes how far a job is. One that has come to its end says so at once, and is over when its last
+/// pod has ended (`SuccessCriteriaMet`, `FailureTarget`).
 fn status(world: &mut World, id: &Id, job: &Value, state: &State) {
     let now = world.now;
     let all = pods::controlled(world, job, Res::Pods);
     let active: Vec<_> = all.iter().filter(|p| pods::active(p)).collect();
     let ready = active.iter().filter(|p| holds(p, "Ready")).count();
     let complete = state.complete();
+    let ending = match state.broken {
+        _ if complete => Some(("SuccessCriteriaMet", "Complete", REACHED)),
+        Some(why) => Some(("FailureTarget", "Failed", why)),
+        None => None,
+    };
+    let over = active.is_empty() && state.terminating == 0;
+    let was = holds(job, "Suspended");
     let written = world.store.update(Res::Jobs, &id.namespace, &id.name, |j| {
-        set(j, "status.active", active.len());
+        count(j, "status.active", active.len());
         set(j, "status.ready", ready);
-        set(j, "status.succeeded", state.succeeded);
-        set(j, "status.failed", state.failed);
+        set(j, "status.terminating", state.terminating);
+        count(j, "status.succeeded", state.succeeded);
+        count(j, "status.failed", state.failed);
+        set(j, "status.uncountedTerminatedPods", json!({}));
+        if state.indexed && !state.indexes.is_empty() {
+            set(j, "status.completedIndexes", tally::spans(&state.indexes));
+        }
         suspend(j, state.suspended, now);
-        if complete {
-            let message = "Reached expected number of succeeded pods";
-            set(j, "status.completionTime", now.rfc3339());
-            set_condition(j, "Complete", "True", "CompletionsReached", message, now);
-        } else if let Some((reason, message)) = state.broken {
-            set_condition(j, "Failed", "True", reason, message, now);
+        if let Some((first, last, (reason, message))) = ending {
+            set_condition(j, first, "True", reason, message, now);
+            if over {
+                set_condition(j, last, "True", reason, message, now);
+            }
+            if over && complete {
+                set(j, "status.completionTime", now.rfc3339());
+            }
         }
     });
-    if complete {
-        record(world, job, &Said::normal(COMPONENT, "Completed", "Job completed"));
-    } else if let Some((reason, message)) = state.broken {
-        record(world, job, &Said::warning(COMPONENT, reason, message));
-    } else if let Some(at) = written.and_then(|j| deadline(&j)) {
-        world.queue.add(Work::Job(id.clone()), at);
+    if was != state.suspended && (was || state.suspended) {
+        let (reason, message) = if was { ("Resumed", "Job resumed") } else { ("Suspended", "Job suspended") };
+        record(world, job, &Said::normal(COMPONENT, reason, message));
+    }
+    match ending.filter(|_| over) {
+        Some(_) if complete => record(world, job, &Said::normal(COMPONENT, "Completed", "Job completed")),
+        Some((_, _, (reason, message))) => record(world, job, &Said::warning(COMPONENT, reason, message)),
+        None => {
+            let deadline = written.and_then(|j| deadline(&j)).filter(|at| *at > now);
+            deadline.into_iter().for_each(|at| world.queue.add(Work::Job(id.clone()), at));
+        }
     }
 }
 

@@ -1,4 +1,6 @@
-//! Karpenter's own objects: node claims, from launch to removal.
+//! Karpenter's own objects: node claims, from launch to removal, and node pools, which it obeys.
+
+mod pool;
 
 use std::sync::Arc;
 
@@ -6,33 +8,45 @@ use crate::sim::json::{Value, json};
 
 use super::events::{Said, record};
 use super::pools::Order;
-use crate::sim::fields::{deleting, name, set, set_condition, text};
+use crate::sim::fields::{deleting, list, name, set, set_condition, text, uid};
+use crate::sim::machines::KARPENTER;
 use crate::sim::objects::Touched;
 use crate::sim::queue::Work;
 use crate::sim::resources::Res;
 use crate::sim::world::World;
 
 pub(super) const COMPONENT: &str = "karpenter";
-const FINALIZER: &str = "karpenter.sh/termination";
+const DISRUPTED: &str = "karpenter.sh/disrupted";
+
+pub(super) use pool::{changed as pool_changed, may_disrupt, within_limits, write_status};
 
 fn claim_object(world: &mut World, order: &Order) -> Option<Value> {
     let suffix = world.store.random().suffix(5);
     let pool = world.pools.get(order.pool)?;
+    let owner: Value = world.store.get(Res::NodePools, "", &pool.name).iter().map(|o| owner(o)).collect();
     let capacity = if pool.spot { "spot" } else { "on-demand" };
     Some(json!({
         "metadata": {
-            "name": format!("{}-{suffix}", pool.name), "finalizers": [FINALIZER],
+            "name": format!("{}-{suffix}", pool.name), "finalizers": [KARPENTER], "ownerReferences": owner,
             "labels": {
                 "karpenter.sh/nodepool": pool.name, "karpenter.sh/capacity-type": capacity,
                 "node.kubernetes.io/instance-type": order.machine.name,
                 "topology.kubernetes.io/zone": order.zone,
             },
         },
-        "spec": { "nodeClassRef": { "group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default" }, "requirements": [] },
+        "spec": { "nodeClassRef": { "group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default" }, "requirements": [
+            { "key": "karpenter.sh/nodepool", "operator": "In", "values": [pool.name] },
+            { "key": "node.kubernetes.io/instance-type", "operator": "In", "values": [order.machine.name] },
+        ] },
         "status": {
             "capacity": machines_capacity(order), "allocatable": order.machine.allocatable(),
         },
     }))
+}
+
+/// The pool of a claim owns it: what goes with the pool is drained first.
+fn owner(pool: &Value) -> Value {
+    json!({ "apiVersion": "karpenter.sh/v1", "kind": "NodePool", "name": name(pool), "uid": uid(pool), "blockOwnerDeletion": true })
 }
 
 fn machines_capacity(order: &Order) -> Value {
@@ -55,6 +69,30 @@ pub(super) fn claim(world: &mut World, order: &mut Order, pods: &[Arc<Value>]) {
     for pod in pods {
         let message = format!("Pod should schedule on: nodeclaim/{}", name(&made));
         record(world, pod, &Said::normal(COMPONENT, "Nominated", message));
+    }
+}
+
+/// A claim that its provider has no machine for goes again, and says why.
+pub(super) fn fail(world: &mut World, own: &str, why: &str) {
+    let now = world.now;
+    let message = format!("creating instance, insufficient capacity, with fleet error(s), {why}");
+    let failed = world.store.update(Res::NodeClaims, "", own, |c| {
+        set_condition(c, "Launched", "False", "InsufficientCapacity", &message, now);
+    });
+    let Some(claim) = failed else { return };
+    let said =
+        Said::warning(COMPONENT, "InsufficientCapacityError", format!("NodeClaim {own} event: {message}"));
+    record(world, &claim, &said);
+    let claim = world.store.delete(Res::NodeClaims, &claim, crate::sim::objects::Deletion::default(), now);
+    world.store.update(Res::NodeClaims, "", name(&claim), |c| set(c, "metadata.finalizers", json!([])));
+    world.absorb();
+}
+
+/// A node that somebody deletes is drained before it goes.
+pub(super) fn node_is_to_go(world: &mut World, node: &Value) {
+    if list(node, "metadata.finalizers").iter().any(|f| f == KARPENTER) {
+        super::nodes::add_taint(world, name(node), DISRUPTED, "NoSchedule");
+        world.queue.add(Work::Leave(name(node).to_owned()), world.now);
     }
 }
 
@@ -93,7 +131,7 @@ pub(super) fn changed(world: &mut World, touched: &Touched, claim: &Value) {
         world.store.update(Res::NodeClaims, "", name(claim), |c| set(c, "metadata.finalizers", json!([])));
         return;
     }
-    super::nodes::add_taint(world, &node, "karpenter.sh/disrupted", "NoSchedule");
+    super::nodes::add_taint(world, &node, DISRUPTED, "NoSchedule");
     world.queue.add(Work::Leave(node), world.now);
 }
 

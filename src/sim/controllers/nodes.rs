@@ -5,14 +5,16 @@ use std::sync::Arc;
 use crate::sim::json::{Value, json};
 
 use super::events::{Said, record};
-use super::{NOTICE, pods};
+use super::{NOTICE, karpenter, pods};
 use crate::model::{Span, Time};
+use crate::sim::cache::takes_room;
 use crate::sim::fields::{
     condition, deleting, flag, holds, list, list_mut, micro, name, namespace, place, set, set_condition,
     text, time, uid,
 };
 use crate::sim::objects::{Deletion, Touched};
 use crate::sim::queue::{Id, Work};
+use crate::sim::random;
 use crate::sim::resources::Res;
 use crate::sim::world::World;
 
@@ -28,6 +30,9 @@ const PRESSURES: [(&str, &str); 3] = [
 ];
 const LEASES: &str = "kube-node-lease";
 
+/// How often a kubelet writes that nothing has changed.
+const REPORT: Span = Span::from_seconds(300);
+
 /// How long a new machine's kubelet takes until it is ready.
 const BOOT: Span = Span::from_seconds(8);
 
@@ -38,7 +43,18 @@ pub(super) fn changed(world: &mut World, touched: &Touched, node: &Value) {
     world.queue.add(Work::Node(own.clone()), soon);
     if touched.before.is_none() && !world.instant {
         let at = world.now + if holds(node, "Ready") { world.timing.heartbeat } else { BOOT };
-        world.queue.add(Work::Heartbeat(own), at);
+        world.queue.add(Work::Heartbeat(own.clone()), at);
+    }
+    if let (Some(before), Some(after)) = (&touched.before, &touched.after) {
+        let closed = |n: &Value| flag(n, "spec.unschedulable");
+        if closed(before) != closed(after) {
+            let reason = if closed(after) { "NodeNotSchedulable" } else { "NodeSchedulable" };
+            let message = format!("Node {own} status is now: {reason}");
+            record(world, after, &Said::normal("kubelet", reason, message));
+        }
+        if deleting(after) && !deleting(before) {
+            karpenter::node_is_to_go(world, after);
+        }
     }
     let sets: Vec<Id> = world.store.list(Res::DaemonSets, None).map(|d| Id::of(d)).collect();
     let shape = |o: &Option<Arc<Value>>| {
@@ -66,6 +82,7 @@ pub(super) fn heartbeat(world: &mut World, own: &str) {
         return;
     }
     renew(world, &node, now);
+    report(world, &node, now);
     if !holds(&node, "Ready") {
         make_ready(world, own, now);
         record(
@@ -93,6 +110,26 @@ fn renew(world: &mut World, node: &Value, now: Time) {
         });
         let _ = world.store.create(Res::Leases, lease, now);
     }
+}
+
+/// Says in the node's conditions that its kubelet lives, every five minutes
+/// (`nodeStatusReportFrequency`); each node at a time of its own.
+pub(super) fn report(world: &mut World, node: &Value, now: Time) {
+    let last = condition(node, "Ready").and_then(|c| time(c, "lastHeartbeatTime"));
+    if last.is_none_or(|at| at.age(now) < REPORT) {
+        return;
+    }
+    let apart = (random::hash(name(node)) % REPORT.seconds().unsigned_abs()) as i64;
+    // one that was silent for long begins somewhere within the five minutes
+    let long = last.is_some_and(|at| at.age(now).seconds() > 2 * REPORT.seconds());
+    let said = if long { now - Span::from_seconds(apart) } else { now };
+    world.store.update(Res::Nodes, "", name(node), |n| {
+        for c in list_mut(place(n, "status.conditions")) {
+            if !text(c, "lastHeartbeatTime").is_empty() {
+                set(c, "lastHeartbeatTime", said.rfc3339());
+            }
+        }
+    });
 }
 
 fn make_ready(world: &mut World, own: &str, now: Time) {
@@ -200,17 +237,31 @@ fn taint(world: &mut World, own: &str, now: Time) {
     });
 }
 
-/// Pods that do not tolerate a `NoExecute` taint go, each when its time is over.
+/// How a taint is told from others of its node.
+fn key_of(taint: &Value) -> String {
+    format!("{}={}", text(taint, "key"), text(taint, "value"))
+}
+
+/// Pods that do not tolerate a `NoExecute` taint go, each when its time is over: it counts from when
+/// pod and taint came together, whoever tainted the node.
 fn evict(world: &mut World, own: &str, now: Time) {
     let Some(node) = world.store.get(Res::Nodes, "", own).cloned() else { return };
     let taints: Vec<&Value> =
         list(&node, "spec.taints").iter().filter(|t| text(t, "effect") == "NoExecute").collect();
+    world.tainted.retain(|(node, taint), _| node != own || taints.iter().any(|t| key_of(t) == *taint));
+    for taint in &taints {
+        world.tainted.entry((own.to_owned(), key_of(taint))).or_insert(now);
+    }
     if taints.is_empty() {
         return;
     }
     for id in world.cache.pods_on(own) {
         let Some(pod) = world.pod(&id).filter(|p| !deleting(p)) else { continue };
-        let due = taints.iter().filter_map(|t| leaves_at(&pod, t, now)).min();
+        let since = |t: &Value| {
+            let tainted = world.tainted.get(&(own.to_owned(), key_of(t))).copied().unwrap_or(now);
+            time(t, "timeAdded").unwrap_or(tainted).max(time(&pod, "status.startTime").unwrap_or(tainted))
+        };
+        let due = taints.iter().filter_map(|t| leaves_at(&pod, t, since(t), now)).min();
         match due {
             Some(due) if due <= now => {
                 let message = format!("Marking for deletion Pod {}/{}", namespace(&pod), name(&pod));
@@ -233,9 +284,8 @@ fn evict(world: &mut World, own: &str, now: Time) {
     }
 }
 
-/// When a taint drives a pod away; never if it tolerates it for ever.
-fn leaves_at(pod: &Value, taint: &Value, now: Time) -> Option<Time> {
-    let added = time(taint, "timeAdded").unwrap_or(now);
+/// When a taint that has been there since then drives a pod away; never if it tolerates it for ever.
+fn leaves_at(pod: &Value, taint: &Value, since: Time, now: Time) -> Option<Time> {
     let fitting: Vec<&Value> = list(pod, "spec.tolerations")
         .iter()
         .filter(|t| pods::tolerates(&json!({ "spec": { "tolerations": [t] } }), taint))
@@ -245,20 +295,50 @@ fn leaves_at(pod: &Value, taint: &Value, now: Time) -> Option<Time> {
     }
     let limits: Option<Vec<i64>> = fitting.iter().map(|t| t["tolerationSeconds"].as_i64()).collect();
     // one second more: times on objects are whole seconds
-    limits?.into_iter().min().map(|s| added + Span::from_seconds(s + 1))
+    limits?.into_iter().min().map(|s| since + Span::from_seconds(s + 1))
 }
 
 /// A node is gone: what was on it is collected.
 fn collect(world: &mut World, own: &str) {
-    let now = world.now;
     for id in world.cache.pods_on(own) {
-        if let Some(pod) = world.pod(&id) {
-            world.store.delete(Res::Pods, &pod, Deletion { grace: Some(0) }, now);
-        }
+        collect_pod(world, &id);
     }
     world.dead.remove(own);
     world.unneeded.remove(own);
+    world.leaving.remove(own);
+    world.tainted.retain(|(node, _), _| node != own);
+    karpenter::release(world, own);
 }
+
+/// A pod whose node is gone goes as well (`pkg/controller/podgc` `gcOrphaned`).
+pub(super) fn collect_pod(world: &mut World, id: &Id) {
+    let now = world.now;
+    let marked = world.store.update(Res::Pods, &id.namespace, &id.name, |p| {
+        if takes_room(p) {
+            set(p, "status.phase", "Failed");
+            let message = "PodGC: node no longer exists";
+            set_condition(p, "DisruptionTarget", "True", "DeletionByPodGC", message, now);
+        }
+    });
+    if let Some(pod) = marked {
+        world.store.delete(Res::Pods, &pod, Deletion { grace: Some(0) }, now);
+    }
+}
+
+/// Takes a taint from a node.
+pub(super) fn remove_taint(world: &mut World, own: &str, key: &str) {
+    world.store.update(Res::Nodes, "", own, |n| {
+        let left: Vec<Value> =
+            list(n, "spec.taints").iter().filter(|t| text(t, "key") != key).cloned().collect();
+        match left.is_empty() {
+            true => crate::sim::fields::unset(n, "spec.taints"),
+            false => set(n, "spec.taints", left),
+        }
+    });
+}
+
+/// Taints whose value is when they were added.
+const STAMPED: [&str; 2] = ["ToBeDeletedByClusterAutoscaler", "aws-node-termination-handler/spot-itn"];
 
 /// Adds a taint to a node.
 pub(super) fn add_taint(world: &mut World, own: &str, key: &str, effect: &str) {
@@ -266,9 +346,11 @@ pub(super) fn add_taint(world: &mut World, own: &str, key: &str, effect: &str) {
     world.store.update(Res::Nodes, "", own, |n| {
         let taints = list_mut(place(n, "spec.taints"));
         if !taints.iter().any(|t| text(t, "key") == key) {
-            taints.push(
-                json!({ "key": key, "effect": effect, "value": now.millis().div_euclid(1000).to_string() }),
-            );
+            let mut taint = json!({ "key": key, "effect": effect });
+            if STAMPED.contains(&key) {
+                set(&mut taint, "value", now.millis().div_euclid(1000).to_string());
+            }
+            taints.push(taint);
         }
     });
 }

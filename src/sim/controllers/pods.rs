@@ -219,6 +219,8 @@ pub(super) fn changed(world: &mut World, touched: &Touched, pod: &Value) {
     }
     if touched.after.is_none() {
         world.nominated.remove(&Id::of(pod));
+        world.kubelets.remove(uid(pod));
+        tell_deployment(world, pod);
     }
     let room = touched.after.as_ref().is_none_or(|p| !takes_room(p));
     if room && !text(pod, "spec.nodeName").is_empty() {
@@ -233,6 +235,14 @@ pub(super) fn changed(world: &mut World, touched: &Touched, pod: &Value) {
         if touched.before.as_ref().is_none_or(|before| gated(before) && !gated(pod)) {
             world.queue.add(Work::Schedule(Id::of(pod)), soon);
         }
+    }
+}
+
+/// Tells the deployment of a pod that is gone: one that recreates waits for the last.
+fn tell_deployment(world: &mut World, pod: &Value) {
+    let Some(owner) = controller(pod).filter(|o| text(o, "kind") == "ReplicaSet") else { return };
+    if let Some(set) = world.store.get(Res::ReplicaSets, namespace(pod), text(owner, "name")).cloned() {
+        tell_owner(world, &set);
     }
 }
 

@@ -1,19 +1,27 @@
 //! Node autoscalers: pods that find no node get one, in the manner of Cluster Autoscaler or of
 //! Karpenter.
 
+mod capacity;
+mod launch;
+mod status;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::sim::json::{Map, Value, json};
+use crate::sim::json::{Map, Value};
 
 use super::events::{Said, record};
-use super::{karpenter, scheduler, shrink};
+use super::{daemon_set, karpenter, scheduler, shrink};
 use crate::model::Resources;
 use crate::sim::cache::NodeView;
-use crate::sim::fields::{deleting, holds, pod_requests, resources, set};
+use crate::sim::fields::{deleting, holds, pod_requests, resources};
 use crate::sim::machines::{self, Machine, Plan};
 use crate::sim::queue::{Id, Work};
 use crate::sim::resources::Res;
 use crate::sim::world::World;
+
+pub(crate) use capacity::{Backoff, Shortage};
+pub(super) use launch::{arrive, say};
 
 pub(super) const COMPONENT: &str = "cluster-autoscaler";
 
@@ -56,6 +64,8 @@ pub(crate) struct Order {
     pub(crate) node: String,
     /// The node claim that asked for it.
     pub(crate) claim: Option<String>,
+    /// The pods that it is for.
+    pub(crate) pods: Vec<Id>,
 }
 
 impl Pool {
@@ -127,7 +137,7 @@ pub(crate) fn order(
         Provider::Aks => format!("aks-{}-vmss{number:06}", entry.name),
         _ => format!("{cluster}-{}-{number:02}", entry.name),
     };
-    Some(Order { pool, machine, zone, node, claim: None })
+    Some(Order { pool, machine, zone, node, claim: None, pods: Vec::new() })
 }
 
 /// The node object of an order.
@@ -199,7 +209,13 @@ impl Pending {
     }
 
     fn fits(&self, view: &NodeView) -> bool {
-        scheduler::misfit(&self.pod, self.asks, view).is_none() && self.ties.allow(view)
+        self.misfit(view).is_none()
+    }
+
+    /// Why it does not fit a node, in the scheduler's words.
+    fn misfit(&self, view: &NodeView) -> Option<String> {
+        let further = || self.ties.misfit(view).map(str::to_owned);
+        scheduler::misfit(&self.pod, self.asks, view).or_else(further)
     }
 }
 
@@ -225,6 +241,7 @@ pub(super) fn reconcile(world: &mut World) {
         .filter_map(|id| world.pod(id))
         .filter(|p| {
             !deleting(p)
+                && !daemon_set::owns(p)
                 && crate::sim::fields::condition(p, "PodScheduled").is_some()
                 && !holds(p, "PodScheduled")
                 && scheduler::wants_room(world, p)
@@ -250,9 +267,22 @@ pub(super) fn reconcile(world: &mut World) {
             None => refuse(world, pod),
         }
     }
-    launch(world, coming.into_iter().filter(|c| c.new).collect());
+    launch::launch(world, coming.into_iter().filter(|c| c.new).collect());
     shrink::look(world);
-    write_status(world);
+    status::write(world);
+    karpenter::write_status(world);
+}
+
+/// Whether a pool may have one more machine of a type, beside those that are about to be ordered.
+fn open(world: &World, index: usize, machine: &'static Machine, coming: &[Coming]) -> bool {
+    let pool = &world.pools[index];
+    let new: Vec<&'static Machine> =
+        coming.iter().filter(|c| c.new && c.pool == index).map(|c| c.machine).collect();
+    match pool.manner {
+        Manner::None => false,
+        Manner::ClusterAutoscaler => size(world, index) + new.len() < pool.max,
+        Manner::Karpenter => karpenter::within_limits(world, index, machine, &new),
+    }
 }
 
 /// The cheapest way to a node for this pod, counting the pods behind it that would share it.
@@ -265,11 +295,9 @@ fn best(
     let mut found: Option<(i64, usize, &'static Machine, String)> = None;
     for (i, pool) in world.pools.iter().enumerate() {
         let new = coming.iter().filter(|c| c.new && c.pool == i).count();
-        if pool.manner == Manner::None || size(world, i) + new >= pool.max {
-            continue;
-        }
-        for machine in &pool.machines {
-            let trials = zones(pool, new).into_iter().map(|zone| Coming::new(world, i, machine, &zone));
+        for machine in pool.machines.iter().filter(|m| open(world, i, m, coming)) {
+            let zones = zones(pool, new).into_iter().filter(|z| !capacity::held_back(world, i, machine, z));
+            let trials = zones.map(|zone| Coming::new(world, i, machine, &zone));
             let Some(mut trial) = trials.into_iter().find(|t| pod.fits(&t.view)) else { continue };
             trial.take(pod);
             for other in rest.iter().skip(1).take(100) {
@@ -286,130 +314,76 @@ fn best(
 
 /// Says why a pod gets no node.
 fn refuse(world: &mut World, pending: &Pending) {
-    let pod = &pending.pod;
-    let (mut full, mut unfit) = (0, 0);
-    let mut limited = None;
-    for (i, pool) in world.pools.iter().enumerate().filter(|(_, p)| p.manner != Manner::None) {
-        let fits = pool
-            .machines
-            .iter()
-            .any(|m| zones(pool, 0).iter().any(|zone| pending.fits(&fresh_view(world, pool, m, zone))));
-        match fits && size(world, i) >= pool.max {
-            true => {
-                full += 1;
-                limited = limited.or_else(|| pool.karpenter().then(|| pool.name.clone()));
-            }
-            false => unfit += 1,
+    let managed = |p: &Pool| p.manner != Manner::None;
+    let mut by_karpenter = Vec::new();
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for (i, pool) in world.pools.iter().enumerate().filter(|(_, p)| managed(p)) {
+        let why = why_not(world, i, pool, pending);
+        if pool.karpenter() {
+            by_karpenter.push((pool.name.clone(), why));
+        } else {
+            *reasons.entry(why.group()).or_default() += 1;
         }
     }
-    if let Some(pool) = limited {
-        let message = format!(
-            "Failed to schedule pod, all available instance types exceed limits for nodepool: {pool:?}"
-        );
-        return record(world, pod, &Said::warning("karpenter", "FailedScheduling", message));
+    if !by_karpenter.is_empty() {
+        let message = format!("Failed to schedule pod, {}", WhyNot::pools(&by_karpenter));
+        record(world, &pending.pod, &Said::warning("karpenter", "FailedScheduling", message));
     }
-    let mut parts = Vec::new();
-    if full > 0 {
-        parts.push(format!("{full} max node group size reached"));
+    if !reasons.is_empty() {
+        let parts: Vec<String> = reasons.iter().map(|(why, n)| format!("{n} {why}")).collect();
+        let message = format!("pod didn't trigger scale-up: {}", parts.join(", "));
+        record(world, &pending.pod, &Said::normal(COMPONENT, "NotTriggerScaleUp", message));
     }
-    if unfit > 0 {
-        parts.push(format!("{unfit} node(s) didn't match Pod's node affinity/selector"));
-    }
-    let message = format!("pod didn't trigger scale-up: {}", parts.join(", "));
-    record(world, pod, &Said::normal(COMPONENT, "NotTriggerScaleUp", message));
 }
 
-/// Orders what is to come.
-fn launch(world: &mut World, new: Vec<Coming>) {
-    for i in 0..world.pools.len() {
-        let group: Vec<&Coming> = new.iter().filter(|c| c.pool == i).collect();
-        if group.is_empty() {
-            continue;
-        }
-        let before = size(world, i);
-        let (name, max, by_karpenter) =
-            (world.pools[i].name.clone(), world.pools[i].max, world.pools[i].karpenter());
-        for node in &group {
-            let Some(mut order) = order(world, i, node.machine, Some(&node.zone)) else { continue };
-            if by_karpenter {
-                karpenter::claim(world, &mut order, &node.pods);
-            }
-            let number = world.store.random().next();
-            let delay = world.timing.launch.millis();
-            let delay = delay + world.store.random().below(delay.max(1) as u64 / 3 + 1) as i64;
-            world.orders.insert(number, order);
-            world.queue.add(Work::Machine(number), world.now + crate::model::Span::from_millis(delay));
-        }
-        if !by_karpenter {
-            let after = before + group.len();
-            say(
-                world,
-                "ScaledUpGroup",
-                format!("Scale-up: setting group {name} size to {after} instead of {before} (max: {max})"),
-            );
-            say(
-                world,
-                "ScaledUpGroup",
-                format!("Scale-up: group {name} size set to {after} instead of {before} (max: {max})"),
-            );
-            for pod in group.iter().flat_map(|c| &c.pods) {
-                let message = format!("pod triggered scale-up: [{{{name} {before}->{after} (max: {max})}}]");
-                record(world, pod, &Said::normal(COMPONENT, "TriggeredScaleUp", message));
+/// Why a pool brings no node for a pod.
+enum WhyNot {
+    /// It has as many as it may.
+    Full,
+    /// Its provider had none a while ago.
+    NoCapacity,
+    /// A node of it would not do.
+    Misfit(String),
+}
+
+fn why_not(world: &World, index: usize, pool: &Pool, pending: &Pending) -> WhyNot {
+    let (mut first, mut held) = (None, false);
+    for machine in &pool.machines {
+        for zone in zones(pool, 0) {
+            match pending.misfit(&fresh_view(world, pool, machine, &zone)) {
+                Some(why) => first = first.or(Some(why)),
+                None if capacity::held_back(world, index, machine, &zone) => held = true,
+                // it would do, and yet none comes
+                None => return WhyNot::Full,
             }
         }
     }
-}
-
-/// An event on the status of the cluster autoscaler.
-pub(super) fn say(world: &mut World, reason: &str, message: String) {
-    let Some(map) = world.store.get(Res::ConfigMaps, "kube-system", "cluster-autoscaler-status").cloned()
-    else {
-        return;
-    };
-    record(world, &map, &Said::normal(COMPONENT, reason, message));
-}
-
-/// A machine arrives: its node registers and boots.
-pub(super) fn arrive(world: &mut World, number: u64) {
-    let Some(order) = world.orders.remove(&number) else { return };
-    let Some(node) = node_of(world, &order, false) else { return };
-    let Ok(node) = world.store.create(Res::Nodes, node, world.now) else { return };
-    let message = format!("Node {} event: Registered Node {} in Controller", order.node, order.node);
-    record(world, &node, &Said::normal("node-controller", "RegisteredNode", message));
-    karpenter::registered(world, &order);
-}
-
-/// Keeps the status map of the cluster autoscaler.
-fn write_status(world: &mut World) {
-    let now = world.now;
-    let groups: Vec<usize> =
-        (0..world.pools.len()).filter(|i| world.pools[*i].manner == Manner::ClusterAutoscaler).collect();
-    if groups.is_empty() {
-        return;
+    match first {
+        _ if held => WhyNot::NoCapacity,
+        Some(why) => WhyNot::Misfit(why),
+        None => WhyNot::Misfit("no instance type met all requirements".to_owned()),
     }
-    let stamp = now.rfc3339();
-    let mut status = format!("time: {stamp}\nautoscalerStatus: Running\nnodeGroups:\n");
-    for i in groups {
-        let (pool, ready) = (&world.pools[i], members(world, i).len());
-        let target = size(world, i);
-        let up = if target > ready { "InProgress" } else { "NoActivity" };
-        status.push_str(&format!(
-            "- name: {}\n  health:\n    status: Healthy\n    nodeCounts:\n      registered:\n        total: {ready}\n        ready: {ready}\n    cloudProviderTarget: {target}\n    minSize: {}\n    maxSize: {}\n  scaleUp:\n    status: {up}\n",
-            pool.name, pool.min, pool.max
-        ));
+}
+
+impl WhyNot {
+    /// In the words of Cluster Autoscaler.
+    fn group(&self) -> String {
+        match self {
+            WhyNot::Full => "max node group size reached".into(),
+            WhyNot::NoCapacity => "in backoff after failed scale-up".into(),
+            WhyNot::Misfit(why) => why.clone(),
+        }
     }
-    let body = json!({ "status": status });
-    let id = Id::new("kube-system", "cluster-autoscaler-status");
-    let done = world.store.update(Res::ConfigMaps, &id.namespace, &id.name, |m| {
-        set(m, "data", body.clone());
-        crate::sim::fields::annotate(
-            m,
-            "cluster-autoscaler.kubernetes.io/last-updated",
-            &format!("{} +0000 UTC", stamp.replace('T', " ").replace('Z', "")),
-        );
-    });
-    if done.is_none() {
-        let map = json!({ "metadata": { "name": id.name, "namespace": id.namespace }, "data": body });
-        let _ = world.store.create(Res::ConfigMaps, map, now);
+
+    /// In the words of Karpenter, of all its pools.
+    fn pools(all: &[(String, WhyNot)]) -> String {
+        let one = |(pool, why): &(String, WhyNot)| match why {
+            WhyNot::Full => format!("all available instance types exceed limits for nodepool: {pool:?}"),
+            WhyNot::NoCapacity => {
+                format!("incompatible with nodepool {pool:?}, no instance type has the required offering")
+            }
+            WhyNot::Misfit(why) => format!("incompatible with nodepool {pool:?}, {why}"),
+        };
+        all.iter().map(one).collect::<Vec<_>>().join("; ")
     }
 }

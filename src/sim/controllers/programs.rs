@@ -1,7 +1,7 @@
 //! What the programs of containers do by themselves, and what ends because somebody at a terminal
 //! ended it.
 
-use super::kubelet::started_container;
+use super::kubelet;
 use crate::model::{Span, Time};
 use crate::sim::fields::{at, int, list, set, set_condition, text, time};
 use crate::sim::json::{Value, json};
@@ -21,9 +21,8 @@ pub(super) enum Course {
     Ends { after: Span, code: i32 },
 }
 
-/// The course of a pod's first container, which the others follow.
-pub(super) fn course(pod: &Value, now: Time) -> Course {
-    let Some(container) = list(pod, "spec.containers").first() else { return Course::Serves };
+/// The course of a container of a pod.
+pub(super) fn course(pod: &Value, container: &Value, now: Time) -> Course {
     match shell::outcome(pod, container, now) {
         Some(ran) => Course::Ends { after: ran.takes, code: ran.code },
         None if shell::waits(pod, container, now) => Course::Waits,
@@ -45,6 +44,7 @@ pub(crate) fn end_container(world: &mut World, id: &Id, container: &str, code: i
         "OnFailure" => code == 0,
         _ => false,
     };
+    let own = crate::sim::fields::uid(&pod).to_owned();
     world.store.update(Res::Pods, &id.namespace, &id.name, |pod| {
         let spec = list(pod, "spec.containers").iter().find(|c| text(c, "name") == container).cloned();
         let of = |status: &&mut Value| text(status, "name") == container;
@@ -61,7 +61,7 @@ pub(crate) fn end_container(world: &mut World, id: &Id, container: &str, code: i
                 set(status, "lastState", state);
                 let restarts = int(status, "restartCount") + 1;
                 set(status, "restartCount", restarts);
-                started_container(&spec, status, now);
+                kubelet::started(&spec, status, &own, now);
             }
             Some(_) => {
                 set(status, "state", state);
@@ -136,7 +136,8 @@ mod tests {
     #[test]
     fn a_course_is_known_of_programs_that_are() {
         let of = |container: Value| {
-            course(&json!({ "spec": { "containers": [container] } }), Time::from_seconds(0))
+            let pod = json!({ "spec": { "containers": [container.clone()] } });
+            course(&pod, &container, Time::from_seconds(0))
         };
         assert_eq!(of(json!({ "image": "nginx:1" })), Course::Serves);
         assert_eq!(of(json!({ "image": "busybox", "stdin": true })), Course::Waits);

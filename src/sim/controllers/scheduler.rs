@@ -27,7 +27,7 @@ use crate::sim::resources::Res;
 use crate::sim::world::World;
 
 pub(crate) use around::repels;
-pub(super) use filter::{eligible, misfit, misfit_in};
+pub(super) use filter::{eligible, misfit, misfit_in, named, requirement};
 pub(crate) use volumes::pin;
 
 const COMPONENT: &str = "default-scheduler";
@@ -140,9 +140,9 @@ impl Ties {
         Ties { zones: volumes::Places::of(world, pod), around: Around::of(world, pod) }
     }
 
-    /// Whether they let the pod go to a node.
-    pub(super) fn allow(&self, node: &NodeView) -> bool {
-        self.zones.misfit(node).is_none() && self.around.misfit(node).is_none()
+    /// Why they do not let the pod go to a node, if they do not.
+    pub(super) fn misfit(&self, node: &NodeView) -> Option<&'static str> {
+        self.zones.misfit(node).or_else(|| self.around.misfit(node))
     }
 }
 
@@ -158,12 +158,22 @@ fn decide(world: &World, pod: &Value) -> Result<String, Failure> {
     }
     let mut failure = Failure::default();
     let mut fitting: Vec<(&String, &NodeView)> = Vec::new();
-    for (name, node) in &world.cache.nodes {
+    let named = filter::named(pod);
+    let nodes = &world.cache.nodes;
+    let looked_at: Vec<(&String, &NodeView)> = match &named {
+        Some(names) => names.iter().filter_map(|n| nodes.get_key_value(*n)).collect(),
+        None => nodes.iter().collect(),
+    };
+    failure.pass_over(nodes.len() - looked_at.len(), "node(s) didn't satisfy plugin(s) [NodeAffinity]");
+    for (name, node) in looked_at {
         let free = node.free() - preemption::promised(world, pod, name);
         match wish.misfits(node, free) {
             reasons if reasons.is_empty() => fitting.push((name, node)),
             reasons => failure.add(name, reasons),
         }
+    }
+    if let [(name, _)] = fitting.as_slice() {
+        return Ok((*name).clone());
     }
     let siblings = siblings(world, pod);
     let score = |(name, node): &(&String, &NodeView)| {

@@ -10,7 +10,7 @@ use super::{claims, generation, pods};
 use crate::model::{Span, Time};
 use crate::sim::admission;
 use crate::sim::fields::{
-    at, deleting, int, label, list, list_mut, maybe_int, name, namespace, place, set, text,
+    at, count, deleting, int, label, list, list_mut, maybe_int, name, namespace, place, set, text,
 };
 use crate::sim::objects::Deletion;
 use crate::sim::queue::{Id, Work};
@@ -110,6 +110,18 @@ fn step(world: &mut World, owner: &Value, revisions: &Revisions) -> bool {
             }
             Some(pod) if !pods::active(&pod) && !deleting(&pod) => {
                 // one that ended is made again under its name
+                let state = text(&pod, "status.phase").to_lowercase();
+                let message = format!(
+                    "StatefulSet {}/{} is recreating {state} Pod {}",
+                    namespace(owner),
+                    name(owner),
+                    name(&pod)
+                );
+                let said = match state.as_str() {
+                    "failed" => Said::warning(COMPONENT, "RecreatingFailedPod", message),
+                    _ => Said::normal(COMPONENT, "RecreatingTerminatedPod", message),
+                };
+                record(world, owner, &said);
                 delete(world, owner, &pod);
                 return false;
             }
@@ -167,6 +179,8 @@ fn make(world: &mut World, owner: &Value, revision: &Revision, i: i64) {
     pods::label(&mut pod, "statefulset.kubernetes.io/pod-name", &own);
     pods::label(&mut pod, "apps.kubernetes.io/pod-index", &i.to_string());
     set(&mut pod, "metadata.name", own.clone());
+    set(&mut pod, "spec.hostname", own.clone());
+    set(&mut pod, "spec.subdomain", text(owner, "spec.serviceName"));
     for template in list(owner, "spec.volumeClaimTemplates") {
         let claim = format!("{}-{own}", name(template));
         self::claim(world, owner, template, &claim);
@@ -198,8 +212,14 @@ fn claim(world: &mut World, owner: &Value, template: &Value, own: &str) {
     });
     admission::admit(world, Res::Claims, &mut claim);
     // one that is refused keeps its pod waiting, which says so
-    if world.store.create(Res::Claims, claim, world.now).is_ok() && world.instant {
+    let made = world.store.create(Res::Claims, claim, world.now).is_ok();
+    if made && world.instant {
         claims::provision(world, &Id::new(namespace(owner), own));
+    }
+    if made {
+        let pod = own.strip_prefix(name(template)).unwrap_or(own).trim_start_matches('-');
+        let message = format!("create Claim {own} Pod {pod} in StatefulSet {} success", name(owner));
+        record(world, owner, &Said::normal(COMPONENT, "SuccessfulCreate", message));
     }
 }
 
@@ -224,16 +244,17 @@ fn status(world: &mut World, id: &Id, owner: &Value, revisions: &Revisions) {
     let observed = generation(owner);
     world.store.update(Res::StatefulSets, &id.namespace, &id.name, |s| {
         set(s, "status.replicas", counted.active);
-        set(s, "status.readyReplicas", counted.ready);
+        count(s, "status.readyReplicas", counted.ready);
         set(s, "status.availableReplicas", counted.available);
-        set(s, "status.updatedReplicas", updated);
+        count(s, "status.updatedReplicas", updated);
         set(s, "status.updateRevision", revisions.update.name.clone());
-        set(s, "status.observedGeneration", observed);
+        count(s, "status.observedGeneration", observed);
+        set(s, "status.collisionCount", 0);
         // a rolling update that is complete: what was new is what is (`completeRollingUpdate`)
-        let (revision, count) =
+        let (revision, of_it) =
             if complete { (&revisions.update, updated) } else { (&revisions.current, current) };
         set(s, "status.currentRevision", revision.name.clone());
-        set(s, "status.currentReplicas", count);
+        count(s, "status.currentReplicas", of_it);
     });
     if let Some(next) = counted.next {
         world.queue.add(Work::StatefulSet(id.clone()), next);

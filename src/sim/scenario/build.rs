@@ -49,6 +49,7 @@ pub(crate) fn build(file: &ScenarioFile, cluster: &ClusterFile, now: Time) -> Wo
         for (res, object) in manifests::of(&world, cluster, workload, replicas) {
             create(&mut world, res, object);
         }
+        scaled(&mut world, workload);
         if let Some(load) = workload.load {
             world.loads.insert(Id::new(&workload.namespace, &workload.name), load.into());
         }
@@ -69,6 +70,19 @@ fn raise(world: &mut World, file: &ScenarioFile, cluster: &ClusterFile, now: Tim
     world.incidents = file.incidents.iter().filter_map(|i| i.in_cluster(&cluster.name)).collect();
     controllers::start(world);
     controllers::begin_all(world, now);
+}
+
+/// Lets KEDA scale a workload, if it is to.
+fn scaled(world: &mut World, workload: &WorkloadFile) {
+    let Some(object) = manifests::scaled_object(workload) else { return };
+    if controllers::scaled_slot(world).is_none() {
+        create(world, Res::Definitions, controllers::scaled_objects());
+    }
+    if let Some(slot) = controllers::scaled_slot(world) {
+        // two workloads of one name are one: the first
+        let _ = world.store.create(slot, object, world.now);
+        world.absorb();
+    }
 }
 
 /// Makes an object of the scenario as a client would.

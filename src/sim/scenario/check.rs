@@ -215,11 +215,16 @@ fn workload(file: &ScenarioFile, workload: &WorkloadFile, here: &Place) -> Resul
         return Err(here.mistake("schedule", why));
     }
     if let Some(scale) = &workload.scale {
-        if scale.min > scale.max || scale.min == 0 {
-            let why = format!("min is {} and max is {}; expected 1 ≤ min ≤ max", scale.min, scale.max);
+        let least = u32::from(scale.queue.is_none());
+        if scale.min > scale.max || scale.min < least {
+            let why = format!("min is {} and max is {}; expected {least} ≤ min ≤ max", scale.min, scale.max);
             return Err(here.mistake("scale", why));
         }
-        if scale.cpu == 0 {
+        if scale.queue == Some(0) || scale.queue.is_some() && scale.cpu > 0 {
+            let why = "expected either cpu, in percent of requests, or queue, in messages for each replica";
+            return Err(here.mistake("scale", why.to_owned()));
+        }
+        if scale.cpu == 0 && scale.queue.is_none() {
             return Err(here.mistake("scale", "cpu is 0; expected percent of requests".to_owned()));
         }
     }

@@ -307,7 +307,10 @@ pub(crate) struct ScaleFile {
     pub(crate) min: u32,
     pub(crate) max: u32,
     /// Percent of requests.
+    #[serde(default)]
     pub(crate) cpu: u32,
+    /// Messages for each replica: then KEDA scales it, down to nothing where it may.
+    pub(crate) queue: Option<u32>,
     /// How long a lower wish must last.
     pub(crate) stabilization: Option<Length>,
 }

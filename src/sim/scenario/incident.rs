@@ -6,6 +6,7 @@ use toml::Spanned;
 use super::check::{Mistake, Place, check_load};
 use super::file::{ClusterFile, Length, LoadFile, ScenarioFile, WorkloadKind, fits};
 use super::{Incident, Pressure, What};
+use crate::sim::controllers::Probe;
 use crate::sim::faults::FaultFile;
 use crate::sim::queue::Id;
 use crate::sim::resources::Res;
@@ -18,6 +19,7 @@ pub(crate) enum IncidentKind {
     Crash,
     OutOfMemory,
     NotReady,
+    ProbeFails,
     Load,
     NodesNotReady,
     SpotInterruption,
@@ -26,6 +28,7 @@ pub(crate) enum IncidentKind {
     RegistryDown,
     BudgetBlocks,
     NodePressure,
+    NoCapacity,
     EtcdFull,
     Fault,
     Deny,
@@ -57,6 +60,8 @@ pub(crate) struct IncidentFile {
     /// The host of a registry: `ghcr.io`.
     pub(crate) registry: Option<String>,
     pub(crate) pressure: Option<Pressure>,
+    /// Which probe fails.
+    pub(crate) probe: Option<Probe>,
     /// A fault of the server, and what it concerns.
     pub(crate) fault: Option<Spanned<FaultFile>>,
 }
@@ -90,6 +95,9 @@ pub(super) fn check_incident(
     }
     if incident.count == Some(0) {
         return Err(place.mistake("count", "count is 0; expected 1 or more".to_owned()));
+    }
+    if let Some(odd) = unprobed(file, incident) {
+        return Err(odd);
     }
     incident.what().map(drop)
 }
@@ -126,6 +134,19 @@ fn namespaces(file: &ScenarioFile, incident: &IncidentFile, place: &Place) -> Re
         .mistake("namespace", format!("no namespace {namespace:?}; expected one of {}", known.join(", "))))
 }
 
+/// What is wrong when probes are to fail of a workload that has none: those with a port have.
+fn unprobed(file: &ScenarioFile, incident: &IncidentFile) -> Option<Mistake> {
+    if *incident.kind.get_ref() != IncidentKind::ProbeFails {
+        return None;
+    }
+    let probed = |id: &str| {
+        file.workloads.iter().any(|w| w.port.is_some() && format!("{}/{}", w.namespace, w.name) == id)
+    };
+    let odd = incident.workloads.iter().find(|w| !probed(w.get_ref()))?;
+    let message = format!("{:?} has no probes; expected a workload with a port", odd.get_ref());
+    Some((odd.span(), message))
+}
+
 /// Says what is expected when no cluster has a pool of this name.
 pub(super) fn known_pool(clusters: &[&ClusterFile], pool: Option<&str>) -> Result<(), String> {
     let pools: Vec<&str> = clusters.iter().flat_map(|c| &c.pools).map(|p| p.name.as_str()).collect();
@@ -160,6 +181,8 @@ impl IncidentFile {
             IncidentKind::SpotInterruption | IncidentKind::Cordon => &["pool", "count"],
             IncidentKind::RegistryDown => &["registry"],
             IncidentKind::NodePressure => &["pressure", "pool", "zone", "count"],
+            IncidentKind::ProbeFails => &["workloads", "probe"],
+            IncidentKind::NoCapacity => &["pool", "zone"],
             IncidentKind::Fault => &["fault"],
             IncidentKind::Deny => &["resource", "namespace"],
             IncidentKind::EtcdFull | IncidentKind::Unreachable | IncidentKind::Refusing => &[],
@@ -175,6 +198,7 @@ impl IncidentFile {
             ("namespace", self.namespace.is_some()),
             ("registry", self.registry.is_some()),
             ("pressure", self.pressure.is_some()),
+            ("probe", self.probe.is_some()),
             ("fault", self.fault.is_some()),
         ];
         match given.into_iter().find(|(key, given)| *given && !uses.contains(key)) {
@@ -212,6 +236,11 @@ impl IncidentFile {
             IncidentKind::Crash => What::Crash(self.ids()?),
             IncidentKind::OutOfMemory => What::OutOfMemory(self.ids()?),
             IncidentKind::NotReady => What::NotReady(self.ids()?),
+            IncidentKind::ProbeFails => {
+                let probe = self.probe.ok_or_else(|| self.needs("probe"))?;
+                What::Probe { probe, workloads: self.ids()? }
+            }
+            IncidentKind::NoCapacity => What::Capacity { pool, zone },
             IncidentKind::Load => {
                 let load = self.load.ok_or_else(|| self.needs("load"))?.into();
                 What::Load { workloads: self.ids()?, load }

@@ -118,6 +118,14 @@ fn template(world: &World, cluster: &ClusterFile, w: &WorkloadFile) -> Value {
             json!({
             "httpGet": { "path": "/healthz", "port": port, "scheme": "HTTP" }, "periodSeconds": 10 }),
         );
+        for (probe, failures) in [("livenessProbe", 3), ("startupProbe", 6)] {
+            let get = json!({ "path": "/livez", "port": port, "scheme": "HTTP" });
+            set(
+                &mut container,
+                probe,
+                json!({ "httpGet": get, "periodSeconds": 10, "failureThreshold": failures }),
+            );
+        }
     }
     let mut containers = vec![container];
     if let Some(image) = &w.sidecar {
@@ -188,7 +196,7 @@ fn taint_of(pool: &PoolFile, pod: &mut Value) {
 }
 
 fn autoscaler(w: &WorkloadFile) -> Option<Value> {
-    let scale = w.scale.as_ref()?;
+    let scale = w.scale.as_ref().filter(|s| s.queue.is_none())?;
     let kind = if w.kind == WorkloadKind::StatefulSet { "StatefulSet" } else { "Deployment" };
     let mut out = json!({ "metadata": meta(w), "spec": {
         "scaleTargetRef": { "apiVersion": "apps/v1", "kind": kind, "name": w.name },
@@ -199,6 +207,20 @@ fn autoscaler(w: &WorkloadFile) -> Option<Value> {
         set(&mut out, "spec.behavior.scaleDown.stabilizationWindowSeconds", window.0.seconds());
     }
     Some(out)
+}
+
+/// What KEDA scales by the messages that wait.
+pub(super) fn scaled_object(w: &WorkloadFile) -> Option<Value> {
+    let scale = w.scale.as_ref()?;
+    let queue = scale.queue?;
+    let kind = if w.kind == WorkloadKind::StatefulSet { "StatefulSet" } else { "Deployment" };
+    Some(json!({ "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": meta(w), "spec": {
+        "scaleTargetRef": { "apiVersion": "apps/v1", "kind": kind, "name": w.name },
+        "minReplicaCount": scale.min, "maxReplicaCount": scale.max, "pollingInterval": 10,
+        "cooldownPeriod": scale.stabilization.map_or(60, |s| s.0.seconds()),
+        "triggers": [{ "type": "rabbitmq", "metadata": {
+            "protocol": "amqp", "queueName": w.name, "mode": "QueueLength", "value": queue.to_string() } }],
+    } }))
 }
 
 fn budget(w: &WorkloadFile) -> Option<Value> {
@@ -234,11 +256,15 @@ pub(super) fn node_pool(pool: &Pool) -> Value {
     let types: Vec<&str> = pool.machines.iter().map(|m| m.name).collect();
     let capacity = if pool.spot { "spot" } else { "on-demand" };
     let cpu: i64 = pool.machines.iter().map(|m| m.cpu).max().unwrap_or(0) * pool.max as i64;
+    let taint =
+        |(key, value): &(String, String)| json!({ "key": key, "value": value, "effect": "NoSchedule" });
+    let taints: Value = pool.taint.iter().map(taint).collect();
     json!({ "metadata": { "name": pool.name }, "spec": {
-        "limits": { "cpu": cpu.to_string() }, "weight": 10,
+        "limits": { "cpu": cpu.to_string(), "nodes": pool.max.to_string() }, "weight": 10,
         "disruption": { "consolidationPolicy": "WhenEmptyOrUnderutilized", "consolidateAfter": "1m", "budgets": [{ "nodes": "10%" }] },
         "template": { "spec": {
             "nodeClassRef": { "group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default" },
+            "taints": taints,
             "requirements": [
                 { "key": "karpenter.sh/capacity-type", "operator": "In", "values": [capacity] },
                 { "key": "node.kubernetes.io/instance-type", "operator": "In", "values": types },

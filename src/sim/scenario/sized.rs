@@ -87,6 +87,7 @@ fn workloads(file: &mut ScenarioFile, cluster: &str, pods: usize, nodes: usize) 
                 min: replicas as u32,
                 max: 20,
                 cpu: 80,
+                queue: None,
                 stabilization: None,
             }),
             ..WorkloadFile::default()

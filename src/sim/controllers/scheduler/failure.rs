@@ -44,6 +44,14 @@ impl Failure {
         }
     }
 
+    /// Takes note of nodes that were not looked at for the same reason.
+    pub(super) fn pass_over(&mut self, nodes: usize, reason: &str) {
+        self.nodes += nodes;
+        if nodes > 0 {
+            self.reasons.insert(reason.to_owned(), nodes);
+        }
+    }
+
     /// The message, when something is done about it.
     pub(super) fn said(&self) -> String {
         if self.nodes == 0 {

@@ -61,6 +61,18 @@ fn affine(pod: &Value, node: &NodeView) -> bool {
     terms.is_empty() || terms.iter().any(|term| holds(term, node))
 }
 
+/// The nodes that a pod names by its required affinity, if that names any: no other is looked at
+/// (`NodeAffinity` `PreFilter`).
+pub(in crate::sim::controllers) fn named(pod: &Value) -> Option<Vec<&str>> {
+    let mut names = Vec::new();
+    for term in list(pod, REQUIRED) {
+        let by_name = |e: &&Value| text(e, "key") == "metadata.name" && text(e, "operator") == "In";
+        let field = list(term, "matchFields").iter().find(by_name)?;
+        names.extend(list(field, "values").iter().filter_map(Value::as_str));
+    }
+    (!names.is_empty()).then_some(names)
+}
+
 /// Whether a pod may go to a node by its labels alone.
 pub(in crate::sim::controllers) fn eligible(pod: &Value, node: &NodeView) -> bool {
     map(pod, "spec.nodeSelector").iter().all(|(k, v)| v == node.label(k)) && affine(pod, node)
@@ -74,13 +86,12 @@ fn holds(term: &Value, node: &NodeView) -> bool {
         requirement(e, node.labels.get(key).and_then(Value::as_str))
     };
     // the only field that a node is chosen by is its name
-    let on_field = |e: &Value| {
-        text(e, "key") == "metadata.name" && requirement(e, Some(node.label("kubernetes.io/hostname")))
-    };
+    let on_field = |e: &Value| text(e, "key") == "metadata.name" && requirement(e, Some(&node.name));
     !(labels.is_empty() && fields.is_empty()) && labels.iter().all(on_label) && fields.iter().all(on_field)
 }
 
-fn requirement(e: &Value, has: Option<&str>) -> bool {
+/// Whether a requirement of a label, a field or a property holds.
+pub(in crate::sim::controllers) fn requirement(e: &Value, has: Option<&str>) -> bool {
     let listed = || has.is_some_and(|h| list(e, "values").iter().any(|v| v == h));
     let number = |text: Option<&str>| text.and_then(|t| t.parse::<i64>().ok());
     let than = || number(list(e, "values").first().and_then(Value::as_str));

@@ -42,7 +42,7 @@ struct Victims {
 
 /// Lets pods go so that there is room for this one; says on which node.
 pub(super) fn make_room(world: &mut World, pod: &Value, failure: &Failure) -> Option<String> {
-    if priority(pod) <= 0 || text(pod, "spec.preemptionPolicy") == "Never" {
+    if priority(pod) <= world.cache.lowest_priority() || text(pod, "spec.preemptionPolicy") == "Never" {
         return None;
     }
     // victims of an earlier look are still leaving: there will be room
