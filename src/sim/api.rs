@@ -44,6 +44,7 @@ use super::refusal::Refusal;
 pub(crate) async fn serve(shared: &Arc<Shared>, mut request: Request<Incoming>) -> Reply {
     let upgrade = Upgrade::read(&mut request);
     let gzip = call::accepts_gzip(request.headers());
+    let bare = request.method() == Method::HEAD;
     let answer = match Call::read(shared, request).await {
         Ok(call) => match faulty::instead(shared, &call) {
             Some(answer) => answer,
@@ -55,6 +56,7 @@ pub(crate) async fn serve(shared: &Arc<Shared>, mut request: Request<Incoming>) 
         },
         Err(refusal) => Answer::refusal(&refusal, false),
     };
+    let answer = if bare { answer.bare() } else { answer };
     answer.reply(gzip)
 }
 

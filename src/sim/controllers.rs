@@ -35,7 +35,7 @@ mod stateful_set;
 pub(crate) use autoscaler::Memory;
 pub(crate) use churn::{Churn, churn};
 pub(crate) use claims::{CLAIM_PROTECTION, VOLUME_PROTECTION};
-pub(crate) use garbage::hold;
+pub(crate) use garbage::{hold, let_go};
 pub(crate) use incidents::{Undo, allow, begin_all, deny, revive, silence};
 pub(crate) use job::Ended;
 pub(crate) use keda::{definition as scaled_objects, slot as scaled_slot};

@@ -178,6 +178,11 @@ impl Refusal {
         Refusal::new(400, "BadRequest", message)
     }
 
+    /// An error that a server has no class for: a status without a reason.
+    pub(crate) fn plain(message: impl Into<String>) -> Refusal {
+        Refusal::new(500, "", message)
+    }
+
     /// An object that its kind does not allow, with every reason.
     pub(crate) fn invalid(spec: &Spec, name: &str, causes: &[Cause]) -> Refusal {
         let kind = qualified(&spec.group, &spec.kind);
@@ -326,7 +331,7 @@ impl Refusal {
 
     /// A list at a version that is still ahead.
     pub(crate) fn ahead(wanted: u64, current: u64) -> Refusal {
-        let message = format!("Too large resource version: {wanted}, current: {current}");
+        let message = format!("Timeout: Too large resource version: {wanted}, current: {current}");
         let details = Box::new(json!({
             "causes": [{ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" }],
             "retryAfterSeconds": 1,
@@ -361,8 +366,11 @@ impl Refusal {
         }
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": metadata, "status": "Failure",
-            "message": self.message, "reason": self.reason, "code": self.code,
+            "message": self.message, "code": self.code,
         });
+        if !self.reason.is_empty() {
+            super::fields::set(&mut status, "reason", self.reason);
+        }
         if !self.details.is_null() {
             super::fields::set(&mut status, "details", (*self.details).clone());
         }

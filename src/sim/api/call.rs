@@ -123,19 +123,37 @@ impl Query {
         self.all(key).next().is_some()
     }
 
-    /// An option that is a flag.
+    /// An option that is a flag: whatever is not said to be false is true
+    /// (`apimachinery/pkg/runtime/conversion.go` `Convert_Slice_string_To_bool`).
     pub(super) fn flag(&self, key: &str) -> bool {
-        matches!(self.get(key), "true" | "1")
+        self.all(key).next().is_some_and(|text| text != "0" && !text.eq_ignore_ascii_case("false"))
+    }
+
+    /// An option that is a number, where those below zero are none.
+    pub(super) fn number(&self, key: &str) -> Result<Option<u64>, Refusal> {
+        Ok(self.integer(key)?.map(|number| u64::try_from(number).unwrap_or(0)))
     }
 
     /// An option that is a number.
-    pub(super) fn number(&self, key: &str) -> Result<Option<u64>, Refusal> {
+    pub(super) fn integer(&self, key: &str) -> Result<Option<i64>, Refusal> {
         let text = self.get(key);
         if text.is_empty() {
             return Ok(None);
         }
-        let odd = || Refusal::bad_request(format!("{key}: Invalid value: {text:?}: not a number"));
+        let odd = || Refusal::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));
         text.parse().map(Some).map_err(|_| odd())
+    }
+
+    /// The option `resourceVersion`, zero when it is not there; else why it is none
+    /// (`apiserver/pkg/storage/api_object_versioner.go` `ParseResourceVersion`).
+    pub(super) fn version(&self) -> Result<u64, String> {
+        let text = self.get("resourceVersion");
+        if text.is_empty() {
+            return Ok(0);
+        }
+        let why = "strconv.ParseUint: parsing";
+        text.parse()
+            .map_err(|_| format!("resourceVersion: Invalid value: {text:?}: {why} {text:?}: invalid syntax"))
     }
 }
 

@@ -12,7 +12,7 @@ use super::reply::Answer;
 use super::target::Target;
 use crate::sim::admission;
 use crate::sim::cluster::Shared;
-use crate::sim::controllers::hold;
+use crate::sim::controllers::{hold, let_go};
 use crate::sim::eviction;
 use crate::sim::fields::{at, flag, maybe_int, name, set, text, uid};
 use crate::sim::objects::Deletion;
@@ -72,11 +72,21 @@ const JOBS_ORPHAN: &str = "child pods are preserved by default when jobs are del
 
 impl Wish {
     fn read(call: &Call, target: &Target, options: Value) -> Result<Wish, Refusal> {
-        let asked = call.query.number("gracePeriodSeconds")?.map(|s| s as i64);
+        let asked = call.query.integer("gracePeriodSeconds")?;
+        // below zero is a second (`apiserver/pkg/registry/rest/delete.go` `BeforeDelete`)
         let grace = maybe_int(&options, "gracePeriodSeconds").or(asked);
+        let grace = grace.map(|seconds| if seconds < 0 { 1 } else { seconds });
         let given = [text(&options, "propagationPolicy"), call.query.get("propagationPolicy")];
         let mut warnings = Vec::new();
-        let dependents = match given.into_iter().find(|g| !g.is_empty()) {
+        let policy = given.into_iter().find(|g| !g.is_empty());
+        if let Some(policy) = policy.filter(|_| !at(&options, "orphanDependents").is_null()) {
+            let why = "orphanDependents and deletionPropagation cannot be both set";
+            return Err(Refusal::options(
+                "DeleteOptions",
+                &[Cause::invalid("propagationPolicy", &policy.into(), why)],
+            ));
+        }
+        let dependents = match policy {
             Some("Orphan") => Dependents::Orphan,
             Some("Foreground") => Dependents::Foreground,
             Some("Background") => Dependents::Background,
@@ -136,7 +146,7 @@ fn delete_one(world: &mut World, target: &Target, object: &Arc<Value>, wish: &Wi
     match wish.dependents {
         Dependents::Orphan => world.orphan(uid(&object)),
         Dependents::Foreground => object = hold(world, target.slot, &object),
-        Dependents::Background => {}
+        Dependents::Background => object = let_go(world, target.slot, &object),
     }
     world.store.delete(target.slot, &object, wish.how, now)
 }

@@ -8,6 +8,7 @@ use crate::sim::json::{Value, json};
 use super::call::Call;
 use super::reply::Answer;
 use crate::sim::cluster::Shared;
+use crate::sim::fields::text;
 use crate::sim::refusal::Refusal;
 use crate::sim::resources::{Res, Spec, api_version};
 use crate::sim::world::World;
@@ -165,7 +166,8 @@ pub(super) fn version(shared: &Arc<Shared>) -> Answer {
     Answer::json(
         200,
         &json!({
-            "major": major, "minor": minor, "gitVersion": version, "gitCommit": "", "gitTreeState": "clean",
+            "major": major, "minor": minor, "emulationMajor": major, "emulationMinor": minor,
+            "minCompatibilityMajor": major, "minCompatibilityMinor": minor, "gitVersion": version, "gitCommit": "", "gitTreeState": "clean",
             "buildDate": "2026-06-11T12:00:00Z", "goVersion": "go1.26.4", "compiler": "gc", "platform": "linux/amd64",
         }),
     )
@@ -242,13 +244,16 @@ pub(super) fn resources(shared: &Shared, group: &str, version: &str) -> Result<A
         }
     }
     if out.is_empty() {
-        return Err(Refusal::no_such_group());
+        return Err(Refusal::no_such_path());
     }
+    out.sort_by(|a, b| text(a, "name").cmp(text(b, "name")));
     let gv = api_version(group, version);
-    Ok(Answer::json(
-        200,
-        &json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": gv, "resources": out }),
-    ))
+    let mut list = json!({ "kind": "APIResourceList", "groupVersion": gv, "resources": out });
+    if !group.is_empty() {
+        // the core group's list is older than the field
+        list["apiVersion"] = json!("v1");
+    }
+    Ok(Answer::json(200, &list))
 }
 
 /// The group, version, kind and verbs of a subresource.
@@ -278,12 +283,14 @@ fn aggregated(served: &Groups, wanted: impl Fn(&str) -> bool) -> Answer {
             let versions: Vec<Value> = versions(list)
                 .into_iter()
                 .map(|version| {
-                    let own = list.iter().filter(|s| s.version == version);
-                    let resources: Vec<Value> = own.map(|s| aggregated_entry(group, s)).collect();
+                    let mut own: Vec<&Served> = list.iter().filter(|s| s.version == version).collect();
+                    own.sort_by(|a, b| a.plural.cmp(&b.plural));
+                    let resources: Vec<Value> = own.iter().map(|s| aggregated_entry(group, s)).collect();
                     json!({ "version": version, "resources": resources, "freshness": "Current" })
                 })
                 .collect();
-            json!({ "metadata": { "name": group, "creationTimestamp": null }, "versions": versions })
+            let metadata = if group.is_empty() { json!({}) } else { json!({ "name": group }) };
+            json!({ "metadata": metadata, "versions": versions })
         })
         .collect();
     let list = json!({

@@ -69,10 +69,9 @@ impl Form {
     /// The media type of the answer.
     pub(super) fn content_type(self) -> &'static str {
         match self {
-            Form::Json => "application/json",
+            // tables and metadata alone say so in their kind only
+            Form::Json | Form::Table | Form::Metadata => "application/json",
             Form::Yaml => "application/yaml",
-            Form::Table => "application/json;as=Table;v=v1;g=meta.k8s.io",
-            Form::Metadata => "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io",
             Form::Protobuf(_) => Format::Protobuf.media_type(),
         }
     }
@@ -80,7 +79,7 @@ impl Form {
     /// The media type of a watch.
     pub(super) fn watch_type(self) -> String {
         match self {
-            Form::Json => self.content_type().to_owned(),
+            Form::Json | Form::Table | Form::Metadata => self.content_type().to_owned(),
             _ => format!("{};stream=watch", self.content_type()),
         }
     }
@@ -172,7 +171,7 @@ impl Writer {
     /// A bookmark as a document. `initial_end` ends the initial events of a streaming list.
     pub(super) fn bookmark(&self, version: u64, initial_end: bool) -> Vec<u8> {
         let spec = &self.spec;
-        let mut metadata = json!({ "resourceVersion": version.to_string(), "creationTimestamp": null });
+        let mut metadata = json!({ "resourceVersion": version.to_string() });
         if initial_end {
             metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
         }
@@ -209,7 +208,8 @@ impl Writer {
 
     fn table(&self, objects: &[&Value], described: bool, meta: Value) -> Value {
         let subject = tables::Subject { slot: self.slot, custom: self.custom.as_deref() };
-        let columns = if described { subject.columns() } else { Vec::new() };
+        // a watch describes the columns with its first event only
+        let columns = if described { json!(subject.columns()) } else { Value::Null };
         let rows: Vec<Value> = objects
             .iter()
             .map(|o| {

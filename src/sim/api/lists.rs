@@ -109,9 +109,18 @@ impl Moment {
     fn read(call: &Call, goes_on: bool, limit: usize) -> Result<Moment, Refusal> {
         let refuse = |cause| Err(Refusal::options("ListOptions", &[cause]));
         let given = call.query.get("resourceVersion");
-        let version = call.query.number("resourceVersion")?.unwrap_or(0);
+        let odd = |why| Refusal::bad_request(format!("invalid resource version: {why}"));
+        let version = call.query.version().map_err(odd)?;
         let what = call.query.get("resourceVersionMatch");
+        if call.query.flag("sendInitialEvents") {
+            let why = "sendInitialEvents is forbidden for list";
+            return refuse(Cause::forbidden("sendInitialEvents", why));
+        }
         if what.is_empty() {
+            if goes_on && version > 0 {
+                let why = "specifying resource version is not allowed when using continue";
+                return Err(Refusal::bad_request(why));
+            }
             // from before there was a choice: pages are of one moment
             let exact = limit > 0 && version > 0 && !goes_on;
             return Ok(if exact { Moment::Exactly(version) } else { Moment::NotBefore(version) });

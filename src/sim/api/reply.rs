@@ -175,6 +175,11 @@ impl Answer {
         }
     }
 
+    /// The same without its body, for who asked with HEAD.
+    pub(super) fn bare(self) -> Answer {
+        Answer { body: Body::Whole(Vec::new()), ..self }
+    }
+
     /// The answer as a response.
     pub(super) fn reply(self, gzip: bool) -> Reply {
         let mut zipped = false;

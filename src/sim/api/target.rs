@@ -36,7 +36,7 @@ impl Target {
         let (group, version, rest) = match path {
             ["api", version, rest @ ..] => ("", *version, rest),
             ["apis", group, version, rest @ ..] => (*group, *version, rest),
-            _ => return Err(Refusal::no_such_path()),
+            _ => return Err(Refusal::no_such_group()),
         };
         let (namespace, rest) = match rest {
             ["namespaces", _, "status" | "finalize"] => (None, rest),
@@ -87,9 +87,9 @@ impl Target {
         // what is in namespaces is made and deleted in one of them, and namespaces one by one
         let placed = self.namespace.is_some() || !self.spec.namespaced;
         Ok(match *method {
-            Method::GET | Method::HEAD if watch && !named => "watch",
-            Method::GET | Method::HEAD if !named => "list",
-            Method::GET | Method::HEAD => "get",
+            Method::GET if watch && !named => "watch",
+            Method::GET if !named => "list",
+            Method::GET => "get",
             Method::POST if placed && (!named || self.sub.is_some()) => "create",
             Method::PUT if named => "update",
             Method::PATCH if named => "patch",

@@ -75,9 +75,19 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
     }
     if announce && call.query.get("resourceVersionMatch") != "NotOlderThan" {
         let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+        let mut causes = vec![Cause::forbidden("resourceVersionMatch", why)];
+        let given = call.query.get("resourceVersionMatch");
+        if !given.is_empty() {
+            causes.push(Cause::unsupported("resourceVersionMatch", given, &["NotOlderThan"]));
+        }
+        return Err(Refusal::options("ListOptions", &causes));
+    }
+    let matches = !call.query.get("resourceVersionMatch").is_empty();
+    if matches && call.query.get("sendInitialEvents").is_empty() {
+        let why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
         return Err(Refusal::options("ListOptions", &[Cause::forbidden("resourceVersionMatch", why)]));
     }
-    let from = call.query.number("resourceVersion")?.unwrap_or(0);
+    let from = call.query.version().map_err(Refusal::plain)?;
     let seconds = call.query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(LONGEST);
     let changed = shared.subscribe(target.slot);
     let (initial, position, cut, age, now) = shared.read(|world| {
@@ -99,7 +109,8 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
         bookmarks,
         position,
         initial,
-        announce,
+        // the end is said in a bookmark, to those who take bookmarks
+        announce: announce && bookmarks,
         cut,
         age,
         changed,

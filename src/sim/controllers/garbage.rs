@@ -67,6 +67,17 @@ pub(crate) fn hold(world: &mut World, slot: Slot, object: &Arc<Value>) -> Arc<Va
     world.store.replace(slot, object, held)
 }
 
+/// An object that waited for what it owns, and is to wait no more: deleted anew, in the background
+/// (`apiserver/pkg/registry/generic/registry/store.go` `deletionFinalizersForGarbageCollection`).
+pub(crate) fn let_go(world: &mut World, slot: Slot, object: &Arc<Value>) -> Arc<Value> {
+    if !waits(object) {
+        return object.clone();
+    }
+    let mut free = (**object).clone();
+    list_mut(place(&mut free, "metadata.finalizers")).retain(|f| f != FOREGROUND);
+    world.store.replace(slot, object, free)
+}
+
 /// A namespace that is new gets its service account (`serviceaccounts-controller`), and the
 /// authority that its pods trust (`root-ca-certificate-publisher-controller`).
 pub(super) fn account(world: &mut World, namespace: &str) {
