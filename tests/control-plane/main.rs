@@ -5,6 +5,8 @@
 //! cargo run --example planes -- up 3 --seed small --kubeconfig-out /tmp/fleet.yaml
 //! cargo run --example planes -- up 3 --minors 1.36,1.35,1.34
 //! cargo run --example planes -- up 1 --with karpenter,metrics-server,keda --crds DIRECTORY
+//! cargo run --example planes -- list
+//! cargo run --example planes -- down
 //! ```
 //!
 //! What is asked for is built once for this machine, each from a `go.mod` below `modules/`, and kept in the user's cache
@@ -16,6 +18,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use planes::running::{self, Notice};
 use planes::{Addon, Binaries, Error, Options, Planes, Result, Toolset, toolset};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -36,9 +39,16 @@ struct Arguments {
 enum Action {
     /// Build the binaries, if that was not done on this machine yet, and say where they are.
     Build(Wanted),
-    /// Start planes and keep them until Ctrl-C, SIGTERM or `quit`.
+    /// Start planes and keep them until Ctrl-C, SIGTERM, `quit`, or `down` in another shell.
     #[command(after_long_help = help::planes())]
     Up(Up),
+    /// Say which planes run on this machine, and in which process.
+    List,
+    /// End planes that `up` keeps in another shell, and wait until they are gone.
+    Down {
+        /// The process that keeps them, as `list` says it; all of them when left out.
+        process: Option<u32>,
+    },
 }
 
 /// What planes are made of.
@@ -68,7 +78,8 @@ struct Up {
     /// How many planes.
     #[arg(default_value_t = 3)]
     planes: usize,
-    /// Copy the administrator's kubeconfig, with one context per plane, to this file.
+    /// Write a kubeconfig to this file: a context of each plane's name for the administrator, and NAME-viewer,
+    /// NAME-operator, NAME-nopods (may not read pods) and NAME-partial (sees the namespace `shop` only).
     #[arg(long, value_name = "FILE")]
     kubeconfig_out: Option<PathBuf>,
     /// Workloads to begin with: a small shop on every plane, or 200 nodes and 10,000 pods on the first one.
@@ -109,6 +120,8 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().action {
         Action::Build(wanted) => build(&wanted),
         Action::Up(up) => run(&up),
+        Action::List => list(),
+        Action::Down { process } => down(process),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -150,16 +163,45 @@ fn run(up: &Up) -> Result<()> {
     seed(&planes, up.seed)?;
     describe(&planes);
     if let Some(file) = &up.kubeconfig_out {
-        std::fs::copy(planes.kubeconfig("admin"), file)
-            .map_err(|error| Error::new(format!("cannot write {}: {error}", file.display())))?;
+        planes.write_kubeconfig(file)?;
         println!("kubeconfig: {}", file.display());
     }
+    let _notice = Notice::of(&planes)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::new(format!("cannot wait for signals: {error}")))?;
     runtime
         .block_on(serve(&mut planes))
         .map_err(|error| Error::new(format!("cannot wait for signals: {error}")))?;
     println!("stopping");
+    // The notice goes last: who waits for it finds nothing left.
+    drop(planes);
+    Ok(())
+}
+
+fn list() -> Result<()> {
+    let all = running::all()?;
+    if all.is_empty() {
+        println!("no planes run");
+    }
+    for it in all {
+        println!("process {}\n{}", it.pid, it.planes.trim_end());
+    }
+    Ok(())
+}
+
+fn down(process: Option<u32>) -> Result<()> {
+    let all = running::all()?;
+    let chosen: Vec<_> = all.iter().filter(|it| process.is_none_or(|pid| it.pid == pid)).collect();
+    if let (Some(pid), true) = (process, chosen.is_empty()) {
+        return Err(Error::new(format!("process {pid} keeps no planes; `list` says which do")));
+    }
+    for it in &chosen {
+        it.end()?;
+        println!("the planes of process {} are gone", it.pid);
+    }
+    if chosen.is_empty() {
+        println!("no planes run");
+    }
     Ok(())
 }
 

@@ -57,6 +57,8 @@ pub mod plane;
 mod ports;
 #[path = "planes/process.rs"]
 pub mod process;
+#[path = "planes/running.rs"]
+pub mod running;
 #[path = "planes/seed.rs"]
 mod seed;
 #[path = "planes/toolset.rs"]
@@ -88,7 +90,12 @@ pub const USERS: &[(&str, &[&str])] = &[
     ("viewer", &["fleet-read", "fleet-read-pods"]),
     ("operator", &["fleet-read", "fleet-read-pods", "fleet-operate"]),
     ("nopods", &["fleet-read"]),
+    ("partial", &[]),
 ];
+
+/// What users may do in one namespace alone, which is made at the start: user, namespace, roles.
+pub const ONE_NAMESPACE: &[(&str, &str, &[&str])] =
+    &[("partial", "shop", &["fleet-read", "fleet-read-pods", "fleet-operate"])];
 
 /// Minors of Kubernetes that planes have where nothing else is asked for, in turn and with commas: `1.35,1.34`.
 pub const MINORS: &str = "QUARTERDECK_PLANES_MINORS";
@@ -111,6 +118,9 @@ pub struct Options {
     /// Compact etcd this often and serve watches without a cache: real 410s, within about three intervals.
     /// It reaches every plane, because they share one etcd.
     pub compaction: Option<Duration>,
+    /// Have pods run as service accounts, which must be there before them, as on every ordinary cluster. It is off
+    /// where tests make pods right after their namespace: only controllers make its account.
+    pub service_accounts: bool,
     /// More flags for every API server.
     pub api_flags: Vec<String>,
 }
@@ -125,6 +135,7 @@ impl Default for Options {
             kwok: true,
             nodes: true,
             compaction: None,
+            service_accounts: false,
             api_flags: Vec::new(),
         }
     }
@@ -251,9 +262,21 @@ impl Planes {
         let clusters: Vec<_> = self.planes.iter().map(|plane| (plane.name(), plane.url())).collect();
         for user in std::iter::once("admin").chain(USERS.iter().map(|(user, _)| *user)) {
             let credential = Credential::of(&self.ground.pki, user);
-            kubeconfig::write(&self.kubeconfig(user), &self.ground.pki, &clusters, &credential)?;
+            kubeconfig::write(&self.kubeconfig(user), &self.ground.pki, &clusters, &[credential])?;
         }
         Ok(())
+    }
+
+    /// Writes one kubeconfig for everybody: a context of the plane's name for `admin`, and `NAME-USER` for each of
+    /// [`USERS`].
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_kubeconfig(&self, file: &Path) -> Result<()> {
+        let clusters: Vec<_> = self.planes.iter().map(|plane| (plane.name(), plane.url())).collect();
+        let users = std::iter::once("admin").chain(USERS.iter().map(|(user, _)| *user));
+        let credentials: Vec<_> = users.map(|user| Credential::of(&self.ground.pki, user)).collect();
+        kubeconfig::write(file, &self.ground.pki, &clusters, &credentials)
     }
 
     fn unknown(&self, name: &str) -> Error {

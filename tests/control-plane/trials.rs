@@ -47,6 +47,8 @@ mod metrics;
 mod pane;
 #[path = "planes.rs"]
 pub mod planes;
+#[path = "trials/refusals.rs"]
+mod refusals;
 #[path = "trials/smoke.rs"]
 mod smoke;
 #[path = "trials/watch.rs"]
@@ -67,6 +69,10 @@ const TRIALS: &[(&str, Run)] = &[
     ("kinds_are_read_equal_from_both_formats", formats::equal),
     ("watches_show_what_servers_have_and_what_they_suffer", watch::fleet),
     ("conversations_are_as_they_were_recorded", conformance::conversations),
+    ("what_controllers_do_is_as_it_was_recorded", conformance::moving),
+    ("a_server_without_time_is_asked_rarely_and_its_words_are_shown", refusals::throttled),
+    ("a_login_that_is_over_is_renewed_once_for_all", refusals::logins),
+    ("one_namespace_is_no_fleet_and_that_is_said", refusals::one_namespace),
     ("versions_that_etcd_compacted_are_listed_anew", watch::compaction),
     ("nodes_are_drained_as_kubectl_would_and_as_budgets_let", drain::nodes),
     ("a_fleet_fails_over_and_says_how_long_it_took", failover::all_ways),

@@ -8,11 +8,16 @@ use quarterdeck::sim::{Fleet, Options, Pace, Role, Scenario};
 use serde_json::{Map, Value, json};
 
 use super::embedded::Embedded;
-use super::ground;
+use super::ground::conversation::{self, MOVING, STILL};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_embedded_fleet_says_what_a_real_server_says() {
-    ground::conversation::ours(&Embedded::still().await).await;
+    conversation::ours(STILL, &Embedded::still().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedded_fleet_does_what_real_controllers_do() {
+    conversation::ours(MOVING, &Embedded::fast().await).await;
 }
 
 /// Every CRD that lies beside the repository, if any does.

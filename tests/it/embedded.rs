@@ -77,6 +77,17 @@ impl Embedded {
         Embedded { fleet, hand: Hand::at(address, token), one_way: false }
     }
 
+    /// The same fleet, in which time runs ten times as fast.
+    pub(crate) async fn fast() -> Embedded {
+        let options = Options {
+            pace: Pace::Running(10.0),
+            tick: Duration::from_millis(20),
+            bookmarks: Duration::from_secs(1),
+            ..Options::default()
+        };
+        Embedded::of(Embedded::quiet(), options).await
+    }
+
     fn quiet() -> Scenario {
         Scenario::parse("quiet.toml", QUIET).unwrap_or_else(|e| panic!("{e}"))
     }

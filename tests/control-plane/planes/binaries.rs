@@ -75,7 +75,8 @@ impl Binaries {
     }
 }
 
-fn root() -> Result<PathBuf, Unavailable> {
+/// Where everything of the planes is kept on this machine.
+pub(crate) fn root() -> Result<PathBuf, Unavailable> {
     let base = BaseDirs::new().ok_or_else(|| Unavailable("no home directory to keep binaries in".into()))?;
     Ok(base.cache_dir().join("quarterdeck").join("control-plane"))
 }

@@ -16,8 +16,6 @@ pub(crate) fn api_server(ground: &Ground, name: &str, port: u16, options: &Optio
         "--allow-privileged=true",
         "--authorization-mode=Node,RBAC",
         "--anonymous-auth=false",
-        // Its tokens come from the controller manager, which may be left out.
-        "--disable-admission-plugins=ServiceAccount",
         "--service-account-issuer=https://kubernetes.default.svc",
         // The aggregation layer, as kubeadm sets it up: servers behind it are told who asks.
         "--requestheader-allowed-names=front-proxy-client",
@@ -41,6 +39,9 @@ pub(crate) fn api_server(ground: &Ground, name: &str, port: u16, options: &Optio
         ("proxy-client-key-file", "front-proxy-client.key"),
     ] {
         flags.push(pki.flag(flag, file));
+    }
+    if !options.service_accounts {
+        flags.push("--disable-admission-plugins=ServiceAccount".to_owned());
     }
     if let Some(every) = options.compaction {
         // The cache of the server would go on serving versions that etcd has forgotten.

@@ -28,27 +28,34 @@ impl Credential {
     }
 }
 
-/// Writes the file; the first plane's context is the current one.
+/// Writes the file: for the first credential a context of each cluster's name, for others `CLUSTER-USER`. The first
+/// cluster's context is the current one.
 pub(crate) fn write(
     path: &Path,
     pki: &Pki,
     clusters: &[(&str, &str)],
-    credential: &Credential,
+    credentials: &[Credential],
 ) -> Result<()> {
-    let (mut servers, mut contexts) = (String::new(), String::new());
-    let (user, ca) = (&credential.user, quoted(&pki.path("ca.crt")));
-    for (name, url) in clusters {
-        let cluster =
-            format!("- name: {name}\n  cluster:\n    server: {url}\n    certificate-authority: {ca}\n");
-        servers.push_str(&cluster);
-        let context = format!("- name: {name}\n  context:\n    cluster: {name}\n    user: {user}\n");
-        contexts.push_str(&context);
-    }
+    let ca = quoted(&pki.path("ca.crt"));
     let current = clusters.first().map(|(name, _)| *name).unwrap_or_default();
-    let mut text = format!("apiVersion: v1\nkind: Config\ncurrent-context: {current}\n");
-    let _ = write!(text, "clusters:\n{servers}contexts:\n{contexts}users:\n- name: {user}\n  user:\n");
-    for line in credential.lines.iter().filter(|line| !line.is_empty()) {
-        let _ = writeln!(text, "    {line}");
+    let mut text = format!("apiVersion: v1\nkind: Config\ncurrent-context: {current}\nclusters:\n");
+    for (name, url) in clusters {
+        let _ =
+            writeln!(text, "- name: {name}\n  cluster:\n    server: {url}\n    certificate-authority: {ca}");
+    }
+    text.push_str("contexts:\n");
+    for (at, Credential { user, .. }) in credentials.iter().enumerate() {
+        for (cluster, _) in clusters {
+            let name = if at == 0 { (*cluster).to_owned() } else { format!("{cluster}-{user}") };
+            let _ = writeln!(text, "- name: {name}\n  context:\n    cluster: {cluster}\n    user: {user}");
+        }
+    }
+    text.push_str("users:\n");
+    for Credential { user, lines } in credentials {
+        let _ = writeln!(text, "- name: {user}\n  user:");
+        for line in lines.iter().filter(|line| !line.is_empty()) {
+            let _ = writeln!(text, "    {line}");
+        }
     }
     private_file(path, &text).map_err(Error::on(format!("cannot write {}", path.display())))
 }

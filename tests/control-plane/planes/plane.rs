@@ -18,7 +18,7 @@ use super::pki::Pki;
 use super::process::Process;
 use super::toolset::KWOK_CONFIG;
 use super::wait::wait_until;
-use super::{Ground, Options, START, Servers, USERS, components, crds, nodes, ports};
+use super::{Ground, ONE_NAMESPACE, Options, START, Servers, USERS, components, crds, nodes, ports};
 
 const ROLES: &str = include_str!("../manifests/rbac.yaml");
 const METRICS_PATHS: &str = include_str!("../manifests/kwok-metrics.yaml");
@@ -64,7 +64,7 @@ impl Plane {
         for user in std::iter::once("admin").chain(USERS.iter().map(|(user, _)| *user)) {
             let credential = Credential::of(&ground.pki, user);
             let cluster = (plane.name(), plane.url());
-            kubeconfig::write(&plane.kubeconfig(user), &ground.pki, &[cluster], &credential)?;
+            kubeconfig::write(&plane.kubeconfig(user), &ground.pki, &[cluster], &[credential])?;
         }
         plane.spawn_api()?;
         Ok(plane)
@@ -74,7 +74,11 @@ impl Plane {
     pub(crate) fn finish(&mut self, options: &Options) -> Result<()> {
         self.wait_ready()?;
         let bindings = USERS.iter().flat_map(|(user, roles)| roles.iter().map(|role| binding(user, role)));
-        let manifest = bindings.fold(ROLES.to_owned(), |all, one| format!("{all}---\n{one}\n"));
+        let local = ONE_NAMESPACE.iter().flat_map(|(user, namespace, roles)| {
+            let space = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
+            std::iter::once(space).chain(roles.iter().map(|role| local_binding(user, namespace, role)))
+        });
+        let manifest = bindings.chain(local).fold(ROLES.to_owned(), |all, one| format!("{all}---\n{one}\n"));
         self.apply(&manifest)?;
         self.spawn_controllers(options)?;
         if options.nodes {
@@ -350,6 +354,14 @@ fn listens(port: u16) -> bool {
 
 fn binding_name(user: &str, role: &str) -> String {
     format!("{user}-{role}")
+}
+
+/// The same role in one namespace.
+fn local_binding(user: &str, namespace: &str, role: &str) -> Value {
+    let mut binding = binding(user, role);
+    binding["kind"] = "RoleBinding".into();
+    binding["metadata"]["namespace"] = namespace.into();
+    binding
 }
 
 fn binding(user: &str, role: &str) -> Value {
