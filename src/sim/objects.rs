@@ -355,6 +355,9 @@ impl Store {
         }
         if spec.generation {
             set(object, "metadata.generation", 1);
+        } else if fields::maybe_int(object, "metadata.generation") == Some(0) {
+            // protobuf writes it out where JSON leaves it out
+            fields::unset(object, "metadata.generation");
         }
         Ok(())
     }

@@ -264,7 +264,8 @@ impl Shell {
                         out = Some(file.clone());
                     }
                     if *sign != ">" {
-                        err = Some(file);
+                        // where the one goes by then the other goes
+                        err = Some(if file == "&1" { out.clone().unwrap_or(file) } else { file });
                     }
                 }
                 Token::Sign(_) => {}
@@ -284,22 +285,23 @@ impl Shell {
         if let Then::Missing(program) = &ran.then {
             ran = Ran::failed(127, format!("sh: {program}: not found\n"));
         }
-        for (place, said) in [(&out, &mut ran.out), (&err, &mut ran.err)] {
-            match place.as_deref() {
-                None => {}
-                Some("/dev/null") => said.clear(),
-                // 2>&1 and >&2 go where everything goes
-                Some(stream) if stream.starts_with('&') => {}
-                Some(file) => {
-                    self.files.insert(file.to_owned(), std::mem::take(said));
-                }
-            }
-        }
-        if err.as_deref() == Some("&1") {
-            let said = std::mem::take(&mut ran.err);
-            ran.out.push_str(&said);
-        }
+        redirect(&mut ran, out.as_deref(), err.as_deref(), &mut self.files);
         ran
+    }
+}
+
+/// Sends what a command says where it is to go: a file, nowhere, or the other way out.
+fn redirect(ran: &mut Ran, out: Option<&str>, err: Option<&str>, files: &mut BTreeMap<String, String>) {
+    let (said, complained) = (std::mem::take(&mut ran.out), std::mem::take(&mut ran.err));
+    for (text, place, own) in [(said, out, "&1"), (complained, err, "&2")] {
+        match place.unwrap_or(own) {
+            "/dev/null" => {}
+            "&1" => ran.out.push_str(&text),
+            "&2" => ran.err.push_str(&text),
+            // of two that go to one file the second follows the first
+            file if out == err && own == "&2" => files.entry(file.to_owned()).or_default().push_str(&text),
+            file => drop(files.insert(file.to_owned(), text)),
+        }
     }
 }
 
@@ -357,6 +359,12 @@ mod tests {
             ("cat /etc/hostname", "p\n", 0),
             ("cat /nowhere", "cat: can't open '/nowhere': No such file or directory\n", 1),
             ("echo x > /tmp/f; cat /tmp/f", "x\n", 0),
+            (
+                "cat /nowhere > /tmp/f 2>&1; cat /tmp/f",
+                "cat: can't open '/nowhere': No such file or directory\n",
+                0,
+            ),
+            ("echo x >&2 | wc -l", "0\nx\n", 0),
             ("cd /tmp && pwd", "/tmp\n", 0),
             ("test -f /etc/hostname && echo there", "there\n", 0),
             ("command -v bash", "/bin/bash\n", 0),

@@ -324,7 +324,10 @@ mod tests {
                 format!("{pool}{work}pool = \"q\"\n"),
                 ":14: no pool \"q\" in these clusters; expected one of p",
             ),
-            (format!("{pool}{work}schedule = \"daily\"\n"), ":14: \"daily\" is no schedule"),
+            (
+                format!("{pool}{work}kind = \"cron-job\"\nschedule = \"daily\"\n"),
+                ":15: \"daily\" is no schedule",
+            ),
             (format!("{pool}{work}scale = {{ min = 5, max = 2, cpu = 70 }}\n"), ":14: min is 5 and max is 2"),
             (
                 format!("{pool}{work}budget = {{ min-available = \"1\", max-unavailable = \"1\" }}\n"),
