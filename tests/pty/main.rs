@@ -104,10 +104,49 @@ fn it_draws_at_every_size() {
 }
 
 #[test]
+fn a_storm_of_sizes_ends_in_the_last_one() {
+    let Started { mut session, home: _home } = demo((120, 36));
+    for turn in 0..400_u16 {
+        session.resize(40 + turn * 7 % 160, 5 + turn * 3 % 50);
+    }
+    session.resize(100, 30);
+    // Everything was drawn for the last time.
+    session.settle(Duration::from_millis(300), LIMIT);
+    assert!(session.text().contains("READ-ONLY"), "{}", session.text());
+    session.keys(":q\r");
+    assert!(session.wait_for_end(LIMIT).unwrap());
+    assert!(!session.screen().alternate_screen());
+}
+
+#[test]
 fn a_signal_to_end_gives_the_terminal_back() {
+    for end in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let Started { mut session, home: _home } = demo((80, 24));
+        signal(&session, end);
+        session.wait_for_end(LIMIT).unwrap();
+        assert!(!session.screen().alternate_screen(), "{end:?}");
+        assert!(!session.screen().hide_cursor(), "{end:?}");
+    }
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_it() {
     let Started { mut session, home: _home } = demo((80, 24));
-    signal(&session, Signal::TERM);
+    session.close();
+    // Nobody is left to be told anything; it must not go on without a screen.
     session.wait_for_end(LIMIT).unwrap();
+}
+
+#[test]
+fn it_goes_on_after_it_was_stopped_from_outside() {
+    let Started { mut session, home: _home } = demo((100, 30));
+    signal(&session, Signal::STOP);
+    session.wait_until_stopped(LIMIT).unwrap();
+    // What is typed meanwhile is not lost.
+    session.keys(":q");
+    signal(&session, Signal::CONT);
+    session.keys("\r");
+    assert!(session.wait_for_end(LIMIT).unwrap());
     assert!(!session.screen().alternate_screen());
 }
 

@@ -2,17 +2,20 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// A running program and the terminal that it draws on.
 pub(crate) struct Session {
-    master: Box<dyn MasterPty + Send>,
-    keys: Box<dyn Write + Send>,
+    /// Nothing once the terminal is closed, like the keys.
+    master: Option<Box<dyn MasterPty + Send>>,
+    keys: Option<Box<dyn Write + Send>>,
     child: Box<dyn Child + Send + Sync>,
     output: Receiver<Vec<u8>>,
+    /// The other end of what comes from a terminal that is closed: nothing.
+    silent: Option<Sender<Vec<u8>>>,
     terminal: vt100::Parser,
     bytes: u64,
 }
@@ -50,18 +53,20 @@ impl Session {
         });
         let keys = pair.master.take_writer().unwrap();
         let terminal = vt100::Parser::new(rows.try_into().unwrap(), columns.try_into().unwrap(), 0);
-        Session { master: pair.master, keys, child, output, terminal, bytes: 0 }
+        let (master, keys) = (Some(pair.master), Some(keys));
+        Session { master, keys, child, output, silent: None, terminal, bytes: 0 }
     }
 
     /// Types.
     pub(crate) fn keys(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
+        let to = self.keys.as_mut().unwrap();
+        to.write_all(keys.as_bytes()).unwrap();
+        to.flush().unwrap();
     }
 
     /// Changes the size of the terminal.
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
-        self.master.resize(size(columns, rows)).unwrap();
+        self.master.as_ref().unwrap().resize(size(columns, rows)).unwrap();
         self.terminal.screen_mut().set_size(rows.try_into().unwrap(), columns.try_into().unwrap());
     }
 
@@ -83,6 +88,31 @@ impl Session {
     /// The process.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.child.process_id()
+    }
+
+    /// Closes the terminal, as when its window goes or its line is cut.
+    pub(crate) fn close(&mut self) {
+        (self.master, self.keys) = (None, None);
+        // What reads it has it open, too, and lets go of it when nobody takes what it read.
+        let (silent, output) = channel();
+        (self.silent, self.output) = (Some(silent), output);
+    }
+
+    /// Waits until the process is stopped.
+    pub(crate) fn wait_until_stopped(&self, limit: Duration) -> Result<(), String> {
+        let end = Instant::now() + limit;
+        let stat = format!("/proc/{}/stat", self.pid().unwrap_or_default());
+        loop {
+            let text = std::fs::read_to_string(&stat).map_err(|e| e.to_string())?;
+            // The command's name may hold spaces; what follows its closing bracket does not.
+            if text.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T')) {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(format!("still running: {text}"));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Reads what comes until the screen is as wanted; the screen as it was, when it never is.
