@@ -44,6 +44,26 @@ impl Control {
         self.ask("POST", &format!("/clusters/{cluster}/faults"), fault).map(drop)
     }
 
+    /// Every fault that there is.
+    pub(crate) fn faults(&self) -> Result<Vec<String>> {
+        let said: Vec<serde_json::Value> = serde_json::from_str(&self.ask("GET", "/faults", "")?)?;
+        Ok(said.iter().filter_map(|fault| Some(fault["fault"].as_str()?.to_owned())).collect())
+    }
+
+    /// The faults that are on: the cluster, the fault, and how often it happened.
+    pub(crate) fn happened(&self) -> Result<Vec<(String, String, u64)>> {
+        let said: Vec<serde_json::Value> = serde_json::from_str(&self.ask("GET", "/clusters", "")?)?;
+        let mut out = Vec::new();
+        for cluster in &said {
+            for fault in cluster["faults"].as_array().into_iter().flatten() {
+                let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+                let times = fault["happened"].as_u64().unwrap_or(0);
+                out.push((text(&cluster["name"]), text(&fault["fault"]), times));
+            }
+        }
+        Ok(out)
+    }
+
     /// Switches every fault off.
     pub(crate) fn heal(&self) -> Result<()> {
         self.ask("DELETE", "/clusters/*/faults", "").map(drop)

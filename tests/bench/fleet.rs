@@ -104,6 +104,11 @@ impl Fleet {
         Ok(fleet)
     }
 
+    /// The process that serves.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.folder.path().join("kubeconfig")
     }

@@ -8,6 +8,7 @@ use color_eyre::eyre::{Result, eyre};
 use quarterdeck::cluster::{Plugins, Request, Session, Sources, find_clusters};
 use quarterdeck::kinds::wire::{Format, ListEnd};
 use quarterdeck::kinds::{ALL, RecordList, VersionDecl};
+use quarterdeck::model::Kind;
 
 /// The largest page.
 const LARGEST: usize = 256 << 20;
@@ -73,6 +74,30 @@ async fn list(session: &Session, version: &'static VersionDecl, floor: &mut Floo
         }
     }
     Ok(())
+}
+
+/// How long the first cluster of a kubeconfig takes for the list of a kind as the program asks for it,
+/// in protobuf and compressed, when what comes is thrown away.
+pub(crate) fn asked(kubeconfig: &Path, kind: Kind) -> Result<Duration> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let found = find_clusters(&Sources { file: Some(kubeconfig.to_owned()), ..Sources::default() }, &[]);
+        let target = found.targets.first().ok_or_else(|| eyre!("no cluster in {}", kubeconfig.display()))?;
+        let session = Session::new(target, &Plugins::default()).map_err(|fault| eyre!("{fault}"))?;
+        let version = quarterdeck::kinds::of(kind).preferred();
+        // Connecting is not the list's.
+        session.send(Request::get("/version")).await.map_err(|fault| eyre!("{fault}"))?;
+        let began = Instant::now();
+        let request = Request::get(version.path()).accept(Format::Protobuf.accept()).gzip();
+        let mut response = session.send(request).await.map_err(|fault| eyre!("{fault}"))?;
+        if response.status != 200 {
+            return Err(eyre!("{}: {}", version.path(), response.status));
+        }
+        while let Some(chunk) = response.body.chunk().await {
+            drop(black_box(chunk.map_err(|fault| eyre!("{fault}"))?));
+        }
+        Ok(began.elapsed())
+    })
 }
 
 /// Reads a list, a network's buffer at a time.

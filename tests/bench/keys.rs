@@ -15,6 +15,7 @@ const KEYS: usize = 200;
 pub(crate) fn measure(binary: &Path, size: Size) -> Result<()> {
     let fleet = Fleet::serve(binary, &size.scenario())?;
     let mut session = screen::open_complete(binary, &fleet, size)?;
+    large(binary, &fleet, &mut session)?;
     let (mut times, mut sizes) = motions(&mut session)?;
     let (t50, t99) = spread(&mut times);
     row(&Row {
@@ -34,6 +35,35 @@ pub(crate) fn measure(binary: &Path, size: Size) -> Result<()> {
         ..Row::default()
     });
     filter(&mut session)
+}
+
+/// G13's exceptions: what draws everything, or nearly so.
+fn large(binary: &Path, fleet: &Fleet, session: &mut Session) -> Result<()> {
+    let mut first = screen::open(binary, fleet, &fleet.kubeconfig(), "fleet")?;
+    screen::wait(&mut first, "Objects")?;
+    // To the end of the frame in which the tabs came.
+    first.burst(Duration::from_millis(100), Duration::from_millis(4));
+    let first = first.bytes();
+    let burst = |session: &mut Session| session.burst(Duration::from_secs(5), Duration::from_millis(50)).0;
+    let (columns, rows) = screen::SIZE;
+    let mut sizes = 0;
+    for (columns, rows) in [(columns - 40, rows - 10), (columns, rows)] {
+        session.resize(columns, rows);
+        sizes = sizes.max(burst(session));
+    }
+    let mut panes = 0;
+    for pane in ["1", "2", "3", "4", "5", "0"] {
+        session.keys(pane);
+        panes = panes.max(burst(session));
+    }
+    row(&Row {
+        figure: "G13",
+        what: "bytes of the first frame; of a resize, at most of 2; of a change of pane, at most of 6",
+        target: "24 KB each",
+        measured: format!("{first}; {sizes}; {panes}"),
+        ..Row::default()
+    });
+    Ok(())
 }
 
 /// Moves through the table: milliseconds and bytes of each key.

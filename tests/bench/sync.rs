@@ -80,6 +80,13 @@ fn whole(binary: &Path, fleet: &Fleet, size: Size) -> Result<f64> {
         measured: format!("{now:.0} MiB, at most {most:.0}"),
         ..Row::default()
     });
+    let (served, most) = process::memory_of(fleet.pid())?;
+    row(&Row {
+        what: "resident memory of the servers themselves, in one process",
+        target: size.pick("4 GB", "0.4 GB"),
+        measured: format!("{served:.0} MiB, at most {most:.0}"),
+        ..Row::default()
+    });
     let (descriptors, connections) = process::descriptors(pid)?;
     row(&Row {
         figure: "G7",

@@ -1,4 +1,6 @@
-//! What is printed: a table as the README has it.
+//! What is printed: a table as the README has it, in the order of the figures.
+
+use std::sync::{Mutex, PoisonError};
 
 /// One figure.
 #[derive(Default)]
@@ -12,18 +14,29 @@ pub(crate) struct Row<'a> {
     pub(crate) measured: String,
 }
 
-/// The head of a table.
+/// What was measured so far: the number of the figure, and the line.
+static LINES: Mutex<Vec<(u32, String)>> = Mutex::new(Vec::new());
+
+/// Keeps a row for the table. As a sign of life it is told at once, beside the table.
+#[expect(clippy::print_stderr, reason = "telling is what it is for")]
+pub(crate) fn row(row: &Row<'_>) {
+    let Row { figure, what, target, floor, measured } = row;
+    eprintln!("{figure:<4} {what}: {measured}");
+    // What belongs to no figure comes last.
+    let number = figure.strip_prefix('G').and_then(|n| n.parse().ok()).unwrap_or(u32::MAX);
+    let line = format!("| {figure} | {what} | {target} | {floor} | {measured} |");
+    LINES.lock().unwrap_or_else(PoisonError::into_inner).push((number, line));
+}
+
+/// Prints the table.
 #[expect(clippy::print_stdout, reason = "printing is what it is for")]
-pub(crate) fn head(title: &str) {
+pub(crate) fn print(title: &str) {
+    let mut lines = std::mem::take(&mut *LINES.lock().unwrap_or_else(PoisonError::into_inner));
+    lines.sort_by_key(|(number, _)| *number);
     println!("{title}\n");
     println!("| | figure | target | floor | measured |");
     println!("|---|---|---|---|---|");
-}
-
-/// Prints a row.
-#[expect(clippy::print_stdout, reason = "printing is what it is for")]
-pub(crate) fn row(row: &Row<'_>) {
-    println!("| {} | {} | {} | {} | {} |", row.figure, row.what, row.target, row.floor, row.measured);
+    lines.iter().for_each(|(_, line)| println!("{line}"));
 }
 
 /// The value below which this share of the sorted values lies.

@@ -14,7 +14,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use crate::process;
-use crate::table::{Row, head, row};
+use crate::table::{Row, row};
 
 const CLUSTERS: u16 = 200;
 const NODES: u32 = 50;
@@ -23,7 +23,6 @@ const WORKLOADS: u32 = 150;
 const NOW: Time = Time::from_seconds(1_795_227_247);
 
 pub(crate) fn measure() -> Result<()> {
-    head("200,000 pods in one process, without a terminal");
     let snapshot = Arc::new(Snapshot::new(NOW, 1, fleet()));
     table(&snapshot)?;
     others(&snapshot);
