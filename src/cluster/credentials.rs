@@ -8,6 +8,8 @@
 
 mod entry;
 mod exec_api;
+#[cfg(test)]
+mod fuzz;
 pub(super) mod place;
 mod plugin;
 mod policy;

@@ -4,6 +4,8 @@
 //! without it `HTTPS_PROXY` (`HTTP_PROXY` for an http:// server) unless `NO_PROXY` names the
 //! server or it is this machine.
 
+#[cfg(test)]
+mod fuzz;
 mod no_proxy;
 
 use http::Uri;

@@ -108,3 +108,6 @@ fn refused(shown: &str, target: &str, why: &str) -> Fault {
     let what = format!("{shown} does not lead to {target}: {why}");
     Fault::new(Cause::Proxy, what, "check proxy-url in the kubeconfig or HTTPS_PROXY, and NO_PROXY")
 }
+
+#[cfg(test)]
+mod tests;
