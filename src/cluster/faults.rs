@@ -50,6 +50,11 @@ pub(super) fn not_connected_in_time(server: &str) -> Fault {
     Fault::new(Cause::Timeout, format!("no connection to {server} within 10s"), NOT_REACHED)
 }
 
+/// The connection was ended here before it was made.
+pub(super) fn given_up(server: &str) -> Fault {
+    Fault::new(Cause::Closed, format!("the connection to {server} was given up while it was being made"), "")
+}
+
 /// No answer within the limit.
 pub(super) fn no_answer(server: &str, limit: std::time::Duration) -> Fault {
     Fault::new(Cause::Timeout, format!("{server} gave no answer within {}s", limit.as_secs()), "")

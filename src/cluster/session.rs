@@ -14,7 +14,7 @@ use super::credentials::{Credential, Credentials, Plugins, Refusal};
 use super::faults;
 use super::response::{Body, Hold};
 use super::target::{ClusterTarget, Connection, Impersonation};
-use super::transport::{Answer, Spare, Transport, Wire};
+use super::transport::{Answer, Place, Spare, Transport, Wire};
 use super::{Request, Response};
 use crate::model::{Badge, Cause, ClusterId, Fault, Login, Span};
 
@@ -129,10 +129,25 @@ impl Session {
         self.shared.credentials.try_again();
     }
 
-    /// Ends the connection and everything on it. The next request makes a new one. It is for a
-    /// machine that woke from sleep, and for a server that is to be asked afresh.
-    pub async fn disconnect(&self) {
-        self.shared.transport.disconnect().await;
+    /// Ends the connection and everything on it, at once and even while it is being made. The next
+    /// request makes a new one. It is for a machine that woke from sleep, and for a server that is to
+    /// be asked afresh.
+    pub fn disconnect(&self) {
+        self.shared.transport.disconnect();
+    }
+
+    /// How many connections were made so far, as that changes: at the end of a new one may be another
+    /// server than before.
+    #[must_use]
+    pub fn connections(&self) -> watch::Receiver<u64> {
+        self.shared.transport.made()
+    }
+
+    /// How many bytes came from the server so far, answers to pings included. While it grows, the
+    /// server lives.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.shared.transport.received()
     }
 
     /// Sends a request and waits for the head of the answer. Every HTTP status is an answer; a
@@ -236,7 +251,7 @@ impl Shared {
 
     fn response(&self, answer: Answer, place: Option<OwnedSemaphorePermit>) -> Response {
         let (head, body) = answer.head.into_parts();
-        let held = Box::new(Held { place, spare: answer.spare });
+        let held = Box::new(Held { place, _stream: answer.place, spare: answer.spare });
         let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
         Response {
             status: head.status.as_u16(),
@@ -292,10 +307,12 @@ impl Shared {
     }
 }
 
-/// What an answer holds until its body was read: its place among the requests, its connection.
+/// What an answer holds until its body was read: its place among the requests, and on its
+/// connection; or its connection.
 #[derive(Debug)]
 struct Held {
     place: Option<OwnedSemaphorePermit>,
+    _stream: Option<Place>,
     spare: Option<Spare>,
 }
 

@@ -108,6 +108,14 @@ impl Server {
     where
         F: Fn(Request<Incoming>) -> Answer + Send + Sync + 'static,
     {
+        Server::limited(tls, 200, handler).await
+    }
+
+    /// The same, which takes no more than so many requests at a time on an HTTP/2 connection.
+    pub(super) async fn limited<F>(tls: Option<rustls::ServerConfig>, streams: u32, handler: F) -> Server
+    where
+        F: Fn(Request<Incoming>) -> Answer + Send + Sync + 'static,
+    {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
@@ -123,7 +131,8 @@ impl Server {
                         let answer = handler(request);
                         async move { Ok::<_, Infallible>(answer) }
                     });
-                    let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                    let mut server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                    server.http2().max_concurrent_streams(streams);
                     let ended = match acceptor {
                         None => server.serve_connection(TokioIo::new(stream), service).await,
                         Some(acceptor) => match acceptor.accept(stream).await {

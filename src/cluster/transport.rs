@@ -1,18 +1,19 @@
 //! One connection to one server, made when it is needed and made again when it is gone.
 //!
-//! Everything goes over one HTTP/2 connection: whoever comes while it is being made waits for
-//! it, and shares its failure. Pings go out even while nothing else does, so that a dead link is
+//! Everything goes over one HTTP/2 connection, or as few as the server's limit of requests at a time
+//! allows: whoever comes while it is being made waits for it, and shares its failure. Pings go out even while nothing else does, so that a dead link is
 //! noticed within [`PING_EVERY`] and [`PING_LIMIT`] together. A server that speaks only HTTP/1.1
 //! gets a connection for each request under way; TCP keep-alive takes the place of pings there.
 
 mod dial;
 mod ending;
 mod http1;
+mod http2;
 mod tls;
 mod tunnel;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,22 +22,25 @@ use hyper::body::Incoming;
 use hyper::client::conn::{http1 as h1, http2 as h2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::dial::{Cuttable, Dialled};
 pub(super) use self::ending::Ending;
 pub(super) use self::http1::Spare;
+use self::http2::Http2;
+pub(super) use self::http2::Place;
 use super::credentials::ClientCertificate;
+use super::faults;
 use super::target::{Connection, Pem};
 use crate::model::Fault;
 
 /// How often a ping goes out.
-pub(super) const PING_EVERY: Duration = Duration::from_secs(8);
+pub(super) const PING_EVERY: Duration = Duration::from_secs(7);
 
-/// How long its answer may take.
-pub(super) const PING_LIMIT: Duration = Duration::from_secs(4);
+/// How long its answer may take: on a line with five seconds of latency that is how long it does.
+pub(super) const PING_LIMIT: Duration = Duration::from_secs(6);
 
 /// How much of one stream may be on its way unread.
 const STREAM_WINDOW: u32 = 256 << 10;
@@ -61,12 +65,19 @@ pub(super) struct Transport {
     /// Failed attempts to connect so far.
     failures: AtomicU64,
     spares: Arc<http1::Spares>,
+    /// Ends every connection made so far, and the one that is being made. The lock is held for a look
+    /// only, so that nobody has to wait for what is to be ended.
+    cut: std::sync::Mutex<CancellationToken>,
+    /// How many connections were made so far.
+    made: watch::Sender<u64>,
+    /// How many bytes came over all of them.
+    received: Arc<AtomicU64>,
 }
 
 /// What there is of the connection.
 #[derive(Debug, Default)]
 struct Line {
-    http2: Option<Http2>,
+    http2: http2::Pool,
     /// The server was seen to speak only HTTP/1.1.
     http1: bool,
     /// Which of a plugin's certificates we showed.
@@ -75,15 +86,6 @@ struct Line {
     /// When the client certificate was last read again because the server refused it.
     shown_again: Option<Instant>,
     last_failure: Option<Fault>,
-    /// Ends every connection made so far.
-    cut: CancellationToken,
-}
-
-/// An HTTP/2 connection; cloning shares it.
-#[derive(Clone, Debug)]
-struct Http2 {
-    sender: h2::SendRequest<Full<Bytes>>,
-    ending: Arc<Ending>,
 }
 
 /// An HTTP/1.1 connection that is free.
@@ -91,20 +93,36 @@ struct Http2 {
 struct Http1 {
     sender: h1::SendRequest<Full<Bytes>>,
     ending: Arc<Ending>,
+    cut: CancellationToken,
+}
+
+impl Http1 {
+    fn usable(&self) -> bool {
+        !self.sender.is_closed() && !self.cut.is_cancelled()
+    }
 }
 
 /// A way to send one request.
 enum Sender {
-    Http2(Http2),
+    Http2(Http2, Place),
     Http1(Http1),
 }
 
-/// The head of an answer and what its body needs: the connection's end, and the connection
-/// itself when the body must be read before it can be used again.
+impl From<Http2> for Sender {
+    fn from(connection: Http2) -> Sender {
+        let place = connection.place();
+        Sender::Http2(connection, place)
+    }
+}
+
+/// The head of an answer and what its body needs: the connection's end, its place on a connection
+/// that carries others, or the connection itself when the body must be read before it can be used
+/// again.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) head: http::Response<Incoming>,
     pub(super) ending: Arc<Ending>,
+    pub(super) place: Option<Place>,
     pub(super) spare: Option<Spare>,
 }
 
@@ -116,7 +134,20 @@ impl Transport {
             line: Mutex::default(),
             failures: AtomicU64::new(0),
             spares: Arc::default(),
+            cut: std::sync::Mutex::default(),
+            made: watch::Sender::new(0),
+            received: Arc::default(),
         }
+    }
+
+    /// How many connections were made so far, as that changes.
+    pub(super) fn made(&self) -> watch::Receiver<u64> {
+        self.made.subscribe()
+    }
+
+    /// How many bytes came so far, answers to pings included.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     /// Host and port, for faults.
@@ -151,9 +182,11 @@ impl Transport {
             (ending.explain(error.error()), unsent)
         };
         match sender {
-            Sender::Http2(Http2 { mut sender, ending }) => {
-                let head = sender.try_send_request(request).await.map_err(|e| apart(e, &ending))?;
-                Ok(Answer { head, ending, spare: None })
+            Sender::Http2(mut connection, place) => {
+                let sent = connection.sender.try_send_request(request).await;
+                let head = sent.map_err(|e| apart(e, &connection.ending))?;
+                connection.answered();
+                Ok(Answer { head, ending: connection.ending, place: Some(place), spare: None })
             }
             Sender::Http1(mut free) => {
                 let request = http1::origin_form(request);
@@ -162,7 +195,7 @@ impl Transport {
                 }
                 let head = free.sender.try_send_request(request).await.map_err(|e| apart(e, &free.ending))?;
                 let ending = Arc::clone(&free.ending);
-                Ok(Answer { head, ending, spare: Some(Spare::new(free, &self.spares)) })
+                Ok(Answer { head, ending, place: None, spare: Some(Spare::new(free, &self.spares)) })
             }
         }
     }
@@ -174,52 +207,64 @@ impl Transport {
         let serial = identity.map_or(0, |identity| identity.serial);
         if line.identity != serial {
             // Streams under way end by themselves; new ones are sent as whom we are now.
-            let shown_again = line.shown_again;
-            *line = Line { identity: serial, shown_again, cut: line.cut.clone(), ..Line::default() };
+            *line = Line { identity: serial, shown_again: line.shown_again, ..Line::default() };
             self.spares.clear();
         }
-        if let Some(http2) = line.http2.as_ref().filter(|http2| !http2.sender.is_closed()) {
-            return Ok(Sender::Http2(http2.clone()));
+        if let Some(connection) = line.http2.with_room() {
+            return Ok(connection.into());
         }
-        line.http2 = None;
+        let cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if line.http1 {
             if let Some(spare) = self.spares.take() {
                 return Ok(Sender::Http1(spare));
             }
             let tls = self.tls(&mut line, identity)?;
-            let cut = line.cut.clone();
             drop(line);
             return self.dial_beside(tls, cut).await;
+        }
+        if let Some(full) = line.http2.least_busy() {
+            // Watches do not end: whoever waited for one of their places would wait for minutes.
+            if line.http2.may_grow() {
+                match self.dial_alone(&mut line, identity, cut).await {
+                    Ok(sender) => return Ok(sender),
+                    Err(fault) => tracing::debug!(%fault, "no further connection"),
+                }
+            }
+            return Ok(full.into());
         }
         if self.failures.load(Ordering::Acquire) != failures
             && let Some(fault) = &line.last_failure
         {
             return Err(fault.clone());
         }
-        let result = self.dial_alone(&mut line, identity).await;
-        if let Err(fault) = &result {
+        let result = self.dial_alone(&mut line, identity, cut.clone()).await;
+        // That it was given up here says nothing to those who wait.
+        if let Err(fault) = &result
+            && !cut.is_cancelled()
+        {
             line.last_failure = Some(fault.clone());
             self.failures.fetch_add(1, Ordering::AcqRel);
         }
         result
     }
 
-    /// Makes the one connection, while everybody else waits for it.
+    /// Makes the one connection, or one more where the server takes too few requests on it, while
+    /// everybody else waits for it.
     async fn dial_alone(
         &self,
         line: &mut Line,
         identity: Option<&ClientCertificate>,
+        cut: CancellationToken,
     ) -> Result<Sender, Fault> {
         let tls = self.tls(line, identity)?;
-        let dialled = dial::dial(&self.target, tls, &self.server).await?;
+        let dialled = self.dial(tls, &cut).await?;
         line.http1 = !dialled.http2;
-        let cut = line.cut.clone();
         if line.http1 {
             return self.start_http1(dialled, cut).await.map(Sender::Http1);
         }
         let http2 = self.start_http2(dialled, cut).await?;
-        line.http2 = Some(http2.clone());
-        Ok(Sender::Http2(http2))
+        line.http2.add(http2.clone());
+        Ok(http2.into())
     }
 
     /// One more connection to a server that speaks HTTP/1.1. Should it have learned HTTP/2 since,
@@ -229,20 +274,28 @@ impl Transport {
         tls: Option<Arc<ClientConfig>>,
         cut: CancellationToken,
     ) -> Result<Sender, Fault> {
-        let dialled = dial::dial(&self.target, tls, &self.server).await?;
+        let dialled = self.dial(tls, &cut).await?;
         if dialled.http2 {
             let http2 = self.start_http2(dialled, cut).await?;
             let mut line = self.line.lock().await;
             line.http1 = false;
-            line.http2.get_or_insert_with(|| http2.clone());
-            return Ok(Sender::Http2(http2));
+            line.http2.add(http2.clone());
+            return Ok(http2.into());
         }
         self.start_http1(dialled, cut).await.map(Sender::Http1)
     }
 
+    /// A stream to the server, unless it is given up meanwhile.
+    async fn dial(&self, tls: Option<Arc<ClientConfig>>, cut: &CancellationToken) -> Result<Dialled, Fault> {
+        tokio::select! {
+            dialled = dial::dial(&self.target, tls, &self.server) => dialled,
+            () = cut.cancelled() => Err(faults::given_up(&self.server)),
+        }
+    }
+
     async fn start_http2(&self, dialled: Dialled, cut: CancellationToken) -> Result<Http2, Fault> {
         let ending = Ending::new(&self.server);
-        let stream = Cuttable::new(dialled.stream, cut, Arc::clone(&ending));
+        let stream = self.cuttable(dialled, &cut, &ending);
         let (sender, connection) = h2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .adaptive_window(false)
@@ -256,18 +309,21 @@ impl Transport {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| ending.explain(&error))?;
-        // Its error reaches every stream on it; nobody else asks.
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(Http2 { sender, ending })
+        Ok(Http2::start(sender, connection, ending, cut))
     }
 
     async fn start_http1(&self, dialled: Dialled, cut: CancellationToken) -> Result<Http1, Fault> {
         let ending = Ending::new(&self.server);
-        let stream = Cuttable::new(dialled.stream, cut, Arc::clone(&ending));
+        let stream = self.cuttable(dialled, &cut, &ending);
         let started = h1::Builder::new().handshake(TokioIo::new(stream)).await;
         let (sender, connection) = started.map_err(|error| ending.explain(&error))?;
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Http1 { sender, ending })
+        Ok(Http1 { sender, ending, cut })
+    }
+
+    fn cuttable(&self, dialled: Dialled, cut: &CancellationToken, ending: &Arc<Ending>) -> Cuttable {
+        self.made.send_modify(|made| *made += 1);
+        Cuttable::new(dialled.stream, cut.clone(), Arc::clone(ending), Arc::clone(&self.received))
     }
 
     /// The TLS configuration, made anew when its files may have changed.
@@ -307,7 +363,6 @@ impl Transport {
         *line = Line {
             identity: line.identity,
             http1: line.http1,
-            cut: line.cut.clone(),
             shown_again: Some(Instant::now()),
             ..Line::default()
         };
@@ -315,11 +370,10 @@ impl Transport {
         true
     }
 
-    /// Ends the connection and everything on it; the next request makes a new one.
-    pub(super) async fn disconnect(&self) {
-        let mut line = self.line.lock().await;
-        std::mem::take(&mut line.cut).cancel();
-        line.http2 = None;
+    /// Ends every connection and everything on it, and the one that is being made; the next request
+    /// makes a new one.
+    pub(super) fn disconnect(&self) {
+        std::mem::take(&mut *self.cut.lock().unwrap_or_else(PoisonError::into_inner)).cancel();
         self.spares.clear();
     }
 }

@@ -52,7 +52,7 @@ pub(crate) use declare::{AsJson, MessageVisitor, wire};
 pub use declare::{Decode, Encode, Message, Slot};
 pub use envelope::{Envelope, TypeMeta, enveloped, write_body};
 pub use error::{WireError, WireErrorKind};
-pub use event::{Bookmark, BookmarkMeta, WatchEvent, read_event, write_event};
+pub use event::{Bookmark, BookmarkMeta, Identified, Identity, WatchEvent, read_event, write_event};
 pub use frames::Frames;
 pub use list::{ListDecoder, ListEnd, ListMeta, write_list};
 pub use page::{First, PageDecoder, ReadFirst, first_item, read_page};

@@ -68,6 +68,8 @@ pub enum Audit {
     Page(Vec<Record>),
     /// These were all, as of this version.
     End(Version),
+    /// Whatever happened up to this version has come over the watch, though it said nothing of it.
+    Reached(Version),
     /// It could not be finished.
     Void,
 }

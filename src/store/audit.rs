@@ -25,6 +25,8 @@ pub(super) struct Audited {
     gone: FxHashSet<Uid>,
     /// The version of the list, once it is complete.
     end: Option<Version>,
+    /// Up to where the watch has come, beside what its events say.
+    reached: Version,
 }
 
 impl Audited {
@@ -35,6 +37,7 @@ impl Audited {
             doubts: Vec::new(),
             gone: FxHashSet::default(),
             end: None,
+            reached: from,
         }
     }
 
@@ -56,6 +59,11 @@ impl State {
                 // A list from before it began (another apiserver's cache) may have what has gone.
                 let audit = self.audit(kind).take().filter(|audit| version >= audit.from);
                 *self.audit(kind) = audit.map(|audit| Audited { end: Some(version), ..audit });
+            }
+            Audit::Reached(version) => {
+                if let Some(audit) = self.audit(kind) {
+                    audit.reached = audit.reached.max(version);
+                }
             }
             Audit::Void => *self.audit(kind) = None,
         }
@@ -80,8 +88,9 @@ impl State {
 
     /// Ends an audit whose list is complete and whose version the watch has passed.
     pub(super) fn audit_ends(&mut self, derive: &Derive, kind: Kind, at: Time) {
-        let reached = self.version(kind);
-        let due = self.audit(kind).as_ref().is_some_and(|audit| audit.end.is_some_and(|end| reached >= end));
+        let known = self.version(kind);
+        let due = |audit: &Audited| audit.end.is_some_and(|end| known.max(audit.reached) >= end);
+        let due = self.audit(kind).as_ref().is_some_and(due);
         if !due {
             return;
         }

@@ -1,10 +1,13 @@
 //! Answers: from the bytes of a body, as they arrive, to what the machine is told.
 
+mod event;
+
 use super::inflate::{Broken, Inflate};
 use super::machine::{Ask, BATCH, Event, Input, PageEnd, Refusal};
 use crate::kinds::wire::{Format, Frames, ListEnd, Status, WatchEvent, WireError, WireErrorKind};
 use crate::kinds::{RecordList, VersionDecl};
 use crate::model::{Cause, Fault, Record, Span, Text, Version};
+use event::event;
 
 /// The body of an answer that is coming in.
 pub(super) struct Answer {
@@ -15,8 +18,9 @@ pub(super) struct Answer {
 
 /// What the body is.
 enum Content {
-    /// A list; with what was read and not handed over, and how much of it was said to be bad.
-    List { list: RecordList, records: Vec<Record>, told: usize },
+    /// A list; with what was read and not handed over, how many objects of it had no id, and how much
+    /// of it was said to be bad.
+    List { list: RecordList, records: Vec<Record>, without_id: usize, told: usize },
     /// A watch.
     Stream { format: Format, frames: Frames, initial: Option<Vec<Record>> },
 }
@@ -49,9 +53,12 @@ impl Answer {
             (Ask::Stream { .. }, _) => {
                 Content::Stream { format, frames: Frames::new(format), initial: Some(Vec::new()) }
             }
-            (Ask::List { .. } | Ask::Probe, _) => {
-                Content::List { list: RecordList::new(version, format), records: Vec::new(), told: 0 }
-            }
+            (Ask::List { .. } | Ask::Probe, _) => Content::List {
+                list: RecordList::new(version, format),
+                records: Vec::new(),
+                without_id: 0,
+                told: 0,
+            },
         };
         Answer { version, inflate: gzip.then(Inflate::new), content }
     }
@@ -79,10 +86,13 @@ impl Answer {
         }
         let version = self.version;
         let end = match self.content {
-            Content::List { list, mut records, told } => {
-                let end = list.finish(|record| records.push(record));
+            Content::List { list, mut records, mut without_id, told } => {
+                let end = list.finish(|record| match record.meta().uid.is_none() {
+                    true => without_id += 1,
+                    false => records.push(record),
+                });
                 inputs.push(Input::Records(records));
-                end.map(|end| (end, told))
+                end.map(|end| (ListEnd { bad: end.bad + without_id, ..end }, told))
             }
             Content::Stream { frames, .. } => {
                 inputs.push(match frames.finish() {
@@ -127,7 +137,12 @@ impl Answer {
 impl Content {
     fn take(&mut self, version: &VersionDecl, bytes: &[u8], inputs: &mut Vec<Input>) -> Result<(), Trouble> {
         match self {
-            Content::List { list, records, .. } => list.feed(bytes, |record| {
+            Content::List { list, records, without_id, .. } => list.feed(bytes, |record| {
+                // Nothing could tell it from others: it is as good as unreadable.
+                if record.meta().uid.is_none() {
+                    *without_id += 1;
+                    return;
+                }
                 records.push(record);
                 if records.len() >= BATCH {
                     inputs.push(Input::Records(std::mem::take(records)));
@@ -160,27 +175,16 @@ impl Content {
         {
             inputs.push(Input::Records(std::mem::take(records)));
         }
-        if let Content::List { list, records, told } = self {
+        if let Content::List { list, records, without_id, told } = self {
             if records.len() >= BATCH / 4 {
                 inputs.push(Input::Records(std::mem::take(records)));
             }
-            if list.bad() > *told {
-                inputs.push(Input::Unreadable((list.bad() - *told) as u64));
-                *told = list.bad();
+            let bad = list.bad() + *without_id;
+            if bad > *told {
+                inputs.push(Input::Unreadable((bad - *told) as u64));
+                *told = bad;
             }
         }
-    }
-}
-
-fn event(version: &VersionDecl, format: Format, frame: &[u8]) -> Event {
-    match version.event(format, frame) {
-        Ok(WatchEvent::Added(record) | WatchEvent::Modified(record)) => Event::Upsert(Box::new(record)),
-        Ok(WatchEvent::Deleted(record)) => Event::Gone(record.meta().uid, record.meta().version),
-        Ok(WatchEvent::Bookmark(bookmark)) => {
-            Event::Bookmark(Version::parse(bookmark.resource_version()).unwrap_or_default())
-        }
-        Ok(WatchEvent::Error(status)) => Event::Error(refusal(0, None, &status)),
-        Err(error) => Event::Garbled(wire_fault(version, error)),
     }
 }
 
@@ -194,7 +198,7 @@ fn initial_event(
     inputs: &mut Vec<Input>,
 ) -> bool {
     let end = match version.event(format, frame) {
-        Ok(WatchEvent::Added(record)) => {
+        Ok(WatchEvent::Added(record)) if !record.meta().uid.is_none() => {
             records.push(record);
             if records.len() < BATCH {
                 return false;
@@ -205,8 +209,8 @@ fn initial_event(
             let version = Version::parse(bookmark.resource_version()).filter(|v| *v != Version(0));
             Some(Input::PageEnd(PageEnd { version, ..PageEnd::default() }))
         }
-        // An object without a name costs itself only, as in any list.
-        Err(WireError { kind: WireErrorKind::Nameless, .. }) => {
+        // An object without a name or an id costs itself only, as in any list.
+        Ok(WatchEvent::Added(_)) | Err(WireError { kind: WireErrorKind::Nameless, .. }) => {
             inputs.push(Input::Unreadable(1));
             return false;
         }

@@ -22,6 +22,13 @@ use crate::model::{Audit, Change, Kind, Record, Version};
 /// The longest that a page may take: a server that is slower than that is not to be bothered.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a turn to list is waited for within the budget. Where it does not come, other clusters are
+/// audited first.
+const TURN: Duration = Duration::from_secs(3);
+
+/// How long one waits then.
+const AFTER_OTHERS: Duration = Duration::from_secs(30);
+
 /// How a fleet is audited. Cloning shares the budget.
 #[derive(Clone, Debug)]
 pub(super) struct Auditing {
@@ -105,16 +112,27 @@ impl Auditor {
         }
     }
 
-    /// One page, within the budget of the fleet.
+    /// One page, within the budget of the fleet. A cluster whose own lists take all of its turns holds
+    /// up no other.
     async fn page(&mut self, version: &'static VersionDecl, token: Option<String>) -> Page {
         let budget = Arc::clone(&self.shared.auditing.budget);
-        // It is never closed.
-        let _mine = budget.acquire().await.ok()?;
-        let page = {
-            let desk = &self.shared.desk;
-            let _turn = desk.ask(Rank::Audit, self.shared.session.id(), version.kind).await.ok()?;
-            tokio::time::timeout(PATIENCE, self.exchange(version, token)).await.ok().flatten()
+        let desk = self.shared.desk.clone();
+        let (_mine, turn) = loop {
+            // It is never closed.
+            let mine = budget.acquire().await.ok()?;
+            let asked = desk.ask(Rank::Audit, self.shared.session.id(), version.kind);
+            match tokio::time::timeout(TURN, asked).await {
+                Ok(turn) => break (mine, turn.ok()?),
+                Err(_) => drop(mine),
+            }
+            let wait = self.spread(AFTER_OTHERS);
+            tokio::time::sleep(wait).await;
+            if !self.sound(version.kind) {
+                return None;
+            }
         };
+        let page = tokio::time::timeout(PATIENCE, self.exchange(version, token)).await.ok().flatten();
+        drop(turn);
         tokio::time::sleep(self.shared.auditing.pause).await;
         page
     }

@@ -19,6 +19,7 @@ pub(super) struct Exchange {
     ask: Ask,
     json: bool,
     second_choice: bool,
+    received: usize,
     stage: Stage,
 }
 
@@ -35,12 +36,17 @@ impl Exchange {
         let request = request(version, &ask, json);
         let session = session.clone();
         let sending = async move { session.send(request).await }.boxed();
-        Exchange { version, ask, json, second_choice: false, stage: Stage::Sending(sending) }
+        Exchange { version, ask, json, second_choice: false, received: 0, stage: Stage::Sending(sending) }
     }
 
     /// Whether JSON came although protobuf was asked for first.
     pub(super) fn second_choice(&self) -> bool {
         self.second_choice
+    }
+
+    /// How many bytes of the answer came since the last call.
+    pub(super) fn take_received(&mut self) -> usize {
+        std::mem::take(&mut self.received)
     }
 
     /// Waits for what happens next and appends it. It may be dropped at any time and called
@@ -59,6 +65,7 @@ impl Exchange {
             Stage::Reading(body, answer) => match body.chunk().await {
                 Some(Ok(bytes)) => {
                     inputs.push(Input::Progress);
+                    self.received += bytes.len();
                     if !answer.chunk(&bytes, inputs) {
                         self.stage = Stage::Over;
                     }

@@ -4,16 +4,17 @@
 //! While it is gone only this task asks, every few seconds; the kinds wait, are marked with the
 //! cause, and go on from where they were when it answers again.
 
+mod doubt;
+mod inbox;
+mod look;
 mod report;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use super::admission::Admission;
 use super::audit::{self, Auditing};
@@ -22,16 +23,19 @@ use super::discover;
 use super::machine::{Dice, delay};
 use super::metrics::{self, Pace};
 use super::pulse::Pulse;
-use super::task::{self, Closed, Health, Highest, Note, Orders, Shared};
-use crate::cluster::{self, Discovery, Session};
+use super::task::{self, Closed, Health, Highest, LiveKinds, Note, Orders, Shared};
+use crate::cluster::{Discovery, Session};
 use crate::model::{Cause, Change, Delta, Fault, Kind, Link, LinkState, Login, Span, Time};
+use doubt::{Beat, Doubts, LOOK_EVERY};
+use inbox::Inbox;
+use look::{Look, again};
 
 /// For how long after a connection was lost it is tried every few seconds.
 const FIRST_MINUTES: Span = Span::from_seconds(180);
 
-/// The watches of one connection usually fail together. When a second one does within this time,
-/// the connection is gone and the cluster is marked at once.
-const TOGETHER: Duration = Duration::from_millis(50);
+/// How long nobody looks whether a server changed after it did: while the servers behind a balancer
+/// are upgraded one by one, each look may meet another one.
+const CALM: Duration = Duration::from_secs(60);
 
 /// What comes to a cluster's task from outside.
 #[derive(Clone, Debug)]
@@ -82,6 +86,8 @@ pub(super) struct Keeper {
     highest: Arc<Highest>,
     /// Watches that crashed.
     crashes: u32,
+    /// How long nobody looks who answers, after the next connection.
+    calm: Duration,
 }
 
 impl Keeper {
@@ -109,6 +115,7 @@ impl Keeper {
             known: None,
             highest: Arc::default(),
             crashes: 0,
+            calm: LOOK_EVERY,
         }
     }
 
@@ -127,8 +134,9 @@ impl Keeper {
     }
 
     async fn begin_anew(&mut self, over: Over) -> Result<(), Closed> {
-        let heard = self.heard.load(Ordering::Relaxed);
-        self.known = (heard > 0).then(|| Time::from_millis(heard));
+        self.known = self.last_sign();
+        self.json_only = false;
+        self.calm = if matches!(over, Over::Changed) { CALM } else { LOOK_EVERY };
         match over {
             Over::Changed => Ok(()),
             Over::Replaced(fault) => {
@@ -140,16 +148,14 @@ impl Keeper {
             Over::Crashed => {
                 self.crashes = self.crashes.saturating_add(1);
                 self.link.tries = self.crashes;
-                let fault =
-                    Fault::new(Cause::Config, "a watch of this cluster crashed: a bug in Quarterdeck", "");
-                self.rest(fault, |_, _, _| {}).await
+                self.rest(crashed(), |_, _, _| {}).await
             }
         }
     }
 
     /// From a new connection until everything has to begin anew.
     async fn once(&mut self) -> Result<Over, Closed> {
-        let found = self.connect().await?;
+        let mut found = self.connect().await?;
         self.up().await?;
         self.tell_server(&found).await?;
         let kicks = *self.signals.kicks.borrow();
@@ -179,9 +185,28 @@ impl Keeper {
         watches.running.spawn(metrics::run(watches.shared.clone(), self.dice.roll()));
         let audited = discover::chosen(&found.served).collect();
         watches.running.spawn(audit::run(watches.shared.clone(), audited, self.dice.roll()));
-        let over = self.keep(&found, &mut watches, orders, inbox).await;
+        let over = self.keep(&mut found, &mut watches, orders, inbox).await?;
         watches.running.shutdown().await;
-        over
+        self.unwatched(&watches.shared.live, &over).await?;
+        Ok(over)
+    }
+
+    /// Marks what was live: nobody watches it until everything has begun anew.
+    async fn unwatched(&mut self, live: &LiveKinds, over: &Over) -> Result<(), Closed> {
+        let fault = match over {
+            Over::Replaced(fault) => fault.clone(),
+            Over::Changed => {
+                Fault::new(Cause::Closed, "the server was upgraded; everything is listed anew", "")
+            }
+            Over::Crashed => crashed(),
+        };
+        let (now, heard) = (self.clock.now(), self.last_sign());
+        for kind in Kind::ALL.into_iter().filter(|kind| live.holds(*kind)) {
+            let state = LinkState::Broken;
+            let link = Link { state, heard, fault: Some(fault.clone()), ..Link::waiting(now) };
+            self.tell(Change::KindLink(kind, link)).await?;
+        }
+        Ok(())
     }
 
     /// Asks until the server says what it is.
@@ -203,73 +228,91 @@ impl Keeper {
     /// Keeps the watches going until everything has to begin anew.
     async fn keep(
         &mut self,
-        found: &Discovery,
+        found: &mut Discovery,
         watches: &mut Watches,
         orders: watch::Sender<Orders>,
         inbox: mpsc::Receiver<Note>,
     ) -> Result<Over, Closed> {
         let mut outages = 0;
-        let mut inbox = Inbox { notes: inbox, held: VecDeque::new() };
+        let mut inbox = Inbox::new(inbox);
+        let session = self.session.clone();
+        let (mut doubts, mut beat) = (Doubts::new(&session, self.calm), Beat::new(&session));
         loop {
-            let mut fault = None;
-            tokio::select! {
+            let look = tokio::select! {
                 note = inbox.next() => match note {
-                    Some(Note::Replaced(fault)) => return Ok(Over::Replaced(fault)),
+                    Some(Note::Replaced(fault)) => Look::Over(Over::Replaced(fault)),
                     Some(Note::JsonOnly) => {
                         if !std::mem::replace(&mut self.json_only, true) {
                             self.tell_server(found).await?;
                         }
+                        Look::Well
                     }
-                    Some(Note::Trouble(kind, trouble)) => fault = self.examine(kind, trouble, &mut inbox).await?,
+                    Some(Note::Doubt) => {
+                        doubts.raise();
+                        Look::Well
+                    }
+                    Some(Note::Trouble(kind, trouble)) => {
+                        if inbox.another_fails(kind).await {
+                            Look::Gone(trouble)
+                        } else {
+                            let look = self.look(found).await?;
+                            doubts.settled();
+                            look
+                        }
+                    }
                     None => return Err(Closed),
                 },
                 login = self.login.changed() => {
                     if login.is_ok() {
                         self.tell_login().await?;
                     }
+                    Look::Well
                 }
-                kick = self.signals.kicks.changed() => kick.map_err(|_| Closed)?,
+                kick = self.signals.kicks.changed() => {
+                    kick.map_err(|_| Closed)?;
+                    Look::Well
+                }
                 woke = self.signals.woke.changed() => {
                     woke.map_err(|_| Closed)?;
-                    fault = Some(self.slept().await);
+                    Look::Gone(self.slept())
                 }
-                Some(ended) = watches.running.join_next() => {
-                    if let Err(error) = ended {
-                        tracing::error!(cluster = self.session.id().0, %error, "a watch crashed");
-                        return Ok(Over::Crashed);
+                () = doubts.due() => {
+                    let look = self.look(found).await?;
+                    doubts.settled();
+                    look
+                }
+                sign = beat.next(&self.clock, &session) => {
+                    if let Some(sign) = sign {
+                        self.heard.store(sign.millis(), Ordering::Relaxed);
                     }
+                    Look::Well
                 }
-            }
-            if let Some(fault) = fault {
-                if let Some(over) = self.outage(found, fault, &orders).await? {
-                    return Ok(over);
+                Some(ended) = watches.running.join_next() => match ended {
+                    Ok(()) => Look::Well,
+                    Err(error) => {
+                        tracing::error!(cluster = self.session.id().0, %error, "a watch crashed");
+                        Look::Over(Over::Crashed)
+                    }
+                },
+            };
+            match look {
+                Look::Well => {}
+                Look::Unsure => doubts.raise(),
+                Look::Over(over) => return Ok(over),
+                Look::Gone(fault) => {
+                    if let Some(over) = self.outage(found, fault, &orders).await? {
+                        return Ok(over);
+                    }
+                    outages += 1;
+                    orders.send_modify(|orders| orders.health = Health::Up { outages });
+                    inbox.forget_troubles();
+                    doubts.settled();
                 }
-                outages += 1;
-                orders.send_modify(|orders| orders.health = Health::Up { outages });
-                inbox.forget_troubles();
             }
             // Some may have come while something else was waited for.
             let kicks = *self.signals.kicks.borrow_and_update();
             orders.send_if_modified(|orders| std::mem::replace(&mut orders.kicks, kicks) != kicks);
         }
-    }
-
-    /// Whether a watch's trouble is the whole connection's.
-    async fn examine(
-        &mut self,
-        kind: Kind,
-        trouble: Fault,
-        inbox: &mut Inbox,
-    ) -> Result<Option<Fault>, Closed> {
-        if inbox.another_fails(kind).await {
-            return Ok(Some(trouble));
-        }
-        let (session, woke) = (self.session.clone(), self.signals.woke.borrow().0);
-        let fault = self.attend(|| cluster::version(&session)).await?.err();
-        if self.signals.woke.borrow().0 != woke {
-            return Ok(Some(self.slept().await));
-        }
-        Ok(fault)
     }
 
     /// The cluster does not answer: marks everything, and asks until it does.
@@ -319,7 +362,7 @@ impl Keeper {
             () = self.deltas.closed() => return Err(Closed),
         }
         if slept {
-            self.session.disconnect().await;
+            self.session.disconnect();
         }
         Ok(())
     }
@@ -336,75 +379,55 @@ impl Keeper {
         Span::from_millis(base + i64::from(self.dice.below(1_000)))
     }
 
-    /// Does something while logins are told and the store is there. When a person wants it tried
-    /// now, or the machine wakes, it begins anew: what it waits for may never come.
+    /// Does something while logins are told and the store is there. When the machine wakes, it begins
+    /// anew: what it waits for may never come.
     async fn attend<T, W: Future<Output = T>>(&mut self, work: impl Fn() -> W) -> Result<T, Closed> {
+        loop {
+            if let Some(done) = self.attend_awake(&work).await? {
+                return Ok(done);
+            }
+            self.session.disconnect();
+        }
+    }
+
+    /// The same until the machine wakes from sleep; then nothing. When a person wants it tried now, it
+    /// begins anew.
+    async fn attend_awake<T, W: Future<Output = T>>(
+        &mut self,
+        work: impl Fn() -> W,
+    ) -> Result<Option<T>, Closed> {
         loop {
             let doing = work();
             tokio::pin!(doing);
-            let slept = loop {
+            loop {
                 tokio::select! {
-                    done = &mut doing => return Ok(done),
+                    done = &mut doing => return Ok(Some(done)),
                     login = self.login.changed() => {
                         if login.is_ok() {
                             self.tell_login().await?;
                         }
                     }
-                    kick = self.signals.kicks.changed() => break kick.map(|()| false),
-                    woke = self.signals.woke.changed() => break woke.map(|()| true),
+                    kick = self.signals.kicks.changed() => {
+                        kick.map_err(|_| Closed)?;
+                        break;
+                    }
+                    woke = self.signals.woke.changed() => return woke.map(|()| None).map_err(|_| Closed),
                     () = self.deltas.closed() => return Err(Closed),
                 }
-            };
-            if slept.map_err(|_| Closed)? {
-                self.session.disconnect().await;
             }
         }
     }
 
     /// The machine slept: whatever was open is dead, even if nobody noticed.
-    async fn slept(&mut self) -> Fault {
+    fn slept(&mut self) -> Fault {
         let slept = self.signals.woke.borrow_and_update().1;
-        self.session.disconnect().await;
+        self.session.disconnect();
         Fault::new(Cause::Closed, format!("this machine slept for {slept}"), "")
     }
 }
 
-/// What the tasks of the kinds say.
-struct Inbox {
-    notes: mpsc::Receiver<Note>,
-    /// What came while only troubles were listened to.
-    held: VecDeque<Note>,
-}
-
-impl Inbox {
-    async fn next(&mut self) -> Option<Note> {
-        match self.held.pop_front() {
-            Some(note) => Some(note),
-            None => self.notes.recv().await,
-        }
-    }
-
-    /// Whether the watch of another kind fails within the time in which all of a connection do.
-    async fn another_fails(&mut self, kind: Kind) -> bool {
-        let until = Instant::now() + TOGETHER;
-        while let Ok(Some(note)) = tokio::time::timeout_at(until, self.notes.recv()).await {
-            match note {
-                Note::Trouble(other, _) if other != kind => return true,
-                Note::Trouble(..) => {}
-                other => self.held.push_back(other),
-            }
-        }
-        false
-    }
-
-    /// Forgets what was said of a connection that is gone. What was said of the server holds.
-    fn forget_troubles(&mut self) {
-        while let Ok(note) = self.notes.try_recv() {
-            if !matches!(note, Note::Trouble(..)) {
-                self.held.push_back(note);
-            }
-        }
-    }
+fn crashed() -> Fault {
+    Fault::new(Cause::Config, "a watch of this cluster crashed: a bug in Quarterdeck", "")
 }
 
 /// The tasks under a cluster's.
@@ -416,42 +439,5 @@ struct Watches {
 impl Watches {
     fn start(&mut self, version: &'static crate::kinds::VersionDecl, seed: u64) {
         self.running.spawn(task::run(self.shared.clone(), version, seed));
-    }
-}
-
-/// Asks whether it is there again, and still the same.
-async fn again(session: &Session, found: &Discovery) -> Result<Option<Over>, Fault> {
-    let version = cluster::version(session).await?;
-    let identity = cluster::identity(session).await?;
-    if found.identity.is_some() && identity.is_some() && found.identity != identity {
-        let what = format!("{} is another cluster than before", session.server());
-        return Ok(Some(Over::Replaced(Fault::new(Cause::Replaced, what, ""))));
-    }
-    // An upgrade may serve other versions of kinds.
-    Ok((version != found.version).then_some(Over::Changed))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_said_beside_a_trouble_is_not_lost() {
-        let (notes, inbox) = mpsc::channel(8);
-        let mut inbox = Inbox { notes: inbox, held: VecDeque::new() };
-        let trouble = |kind| Note::Trouble(kind, Fault::new(Cause::Closed, "test", ""));
-        let replaced = Note::Replaced(Fault::new(Cause::Replaced, "test", ""));
-        for note in [Note::JsonOnly, trouble(Kind::Pod), replaced.clone()] {
-            notes.try_send(note).unwrap();
-        }
-        assert!(!inbox.another_fails(Kind::Pod).await, "the same kind twice is not the connection");
-        notes.try_send(trouble(Kind::Node)).unwrap();
-        assert!(inbox.another_fails(Kind::Pod).await);
-        notes.try_send(trouble(Kind::Node)).unwrap();
-        notes.try_send(Note::JsonOnly).unwrap();
-        inbox.forget_troubles();
-        drop(notes);
-        let rest = [inbox.next().await, inbox.next().await, inbox.next().await, inbox.next().await];
-        assert_eq!(rest, [Some(Note::JsonOnly), Some(replaced), Some(Note::JsonOnly), None]);
     }
 }

@@ -11,6 +11,7 @@
 //! | a watch ends before its time, or a person asks | compare versions, watch again from the last version |
 //! | 410, wherever it comes from | a list from scratch: at once the first time, then with back-off |
 //! | an event that is garbled, of no known type, without a version, or older than the last | the same |
+//! | an event whose object alone cannot be read | that object is left out, and counted |
 //! | any other error | back-off, then compare versions, then watch from the last version |
 //! | 403, 401, 404 | ask again after 10 s, then after minutes; at once when a person says so |
 //! | 75 s without event or bookmark | compare versions, watch again from the last version |
@@ -39,7 +40,9 @@ mod tests;
 pub use backoff::{Dice, delay};
 pub use input::{Ask, Event, Input, Output, PageEnd, Refusal};
 
-use crate::model::{Cause, Change, Fault, Kind, Link, LinkState, Span, Time, Version};
+use rustc_hash::FxHashSet;
+
+use crate::model::{Cause, Change, Fault, Kind, Link, LinkState, Span, Time, Uid, Version};
 use listing::Listing;
 pub(super) use listing::Tokens;
 use stream::Stream;
@@ -108,7 +111,10 @@ pub struct Machine {
     /// The last sign of life on the connection, whichever watch it was for.
     vouched: Option<Time>,
     told: Option<Time>,
+    /// Objects of the last list that could not be read, and changes of objects that say not which.
     unreadable: u64,
+    /// Objects whose last change could not be read.
+    lost: FxHashSet<Uid>,
     /// Events older than the last one: counted, never passed on.
     older: u64,
 }
@@ -122,8 +128,9 @@ enum Phase {
     Queued,
     /// A list is coming in.
     Listing(Listing),
-    /// The server is asked for its version.
-    Probing,
+    /// The server is asked for its version, since then: its answer is as of no later time, however
+    /// long it takes to arrive.
+    Probing { asked: Time },
     /// A watch was asked for that the server is to end then.
     Opening { until: Time },
     /// A watch is open.
@@ -158,6 +165,7 @@ impl Machine {
             vouched: None,
             told: None,
             unreadable: 0,
+            lost: FxHashSet::default(),
             older: 0,
         }
     }
@@ -208,6 +216,12 @@ impl Machine {
     #[must_use]
     pub fn lists_fail(&self) -> bool {
         self.list_strikes > 0
+    }
+
+    /// How many objects are left out because they could not be read.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.unreadable + self.lost.len() as u64
     }
 
     /// How many events came that were older than the one before them.
@@ -289,18 +303,23 @@ impl Machine {
             return;
         }
         match self.phase {
-            Phase::Down | Phase::Queued => self.wake = None,
+            Phase::Down => self.wake = None,
+            // Only what is live is woken while it waits for its turn.
+            Phase::Queued => {
+                self.no_longer_live(now, rules::unwatched(self.kind), out);
+                self.wake = None;
+            }
             Phase::Resting => self.proceed(now, out),
+            Phase::Listing(_) | Phase::Probing { .. } | Phase::Opening { .. } if now < self.patience => {
+                self.no_longer_live(now, rules::too_slow(self.kind, UNWATCHED), out);
+            }
             // Its end does not come: not every server that sends such lists can end them.
             Phase::Listing(_) if self.streams() => self.in_pages(now, out),
-            Phase::Probing | Phase::Opening { .. } if now < self.patience => self.no_longer_live(now, out),
-            Phase::Listing(_) | Phase::Probing | Phase::Opening { .. } => {
+            Phase::Listing(_) | Phase::Probing { .. } | Phase::Opening { .. } => {
                 let fault = rules::too_slow(self.kind, PATIENCE);
                 self.failed(now, fault, out);
             }
-            Phase::Watching(stream) if !stream.caught_up && now < stream.since + PATIENCE => {
-                self.caught_up(now, now, out);
-            }
+            Phase::Watching(stream) if !stream.caught_up => self.catching_up(now, stream, out),
             Phase::Watching(_) => self.silent(now, out),
         }
     }
@@ -314,12 +333,13 @@ impl Machine {
         self.link.retry_at = None;
         let Some(from) = self.resume else {
             self.phase = Phase::Queued;
+            self.wake = self.live_until();
             out.push(Output::Queue);
             self.tell(now, out);
             return;
         };
         if self.verify {
-            self.phase = Phase::Probing;
+            self.phase = Phase::Probing { asked: now };
             out.push(Output::Ask { ask: Ask::Probe, json: self.json });
         } else {
             let (timeout_seconds, until) = self.lifetime(now);
@@ -333,14 +353,18 @@ impl Machine {
     /// Begins to wait for the next sign of a request on the way to an open watch.
     fn await_answer(&mut self, now: Time) {
         self.patience = now + PATIENCE;
-        let live_until = self.link.live().then(|| self.unwatched + UNWATCHED);
-        self.wake = Some(live_until.map_or(self.patience, |until| until.min(self.patience)));
+        self.wake = Some(self.live_until().map_or(self.patience, |until| until.min(self.patience)));
     }
 
-    /// No watch is open for too long: says so, and goes on waiting for the one that was asked for.
-    fn no_longer_live(&mut self, now: Time, out: &mut Vec<Output>) {
+    /// Until when what is shown counts as live if nothing more comes; `None` when it does not.
+    fn live_until(&self) -> Option<Time> {
+        let seen = self.link.heard.map_or(self.unwatched, |heard| heard.max(self.unwatched));
+        self.link.live().then(|| seen + UNWATCHED)
+    }
+
+    /// What happens is not seen for too long: says so, and goes on waiting for what was asked for.
+    fn no_longer_live(&mut self, now: Time, fault: Fault, out: &mut Vec<Output>) {
         self.wake = Some(self.patience);
-        let fault = rules::too_slow(self.kind, UNWATCHED);
         self.tell_trouble(now, LinkState::Broken, fault, None, self.stream_strikes, out);
     }
 
@@ -354,7 +378,7 @@ impl Machine {
     fn opened(&mut self, now: Time, out: &mut Vec<Output>) {
         match &mut self.phase {
             Phase::Listing(_) => self.page_opened(now, out),
-            Phase::Probing => self.await_answer(now),
+            Phase::Probing { .. } => self.await_answer(now),
             Phase::Opening { until } => {
                 let until = *until;
                 self.watching(now, until, out);
@@ -364,11 +388,15 @@ impl Machine {
     }
 
     fn unreadable(&mut self, now: Time, count: u64, out: &mut Vec<Output>) {
-        if count > 0 && !matches!(self.phase, Phase::Probing) {
+        if count > 0 && !matches!(self.phase, Phase::Probing { .. }) {
             self.unreadable += count;
-            out.push(Output::Tell(Change::Unreadable(self.kind, self.unreadable)));
+            self.tell_left_out(out);
             self.heard(now, out);
         }
+    }
+
+    fn tell_left_out(&self, out: &mut Vec<Output>) {
+        out.push(Output::Tell(Change::Unreadable(self.kind, self.left_out())));
     }
 
     /// Drops whatever request runs, and the turn to list.
@@ -378,14 +406,14 @@ impl Machine {
             Phase::Listing(_) => {
                 out.extend([Output::Stop, Output::Release, Output::Tell(Change::Void(self.kind))]);
             }
-            Phase::Probing | Phase::Opening { .. } | Phase::Watching(_) => out.push(Output::Stop),
+            Phase::Probing { .. } | Phase::Opening { .. } | Phase::Watching(_) => out.push(Output::Stop),
             Phase::Down | Phase::Resting => {}
         }
     }
 
     /// Notes when the connection last gave a sign of life.
     pub(super) fn vouch(&mut self, heard: Option<Time>) {
-        self.vouched = self.vouched.max(heard);
+        self.vouched = heard.or(self.vouched);
     }
 
     /// The connection or the stream broke. As long as it lived, an open watch that was live had all that
@@ -395,7 +423,7 @@ impl Machine {
     fn was_current(&mut self) {
         let watching = matches!(self.phase, Phase::Watching(stream) if stream.caught_up);
         if watching && self.link.live() {
-            self.link.heard = self.link.heard.max(self.vouched);
+            self.link.heard = self.vouched.or(self.link.heard);
         }
     }
 

@@ -11,7 +11,7 @@ use super::admission::{Admission, Rank, Turn};
 use super::audit::Auditing;
 use super::clock::{Clock, duration};
 use super::exchange::Exchange;
-use super::machine::{Input, Machine, Output};
+use super::machine::{Event, Input, Machine, Output};
 use super::metrics::Pace;
 use crate::cluster::Session;
 use crate::kinds::VersionDecl;
@@ -43,6 +43,8 @@ pub(super) enum Note {
     Replaced(Fault),
     /// Only JSON can be had.
     JsonOnly,
+    /// Who answers may be another one than before.
+    Doubt,
 }
 
 /// Where all the tasks of a cluster send to, and what they share.
@@ -187,7 +189,7 @@ impl Task {
     /// took to make room is not the server's silence.
     async fn wait(&mut self, inputs: &mut Vec<Input>) -> Result<Woken, Closed> {
         self.set_alarm();
-        let Task { shared, exchange, queued, alarm, .. } = self;
+        let Task { shared, exchange, queued, turn: held, alarm, .. } = self;
         tokio::select! {
             biased;
             changed = shared.orders.changed() => changed.map(|()| Woken::Orders).map_err(|_| Closed),
@@ -201,6 +203,12 @@ impl Task {
                     None => futures::future::pending().await,
                 }
             } => Ok(Woken::Exchange),
+            never = async {
+                match held {
+                    Some(turn) => turn.watch_pace().await,
+                    None => futures::future::pending().await,
+                }
+            } => match never {},
             () = or_never(alarm.as_mut().map(|(_, sleep)| sleep.as_mut())) => Ok(Woken::Timer),
         }
     }
@@ -248,9 +256,13 @@ impl Task {
     /// Gives the machine what came in, until it drops the exchange from which it came.
     async fn take(&mut self, inputs: &mut Vec<Input>) -> Result<(), Closed> {
         let now = self.now();
+        if let (Some(turn), Some(exchange)) = (&mut self.turn, &mut self.exchange) {
+            turn.received(exchange.take_received());
+        }
         // That nothing came, or that the stream broke, is no sign of life.
         if inputs.iter().any(|input| !matches!(input, Input::Failed(_))) {
-            self.shared.heard.fetch_max(now.millis(), Ordering::Relaxed);
+            // Not the highest: a wall clock can be set back.
+            self.shared.heard.store(now.millis(), Ordering::Relaxed);
         }
         if !self.json_came && self.exchange.as_ref().is_some_and(Exchange::second_choice) {
             self.json_came = true;
@@ -270,10 +282,19 @@ impl Task {
     async fn step(&mut self, now: Time, input: Input) -> Result<bool, Closed> {
         let trouble = trouble(&input);
         let was_timer = input == Input::Timer;
+        let lost = match &input {
+            Input::Event(Event::Unreadable { fault, .. }) => Some((fault.clone(), self.machine.left_out())),
+            _ => None,
+        };
         let mut outputs = Vec::new();
         let heard = self.shared.heard.load(Ordering::Relaxed);
         self.machine.vouch((heard > 0).then(|| Time::from_millis(heard)));
         self.machine.step(now, input, &mut outputs);
+        if let Some((fault, before)) = lost
+            && self.machine.left_out() > before
+        {
+            tracing::warn!(cluster = self.shared.session.id().0, %fault, "left out");
+        }
         self.shared.live.set(self.version.kind, self.machine.link().live());
         self.shared.highest.raise(self.version.kind, self.machine.highest());
         let mut dropped = false;
@@ -298,6 +319,7 @@ impl Task {
                 }
                 Output::Tell(change) => self.shared.tell(now, change).await?,
                 Output::JsonOnly => self.note(Note::JsonOnly),
+                Output::Doubt => self.note(Note::Doubt),
                 Output::Replaced => {
                     let fault = self.machine.link().fault.clone();
                     let fault = fault.unwrap_or_else(|| Fault::new(Cause::Replaced, "another server", ""));

@@ -8,8 +8,8 @@ mod server;
 mod view;
 
 use quarterdeck::model::{Badge, Cause, Cluster, Kind, LinkState, Login};
-use server::{Misdeed, Server};
-use view::{View, link, live, names};
+use server::{Body, Misdeed, Server, object};
+use view::{View, link, live, names, pass};
 
 const SOME: [&str; 3] = ["a", "b", "c"];
 
@@ -226,4 +226,91 @@ async fn a_cluster_that_was_never_reached_says_why() {
     assert!(cluster.link.fault.is_some());
     server.come_back();
     view.until("all pods, without being asked", has(&SOME)).await;
+}
+
+#[tokio::test]
+async fn a_machine_that_wakes_while_a_connection_is_being_made_makes_another() {
+    // It takes connections and says nothing, as where packets get lost.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let kubeconfig = format!(
+        "contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {{token: t}}}}]\n\
+         clusters: [{{name: c, cluster: {{server: 'https://{address}', insecure-skip-tls-verify: true}}}}]\n"
+    );
+    let (held, mut taken) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            held.send(stream).unwrap();
+        }
+    });
+    let view = View::open(&kubeconfig);
+    let _first = taken.recv().await.unwrap();
+    view.sleep(600);
+    // The second takes the place of what was being made before it slept; and it goes on trying.
+    for _ in 0..3 {
+        let mut waited = 0;
+        while taken.try_recv().is_err() {
+            assert!(waited < 30, "another connection within 30 s");
+            waited += 1;
+            pass(1).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_another_takes_the_place_of_in_good_order_is_noticed() {
+    let server = with_pods().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", |f| has(&SOME)(&f.clusters[0])).await;
+    pass(20).await;
+    server.switch();
+    server.put("pods", "new");
+    view.within(20, "only what the server has now", |f| has(&["new"])(&f.clusters[0])).await;
+}
+
+#[tokio::test]
+async fn an_upgrade_in_good_order_is_noticed() {
+    let server = with_pods().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", |f| has(&SOME)(&f.clusters[0])).await;
+    pass(20).await;
+    server.upgrade();
+    server.end_watches();
+    view.within(20, "the new version and what it serves", |f| {
+        f.clusters[0].version == "v1.37.3-test" && live(&f.clusters[0], Kind::Service)
+    })
+    .await;
+    view.within(20, "all pods", |f| has(&SOME)(&f.clusters[0])).await;
+}
+
+#[tokio::test]
+async fn a_watch_that_crashes_leaves_nothing_live_that_nobody_watches() {
+    let server = with_pods().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", |f| has(&SOME)(&f.clusters[0]) && live(&f.clusters[0], Kind::Node)).await;
+    server.take_no_connections();
+    view.crash();
+    server.put("pods", "d");
+    view.within(3, "nothing is live", |f| f.clusters[0].tables.iter().all(|t| !t.link.live())).await;
+    let fault = link(&view.cluster(), Kind::Node).fault.clone().unwrap();
+    assert!(fault.what.contains("a bug in Quarterdeck"), "{fault}");
+    server.come_back();
+    view.within(40, "all pods", |f| has(&["a", "b", "c", "d"])(&f.clusters[0])).await;
+}
+
+#[tokio::test]
+async fn an_event_whose_object_cannot_be_read_costs_that_object_only() {
+    let server = with_pods().await;
+    let at = server.version();
+    let nameless = object("pods", "b", at + 1).replace("\"name\":\"b\",", "");
+    let lines = [
+        format!(r#"{{"type":"MODIFIED","object":{nameless}}}"#),
+        format!(r#"{{"type":"ADDED","object":{}}}"#, object("pods", "x", at + 2)),
+    ];
+    server.once("/pods?watch=true", Misdeed::Body(Body::lines(&lines)));
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "b is left out and x is there", |f| has(&["a", "c", "x"])(&f.clusters[0])).await;
+    let cluster = view.cluster();
+    assert_eq!(cluster.table(Kind::Pod).unreadable, 1, "and it is counted");
+    assert_eq!(server.count("/pods?limit=2500"), 1, "nothing was listed again");
 }

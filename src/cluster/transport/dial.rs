@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -42,11 +43,18 @@ pub(super) struct Cuttable {
     stream: Box<dyn Stream>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     ending: Arc<Ending>,
+    received: Arc<AtomicU64>,
 }
 
 impl Cuttable {
-    pub(super) fn new(stream: Box<dyn Stream>, cut: CancellationToken, ending: Arc<Ending>) -> Cuttable {
-        Cuttable { stream, cut: Box::pin(cut.cancelled_owned()), ending }
+    /// `received` grows with every byte that comes.
+    pub(super) fn new(
+        stream: Box<dyn Stream>,
+        cut: CancellationToken,
+        ending: Arc<Ending>,
+        received: Arc<AtomicU64>,
+    ) -> Cuttable {
+        Cuttable { stream, cut: Box::pin(cut.cancelled_owned()), ending, received }
     }
 }
 
@@ -63,6 +71,7 @@ impl AsyncRead for Cuttable {
         }
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.received.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
         match &polled {
             Poll::Ready(Err(error)) => self.ending.note(Err(error)),
             Poll::Ready(Ok(())) if buf.filled().len() == before && buf.remaining() > 0 => {

@@ -18,7 +18,7 @@ impl Spares {
     /// One that is still open.
     pub(super) fn take(&self) -> Option<Http1> {
         let mut spares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        spares.retain(|spare| !spare.sender.is_closed());
+        spares.retain(Http1::usable);
         spares.pop()
     }
 
@@ -28,7 +28,7 @@ impl Spares {
 
     fn put(&self, free: Http1) {
         let mut spares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if spares.len() < MOST && !free.sender.is_closed() {
+        if spares.len() < MOST && free.usable() {
             spares.push(free);
         }
     }

@@ -148,11 +148,85 @@ async fn a_connection_that_is_ended_is_made_again() {
     let session = to(&server, ca.trust());
     let mut watch = session.send(Request::get("/w?watch=true")).await.unwrap();
     assert_eq!(watch.body.chunk().await.unwrap().unwrap(), "event");
-    session.disconnect().await;
+    session.disconnect();
     let fault = watch.body.chunk().await.unwrap().unwrap_err();
     assert_eq!(fault.cause, Cause::Closed, "{fault}");
     assert_eq!(text(&session, "/").await.as_deref(), Ok("ok"));
     assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_server_that_takes_few_requests_at_a_time_gets_more_connections() {
+    for (streams, connections) in [(1, 7), (2, 4), (3, 3)] {
+        let ca = Ca::new();
+        let tls = ca.server(&["localhost"], &BOTH);
+        let server = Server::limited(Some(tls), streams, |r| match r.uri().query() {
+            Some("watch=true") => endless("event"),
+            _ => answer(200, "ok"),
+        })
+        .await;
+        let session = to(&server, ca.trust());
+        // Its limit comes before its first answer.
+        assert_eq!(text(&session, "/").await.as_deref(), Ok("ok"));
+        let mut watches = Vec::new();
+        for _ in 0..6 {
+            let mut watch = session.send(Request::get("/w?watch=true")).await.unwrap();
+            assert_eq!(watch.body.chunk().await.unwrap().unwrap(), "event");
+            watches.push(watch);
+        }
+        for _ in 0..5 {
+            assert_eq!(text(&session, "/").await.as_deref(), Ok("ok"));
+        }
+        assert_eq!(server.connections(), connections, "{streams} at a time");
+        // All at once, over a connection of which nothing is known yet but what others told.
+        session.disconnect();
+        let watches = join_all((0..6).map(|_| session.send(Request::get("/w?watch=true")))).await;
+        assert!(watches.iter().all(Result::is_ok));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_being_made_can_be_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let (held, mut accepted) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            held.send(stream).unwrap();
+        }
+    });
+    let session = session(&target(connection(&url, Ca::new().trust())));
+    let ask = || {
+        let session = session.clone();
+        tokio::spawn(async move { text(&session, "/").await })
+    };
+    let asked = ask();
+    let _first = accepted.recv().await;
+    // Who waits for it is not told that it failed, and makes the next one.
+    let _waits = ask();
+    tokio::task::yield_now().await;
+    session.disconnect();
+    let fault = asked.await.unwrap().unwrap_err();
+    assert!(fault.cause == Cause::Closed && fault.what.contains("was given up"), "{fault}");
+    assert!(accepted.recv().await.is_some());
+}
+
+#[tokio::test]
+async fn every_byte_is_a_sign_of_life_and_every_connection_is_counted() {
+    let ca = Ca::new();
+    let server = Server::start(Some(ca.server(&["localhost"], &BOTH)), |_| answer(200, "ok")).await;
+    let session = to(&server, ca.trust());
+    let mut made = session.connections();
+    assert_eq!((session.received(), *made.borrow_and_update()), (0, 0));
+    text(&session, "/").await.unwrap();
+    let received = session.received();
+    assert!(received > 0);
+    text(&session, "/").await.unwrap();
+    assert!(session.received() > received);
+    assert_eq!(*made.borrow_and_update(), 1);
+    session.disconnect();
+    text(&session, "/").await.unwrap();
+    assert_eq!(*made.borrow_and_update(), 2);
 }
 
 #[tokio::test]
@@ -214,7 +288,7 @@ async fn client_certificates_are_shown_and_read_anew() {
     let session = session(&target(with));
     assert_eq!(text(&session, "/").await.as_deref(), Ok("ok"));
     std::fs::remove_file(&path).unwrap();
-    session.disconnect().await;
+    session.disconnect();
     tokio::time::pause();
     tokio::time::advance(TLS_FRESH).await;
     let fault = text(&session, "/").await.unwrap_err();

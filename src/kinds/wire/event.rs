@@ -22,6 +22,19 @@ super::wire! {
         6 "resourceVersion" resource_version: Str<'a>,
         12 "annotations" annotations: Map<'a, Str<'a>>,
     }
+
+    /// An object of which only the identity is read: what can be read where the rest cannot.
+    pub struct Identified<'a> {
+        1 "metadata" metadata: Identity<'a>,
+    }
+
+    /// Which object it is, and at which version.
+    pub struct Identity<'a> {
+        1 "name" name: Str<'a>,
+        3 "namespace" namespace: Str<'a>,
+        5 "uid" uid: Str<'a>,
+        6 "resourceVersion" resource_version: Str<'a>,
+    }
 }
 
 impl Bookmark<'_> {

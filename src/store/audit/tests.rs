@@ -250,3 +250,26 @@ fn a_list_from_before_it_began_brings_nothing_back() {
     assert!(!world.shown().contains_key(&uid(5)));
     assert_eq!(world.repaired(), 0);
 }
+
+#[test]
+fn a_watch_without_bookmarks_reaches_the_list_by_a_comparison() {
+    let mut world = World::new();
+    world.happen(Happening::Change(3));
+    world.settle();
+    // What happens elsewhere moves the version of lists on, and this kind's watch says nothing of it.
+    let listed: Vec<Record> =
+        world.server.iter().filter(|(n, _)| **n != 5).map(|(n, v)| record(*n, *v)).collect();
+    let version = Version(world.version + 50);
+    let steps = [Audit::Begin, Audit::Page(listed), Audit::End(version)];
+    steps.into_iter().for_each(|step| world.tell(Change::Audit(KIND, step)));
+    let audited = |world: &World| world.store.clusters[0].cluster().table(KIND).audited;
+    assert_eq!(audited(&world), None);
+    world.tell(Change::Audit(KIND, Audit::Reached(Version(version.0 - 1))));
+    assert_eq!(audited(&world), None);
+    world.tell(Change::Audit(KIND, Audit::Reached(version)));
+    assert_eq!((audited(&world), world.repaired()), (Some(at()), 1));
+    assert!(!world.shown().contains_key(&uid(5)));
+    // It says nothing of single objects: one that is new since is taken, whatever its version.
+    world.tell(Change::Upsert(Box::new(record(99, version.0 - 10))));
+    assert!(world.shown().contains_key(&uid(99)));
+}

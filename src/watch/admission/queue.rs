@@ -54,8 +54,14 @@ impl<T> Queue<T> {
         self.waiting.push(Waiting { rank, cluster, kind, order: self.asked, tell });
     }
 
-    pub(super) fn back(&mut self, cluster: ClusterId) {
+    /// One that has a turn crawls: it no longer counts in the fleet, only in its cluster.
+    pub(super) fn crawls(&mut self) {
         self.running = self.running.saturating_sub(1);
+    }
+
+    /// A turn is given back, with its place in the fleet unless it crawled.
+    pub(super) fn back(&mut self, cluster: ClusterId, in_fleet: bool) {
+        self.running = self.running.saturating_sub(usize::from(in_fleet));
         if let Some(count) = self.of_cluster.get_mut(&cluster) {
             *count = count.saturating_sub(1);
         }
@@ -113,7 +119,7 @@ mod tests {
         let (mut running, mut served) = (Vec::new(), 0);
         while let Some((cluster, _)) = queue.next(|_| true).or_else(|| {
             let cluster: ClusterId = (!running.is_empty()).then(|| running.remove(0))?;
-            queue.back(cluster);
+            queue.back(cluster, true);
             queue.next(|_| true)
         }) {
             running.push(cluster);
@@ -142,7 +148,7 @@ mod tests {
         queue.ask(Rank::List, ClusterId(1), Kind::Pod, "first");
         let order = std::iter::from_fn(|| {
             let (cluster, tell) = queue.next(|_| true)?;
-            queue.back(cluster);
+            queue.back(cluster, true);
             Some(tell)
         });
         assert_eq!(order.collect::<Vec<_>>(), ["first", "again", "audit"]);
@@ -156,7 +162,7 @@ mod tests {
         queue.ask(Rank::List, ClusterId(1), Kind::Event, "list");
         let first = queue.next(|_| true).map(|(_, tell)| tell);
         assert_eq!(first, Some("list"));
-        queue.back(ClusterId(1));
+        queue.back(ClusterId(1), true);
         assert_eq!(queue.next(|_| true).map(|(_, tell)| tell), Some("audit"));
     }
 
@@ -168,7 +174,7 @@ mod tests {
         queue.ask(Rank::List, ClusterId(1), Kind::Event, "events elsewhere");
         let firsts: Vec<_> = std::iter::from_fn(|| queue.next(|_| true).map(|(_, t)| t)).collect();
         assert_eq!(firsts, ["pods", "events elsewhere"]);
-        queue.back(ClusterId(0));
+        queue.back(ClusterId(0), true);
         assert_eq!(queue.next(|_| true).map(|(_, tell)| tell), Some("events"));
     }
 

@@ -193,6 +193,67 @@ fn garbled_events_are_known_as_such() {
 }
 
 #[test]
+fn an_event_whose_object_is_broken_says_which_one() {
+    let seen = |format, kind: &str, body: &[u8]| {
+        let bytes = [write_event(format, kind, body), stream(format)].concat();
+        let mut inputs = read(&WATCH, format, false, &bytes, bytes.len());
+        assert_eq!(inputs.len(), 6, "the events behind it are read: {inputs:?}");
+        match inputs.swap_remove(0) {
+            Input::Event(event) => event,
+            other => panic!("{other:?}"),
+        }
+    };
+    // The status is cut inside, and everything around it is whole.
+    let mut bad = kinds::wire::enveloped("v1", "Namespace", |out| {
+        let json = r#"{"metadata":{"name":"a","namespace":"n\u001b","uid":"u-a","resourceVersion":"12"}}"#;
+        out.extend(namespaces().item_to_protobuf(json.as_bytes()).unwrap());
+        out.extend([0x1a, 2, 0x0a, 9]);
+    });
+    let (uid, version) = (crate::model::Uid::parse("u-a"), Version(12));
+    for kind in ["ADDED", "MODIFIED"] {
+        match seen(Format::Protobuf, kind, &bad) {
+            Event::Unreadable { uid: of, version: at, fault } => {
+                assert_eq!((of, at), (uid, version));
+                assert!(
+                    fault.what.contains("namespaces: n␛/a (") && fault.cause == Cause::Garbled,
+                    "{fault}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(seen(Format::Protobuf, "DELETED", &bad), Event::Gone(uid, version));
+    // No name, or no id: nothing else of the frame is in doubt.
+    let json = br#"{"metadata":{"uid":"u-a","resourceVersion":"12"}}"#;
+    assert!(matches!(seen(Format::Json, "MODIFIED", json), Event::Unreadable { uid: of, .. } if of == uid));
+    let json = br#"{"metadata":{"name":"a","resourceVersion":"12"}}"#;
+    assert!(matches!(seen(Format::Json, "ADDED", json), Event::Unreadable { uid, .. } if uid.is_none()));
+    // Where its metadata is broken too, it may have been anything.
+    bad.truncate(bad.len() - 4);
+    let at = bad.windows(3).position(|w| w == b"u-a").unwrap();
+    bad[at - 1] = 0x7f;
+    let bytes = write_event(Format::Protobuf, "MODIFIED", &bad);
+    let inputs = read(&WATCH, Format::Protobuf, false, &bytes, bytes.len());
+    assert!(matches!(inputs[0], Input::Event(Event::Garbled(_))), "{inputs:?}");
+}
+
+#[test]
+fn objects_without_an_id_are_counted() {
+    let items = [object("a", 3), r#"{"metadata":{"name":"b","resourceVersion":"4"}}"#.to_owned()];
+    for (format, body) in [(Format::Json, json_list(&items)), (Format::Protobuf, protobuf_list(&items))] {
+        for piece in [7, body.len()] {
+            let inputs = read(&LIST, format, false, &body, piece);
+            assert_eq!(names(&inputs), ["a"]);
+            let counts = inputs.iter().filter_map(|input| match input {
+                Input::Unreadable(count) => Some(*count),
+                _ => None,
+            });
+            assert_eq!(counts.sum::<u64>(), 1, "{format:?}: {inputs:?}");
+        }
+    }
+}
+
+#[test]
 fn nothing_is_read_behind_a_garbled_event() {
     // Ten million empty frames in ten kilobytes.
     let body = gzip(&vec![0; 40 << 20]);

@@ -28,9 +28,8 @@ impl Keeper {
             Cause::Unauthorized | Cause::Login | Cause::Forbidden => LinkState::Denied,
             _ => LinkState::Broken,
         });
-        let heard = self.heard.load(Ordering::Relaxed);
-        let heard = (heard > 0).then(|| Time::from_millis(heard));
-        self.link.heard = self.link.heard.max(heard);
+        // A wall clock that was set back makes the future of what was the past.
+        self.link.heard = self.link.heard.filter(|heard| *heard <= now).max(self.last_sign());
         self.link.fault = Some(fault);
         self.link.retry_at = retry_at;
         // While it rests nobody looks at the login, which may be why.
@@ -38,6 +37,12 @@ impl Keeper {
             self.tell_login().await?;
         }
         self.tell_link().await
+    }
+
+    /// When the cluster last gave a sign of life.
+    pub(super) fn last_sign(&self) -> Option<Time> {
+        let heard = self.heard.load(Ordering::Relaxed);
+        (heard > 0).then(|| Time::from_millis(heard))
     }
 
     pub(super) fn set_state(&mut self, state: LinkState) {

@@ -69,6 +69,15 @@ pub enum Event {
     Bookmark(Version),
     /// The server ends the watch and says why.
     Error(Refusal),
+    /// An object is new or changed, and only which one can be read.
+    Unreadable {
+        /// Its id; none when it has none.
+        uid: Uid,
+        /// Its version, which is never 0.
+        version: Version,
+        /// Which object it is, and what is wrong with it.
+        fault: Fault,
+    },
     /// It could not be read, and so may have been anything.
     Garbled(Fault),
 }
@@ -104,6 +113,8 @@ pub enum Output {
     Tell(Change),
     /// Only JSON can be had here.
     JsonOnly,
+    /// The server ended a watch before its time: who answers next may be another one.
+    Doubt,
     /// It is another cluster, or an older state of it: stop everything, tell
     /// [`Change::Reset`] and start over.
     Replaced,

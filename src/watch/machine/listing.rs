@@ -71,7 +71,7 @@ impl Machine {
             tokens: Tokens::default(),
             version: None,
         });
-        self.wake = Some(now + PATIENCE);
+        self.await_answer(now);
         if self.link.state == LinkState::Waiting {
             self.set_state(now, LinkState::Connecting);
             self.tell(now, out);
@@ -105,7 +105,12 @@ impl Machine {
             return;
         }
         listing.began = true;
-        self.unreadable = 0;
+        if self.left_out() > 0 {
+            // What could not be read may have been mended; what still cannot be is counted anew.
+            self.unreadable = 0;
+            self.lost.clear();
+            self.tell_left_out(out);
+        }
         out.push(Output::Tell(Change::Begin(self.kind)));
         self.set_state(now, LinkState::Listing { got: 0, of: None });
         if !self.shown {
@@ -126,16 +131,23 @@ impl Machine {
     }
 
     /// More of a page came: patience begins anew, but a page that trickles in must not hold its
-    /// turn for ever.
+    /// turn for ever. More of a watch came: what was missed is not through yet.
     pub(super) fn progress(&mut self, now: Time) {
-        if let Phase::Listing(listing) = &self.phase {
-            self.wake = Some((now + PATIENCE).min(listing.asked + SLOWEST_PAGE));
+        match self.phase {
+            Phase::Listing(Listing { asked, .. }) => {
+                self.wake = Some((now + PATIENCE).min(asked + SLOWEST_PAGE));
+            }
+            Phase::Watching(stream) if !stream.caught_up => self.await_lull(now),
+            _ => {}
         }
     }
 
     pub(super) fn page_end(&mut self, now: Time, end: PageEnd, out: &mut Vec<Output>) {
         match &mut self.phase {
-            Phase::Probing => self.compared(now, end.version, out),
+            Phase::Probing { asked } => {
+                let asked = *asked;
+                self.compared(now, asked, end.version, out);
+            }
             Phase::Listing(listing) => {
                 let Some(version) = end.version else {
                     return self.failed(now, rules::list_unversioned(self.kind), out);
@@ -194,17 +206,17 @@ impl Machine {
     }
 
     /// What the server's version says about ours.
-    fn compared(&mut self, now: Time, version: Option<Version>, out: &mut Vec<Output>) {
+    fn compared(&mut self, now: Time, asked: Time, version: Option<Version>, out: &mut Vec<Output>) {
         match version {
             None => self.failed(now, rules::list_unversioned(self.kind), out),
             Some(version) if version < self.highest => self.behind(now, version, out),
             Some(version) => {
                 self.behind = None;
-                self.compared = Some((version, now));
+                self.compared = Some((version, asked));
                 self.verify = false;
                 if self.resume == Some(version) && !self.link.live() {
                     // Nothing happened in between.
-                    self.link.heard = Some(now);
+                    self.link.heard = Some(asked);
                 }
                 self.proceed(now, out);
             }

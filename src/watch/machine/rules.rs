@@ -123,7 +123,10 @@ impl Machine {
 
     /// Whether a request runs.
     pub(super) fn asking(&self) -> bool {
-        matches!(self.phase, Phase::Listing(_) | Phase::Probing | Phase::Opening { .. } | Phase::Watching(_))
+        matches!(
+            self.phase,
+            Phase::Listing(_) | Phase::Probing { .. } | Phase::Opening { .. } | Phase::Watching(_)
+        )
     }
 }
 
@@ -151,6 +154,16 @@ fn refusal_fault(kind: Kind, refusal: &Refusal) -> Fault {
 pub(super) fn too_slow(kind: Kind, limit: Span) -> Fault {
     let (plural, seconds) = (kind.names().plural, limit.seconds());
     Fault::new(Cause::Timeout, format!("{plural}: nothing came for {seconds} s"), "")
+}
+
+pub(super) fn unwatched(kind: Kind) -> Fault {
+    let plural = kind.names().plural;
+    Fault::new(Cause::Timeout, format!("{plural}: nobody watches until it is their turn to be listed"), "")
+}
+
+pub(super) fn catching_up(kind: Kind) -> Fault {
+    let plural = kind.names().plural;
+    Fault::new(Cause::Timeout, format!("{plural}: what happened meanwhile is still coming in"), "")
 }
 
 pub(super) fn ended_early(kind: Kind) -> Fault {

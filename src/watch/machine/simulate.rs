@@ -6,8 +6,8 @@
 //!   after it was gone, except after a declared reset;
 //! * **honest**: what is not marked stale is no older than its limit.
 //!
-//! A failing seed prints itself and the last of what happened. `QUARTERDECK_SEEDS=10000` runs as
-//! many schedules.
+//! A failing seed prints how to run it alone (`QUARTERDECK_SEED=17`) and the last of what happened.
+//! `QUARTERDECK_SEEDS=10000` runs as many schedules.
 
 mod server;
 mod shown;
@@ -18,8 +18,11 @@ use crate::model::Cause;
 use world::{Faults, World};
 
 fn seeds(default: u64) -> std::ops::Range<u64> {
-    let wanted = std::env::var("QUARTERDECK_SEEDS").ok().and_then(|n| n.parse().ok());
-    0..wanted.unwrap_or(default)
+    let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
+    match number("QUARTERDECK_SEED") {
+        Some(alone) => alone..alone + 1,
+        None => 0..number("QUARTERDECK_SEEDS").unwrap_or(default),
+    }
 }
 
 fn run_all(seeds: std::ops::Range<u64>, faults: impl Fn(u64) -> Faults) {
@@ -27,7 +30,8 @@ fn run_all(seeds: std::ops::Range<u64>, faults: impl Fn(u64) -> Faults) {
         if let Err(violation) = World::new(seed, faults(seed), false).run() {
             let mut world = World::new(seed, faults(seed), true);
             assert_eq!(world.run().as_ref(), Err(&violation), "a seed happens the same way twice");
-            panic!("seed {seed}: {violation}\n{}", world.story());
+            let again = format!("QUARTERDECK_SEED={seed} cargo test --lib watch::machine::simulate");
+            panic!("seed {seed}: {violation}\nrun it alone: {again}\n{}", world.story());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::input::{Event, Output};
 use super::{HEALTHY, Machine, PATIENCE, Phase, SILENCE, rules};
-use crate::model::{Change, LinkState, Span, Time, Version};
+use crate::model::{Audit, Change, LinkState, Span, Time, Uid, Version};
 
 /// A watch that ends by itself earlier than this has failed, whatever it says.
 const SHORT: Span = Span::from_seconds(10);
@@ -24,6 +24,8 @@ pub(super) struct Stream {
     /// Whether what happened while no watch was open has come through. Before that a sign of
     /// life does not make what is shown any younger.
     pub(super) caught_up: bool,
+    /// When it is, if nothing more comes before.
+    lull: Time,
     /// When the server is to end it.
     until: Time,
 }
@@ -31,11 +33,40 @@ pub(super) struct Stream {
 impl Machine {
     /// The watch was granted.
     pub(super) fn watching(&mut self, now: Time, until: Time, out: &mut Vec<Output>) {
-        self.phase = Phase::Watching(Stream { since: now, caught_up: false, until });
-        self.wake = Some(now + LULL);
+        self.phase = Phase::Watching(Stream { since: now, caught_up: false, lull: now + LULL, until });
         let fresh = self.link.heard.is_some_and(|heard| heard.age(now) <= FRESH);
         if fresh || self.link.live() {
             self.live(now, out);
+        }
+        self.await_lull(now);
+    }
+
+    /// Something came before all that was missed was through, an event or a part of one.
+    pub(super) fn await_lull(&mut self, now: Time) {
+        let live_until = self.live_until();
+        if let Phase::Watching(stream) = &mut self.phase {
+            stream.lull = now + LULL;
+            // If it never pauses, versions are compared again: by then less is to be made up for.
+            let wake = stream.lull.min(stream.since + PATIENCE);
+            self.wake = Some(live_until.map_or(wake, |until| until.min(wake)));
+        }
+    }
+
+    /// A watch that has not caught up is woken: by its lull, because it had none for too long, or
+    /// because what is shown counts as live no longer.
+    pub(super) fn catching_up(&mut self, now: Time, stream: Stream, out: &mut Vec<Output>) {
+        let patience = stream.since + PATIENCE;
+        if now >= patience {
+            self.silent(now, out);
+        } else if now >= stream.lull {
+            if let Some((had, _)) = self.compared {
+                // Nothing is to come any more up to the version that the server had before.
+                out.push(Output::Tell(Change::Audit(self.kind, Audit::Reached(had))));
+            }
+            self.caught_up(now, now, out);
+        } else {
+            self.no_longer_live(now, rules::catching_up(self.kind), out);
+            self.wake = Some(stream.lull.min(patience));
         }
     }
 
@@ -77,6 +108,7 @@ impl Machine {
         let version = match &event {
             Event::Upsert(record) => record.meta().version,
             Event::Gone(_, version) | Event::Bookmark(version) => *version,
+            Event::Unreadable { version, .. } => *version,
             Event::Error(refusal) => return self.refused(now, refusal.clone(), out),
             Event::Garbled(fault) => return self.garbled(now, fault.clone(), out),
         };
@@ -92,19 +124,47 @@ impl Machine {
         self.silences = 0;
         self.resume = Some(version);
         self.highest = self.highest.max(version);
-        out.push(Output::Tell(match event {
-            Event::Upsert(record) => Change::Upsert(record),
-            Event::Gone(uid, version) => Change::Gone(kind, uid, version),
-            _ => Change::Bookmark(kind, version),
-        }));
+        match event {
+            Event::Upsert(record) => {
+                self.read_again(record.meta().uid, out);
+                out.push(Output::Tell(Change::Upsert(record)));
+            }
+            Event::Gone(uid, version) => {
+                self.read_again(uid, out);
+                out.push(Output::Tell(Change::Gone(kind, uid, version)));
+            }
+            Event::Unreadable { uid, version, .. } => self.leave_out(uid, version, out),
+            _ => out.push(Output::Tell(Change::Bookmark(kind, version))),
+        }
         if stream.caught_up {
             self.wake = Some(now + SILENCE);
             self.heard(now, out);
         } else if let Some(as_of) = self.through(now, version) {
             self.caught_up(now, as_of, out);
         } else {
-            // If it never pauses, versions are compared again: by then less is to be made up for.
-            self.wake = Some((now + LULL).min(stream.since + PATIENCE));
+            self.await_lull(now);
+        }
+    }
+
+    /// An object changed and cannot be read: it is left out as it would be from a list, since what is
+    /// shown of it is no longer so.
+    fn leave_out(&mut self, uid: Uid, version: Version, out: &mut Vec<Output>) {
+        if uid.is_none() {
+            // It was never shown: nothing could tell it from others.
+            self.unreadable += 1;
+            self.tell_left_out(out);
+            return out.push(Output::Tell(Change::Bookmark(self.kind, version)));
+        }
+        if self.lost.insert(uid) {
+            self.tell_left_out(out);
+        }
+        out.push(Output::Tell(Change::Gone(self.kind, uid, version)));
+    }
+
+    /// An object can be read, or is gone.
+    fn read_again(&mut self, uid: Uid, out: &mut Vec<Output>) {
+        if self.lost.remove(&uid) {
+            self.tell_left_out(out);
         }
     }
 
@@ -115,6 +175,7 @@ impl Machine {
             Event::Garbled(fault) => self.failed(now, fault, out),
             // A bookmark that is not the end only shows that the server lives.
             Event::Bookmark(_) => self.progress(now),
+            Event::Unreadable { .. } => self.unreadable(now, 1, out),
             Event::Upsert(_) | Event::Gone(..) => self.failed(now, rules::out_of_order(self.kind), out),
         }
     }
@@ -142,10 +203,14 @@ impl Machine {
                 // may be another one, or have been restored meanwhile: it would take a watch from
                 // a version that it never had, and be silent.
                 self.verify |= early;
+                out.extend(early.then_some(Output::Doubt));
                 self.proceed(now, out);
             }
-            Phase::Watching(_) => self.failed(now, rules::ended_early(self.kind), out),
-            Phase::Listing(_) | Phase::Probing | Phase::Opening { .. } => {
+            Phase::Watching(_) => {
+                out.push(Output::Doubt);
+                self.failed(now, rules::ended_early(self.kind), out);
+            }
+            Phase::Listing(_) | Phase::Probing { .. } | Phase::Opening { .. } => {
                 self.failed(now, rules::cut_off(self.kind), out);
             }
             Phase::Down | Phase::Queued | Phase::Resting => {}

@@ -177,7 +177,7 @@ async fn class_57_a_client_certificate_that_is_renewed_on_disk_is_shown() {
     assert_eq!(ask(&session).await.as_deref(), Ok("ok"));
     renew();
     pass(61).await;
-    session.disconnect().await;
+    session.disconnect();
     assert_eq!(ask(&session).await.as_deref(), Ok("ok"));
     let shown = shown.lock().unwrap();
     assert_eq!(shown.len(), 2);

@@ -43,6 +43,8 @@ struct World {
     /// How many versions lists are behind.
     lag: u64,
     identity: u32,
+    /// How often all open watches were ended in good order.
+    ends: u32,
     /// Before every answer.
     latency: Duration,
     /// Lists of this server, and of the fleet that it belongs to.
@@ -282,6 +284,23 @@ impl Server {
         world.kinds.values_mut().for_each(Objects::clear);
         drop(world);
         self.break_connections();
+    }
+
+    /// Another cluster at a later version takes its place, in good order: connections stay, and watches
+    /// are ended as a server does that shuts down.
+    pub(crate) fn switch(&self) {
+        let mut world = self.world.lock().unwrap();
+        world.version += 100_000;
+        world.identity += 1;
+        world.kinds.values_mut().for_each(Objects::clear);
+        drop(world);
+        self.end_watches();
+    }
+
+    /// Ends every open watch in good order.
+    pub(crate) fn end_watches(&self) {
+        self.world.lock().unwrap().ends += 1;
+        self.changed.send_replace(());
     }
 
     /// How many requests came whose path and query contain the text.

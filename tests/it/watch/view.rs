@@ -2,7 +2,7 @@
 //! move on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use quarterdeck::model::{Cluster, Fleet, Kind, Link, LinkState, Span, Time};
@@ -15,6 +15,7 @@ pub(crate) struct View {
     ground: Ground,
     first: String,
     slept: Arc<AtomicI64>,
+    broken: Arc<AtomicBool>,
 }
 
 /// Audits are what their own tests are about.
@@ -36,12 +37,18 @@ impl View {
             let millis = i64::try_from(start.elapsed().as_millis()).unwrap();
             Time::from_millis(1_790_000_000_000 + millis)
         };
-        let clock = Clock::new(now, move || Span::from_seconds(asleep.load(Ordering::Relaxed)));
+        let broken = Arc::new(AtomicBool::new(false));
+        let breaks = Arc::clone(&broken);
+        let watched = move || {
+            assert!(!breaks.swap(false, Ordering::Relaxed), "a watch crashes, by order");
+            now()
+        };
+        let clock = Clock::new(watched, move || Span::from_seconds(asleep.load(Ordering::Relaxed)));
         let options =
             Options { seed: 7, clock, audit_every, audit_pause: Duration::ZERO, ..Options::default() };
         let ground = Ground::open_as(kubeconfig, now, options);
         let first = ground.names()[0].clone();
-        View { ground, first, slept }
+        View { ground, first, slept, broken }
     }
 
     /// The watches.
@@ -57,6 +64,11 @@ impl View {
     /// The machine sleeps for so many seconds.
     pub(crate) fn sleep(&self, seconds: i64) {
         self.slept.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// The next task of the watches that asks what time it is crashes.
+    pub(crate) fn crash(&self) {
+        self.broken.store(true, Ordering::Relaxed);
     }
 
     /// The first cluster now.

@@ -72,7 +72,8 @@ pub(super) struct World {
     /// Since when a replica answers that is as of then.
     lagging: Option<Time>,
     exchange: Option<Exchange>,
-    queued: bool,
+    /// When it is our turn to list.
+    admitted: Option<Time>,
     up_at: Option<Time>,
     next_change: Time,
     pub(super) asked: Asked,
@@ -107,7 +108,7 @@ impl World {
             restored: None,
             lagging: None,
             exchange: None,
-            queued: false,
+            admitted: None,
             up_at: None,
             next_change: now,
             asked: Asked::default(),
@@ -124,14 +125,15 @@ impl World {
         self.input(Input::Up)?;
         let end = self.start + Span::from_seconds(TROUBLE + QUIET);
         // A link may be 15 s old, and what came over it 5 s older still; a silent stream is noticed
-        // only by asking: after 75 s, by a request that may hang for 30 s, twice; then a list.
+        // only by asking, after 75 s, and what is asked may hang for 12 s until that is said.
         // A replica that lags may be five seconds behind when the first list is read from it.
         let lag = if self.faults.lag { 5 } else { 0 };
-        let limit = Span::from_seconds(lag + if self.faults.silence { 240 } else { 21 });
+        let limit = Span::from_seconds(lag + if self.faults.silence { 110 } else { 21 });
         let (mut second, mut past) = (self.now, Past::default());
         while self.now < end {
             let mut next = second.min(self.next_change);
-            for at in [self.machine.wake(), self.exchange.as_ref().map(|e| e.next), self.up_at] {
+            let next_input = self.exchange.as_ref().map(|e| e.next);
+            for at in [self.machine.wake(), next_input, self.up_at, self.admitted] {
                 next = at.map_or(next, |at| next.min(at));
             }
             self.now = self.now.max(next);
@@ -161,8 +163,8 @@ impl World {
         if self.exchange.as_ref().is_some_and(|e| e.next <= self.now) {
             self.transmit()?;
         }
-        if self.queued {
-            self.queued = false;
+        if self.admitted.is_some_and(|at| at <= self.now) {
+            self.admitted = None;
             self.input(Input::Admitted)?;
         }
         if self.machine.wake().is_some_and(|wake| wake <= self.now) {
@@ -217,8 +219,9 @@ impl World {
         if self.troubled() {
             return self.trouble();
         }
+        let pause = self.pause();
         let Some(exchange) = &mut self.exchange else { return Ok(()) };
-        exchange.next = self.now + Span::from_millis(i64::from(20 + self.dice.below(400)));
+        exchange.next = self.now + pause;
         match exchange.place {
             Place::Dead => {
                 exchange.next = self.now + Span::from_seconds(100_000);
@@ -229,6 +232,16 @@ impl World {
             Place::Initial { from, version, until } => self.initial(from, version, until),
             Place::Stream { at, until, bookmark, .. } => self.stream(at, until, bookmark),
         }
+    }
+
+    /// How long until the next input of a request: now and then minutes. Of an open watch only where
+    /// that is a fault that may come, and not while what was missed comes in, since nobody can tell it
+    /// from a quiet server.
+    fn pause(&mut self) -> Span {
+        let watch = matches!(&self.exchange, Some(Exchange { ask: Ask::Watch { .. }, .. }));
+        let slow = !watch || (self.faults.silence && self.caught_up());
+        let long = if slow && self.troubled() { self.dice.below(200_000) } else { 0 };
+        Span::from_millis(i64::from(20 + self.dice.below(400) + long))
     }
 
     /// The version at which lists are answered. A replica lags for three seconds, then not for a
@@ -426,9 +439,13 @@ impl World {
             self.note(|| format!("   -> {output:?}"));
             match output {
                 Output::Stop => self.exchange = None,
-                Output::Queue => self.queued = true,
-                Output::Release => self.queued = false,
-                Output::JsonOnly => {}
+                Output::Queue => {
+                    // Others may be before us, for a minute.
+                    let wait = if self.troubled() { self.dice.below(60_000) } else { 0 };
+                    self.admitted = Some(self.now + Span::from_millis(i64::from(wait)));
+                }
+                Output::Release => self.admitted = None,
+                Output::JsonOnly | Output::Doubt => {}
                 Output::Tell(change) => self.shown.apply(change)?,
                 Output::Ask { ask, .. } => self.ask(ask)?,
                 Output::Replaced => {
@@ -457,7 +474,9 @@ impl World {
             Ask::Probe => self.asked.probes += 1,
             Ask::Watch { .. } => self.asked.watches += 1,
         }
-        let next = self.now + Span::from_millis(i64::from(self.dice.below(300)));
+        // Until an answer begins it may be minutes, too.
+        let late = if self.troubled() { self.dice.below(100_000) } else { 0 };
+        let next = self.now + Span::from_millis(i64::from(self.dice.below(300) + late));
         self.exchange = Some(Exchange { ask, next, place: Place::Head });
         Ok(())
     }

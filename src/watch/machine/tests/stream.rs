@@ -121,7 +121,133 @@ fn two_silent_streams_in_a_row_relist_if_the_server_moved_on() {
             }
         }
         assert_eq!(bench.out.contains(&Output::Queue), relists, "{version}");
+        if relists {
+            // It may be long until it is its turn to be listed.
+            assert!(bench.wait() <= UNWATCHED);
+            assert_eq!((bench.state(), bench.machine.wake()), (LinkState::Broken, None));
+        }
     }
+}
+
+#[test]
+fn a_list_that_does_not_begin_is_no_longer_live() {
+    let mut bench = Bench::live();
+    bench.wait();
+    bench.step(Input::Opened);
+    bench.step(page(11, None));
+    bench.step(Input::Opened);
+    bench.wait();
+    bench.wait();
+    assert!(bench.out.contains(&Output::Queue), "{:?}", bench.out);
+    bench.step(Input::Admitted);
+    assert!(bench.machine.link().live());
+    assert!(bench.wait() <= UNWATCHED);
+    assert_eq!(bench.state(), LinkState::Broken, "it was asked for and does not come");
+    bench.step(Input::Opened);
+    assert_eq!(bench.state(), LinkState::Listing { got: 0, of: None });
+}
+
+/// A machine whose watch broke, and is open again behind a server that moved on.
+fn resumed() -> Bench {
+    let mut bench = Bench::live();
+    bench.pass(60);
+    bench.step(Input::Failed(fault(Cause::Closed)));
+    bench.pass(30);
+    bench.step(Input::Timer);
+    bench.step(Input::Opened);
+    bench.step(page(20, None));
+    bench.step(Input::Opened);
+    assert_eq!(bench.state(), LinkState::Broken);
+    bench
+}
+
+#[test]
+fn what_was_missed_is_not_through_while_parts_of_an_event_come() {
+    let mut bench = resumed();
+    for _ in 0..24 {
+        bench.pass(1);
+        bench.step(Input::Progress);
+        bench.step(Input::Timer);
+        assert_eq!(bench.state(), LinkState::Broken, "a large event on a slow line");
+    }
+    bench.step(upsert("a", 12));
+    assert_eq!(bench.state(), LinkState::Broken, "more may follow");
+    assert_eq!(bench.wait(), Span::from_seconds(1));
+    assert!(bench.machine.link().live());
+}
+
+#[test]
+fn what_was_live_is_not_while_what_was_missed_comes_in_for_too_long() {
+    let mut bench = Bench::live();
+    bench.pass(60);
+    bench.step(Input::Ended);
+    bench.step(Input::Opened);
+    bench.step(page(20, None));
+    bench.step(Input::Opened);
+    assert!(bench.machine.link().live());
+    for second in 1..=20 {
+        bench.pass(1);
+        bench.step(Input::Progress);
+        bench.step(Input::Timer);
+        assert_eq!(bench.machine.link().live(), second < 12, "{second}");
+    }
+    bench.wait();
+    assert!(bench.machine.link().live());
+}
+
+#[test]
+fn a_lull_behind_a_comparison_tells_audits_how_far_it_has_come() {
+    let mut bench = resumed();
+    bench.wait();
+    let reached = Change::Audit(Kind::Namespace, crate::model::Audit::Reached(Version(20)));
+    assert!(bench.told().contains(&&reached), "{:?}", bench.out);
+}
+
+#[test]
+fn an_object_that_cannot_be_read_costs_itself_only() {
+    let mut bench = Bench::live();
+    let lost = |uid: &str, version| {
+        let (uid, version) =
+            (if uid.is_empty() { Uid::default() } else { Uid::parse(uid) }, Version(version));
+        Input::Event(Event::Unreadable { uid, version, fault: fault(Cause::Garbled) })
+    };
+    let count = |n| Change::Unreadable(Kind::Namespace, n);
+    bench.step(lost("a", 11));
+    let gone = Change::Gone(Kind::Namespace, Uid::parse("a"), Version(11));
+    assert_eq!(bench.told(), [&count(1), &gone], "what is shown of it is no longer so");
+    bench.step(lost("a", 12));
+    assert_eq!(bench.told().len(), 1, "the same object counts once");
+    bench.step(lost("", 13));
+    assert_eq!(bench.told(), [&count(2), &Change::Bookmark(Kind::Namespace, Version(13))]);
+    assert!(bench.machine.link().live() && bench.ask().is_none());
+    bench.step(upsert("a", 14));
+    assert_eq!(*bench.told()[0], count(1), "it can be read again");
+    // What cannot be read is counted anew with the next list.
+    bench.step(refused(410));
+    bench.step(Input::Admitted);
+    bench.step(Input::Opened);
+    assert_eq!(*bench.told()[0], count(0));
+    bench.step(lost("a", 1));
+    assert!(bench.out.is_empty());
+}
+
+#[test]
+fn who_ends_a_watch_before_its_time_may_be_followed_by_another() {
+    for (seconds, doubt) in [(3, true), (60, true), (289, false)] {
+        let mut bench = Bench::live();
+        bench.pass(seconds);
+        bench.step(Input::Ended);
+        assert_eq!(bench.out.contains(&Output::Doubt), doubt, "{seconds}");
+    }
+}
+
+#[test]
+fn a_wall_clock_that_is_set_back_makes_nothing_younger() {
+    let mut bench = Bench::live();
+    bench.machine.vouch(Some(bench.now + Span::from_seconds(3600)));
+    bench.machine.vouch(Some(bench.now));
+    bench.step(Input::Failed(fault(Cause::Closed)));
+    assert_eq!(bench.machine.link().heard, Some(bench.now));
 }
 
 /// A machine that saw version 500 and finds the server at 499.
@@ -276,4 +402,22 @@ fn a_watch_that_is_ended_early_says_nothing_of_what_it_did_not_bring() {
     bench.machine.vouch(Some(bench.now));
     bench.step(Input::Failed(fault(Cause::Closed)));
     assert_eq!(bench.machine.link().heard, heard);
+}
+
+#[test]
+fn a_comparison_is_as_of_when_it_was_asked_for() {
+    let mut bench = Bench::live();
+    bench.step(Input::Failed(fault(Cause::Closed)));
+    bench.wait();
+    assert_eq!(bench.ask(), Some(Ask::Probe));
+    let asked = bench.now;
+    bench.step(Input::Opened);
+    // The answer is on its way for long: what happened meanwhile is not in it.
+    bench.pass(25);
+    bench.step(page(10, None));
+    assert_eq!(bench.machine.link().heard, Some(asked));
+    bench.step(Input::Opened);
+    assert_eq!(bench.state(), LinkState::Broken);
+    bench.wait();
+    assert!(bench.machine.link().live());
 }

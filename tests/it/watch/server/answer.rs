@@ -149,10 +149,14 @@ fn stream(
         return streaming(receiver);
     }
     let mut changed = changed.subscribe();
+    let ends = world.ends;
     tokio::spawn(async move {
         loop {
             let lines: Vec<String> = {
                 let world = shared.lock().unwrap();
+                if world.ends > ends {
+                    return;
+                }
                 let news = world.history.iter().filter(|(v, kind, ..)| *v > from && *kind == plural);
                 let lines = news
                     .map(|(version, plural, event, name)| {
