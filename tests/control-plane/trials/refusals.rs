@@ -65,7 +65,7 @@ pub(crate) fn throttled(binaries: &Binaries) -> Outcome {
         let seat = Seat::take(plane, &std::fs::read_to_string(plane.kubeconfig("operator"))?).await?;
         answers(ground.session(name), 429).await;
         // What is open stays open, also on a real server; so it is opened anew.
-        ground.session(name).disconnect().await;
+        ground.session(name).disconnect();
         let busy = |c: &Cluster| throttled_tables(c).all(|table| says(table, Cause::Busy));
         let cluster = ground.until(name, "every kind says that it is refused", busy).await;
         assert_eq!(rows(&cluster), rows(&before), "rows stay");
@@ -280,7 +280,7 @@ pub(crate) fn logins(binaries: &Binaries) -> Outcome {
         pilot.revoke(plane).await?;
         let version = |c: &Cluster| c.tables.iter().map(|t| t.version.0).max();
         let known_before = version(&ground.cluster(name));
-        ground.session(name).disconnect().await;
+        ground.session(name).disconnect();
         blocking(|| plane.kubectl(&["create", "configmap", "after", "-n", "default"]))?;
         blocking(|| plane.kubectl(&["create", "namespace", "after"]))?;
         let again = ground
