@@ -23,6 +23,10 @@ mod credentials;
 mod discovery;
 mod faults;
 pub mod kubeconfig;
+#[cfg(test)]
+#[path = "../tests/fuzz/mutate.rs"]
+#[allow(clippy::print_stderr, reason = "a case that fails says how to run it alone")]
+pub(crate) mod mutate;
 mod proxy;
 mod request;
 mod response;

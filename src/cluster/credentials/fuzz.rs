@@ -1,15 +1,11 @@
 //! What plugins print and what a kuberc says, against mutated examples: no panic, and no secret that
 //! comes through. The parsers that others can reach are in `tests/fuzz`.
 
-#![allow(clippy::print_stderr, reason = "a case that fails says how to run it alone")]
-
 use super::policy::{Kuberc, Policy};
 use super::redact::last_words;
 use super::{exec_api, place};
 use crate::cluster::kubeconfig::Sources;
-
-#[path = "../../../tests/fuzz/mutate.rs"]
-mod mutate;
+use crate::cluster::mutate;
 
 fn texts(all: &[&str]) -> Vec<Vec<u8>> {
     all.iter().map(|text| text.as_bytes().to_vec()).collect()

@@ -1,11 +1,7 @@
 //! `NO_PROXY` against mutated examples.
 
-#![allow(clippy::print_stderr, reason = "a case that fails says how to run it alone")]
-
 use super::no_proxy::names;
-
-#[path = "../../../tests/fuzz/mutate.rs"]
-mod mutate;
+use crate::cluster::mutate;
 
 #[test]
 fn lists_of_exceptions() {

@@ -1,14 +1,10 @@
 //! What proxies answer, against mutated examples: no panic, no wait without end, and no way to a
 //! server that the proxy did not grant.
 
-#![allow(clippy::print_stderr, reason = "a case that fails says how to run it alone")]
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-
-#[path = "../../../../tests/fuzz/mutate.rs"]
-mod mutate;
+use crate::cluster::mutate;
 
 /// What a proxy leads to that answers with these bytes once it was asked, and ends.
 fn answered(runtime: &tokio::runtime::Runtime, proxy: &Intercept, bytes: &[u8]) -> Result<(), Fault> {

@@ -1,12 +1,8 @@
 //! Whole answers, compressed or not, against mutated examples: no panic, and however the bytes are
 //! cut on the way, the same is read. The other parsers are in `tests/fuzz`.
 
-#![allow(clippy::print_stderr, reason = "a case that fails says how to run it alone")]
-
 use super::*;
-
-#[path = "../../../../tests/fuzz/mutate.rs"]
-mod mutate;
+use crate::cluster::mutate;
 
 /// What was read, without how it was bundled.
 fn gist(inputs: Vec<Input>) -> (Vec<Record>, u64, Vec<Input>) {
