@@ -120,6 +120,7 @@ pub(crate) fn work(world: &mut World, work: Work) {
         Work::Scaled(id) => keda::reconcile(world, &id),
         Work::Budget(id) => budget::reconcile(world, &id),
         Work::Namespace(name) => garbage::namespace(world, &name),
+        Work::Authority(namespace) => world.publish_authority(&namespace),
         Work::Endpoints(id) => endpoints::reconcile(world, &id),
         Work::Balancer(id) => balancers::reconcile(world, &id),
         Work::Foreground(slot, id) => garbage::foreground(world, slot, &id),

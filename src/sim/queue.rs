@@ -55,6 +55,8 @@ pub(crate) enum Work {
     Endpoints(Id),
     /// The provider's load balancer of a service.
     Balancer(Id),
+    /// A namespace is told of the authority that its pods trust.
+    Authority(String),
     /// A namespace that is being removed.
     Namespace(String),
     /// What an object that is gone owned.

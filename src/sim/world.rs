@@ -312,7 +312,7 @@ impl World {
 
     /// Tells a namespace of the authority.
     pub(crate) fn publish_authority(&mut self, namespace: &str) {
-        if self.authority.is_empty() {
+        if self.authority.is_empty() || self.store.get(Res::Namespaces, "", namespace).is_none() {
             return;
         }
         let map = json!({

@@ -83,7 +83,7 @@ pub(crate) fn let_go(world: &mut World, slot: Slot, object: &Arc<Value>) -> Arc<
 pub(super) fn account(world: &mut World, namespace: &str) {
     let account = json!({ "metadata": { "name": "default", "namespace": namespace } });
     world.create_aside(Res::ServiceAccounts, account);
-    world.publish_authority(namespace);
+    world.queue.add(Work::Authority(namespace.to_owned()), world.now + super::NOTICE);
 }
 
 /// The finalizer of an object that goes after what it owns.

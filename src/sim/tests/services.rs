@@ -23,6 +23,7 @@ async fn a_cluster_has_what_every_cluster_has() {
     }
     let made = json!({"metadata": {"name": "fresh"}});
     assert_eq!(client.post("/api/v1/namespaces", &made).await.code, 201);
+    fleet.advance(Span::from_seconds(1));
     let authority = client.get("/api/v1/namespaces/fresh/configmaps/kube-root-ca.crt").await.json();
     assert_eq!(authority["data"]["ca.crt"], fleet.authority());
 }
