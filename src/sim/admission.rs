@@ -145,6 +145,9 @@ pub(crate) fn identify(res: Res, object: &mut Value) {
         labels.insert(format!("{prefix}controller-uid").into(), json!(uid));
         labels.insert(format!("{prefix}job-name").into(), json!(own));
     }
+    // a job without labels has those of its pods (`pkg/apis/batch/v1/defaults.go` `SetDefaults_Job`)
+    let labels = labels.clone();
+    default(object, "metadata.labels", Value::Object(labels));
     set(object, "spec.selector", json!({ "matchLabels": { "batch.kubernetes.io/controller-uid": uid } }));
 }
 

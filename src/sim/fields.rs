@@ -199,6 +199,15 @@ pub(crate) fn set_condition(
     }
 }
 
+/// Takes a finalizer out; without any there is no list of them.
+pub(crate) fn drop_finalizer(object: &mut Value, finalizer: &str) {
+    let left = list_mut(place(object, "metadata.finalizers"));
+    left.retain(|f| f != finalizer);
+    if left.is_empty() {
+        unset(object, "metadata.finalizers");
+    }
+}
+
 /// Takes a condition out, if it is there.
 pub(crate) fn drop_condition(object: &mut Value, kind: &str) {
     if condition(object, kind).is_some() {

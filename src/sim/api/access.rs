@@ -203,6 +203,7 @@ pub(super) fn reason(world: &World, who: &Who, wish: &Wish<'_>) -> Option<String
     }
     let own = if star { who.is_admin() } else { who.allows(wish.verb, wish.resource) };
     match own {
+        true if who.is_admin() => Some(String::new()),
         true => Some(format!("RBAC: allowed by ClusterRoleBinding {:?}", who.name)),
         false => rbac::reason(world, &who.subject(), wish),
     }

@@ -1,5 +1,6 @@
 //! A request, read whole: who asks, what for, with which options.
 
+use std::num::{IntErrorKind, ParseIntError};
 use std::sync::Arc;
 
 use crate::sim::json::Value;
@@ -140,8 +141,14 @@ impl Query {
         if text.is_empty() {
             return Ok(None);
         }
-        let odd = || Refusal::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));
-        text.parse().map(Some).map_err(|_| odd())
+        let odd = |error: ParseIntError| {
+            let why = match error.kind() {
+                IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => "value out of range",
+                _ => "invalid syntax",
+            };
+            Refusal::bad_request(format!("strconv.ParseInt: parsing {text:?}: {why}"))
+        };
+        text.parse().map(Some).map_err(odd)
     }
 
     /// The option `resourceVersion`, zero when it is not there; else why it is none

@@ -7,7 +7,7 @@ use crate::sim::json::{Value, json};
 use super::body;
 use super::call::Call;
 use super::encode::{Form, Writer};
-use super::lists::Selection;
+use super::lists::{Selection, goes_on};
 use super::reply::Answer;
 use super::target::Target;
 use crate::sim::admission;
@@ -159,18 +159,25 @@ pub(super) fn delete_collection(
 ) -> Result<Answer, Refusal> {
     let wish = Wish::read(call, target, body::value(call)?)?;
     let selection = Selection::read(call, target)?;
-    let (items, version) = shared.with(|world| {
-        let items = selection.all(world, target);
+    let limit = call.query.number("limit")?.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
+    let (items, left, version) = shared.with(|world| {
+        let mut items = selection.all(world, target);
+        let left = limit.map_or(0, |limit| items.len().saturating_sub(limit));
+        items.truncate(items.len() - left);
         if !wish.dry {
             for object in &items {
                 delete_one(world, target, object, &wish);
             }
         }
-        (items, world.store.version())
+        (items, left, world.store.version())
     });
+    let mut meta = json!({ "resourceVersion": version.to_string() });
+    if left > 0 {
+        goes_on(&mut meta, version, &items, (!selection.narrows()).then_some(left));
+    }
     let writer = Writer::new(Form::Json, target, "", shared.now());
     let items: Vec<&Value> = items.iter().map(AsRef::as_ref).collect();
-    let list = writer.list(&items, &json!({ "resourceVersion": version.to_string() }));
+    let list = writer.list(&items, &meta);
     Ok(Answer::bytes(Form::Json.content_type(), list))
 }
 

@@ -44,7 +44,7 @@ impl Selection {
     }
 
     /// Whether it leaves anything out by labels or fields.
-    fn narrows(&self) -> bool {
+    pub(super) fn narrows(&self) -> bool {
         !self.labels.is_empty() || !self.fields.is_empty()
     }
 
@@ -197,13 +197,8 @@ pub(super) fn list(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result
     }
     let left = page.items.len() - page.to;
     if left > 0 {
-        let last = page.items.get(page.to.wrapping_sub(1)).map(|o| place(o)).unwrap_or_default();
         let version = if page.consistent { page.version } else { 0 };
-        meta["continue"] = json!(Token { version, after: last }.write());
-        // a real server does not count what it would have to read first
-        if !selection.narrows() {
-            meta["remainingItemCount"] = json!(left);
-        }
+        goes_on(&mut meta, version, &page.items[..page.to], (!selection.narrows()).then_some(left));
     } else if faults.endless {
         meta["continue"] = json!(Token { version: 0, after: String::new() }.write());
     }
@@ -248,6 +243,16 @@ fn page(
         world.store.keep_open(target.slot, version, &selection.text, items.clone());
     }
     Ok(Page { items, from, to, version, consistent })
+}
+
+/// Says in a list where it goes on after these objects, and how many are left. What narrows a list
+/// is not counted: a real server would have to read it first.
+pub(super) fn goes_on(meta: &mut Value, version: u64, so_far: &[Arc<Value>], left: Option<usize>) {
+    let after = so_far.last().map(|o| place(o)).unwrap_or_default();
+    meta["continue"] = json!(Token { version, after }.write());
+    if let Some(left) = left {
+        meta["remainingItemCount"] = json!(left);
+    }
 }
 
 /// Whether a version was given out and is not compacted.

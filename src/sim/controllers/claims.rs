@@ -8,7 +8,7 @@ use super::events::{Said, record};
 use super::pods;
 use crate::model::Span;
 use crate::sim::cache::takes_room;
-use crate::sim::fields::{at, deleting, flag, list, list_mut, name, namespace, place, set, text, uid};
+use crate::sim::fields::{at, deleting, drop_finalizer, flag, list, name, namespace, set, text, uid};
 use crate::sim::json::{Value, json};
 use crate::sim::queue::{Id, Work};
 use crate::sim::quota::amount;
@@ -117,12 +117,8 @@ fn protect(world: &mut World, id: &Id, claim: &Value) {
         return world.queue.add(Work::Claim(id.clone()), world.now + Span::from_seconds(1));
     }
     if list(claim, "metadata.finalizers").iter().any(|f| f == CLAIM_PROTECTION) {
-        world.store.update(Res::Claims, &id.namespace, &id.name, |c| unprotect(c, CLAIM_PROTECTION));
+        world.store.update(Res::Claims, &id.namespace, &id.name, |c| drop_finalizer(c, CLAIM_PROTECTION));
     }
-}
-
-fn unprotect(object: &mut Value, finalizer: &str) {
-    list_mut(place(object, "metadata.finalizers")).retain(|f| f != finalizer);
 }
 
 /// Binds a claim to a volume that is there and fits, the smallest of them; says whether one did.
@@ -187,7 +183,7 @@ pub(super) fn volume(world: &mut World, own: &str) {
     let used = claim.is_some_and(|c| text(c, "spec.volumeName") == own);
     if deleting(&volume) {
         if !used && list(&volume, "metadata.finalizers").iter().any(|f| f == VOLUME_PROTECTION) {
-            world.store.update(Res::Volumes, "", own, |v| unprotect(v, VOLUME_PROTECTION));
+            world.store.update(Res::Volumes, "", own, |v| drop_finalizer(v, VOLUME_PROTECTION));
         }
         return;
     }

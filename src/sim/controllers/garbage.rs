@@ -7,7 +7,7 @@ use crate::model::Span;
 use crate::sim::json::{Value, json};
 
 use crate::sim::fields::{
-    deleting, list, list_mut, namespace as namespace_of, place, set_condition, text, uid,
+    deleting, drop_finalizer, list, list_mut, namespace as namespace_of, place, set_condition, text, uid,
 };
 use crate::sim::objects::Deletion;
 use crate::sim::queue::{Id, Work};
@@ -74,7 +74,7 @@ pub(crate) fn let_go(world: &mut World, slot: Slot, object: &Arc<Value>) -> Arc<
         return object.clone();
     }
     let mut free = (**object).clone();
-    list_mut(place(&mut free, "metadata.finalizers")).retain(|f| f != FOREGROUND);
+    drop_finalizer(&mut free, FOREGROUND);
     world.store.replace(slot, object, free)
 }
 
@@ -111,7 +111,7 @@ pub(super) fn foreground(world: &mut World, slot: Slot, id: &Id) {
         return;
     }
     world.store.update(slot, &id.namespace, &id.name, |o| {
-        list_mut(place(o, "metadata.finalizers")).retain(|f| f != FOREGROUND);
+        drop_finalizer(o, FOREGROUND);
     });
 }
 

@@ -168,9 +168,9 @@ fn status(world: &mut World, id: &Id, job: &Value, state: &State) {
         }
         suspend(j, state.suspended, now);
         if let Some((first, last, (reason, message))) = ending {
-            set_condition(j, first, "True", reason, message, now);
+            say(j, first, "True", reason, message, now);
             if over {
-                set_condition(j, last, "True", reason, message, now);
+                say(j, last, "True", reason, message, now);
             }
             if over && complete {
                 set(j, "status.completionTime", now.rfc3339());
@@ -191,14 +191,23 @@ fn status(world: &mut World, id: &Id, job: &Value, state: &State) {
     }
 }
 
+/// Sets a condition of a job, which says when it was looked at, too.
+fn say(job: &mut Value, kind: &str, status: &str, reason: &str, message: &str, now: Time) {
+    set_condition(job, kind, status, reason, message, now);
+    let conditions = list_mut(place(job, "status.conditions"));
+    for condition in conditions.iter_mut().filter(|c| text(c, "type") == kind) {
+        set(condition, "lastProbeTime", now.rfc3339());
+    }
+}
+
 /// Says whether a job is suspended; its time counts from when it goes on.
 fn suspend(job: &mut Value, suspended: bool, now: Time) {
     let was = holds(job, "Suspended");
     if suspended && !was {
         unset(job, "status.startTime");
-        set_condition(job, "Suspended", "True", "JobSuspended", "Job suspended", now);
+        say(job, "Suspended", "True", "JobSuspended", "Job suspended", now);
     } else if was && !suspended {
-        set_condition(job, "Suspended", "False", "JobResumed", "Job resumed", now);
+        say(job, "Suspended", "False", "JobResumed", "Job resumed", now);
     }
     if !suspended && time(job, "status.startTime").is_none() {
         set(job, "status.startTime", now.rfc3339());

@@ -180,6 +180,7 @@ impl<'a> Trial<'a> {
         let mut trial = Trial { fleet, ground, seen, began: false, changed, changing: false, lag };
         trial.changed();
         trial.until("everything is shown", PATIENCE, |seen| seen.same).await;
+        trial.ground.live(STEADY.name).await;
         trial.began = true;
         trial
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::{Span, Time};
 use crate::sim::controllers::pods;
 use crate::sim::fields::{
-    annotation, deleting, flag, int, list, list_mut, maybe_int, name, namespace, place, text, time, uid,
+    annotation, deleting, drop_finalizer, flag, int, list, maybe_int, name, namespace, text, time, uid,
 };
 use crate::sim::json::Value;
 use crate::sim::queue::Id;
@@ -161,7 +161,7 @@ pub(super) fn let_go(world: &mut World, pods: &[Arc<Value>]) {
     for pod in pods.iter().filter(|p| deleting(p) || !crate::sim::cache::takes_room(p)) {
         if list(pod, "metadata.finalizers").iter().any(|f| f == TRACKING) {
             world.store.update(Res::Pods, namespace(pod), name(pod), |p| {
-                list_mut(place(p, "metadata.finalizers")).retain(|f| f != TRACKING);
+                drop_finalizer(p, TRACKING);
             });
         }
     }

@@ -189,7 +189,7 @@ pub(super) const ODD: &[Row] = &[
     ),
     row("endless-pages", &[r#"{"fault": "endless-pages", "kinds": ["pods"], "times": 3}"#, RELIST], Equal),
     row("restore", &[r#"{"fault": "restore", "value": "5"}"#], Equal),
-    row("lagging", &[r#"{"fault": "lagging", "value": "5", "kinds": ["pods"]}"#, RELIST], Marked(&[])),
+    row("lagging", &[r#"{"fault": "lagging", "value": "500", "kinds": ["pods"]}"#, RELIST], Marked(&[])),
     row("version", &[r#"{"fault": "version"}"#, RESET], Equal),
 ];
 

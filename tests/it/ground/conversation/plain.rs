@@ -119,7 +119,7 @@ impl Names {
     }
 }
 
-/// Times and ages in cells of tables, versions, addresses of services, lines of Go sources and
+/// Times, ages and node ports in cells of tables, versions, addresses of services, lines of Go sources and
 /// made-up names of volumes, by name.
 fn timeless(text: String) -> String {
     let digits = |c: char| c.is_ascii_digit();
@@ -134,6 +134,10 @@ fn timeless(text: String) -> String {
     }
     if let Some(made) = text.strip_prefix("kube-api-access-").filter(|made| made.len() == 5) {
         return text.replace(made, "NAME");
+    }
+    if let Some((ports, protocol)) = text.split_once("/TCP").filter(|(ports, _)| ports.contains(":3")) {
+        let port = ports.split_once(':').map_or(ports, |(port, _)| port);
+        return format!("{port}:PORT/TCP{protocol}");
     }
     let of_set = text.strip_prefix("ReplicaSet \"").and_then(|rest| rest.split_once('"'));
     if let Some((name, (before, _))) = of_set.and_then(|(name, _)| Some((name, name.rsplit_once('-')?))) {
