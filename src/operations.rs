@@ -38,6 +38,8 @@ pub use plan::{
     Action, Choice, Confirmation, EvictPod, Line, Patch, PatchKind, Plan, Probe, ReadyTarget, Recovery,
     RollBack, Step, Target, Tolerance,
 };
+#[cfg(test)]
+pub(crate) use put_back::cut_off_drain;
 pub use put_back::{Back, PUT_BACK, Remembered, Template, Unfinished};
 pub use recovery::{
     Deadlines, LastDrill, Recoveries, RecoveryError, RecoveryFile, RecoveryProbe, RecoveryWish,

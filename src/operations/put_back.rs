@@ -305,6 +305,34 @@ fn step(back: &Back, cluster: &Cluster) -> Step {
     }
 }
 
+/// A drain of the node n0 of the cluster gke that began then and was cut off, for tests.
+#[cfg(test)]
+pub(crate) fn cut_off_drain(node: Uid, at: Time) -> Unfinished {
+    let object = Remembered {
+        cluster: "gke".into(),
+        kind: "Node".into(),
+        namespace: Text::EMPTY,
+        name: "n0".into(),
+        uid: node,
+    };
+    Unfinished {
+        seq: 7,
+        at,
+        title: "drain 1 node".into(),
+        operation: "drain".into(),
+        subjects: vec![object.clone()],
+        back: vec![Back {
+            object,
+            api: ("v1".into(), "nodes".into()),
+            title: "uncordon".into(),
+            subresource: Text::EMPTY,
+            patch: serde_json::json!({ "spec": { "unschedulable": null } }),
+            did: serde_json::json!({ "spec": { "unschedulable": true } }),
+            template: None,
+        }],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -318,29 +346,8 @@ mod tests {
     fn what_was_left_is_put_back_by_a_plan_like_any_other() {
         let snapshot = snapshot(vec![World::new(0, "gke", Tier::Prod).node("n0", "", "")]);
         let node = key(&snapshot, 0, Kind::Node, "", "n0");
-        let object = Remembered {
-            cluster: "gke".into(),
-            kind: "Node".into(),
-            namespace: Text::EMPTY,
-            name: "n0".into(),
-            uid: node.uid,
-        };
-        let run = Unfinished {
-            seq: 7,
-            at: NOW,
-            title: "drain 1 node".into(),
-            operation: "drain".into(),
-            subjects: vec![object.clone()],
-            back: vec![Back {
-                object: object.clone(),
-                api: ("v1".into(), "nodes".into()),
-                title: "uncordon".into(),
-                subresource: Text::EMPTY,
-                patch: serde_json::json!({ "spec": { "unschedulable": null } }),
-                did: serde_json::json!({ "spec": { "unschedulable": true } }),
-                template: None,
-            }],
-        };
+        let run = cut_off_drain(node.uid, NOW);
+        let object = run.subjects[0].clone();
         assert_eq!(run.found(&snapshot.fleet), std::slice::from_ref(&node));
         let other = Remembered { uid: Uid::parse("other"), ..object };
         assert!(Unfinished { subjects: vec![other], ..run.clone() }.found(&snapshot.fleet).is_empty());

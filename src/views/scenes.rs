@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{Observer, Rule, Snapshot};
 use crate::model::{
-    Capacity, Cluster, ClusterId, ClusterInfo, Container, ContainerState, CostTotals, Event, Fleet, Identity,
-    Image, Kind, Labels, Link, LinkState, Login, Manager, Meta, Money, Node, Owner, Phase, Pod, Provider,
-    Record, Regarding, Resources, Signal, Time, Truth, Uid, Version, Workload,
+    Amount, Autoscaler, Capacity, Cluster, ClusterId, ClusterInfo, Condition, Container, ContainerState,
+    CostTotals, Event, Fleet, Identity, Image, Kind, Labels, Link, LinkState, Login, Manager, Meta, Metric,
+    Money, Node, Owner, Phase, Pod, Provider, Record, Regarding, Resources, Signal, Text, Time, Truth, Uid,
+    Version, Workload,
 };
 
 /// 02:14:07 of the night of the mocks.
@@ -120,6 +121,33 @@ pub(crate) fn waits(mut pod: Pod, reason: &str, message: &str, since: Time) -> P
 pub(crate) fn managed(mut workload: Workload, system: &str, name: &str) -> Workload {
     workload.meta.manager = Some(Arc::new(Manager { system: system.into(), name: name.into() }));
     workload
+}
+
+/// The autoscaler of shop/checkout, from 6 to 40: limited where it wants 40.
+pub(crate) fn checkout(desired: u32, current: u32) -> Autoscaler {
+    let ceiling = Condition {
+        kind: "ScalingLimited".into(),
+        status: if desired == 40 { Truth::True } else { Truth::False },
+        reason: "TooManyReplicas".into(),
+        message: Text::EMPTY,
+        since: Some(clock("01:58:10")),
+    };
+    Autoscaler {
+        meta: meta("shop", "checkout"),
+        target_kind: "Deployment".into(),
+        target: "checkout".into(),
+        min: 6,
+        max: 40,
+        current,
+        desired,
+        metrics: Box::new([Metric {
+            name: "cpu".into(),
+            current: Some(Amount::Percent(96)),
+            target: Some(Amount::Percent(70)),
+        }]),
+        conditions: Box::new([ceiling]),
+        ..Autoscaler::default()
+    }
 }
 
 pub(crate) fn event(

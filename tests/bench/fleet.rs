@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use tempfile::TempDir;
 
-use crate::control::Control;
+use driver::Control;
 
 /// How large the fleet is: the reference load, or a tenth of it.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use color_eyre::eyre::{Result, eyre};
 
 use crate::fleet::{Fleet, Size};
 use crate::screen;
-use crate::session::Session;
 use crate::table::{Row, row, spread};
+use driver::Session;
 
 const KEYS: usize = 200;
 

@@ -17,14 +17,9 @@
 //! list, in both formats; `--views` times each pane over 200,000 pods, and prints G12 without a
 //! terminal. Machines are noisy: compare within one run.
 
-#[path = "../pty/session.rs"]
-#[allow(dead_code, clippy::unwrap_used, reason = "it is the tests' own, and they use the rest of it")]
-mod session;
-
 #[path = "../control-plane/planes.rs"]
 mod planes;
 
-mod control;
 mod decode;
 mod fleet;
 mod floor;

@@ -8,8 +8,8 @@ use color_eyre::eyre::{Result, eyre};
 use crate::fleet::{Fleet, Size};
 use crate::relay::{Carry, Relays};
 use crate::screen;
-use crate::session::Session;
 use crate::table::{Row, row};
+use driver::Session;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(180);

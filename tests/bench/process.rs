@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use color_eyre::eyre::{Result, eyre};
 
-use crate::session::Session;
+use driver::Session;
 
 /// The process of a screen.
 pub(crate) fn of(session: &Session) -> Result<u32> {

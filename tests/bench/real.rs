@@ -8,9 +8,9 @@ use color_eyre::eyre::{Result, eyre};
 use quarterdeck::model::Kind;
 
 use crate::planes::{Binaries, Options, Planes};
-use crate::session::Session;
 use crate::table::{Row, row};
 use crate::{floor, process};
+use driver::Session;
 
 const NODES: u32 = 200;
 const PODS: u32 = 10_000;

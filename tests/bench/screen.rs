@@ -6,7 +6,7 @@ use std::time::Duration;
 use color_eyre::eyre::{Result, eyre};
 
 use crate::fleet::{Fleet, Size};
-use crate::session::Session;
+use driver::Session;
 
 pub(crate) const SIZE: (u16, u16) = (200, 60);
 

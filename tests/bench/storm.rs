@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Result, eyre};
 
-use crate::control::Control;
 use crate::fleet::{Fleet, Size};
-use crate::session::Session;
 use crate::table::{Row, row, spread};
 use crate::{keys, process, screen};
+use driver::Control;
+use driver::Session;
 
 /// How long the reference load is looked at.
 const STEADY: Duration = Duration::from_secs(30);

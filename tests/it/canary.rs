@@ -9,7 +9,7 @@ use quarterdeck::sim::{Fleet, Options, Role, Scenario};
 use serde_json::json;
 
 use super::ground::Ground;
-use super::session::Session;
+use driver::Session;
 
 const LIMIT: Duration = Duration::from_secs(90);
 

@@ -6,9 +6,7 @@ use quarterdeck::sim::{Control, Fleet, Options, Pace, Role, Scenario};
 
 use super::ground::{self, Disturb, User};
 
-#[path = "../bench/control.rs"]
-mod control;
-use control::Control as Hand;
+use driver::Control as Hand;
 
 /// Two clusters in which everything happens quickly and nothing by itself.
 const QUIET: &str = r#"

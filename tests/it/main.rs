@@ -15,9 +15,6 @@ mod night;
 mod panes;
 mod runner;
 mod screen;
-#[path = "../pty/session.rs"]
-#[allow(dead_code, reason = "the tests of the terminal use the rest")]
-mod session;
 mod travel;
 mod verbs;
 mod watch;

@@ -3,14 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends there")]
 
-#[allow(dead_code, reason = "the pictures and the bench use the rest")]
-mod session;
-
 use std::path::Path;
 use std::time::Duration;
 
+use driver::Session;
 use rustix::process::{Pid, Signal, kill_process};
-use session::Session;
 
 const LIMIT: Duration = Duration::from_secs(60);
 

@@ -5,16 +5,12 @@
 //! cargo build --release && cargo run --example pictures -- target/release/quarterdeck assets
 //! ```
 
-#[path = "../pty/session.rs"]
-#[allow(dead_code, clippy::unwrap_used, reason = "it is the tests' own, and they use the rest of it")]
-mod session;
-
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use color_eyre::eyre::{Result, eyre};
-use session::Session;
+use driver::Session;
 
 /// A picture: its name, the keys that lead to it from the first screen, and what shows that it
 /// is there.

@@ -124,37 +124,13 @@ async fn close(number: u64, clusters: &ClusterArgs) -> Result<Exit, Stop> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-    use crate::model::{Text, Time, Uid};
-    use crate::operations::{Back, Remembered};
+    use crate::model::{Time, Uid};
+    use crate::operations::cut_off_drain;
 
     #[test]
     fn a_run_that_was_cut_off_says_how_to_take_it_up() {
-        let object = Remembered {
-            cluster: "gke".into(),
-            kind: "Node".into(),
-            namespace: Text::EMPTY,
-            name: "n0".into(),
-            uid: Uid::parse("1"),
-        };
-        let mut run = Unfinished {
-            seq: 7,
-            at: Time::from_seconds(1_795_227_247),
-            title: "drain 1 node".into(),
-            operation: "drain".into(),
-            subjects: vec![object.clone()],
-            back: vec![Back {
-                object,
-                api: ("v1".into(), "nodes".into()),
-                title: "uncordon".into(),
-                subresource: Text::EMPTY,
-                patch: json!({}),
-                did: json!(null),
-                template: None,
-            }],
-        };
+        let mut run = cut_off_drain(Uid::parse("1"), Time::from_seconds(1_795_227_247));
         let files = ClusterArgs { kubeconfig: Some("/etc/my fleet.yaml".into()), ..ClusterArgs::default() };
         let own = own_name(&files);
         let said = described(&run, &own);

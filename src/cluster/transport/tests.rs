@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::*;
 use crate::cluster::target::{ClusterTarget, Identity, Pem, Trust};
@@ -185,16 +186,22 @@ async fn a_server_that_takes_few_requests_at_a_time_gets_more_connections() {
     }
 }
 
-#[tokio::test]
-async fn a_connection_that_is_being_made_can_be_given_up() {
+/// A server that takes connections and says nothing on them: where it is, and each connection.
+async fn silent_server() -> (String, UnboundedReceiver<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
-    let (held, mut accepted) = tokio::sync::mpsc::unbounded_channel();
+    let (held, accepted) = unbounded_channel();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             held.send(stream).unwrap();
         }
     });
+    (url, accepted)
+}
+
+#[tokio::test]
+async fn a_connection_that_is_being_made_can_be_given_up() {
+    let (url, mut accepted) = silent_server().await;
     let session = session(&target(connection(&url, Ca::new().trust())));
     let ask = || {
         let session = session.clone();
@@ -317,14 +324,7 @@ async fn those_who_wait_for_a_connection_share_its_failure() {
 
 #[tokio::test]
 async fn a_server_that_is_silent_is_given_up() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://{}", listener.local_addr().unwrap());
-    let (held, mut accepted) = tokio::sync::mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            held.send(stream).unwrap();
-        }
-    });
+    let (url, mut accepted) = silent_server().await;
     let session = session(&target(connection(&url, Ca::new().trust())));
     let asked = tokio::spawn(async move { text(&session, "/").await });
     let _silent = accepted.recv().await;

@@ -47,6 +47,18 @@ pub(super) fn by_hand() -> Options {
     Options { pace: Pace::Manual, bookmarks: Duration::from_millis(20), ..Options::default() }
 }
 
+/// TLS with whoever the fleet's own authority vouches for.
+pub(super) fn trusting(fleet: &Fleet) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(fleet.authority().as_bytes()).unwrap()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
 /// The small fleet, moved by hand.
 pub(super) async fn small() -> Fleet {
     Fleet::start(Scenario::small().unwrap(), by_hand()).await.unwrap()
@@ -54,16 +66,8 @@ pub(super) async fn small() -> Fleet {
 
 impl Client {
     pub(super) fn new(fleet: &Fleet, cluster: &str, role: Role) -> Client {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(fleet.authority().as_bytes()).unwrap()).unwrap();
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(config)
+            .with_tls_config(trusting(fleet))
             .https_only()
             .enable_http1()
             .enable_http2()

@@ -1,9 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::model::{
-    Amount, Basis, Capacity, Condition, Kind, Metric, Node, Price, Record, Sample, Truth, Workload,
-};
+use crate::model::{Basis, Capacity, Kind, Node, Price, Record, Sample, Truth, Workload};
 use crate::views::Observer;
 use crate::views::health::rules;
 use crate::views::scenes::*;
@@ -80,32 +78,6 @@ fn rows_of(snapshot: &Snapshot) -> Vec<String> {
 }
 
 const PENDING: &str = "0/86 nodes are available: 86 Insufficient cpu. preemption: 0/86 nodes are available.";
-
-fn checkout(desired: u32, current: u32) -> Autoscaler {
-    let ceiling = Condition {
-        kind: "ScalingLimited".into(),
-        status: if desired == 40 { Truth::True } else { Truth::False },
-        reason: "TooManyReplicas".into(),
-        message: Text::EMPTY,
-        since: Some(clock("01:58:10")),
-    };
-    Autoscaler {
-        meta: meta("shop", "checkout"),
-        target_kind: "Deployment".into(),
-        target: "checkout".into(),
-        min: 6,
-        max: 40,
-        current,
-        desired,
-        metrics: Box::new([Metric {
-            name: "cpu".into(),
-            current: Some(Amount::Percent(96)),
-            target: Some(Amount::Percent(70)),
-        }]),
-        conditions: Box::new([ceiling]),
-        ..Autoscaler::default()
-    }
-}
 
 fn scaler(desired: u32, current: u32) -> Option<Record> {
     Some(Record::Autoscaler(checkout(desired, current)))

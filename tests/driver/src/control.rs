@@ -1,21 +1,19 @@
 //! The control endpoint of an embedded fleet: churn and faults, over plain HTTP on loopback.
 
-#![allow(dead_code, reason = "each binary that includes this uses a part of it")]
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use color_eyre::eyre::{Result, eyre};
 
 /// Where a fleet is disturbed.
-pub(crate) struct Control {
+pub struct Control {
     address: String,
     token: String,
 }
 
 impl Control {
     /// The endpoint that a line of the serving process names.
-    pub(crate) fn said(line: &str) -> Option<Control> {
+    pub fn said(line: &str) -> Option<Control> {
         let token = line.split_once("Bearer ")?.1.split_once('\'')?.0.to_owned();
         let address = line.split_once("http://")?.1.split_once('/')?.0.to_owned();
         Some(Control { address, token })
@@ -23,35 +21,35 @@ impl Control {
 
     /// So many pods change a second, in the whole fleet. Its time runs for as long as pods change:
     /// where time stands still nothing does.
-    pub(crate) fn churn(&self, rate: u32) -> Result<()> {
+    pub fn churn(&self, rate: u32) -> Result<()> {
         let speed = u32::from(rate > 0);
         self.ask("PUT", "/pace", &format!(r#"{{"speed": {speed}}}"#))?;
         self.ask("PUT", "/churn", &format!(r#"{{"rate": {rate}}}"#)).map(drop)
     }
 
     /// The endpoint at this address, which wants this token.
-    pub(crate) fn at(address: std::net::SocketAddr, token: String) -> Control {
+    pub fn at(address: std::net::SocketAddr, token: String) -> Control {
         Control { address: address.to_string(), token }
     }
 
     /// Switches a fault on in every cluster.
-    pub(crate) fn fault(&self, fault: &str) -> Result<()> {
+    pub fn fault(&self, fault: &str) -> Result<()> {
         self.fault_in("*", fault)
     }
 
     /// Switches a fault on in one cluster.
-    pub(crate) fn fault_in(&self, cluster: &str, fault: &str) -> Result<()> {
+    pub fn fault_in(&self, cluster: &str, fault: &str) -> Result<()> {
         self.ask("POST", &format!("/clusters/{cluster}/faults"), fault).map(drop)
     }
 
     /// Every fault that there is.
-    pub(crate) fn faults(&self) -> Result<Vec<String>> {
+    pub fn faults(&self) -> Result<Vec<String>> {
         let said: Vec<serde_json::Value> = serde_json::from_str(&self.ask("GET", "/faults", "")?)?;
         Ok(said.iter().filter_map(|fault| Some(fault["fault"].as_str()?.to_owned())).collect())
     }
 
     /// The faults that are on: the cluster, the fault, and how often it happened.
-    pub(crate) fn happened(&self) -> Result<Vec<(String, String, u64)>> {
+    pub fn happened(&self) -> Result<Vec<(String, String, u64)>> {
         let said: Vec<serde_json::Value> = serde_json::from_str(&self.ask("GET", "/clusters", "")?)?;
         let mut out = Vec::new();
         for cluster in &said {
@@ -65,17 +63,17 @@ impl Control {
     }
 
     /// Switches every fault off.
-    pub(crate) fn heal(&self) -> Result<()> {
+    pub fn heal(&self) -> Result<()> {
         self.ask("DELETE", "/clusters/*/faults", "").map(drop)
     }
 
     /// How many pods the whole fleet has.
-    pub(crate) fn pods(&self) -> Result<u64> {
+    pub fn pods(&self) -> Result<u64> {
         self.sum("pods")
     }
 
     /// How often pods of the whole fleet changed.
-    pub(crate) fn pod_changes(&self) -> Result<u64> {
+    pub fn pod_changes(&self) -> Result<u64> {
         self.sum("pod-changes")
     }
 

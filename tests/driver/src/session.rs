@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// A running program and the terminal that it draws on.
-pub(crate) struct Session {
+pub struct Session {
     /// Nothing once the terminal is closed, like the keys.
     master: Option<Box<dyn MasterPty + Send>>,
     keys: Option<Box<dyn Write + Send>>,
@@ -23,7 +23,7 @@ pub(crate) struct Session {
 impl Session {
     /// Starts a program on a terminal of `columns` × `rows`, with only these variables added to
     /// an otherwise plain environment.
-    pub(crate) fn start(
+    pub fn start(
         program: &Path,
         arguments: &[&str],
         variables: &[(&str, &str)],
@@ -58,40 +58,40 @@ impl Session {
     }
 
     /// Types.
-    pub(crate) fn keys(&mut self, keys: &str) {
+    pub fn keys(&mut self, keys: &str) {
         let to = self.keys.as_mut().unwrap();
         to.write_all(keys.as_bytes()).unwrap();
         to.flush().unwrap();
     }
 
     /// Changes the size of the terminal.
-    pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
+    pub fn resize(&mut self, columns: u16, rows: u16) {
         self.master.as_ref().unwrap().resize(size(columns, rows)).unwrap();
         self.terminal.screen_mut().set_size(rows.try_into().unwrap(), columns.try_into().unwrap());
     }
 
     /// The screen as text.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.terminal.screen().contents()
     }
 
     /// The screen.
-    pub(crate) fn screen(&self) -> &vt100::Screen {
+    pub fn screen(&self) -> &vt100::Screen {
         self.terminal.screen()
     }
 
     /// Bytes that the program has sent so far.
-    pub(crate) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
     /// The process.
-    pub(crate) fn pid(&self) -> Option<u32> {
+    pub fn pid(&self) -> Option<u32> {
         self.child.process_id()
     }
 
     /// Closes the terminal, as when its window goes or its line is cut.
-    pub(crate) fn close(&mut self) {
+    pub fn close(&mut self) {
         (self.master, self.keys) = (None, None);
         // What reads it has it open, too, and lets go of it when nobody takes what it read.
         let (silent, output) = channel();
@@ -99,7 +99,7 @@ impl Session {
     }
 
     /// Waits until the process is stopped.
-    pub(crate) fn wait_until_stopped(&self, limit: Duration) -> Result<(), String> {
+    pub fn wait_until_stopped(&self, limit: Duration) -> Result<(), String> {
         let end = Instant::now() + limit;
         let stat = format!("/proc/{}/stat", self.pid().unwrap_or_default());
         loop {
@@ -116,7 +116,7 @@ impl Session {
     }
 
     /// Reads what comes until the screen is as wanted; the screen as it was, when it never is.
-    pub(crate) fn wait_for(
+    pub fn wait_for(
         &mut self,
         limit: Duration,
         wanted: impl Fn(&vt100::Screen) -> bool,
@@ -135,14 +135,14 @@ impl Session {
     }
 
     /// Waits for words anywhere on the screen.
-    pub(crate) fn wait_for_text(&mut self, limit: Duration, words: &str) -> Result<(), String> {
+    pub fn wait_for_text(&mut self, limit: Duration, words: &str) -> Result<(), String> {
         self.wait_for(limit, |screen| screen.contents().contains(words))
             .map_err(|why| format!("waiting for `{words}`: {why}"))
     }
 
     /// Reads what comes until nothing came for `quiet`, or `limit` is over, and says how many
     /// bytes came.
-    pub(crate) fn settle(&mut self, quiet: Duration, limit: Duration) -> u64 {
+    pub fn settle(&mut self, quiet: Duration, limit: Duration) -> u64 {
         let (before, end) = (self.bytes, Instant::now() + limit);
         while let Ok(bytes) =
             self.output.recv_timeout(quiet.min(end.saturating_duration_since(Instant::now())))
@@ -154,7 +154,7 @@ impl Session {
 
     /// Reads one burst of output: its bytes and when its last ones came. It begins within
     /// `limit` and is over when nothing came for `quiet`.
-    pub(crate) fn burst(&mut self, limit: Duration, quiet: Duration) -> (u64, Option<Instant>) {
+    pub fn burst(&mut self, limit: Duration, quiet: Duration) -> (u64, Option<Instant>) {
         let before = self.bytes;
         let mut last = None;
         let mut wait = limit;
@@ -167,7 +167,7 @@ impl Session {
     }
 
     /// Waits for the end of the program and says whether it was a success.
-    pub(crate) fn wait_for_end(&mut self, limit: Duration) -> Result<bool, String> {
+    pub fn wait_for_end(&mut self, limit: Duration) -> Result<bool, String> {
         let end = Instant::now() + limit;
         loop {
             if let Some(status) = self.child.try_wait().map_err(|e| e.to_string())? {
