@@ -231,6 +231,14 @@ impl World {
         false
     }
 
+    /// Whether the cluster is of this minor (`35` of 1.35) or a later one, whatever its server says of itself
+    /// meanwhile.
+    pub(crate) fn since_minor(&self, minor: u32) -> bool {
+        let version = self.usual_version.as_deref().unwrap_or(&self.version);
+        let own = version.split('.').nth(1).and_then(|own| own.parse::<u32>().ok());
+        own.is_some_and(|own| own >= minor)
+    }
+
     /// How often open watches of a resource were cut off.
     pub(crate) fn cut_of(&self, slot: Slot) -> u64 {
         self.cuts.get(&slot).copied().unwrap_or_default()
@@ -385,5 +393,18 @@ impl World {
     pub(crate) fn faulty(&self, pod: &Value, kind: fn(Id) -> FaultKind) -> bool {
         let wanted = kind(Id::new(fields::namespace(pod), fields::label(pod, "app")));
         self.faults.iter().any(|f| f.what == wanted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minors_are_those_of_the_cluster_whatever_it_says_meanwhile() {
+        let mut world = World::new("w", "v1.34.6-gke.1200", 1, Time::from_seconds(0));
+        assert!(world.since_minor(34) && !world.since_minor(35));
+        world.usual_version = Some(std::mem::replace(&mut world.version, "v1.37.0".to_owned()));
+        assert!(!world.since_minor(35), "another version is only said");
     }
 }

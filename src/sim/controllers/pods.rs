@@ -90,6 +90,8 @@ pub(super) fn controlled(world: &World, owner: &Value, res: Res) -> Vec<Arc<Valu
 #[derive(Debug, Default)]
 pub(super) struct Counted {
     pub(super) active: usize,
+    /// Leaving, and not ended yet (`IsPodTerminating`).
+    pub(super) terminating: usize,
     pub(super) ready: usize,
     /// Ready for as long as the owner wants.
     pub(super) available: usize,
@@ -105,7 +107,11 @@ impl Counted {
         now: Time,
     ) -> Counted {
         let mut counted = Counted::default();
-        for pod in pods.into_iter().filter(|p| active(p)) {
+        for pod in pods.into_iter().filter(|p| takes_room(p)) {
+            if deleting(pod) {
+                counted.terminating += 1;
+                continue;
+            }
             counted.active += 1;
             counted.ready += usize::from(holds(pod, "Ready"));
             match available_at(owner, pod) {

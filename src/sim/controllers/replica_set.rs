@@ -29,6 +29,9 @@ const BURST: usize = 500;
 /// After how long the next ones follow.
 const MORE: Span = Span::from_seconds(1);
 
+/// The minor since which pods that are leaving are counted (`DeploymentReplicaSetTerminatingReplicas`).
+const TERMINATING: u32 = 35;
+
 /// What deleting a pod costs, by whoever says so.
 const COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
@@ -121,8 +124,12 @@ fn status(world: &mut World, id: &Id, set: &Value, refused: Option<&Refusal>) {
     let now = world.now;
     let counted = pods::Counted::of(set, &pods::controlled(world, set, Res::Pods), now);
     let observed = generation(set);
+    let leaving = world.since_minor(TERMINATING).then_some(counted.terminating);
     world.store.update(Res::ReplicaSets, &id.namespace, &id.name, |s| {
         set_status(s, &counted, observed);
+        if let Some(leaving) = leaving {
+            self::set(s, "status.terminatingReplicas", leaving);
+        }
         match refused {
             Some(why) => set_condition(s, "ReplicaFailure", "True", "FailedCreate", &why.message, now),
             None => drop_condition(s, "ReplicaFailure"),

@@ -35,14 +35,18 @@ async fn what_recreates_waits_until_the_last_old_pod_is_gone() {
     client.post(DEPLOYMENTS, &made).await;
     fleet.advance(seconds(10));
     client.patch(&format!("{DEPLOYMENTS}/all"), "strategic-merge", &to_image("x:2")).await;
-    let mut mixed = false;
+    let leaving = || named(&cluster, "deployments", "all")["status"]["terminatingReplicas"].as_i64();
+    let (mut mixed, mut most) = (false, leaving());
+    assert_eq!(most, Some(0));
     for _ in 0..80 {
         fleet.advance(Span::from_millis(100));
+        most = most.max(leaving());
         let all = images(&cluster, "all");
         mixed |= all.contains(&"x:1".to_owned()) && all.contains(&"x:2".to_owned());
     }
     assert!(!mixed, "old and new pods never run together");
     assert_eq!(images(&cluster, "all"), ["x:2"; 3]);
+    assert_eq!((most, leaving()), (Some(3), Some(0)), "those that leave are counted until they are gone");
 }
 
 #[tokio::test]

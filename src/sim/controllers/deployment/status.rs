@@ -23,6 +23,8 @@ struct Sum {
     ready: i64,
     available: i64,
     unavailable: i64,
+    /// Pods that are leaving, where the replica sets count them.
+    terminating: Option<i64>,
 }
 
 impl Sum {
@@ -38,6 +40,12 @@ impl Sum {
             available,
             // of all that was asked for, old sets and new
             unavailable: (asked - available).max(0),
+            terminating: sets
+                .iter()
+                // one that was never looked at has nothing to count
+                .filter(|s| int(s, "status.observedGeneration") > 0)
+                .map(|s| maybe_int(s, "status.terminatingReplicas"))
+                .sum(),
         }
     }
 
@@ -67,6 +75,9 @@ impl Sum {
             ("observedGeneration", observed),
         ] {
             count(deployment, &format!("status.{field}"), value);
+        }
+        if let Some(terminating) = self.terminating {
+            set(deployment, "status.terminatingReplicas", terminating);
         }
     }
 }
@@ -172,14 +183,11 @@ impl Progress {
                 format!("ReplicaSet {newest:?} has timed out progressing."),
             ),
         };
-        put(deployment, "Progressing", status, reason, &message, now);
         if self == Progress::Moves {
             // each step towards the end counts for the deadline
-            let conditions = list_mut(place(deployment, "status.conditions"));
-            if let Some(c) = conditions.iter_mut().find(|c| text(c, "type") == "Progressing") {
-                set(c, "lastUpdateTime", now.rfc3339());
-                set(c, "message", message);
-            }
+            renew(deployment, "Progressing", status, reason, &message, now);
+        } else {
+            put(deployment, "Progressing", status, reason, &message, now);
         }
     }
 }
@@ -188,10 +196,15 @@ impl Progress {
 /// update is that of its status and reason.
 fn put(deployment: &mut Value, kind: &str, status: &str, reason: &str, message: &str, now: Time) {
     let old = condition(deployment, kind);
-    if old.is_some_and(|c| text(c, "status") == status && text(c, "reason") == reason) {
-        return;
+    if old.is_none_or(|c| text(c, "status") != status || text(c, "reason") != reason) {
+        renew(deployment, kind, status, reason, message, now);
     }
-    let since = old.filter(|c| text(c, "status") == status).map(|c| at(c, "lastTransitionTime").clone());
+}
+
+/// Sets a condition, which is the last of all then.
+fn renew(deployment: &mut Value, kind: &str, status: &str, reason: &str, message: &str, now: Time) {
+    let old = condition(deployment, kind).filter(|c| text(c, "status") == status);
+    let since = old.map(|c| at(c, "lastTransitionTime").clone());
     let fresh = json!({
         "type": kind, "status": status, "lastUpdateTime": now.rfc3339(),
         "lastTransitionTime": since.unwrap_or_else(|| now.rfc3339().into()),
