@@ -167,12 +167,7 @@ impl Task {
             };
             let result = match woken {
                 Woken::Orders => self.follow_orders().await,
-                Woken::Timer => {
-                    // The alarm was set by the clock that only goes forward; the other one may
-                    // have been set back meanwhile.
-                    let due = self.alarm.take().map_or(self.now(), |(due, _)| due.max(self.now()));
-                    self.step(due, Input::Timer).await.map(drop)
-                }
+                Woken::Timer => self.ring().await,
                 Woken::Admitted(turn) => {
                     self.turn = Some(turn);
                     self.step(self.now(), Input::Admitted).await.map(drop)
@@ -213,14 +208,32 @@ impl Task {
         }
     }
 
+    /// Sets the alarm for when the machine wants it. One that rings too early is left: every event
+    /// puts off when a stream counts as silent, and setting it anew costs more than the event.
     fn set_alarm(&mut self) {
         match (self.machine.wake(), &self.alarm) {
             (None, _) => self.alarm = None,
-            (Some(wake), Some((due, _))) if wake == *due => {}
-            (Some(wake), _) => {
-                let wait = duration(self.shared.clock.now().age(wake));
-                self.alarm = Some((wake, Box::pin(tokio::time::sleep_until(Instant::now() + wait))));
+            (Some(wake), Some((due, _))) if wake >= *due => {}
+            (Some(wake), _) => self.set_alarm_from(self.now(), wake),
+        }
+    }
+
+    fn set_alarm_from(&mut self, now: Time, wake: Time) {
+        let until = Instant::now() + duration(now.age(wake));
+        self.alarm = Some((wake, Box::pin(tokio::time::sleep_until(until))));
+    }
+
+    /// The alarm rings: it is time for the machine, or it is set for when that is.
+    async fn ring(&mut self) -> Result<(), Closed> {
+        // The alarm was set by the clock that only goes forward; the other one may have been set
+        // back meanwhile.
+        let now = self.alarm.take().map_or(self.now(), |(due, _)| due.max(self.now()));
+        match self.machine.wake() {
+            Some(wake) if wake > now => {
+                self.set_alarm_from(now, wake);
+                Ok(())
             }
+            _ => self.step(now, Input::Timer).await.map(drop),
         }
     }
 
