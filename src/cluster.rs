@@ -44,5 +44,5 @@ pub use kubeconfig::{Found, Looked, Sources, find_clusters};
 pub use request::Request;
 pub use response::{Body, Response, StatusMessage};
 pub use session::Session;
-pub use target::{ClusterTarget, Connection};
+pub use target::{ClusterTarget, Connection, Names};
 pub use tier::tier_by_name;

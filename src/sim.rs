@@ -12,6 +12,7 @@
 //! | [`Fleet`], [`Control`] | the running fleet, and handles to disturb it |
 //! | `server`, `gate`, `tls` | a listener per cluster, and the way to it, which faults make slow, silent or broken |
 //! | `faults`, `endpoint` | what can be switched on to go wrong, by scenarios and over HTTP while it runs |
+//! | [`Workstation`] | the machine of whoever looks at the fleet: its kubeconfig, its login, what fails there |
 //! | `api`, `encoded` | the protocol, one file per concern; changes are encoded once for all watches |
 //! | `objects`, `patch`, `selector`, `refusal` | what a server keeps and how it refuses |
 //! | `layout`, `managed`, `validation`, `admission`, `quota`, `limits` | what clients' writes are merged, owned, checked, filled in and limited by |
@@ -60,13 +61,16 @@ mod shell;
 mod timing;
 mod tls;
 mod validation;
+mod workstation;
 mod world;
 
 pub use api::Role;
 pub use clock::Pace;
 pub use control::Control;
+pub use faults::{Local, Signal};
 pub use fleet::{Fleet, FleetError, Options};
 pub use scenario::{About, Scenario, ScenarioError};
+pub use workstation::{Files, Workstation};
 
 #[cfg(test)]
 mod tests;

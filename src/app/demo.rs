@@ -1,6 +1,8 @@
 //! The demo: the embedded fleet, with the screen on it or for other clients.
 
-use std::io::Write;
+mod suffer;
+
+use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,10 +13,10 @@ use color_eyre::eyre::{Result, WrapErr, eyre};
 use super::cli::{ClusterArgs, DemoArgs};
 use super::opened::{self, Opened};
 use super::{abilities, files, live, recovery};
-use crate::cluster::{ClusterTarget, Sources, find_clusters};
+use crate::cluster::{ClusterTarget, Names, Sources, find_clusters};
 use crate::model::{ClusterId, EMBEDDED, Text};
 use crate::operations::RecoveryFile;
-use crate::sim::{Fleet, Options, Pace, Role, Scenario};
+use crate::sim::{Files, Fleet, Options, Pace, Role, Scenario, Workstation};
 
 /// Between two bookmarks of a watch, as kube-apiserver has it (`defaultBookmarkFrequency`).
 const BOOKMARKS: Duration = Duration::from_secs(60);
@@ -34,15 +36,16 @@ pub(super) async fn run(arguments: &DemoArgs, clusters: &ClusterArgs) -> Result<
     let pace = Pace::Running(f64::from(arguments.speed));
     let options = Options { pace, bookmarks: BOOKMARKS, ..Options::default() };
     let mut fleet = Fleet::start(scenario, options).await?;
-    let kubeconfig = fleet.kubeconfig(Role::Admin);
-    if let Some(path) = &arguments.kubeconfig_out {
-        write_kubeconfig(path, &fleet.kubeconfig_with_users())?;
+    let mut out = arguments.kubeconfig_out.as_deref().map(ClientFiles::for_others);
+    if let Some(out) = &mut out {
+        out.write(&fleet.workstation())?;
     }
     if arguments.serve {
         let control = match arguments.control {
             Some(at) => Some(fleet.open_control(at).await.wrap_err("the control endpoint cannot be opened")?),
             None => None,
         };
+        let _suffers = suffer::start(fleet.workstation(), out.into_iter().collect());
         return serve(&fleet, arguments.kubeconfig_out.as_deref(), control).await;
     }
     // Real clusters beside it only when somebody names them.
@@ -52,8 +55,9 @@ pub(super) async fn run(arguments: &DemoArgs, clusters: &ClusterArgs) -> Result<
         opened.targets.clear();
         opened.looked_at.clear();
     }
-    add_fleet(&mut opened, &fleet, &kubeconfig)?;
+    let own = add_fleet(&mut opened, &fleet)?;
     opened.recoveries.extend(recovery_of(&arguments.scenario)?.map(Arc::new));
+    let _suffers = suffer::start(fleet.workstation(), out.into_iter().chain([own]).collect());
     live::run(opened, Some(fleet), clusters, &arguments.screen).await
 }
 
@@ -79,10 +83,9 @@ pub(super) async fn start(
     options: Options,
 ) -> Result<(Fleet, Opened)> {
     let fleet = Fleet::start(scenario, options).await?;
-    let kubeconfig = fleet.kubeconfig(Role::Admin);
     opened.targets.clear();
     opened.looked_at.clear();
-    add_fleet(&mut opened, &fleet, &kubeconfig)?;
+    add_fleet(&mut opened, &fleet)?;
     Ok((fleet, opened))
 }
 
@@ -149,11 +152,6 @@ fn list() -> Result<()> {
     Ok(())
 }
 
-fn write_kubeconfig(path: &Path, kubeconfig: &str) -> Result<()> {
-    files::write_private(path, kubeconfig.as_bytes())
-        .wrap_err_with(|| format!("cannot write {}", path.display()))
-}
-
 #[expect(clippy::print_stdout, reason = "it has no screen")]
 async fn serve(
     fleet: &Fleet,
@@ -179,18 +177,21 @@ async fn serve(
     Ok(())
 }
 
-/// The fleet's clusters before those that are open already. A demo's clusters say their own tier:
-/// nothing in them is worth a typed name.
-fn add_fleet(opened: &mut Opened, fleet: &Fleet, kubeconfig: &str) -> Result<()> {
-    let path = opened.dirs.state.join(format!("demo-{}.kubeconfig", std::process::id()));
-    let file = Temporary(path);
-    write_kubeconfig(&file.0, kubeconfig)?;
-    let sources = Sources { file: Some(file.0.clone()), ..Sources::default() };
+/// The fleet's clusters before those that are open already, and the files that their logins need. A
+/// demo's clusters say their own tier: nothing in them is worth a typed name.
+fn add_fleet(opened: &mut Opened, fleet: &Fleet) -> Result<ClientFiles> {
+    let mut files = ClientFiles::for_us(&opened.dirs.state);
+    let workstation = fleet.workstation();
+    files.write(&workstation)?;
+    let sources = Sources { file: Some(files.config.clone()), ..Sources::default() };
     let mut targets: Vec<ClusterTarget> = find_clusters(&sources, &[]).targets;
+    let names = workstation.clone();
+    let names = Names::new(move |host| names.look_up(host));
     for target in &mut targets {
         let tier = fleet.clusters().find(|c| target.info.name == c.name.as_str()).map(|c| c.tier);
         opened.settings.apply(&mut target.info, tier);
         target.info.source = EMBEDDED.into();
+        target.names = Some(names.clone());
         // A name is what is typed to confirm: it must never mean two clusters.
         let taken = |t: &ClusterTarget| t.info.name == target.info.name;
         if opened.targets.iter().any(taken) {
@@ -202,15 +203,73 @@ fn add_fleet(opened: &mut Opened, fleet: &Fleet, kubeconfig: &str) -> Result<()>
         target.id = ClusterId(u16::try_from(place).unwrap_or(u16::MAX));
     }
     opened.targets = targets;
-    Ok(())
+    opened.workstation = Some(workstation);
+    Ok(files)
 }
 
-/// A file that goes when nobody needs it any more.
-struct Temporary(PathBuf);
+/// The files by which a client reaches the fleet, kept as its faults leave them.
+struct ClientFiles {
+    config: PathBuf,
+    /// The program that logs in.
+    plugin: PathBuf,
+    /// They are for this process alone, and go with it.
+    ours: bool,
+    /// What they were last written as.
+    written: Option<Files>,
+}
 
-impl Drop for Temporary {
+impl ClientFiles {
+    fn at(config: &Path, ours: bool) -> ClientFiles {
+        let mut plugin = config.as_os_str().to_owned();
+        plugin.push(".login");
+        // what a kubeconfig names by a relative path is looked for beside it
+        let plugin = std::path::absolute(&plugin).unwrap_or_else(|_| PathBuf::from(&plugin));
+        ClientFiles { config: config.to_owned(), plugin, ours, written: None }
+    }
+
+    fn for_others(config: &Path) -> ClientFiles {
+        ClientFiles::at(config, false)
+    }
+
+    fn for_us(state: &Path) -> ClientFiles {
+        ClientFiles::at(&state.join(format!("demo-{}.kubeconfig", std::process::id())), true)
+    }
+
+    /// Writes them as they are to be now, if they are not.
+    fn write(&mut self, workstation: &Workstation) -> Result<()> {
+        let files = match self.ours {
+            true => workstation.files_by_name(&self.plugin),
+            false => workstation.files_for_others(&self.plugin),
+        };
+        if self.written.as_ref() == Some(&files) {
+            return Ok(());
+        }
+        let cannot = |path: &Path| format!("cannot write {}", path.display());
+        if let Some(plugin) = &files.plugin {
+            let written = files::write_program(&self.plugin, plugin.as_bytes());
+            written.wrap_err_with(|| cannot(&self.plugin))?;
+        }
+        match &files.kubeconfig {
+            Some(config) => files::write_private(&self.config, config.as_bytes()),
+            None => remove(&self.config),
+        }
+        .wrap_err_with(|| cannot(&self.config))?;
+        self.written = Some(files);
+        Ok(())
+    }
+}
+
+/// Removes a file that may not be there.
+fn remove(path: &Path) -> std::io::Result<()> {
+    std::fs::remove_file(path).or_else(|e| if e.kind() == ErrorKind::NotFound { Ok(()) } else { Err(e) })
+}
+
+impl Drop for ClientFiles {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        if self.ours {
+            let _ = remove(&self.config);
+            let _ = remove(&self.plugin);
+        }
     }
 }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::clock::now;
+use super::opened::Opened;
 use super::registry;
-use crate::cluster::{ClusterTarget, Plugins, Session};
+use crate::cluster::Session;
 use crate::model::{ClusterId, ClusterInfo, Time};
 use crate::runner::SessionMap;
 use crate::store::{self, Derive, Store};
-use crate::views::prices::Prices;
 use crate::views::{ExtrasOf, PriceOf, Scope, Snapshot};
 use crate::watch::{self as watching, Supervisor};
 
@@ -28,9 +28,10 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Starts watching these clusters. The first snapshot is there at once: every cluster, not
-    /// connected yet.
-    pub(super) fn start(targets: &[ClusterTarget], plugins: &Plugins, prices: &Arc<Prices>) -> Engine {
+    /// Starts watching the clusters that are opened. The first snapshot is there at once: every
+    /// cluster, not connected yet.
+    pub(super) fn start(opened: &Opened) -> Engine {
+        let Opened { targets, plugins, prices, workstation, .. } = opened;
         let mut infos: Vec<Arc<ClusterInfo>> = Vec::with_capacity(targets.len());
         let mut sessions = Vec::with_capacity(targets.len());
         for target in targets {
@@ -56,8 +57,11 @@ impl Engine {
         let (deltas, inbox) = mpsc::channel(DELTAS);
         let (outbox, snapshots) = watch::channel(Arc::new(store.snapshot(now())));
         tokio::spawn(store::run(store, inbox, outbox, now));
-        let watches =
-            Supervisor::start(sessions.iter().flatten().cloned(), deltas, watching::Options::default());
+        let mut options = watching::Options::default();
+        if let Some(workstation) = workstation.clone() {
+            options.clock = options.clock.and_slept(move || workstation.slept());
+        }
+        let watches = Supervisor::start(sessions.iter().flatten().cloned(), deltas, options);
         Engine { snapshots, sessions, watches }
     }
 

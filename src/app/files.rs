@@ -19,12 +19,21 @@ use crate::model::Problem;
 /// Writes a file of mode 0600 in a directory of mode 0700: beside its place first, then moved
 /// there, so that nobody ever reads half of it.
 pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, 0o600)
+}
+
+/// The same for a program, of mode 0700: nobody ever runs half of it.
+pub(super) fn write_program(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, 0o700)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
         make_private(folder)?;
     }
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.new", std::process::id()));
-    let mut file = private(Path::new(&beside))?;
+    let mut file = private(Path::new(&beside), mode)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&beside, path)
@@ -63,11 +72,11 @@ fn make_private(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-fn private(path: &Path) -> io::Result<fs::File> {
+fn private(path: &Path, mode: u32) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     options.open(path)
 }
 
@@ -93,12 +102,16 @@ mod tests {
         let path = folder.path().join("a/b/report.md");
         write_private(&path, b"one").unwrap();
         write_private(&path, b"two").unwrap();
+        let program = folder.path().join("a/b/login");
+        write_program(&program, b"#!/bin/sh").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            for (path, mode) in [(&path, 0o600), (&program, 0o700)] {
+                assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, mode);
+            }
         }
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
     }
 }

@@ -81,7 +81,7 @@ fn start(clusters: &ClusterArgs) -> Result<(Opened, Engine), Stop> {
         };
         return Err(Stop::usage(format!("there is no cluster{chosen}; looked at {}", looked.join(", "))));
     }
-    let engine = Engine::start(&opened.targets, &opened.plugins, &opened.prices);
+    let engine = Engine::start(&opened);
     Ok((opened, engine))
 }
 

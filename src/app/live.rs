@@ -78,7 +78,7 @@ pub(super) async fn on(
     clock: impl Fn() -> Time,
     end: impl Future<Output = ()>,
 ) -> io::Result<Option<Opening>> {
-    let engine = Engine::start(&opened.targets, &opened.plugins, &opened.prices);
+    let engine = Engine::start(opened);
     let mut ui = make_ui(opened, arguments);
     ui.tell_problems(clock());
 

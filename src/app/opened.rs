@@ -9,6 +9,7 @@ use crate::cluster::{ClusterTarget, Looked, Plugins, Sources, find_clusters, tie
 use crate::config::{self, Dirs, Settings};
 use crate::model::{Cause, Fault, Problem};
 use crate::operations::RecoveryFile;
+use crate::sim::Workstation;
 use crate::views::prices::Prices;
 
 /// Everything that is known before anything is connected.
@@ -29,6 +30,8 @@ pub(super) struct Opened {
     pub(super) prices: Arc<Prices>,
     /// Recovery plans that come with what was opened, beside the user's own.
     pub(super) recoveries: Vec<Arc<RecoveryFile>>,
+    /// The machine of the embedded fleet's scenario, when that is what is opened: it may sleep.
+    pub(super) workstation: Option<Workstation>,
 }
 
 /// Reads settings and kubeconfigs. Only a missing home directory is an error; everything else is
@@ -62,5 +65,6 @@ pub(super) fn open(arguments: &ClusterArgs) -> Result<Opened, Fault> {
         plugins,
         looked_at: found.looked_at,
         recoveries: Vec::new(),
+        workstation: None,
     })
 }

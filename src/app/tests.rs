@@ -145,6 +145,7 @@ fn nothing(home: &std::path::Path) -> Opened {
         looked_at: Vec::new(),
         prices: std::sync::Arc::new(crate::views::prices::Prices::new(Default::default())),
         recoveries: Vec::new(),
+        workstation: None,
     }
 }
 

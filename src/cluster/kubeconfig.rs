@@ -173,7 +173,8 @@ fn contexts_of(merged: &Merged<'_>, patterns: &[String], sources: &Sources) -> V
         }
         let target = match connect::connection(merged, context, sources) {
             Ok(connection) => {
-                ClusterTarget { id: ClusterId(0), info, connection: Some(Arc::<Connection>::new(connection)) }
+                let connection = Some(Arc::<Connection>::new(connection));
+                ClusterTarget { id: ClusterId(0), info, connection, names: None }
             }
             Err(fault) => ClusterTarget::broken(info, fault),
         };

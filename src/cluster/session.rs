@@ -68,7 +68,7 @@ impl Session {
         Ok(Session {
             shared: Arc::new(Shared {
                 id: target.id,
-                transport: Transport::new(Arc::clone(connection)),
+                transport: Transport::new(Arc::clone(connection), target.names.clone()),
                 credentials: Credentials::new(connection, plugins)?,
                 headers,
                 prefix: connection.server.path().trim_end_matches('/').to_owned(),

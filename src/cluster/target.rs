@@ -1,6 +1,8 @@
 //! Targets: the clusters that a kubeconfig names, and how to reach each. Nothing is connected yet.
 
 use std::fmt;
+use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -20,6 +22,32 @@ pub struct ClusterTarget {
     pub info: ClusterInfo,
     /// How to reach it; `None` for a broken entry.
     pub connection: Option<Arc<Connection>>,
+    /// Who looks up the name of its server; `None` is the system.
+    pub names: Option<Names>,
+}
+
+/// Looks up names of servers in place of the system: of servers that nobody else knows. It is asked
+/// for addresses, too, and must not block.
+#[derive(Clone)]
+pub struct Names(Arc<LookUp>);
+
+type LookUp = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
+
+impl Names {
+    /// Names that this function looks up.
+    pub fn new(look_up: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Names {
+        Names(Arc::new(look_up))
+    }
+
+    pub(super) fn look_up(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        (self.0)(host)
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Names")
+    }
 }
 
 /// How to reach a cluster and who we are there. It prints without secrets.
@@ -191,7 +219,7 @@ impl Connection {
 
 impl Pem {
     /// The bytes, read anew when they are in a file.
-    pub(super) fn read(&self) -> std::io::Result<SecretSlice<u8>> {
+    pub(super) fn read(&self) -> io::Result<SecretSlice<u8>> {
         use secrecy::ExposeSecret;
         match self {
             Pem::Data(data) => Ok(data.expose_secret().to_vec().into()),
@@ -206,6 +234,7 @@ impl ClusterTarget {
             id: ClusterId(0),
             info: ClusterInfo { broken: Some(fault), ..info },
             connection: None,
+            names: None,
         }
     }
 }

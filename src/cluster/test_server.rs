@@ -176,5 +176,5 @@ pub(super) fn connection(url: &str, trust: Trust) -> Connection {
 /// A target with this connection.
 pub(super) fn target(connection: Connection) -> ClusterTarget {
     let info = ClusterInfo { name: "test".into(), ..ClusterInfo::default() };
-    ClusterTarget { id: ClusterId(0), info, connection: Some(Arc::new(connection)) }
+    ClusterTarget { id: ClusterId(0), info, connection: Some(Arc::new(connection)), names: None }
 }

@@ -33,7 +33,7 @@ use self::http2::Http2;
 pub(super) use self::http2::Place;
 use super::credentials::ClientCertificate;
 use super::faults;
-use super::target::{Connection, Pem};
+use super::target::{Connection, Names, Pem};
 use crate::model::Fault;
 
 /// How often a ping goes out.
@@ -59,6 +59,8 @@ pub(super) type Wire = http::Request<Full<Bytes>>;
 #[derive(Debug)]
 pub(super) struct Transport {
     target: Arc<Connection>,
+    /// Who looks up its name, when not the system.
+    names: Option<Names>,
     /// Host and port, for faults.
     server: Arc<str>,
     line: Mutex<Line>,
@@ -127,10 +129,11 @@ pub(super) struct Answer {
 }
 
 impl Transport {
-    pub(super) fn new(target: Arc<Connection>) -> Transport {
+    pub(super) fn new(target: Arc<Connection>, names: Option<Names>) -> Transport {
         Transport {
             server: Arc::from(target.authority()),
             target,
+            names,
             line: Mutex::default(),
             failures: AtomicU64::new(0),
             spares: Arc::default(),
@@ -288,7 +291,7 @@ impl Transport {
     /// A stream to the server, unless it is given up meanwhile.
     async fn dial(&self, tls: Option<Arc<ClientConfig>>, cut: &CancellationToken) -> Result<Dialled, Fault> {
         tokio::select! {
-            dialled = dial::dial(&self.target, tls, &self.server) => dialled,
+            dialled = dial::dial(&self.target, self.names.as_ref(), tls, &self.server) => dialled,
             () = cut.cancelled() => Err(faults::given_up(&self.server)),
         }
     }

@@ -10,8 +10,10 @@ mod encode;
 mod faulty;
 mod lists;
 mod logs;
+mod members;
 mod metrics;
 mod openapi;
+mod passage;
 mod prometheus;
 mod rbac;
 mod reply;
@@ -32,16 +34,27 @@ use std::sync::Arc;
 use http::Method;
 use hyper::Request;
 use hyper::body::Incoming;
+use tokio::sync::Notify;
 
 use self::call::Call;
+use self::passage::Passage;
 use self::reply::{Answer, Reply};
 use self::target::Target;
 use self::terminal::Upgrade;
 use super::cluster::Shared;
 use super::refusal::Refusal;
 
-/// Answers one request.
-pub(crate) async fn serve(shared: &Arc<Shared>, mut request: Request<Incoming>) -> Reply {
+/// Answers one request. `line` is told when the connection that it came over is to end.
+///
+/// # Errors
+/// The request is refused before it is looked at, or its answer is broken off before it begins.
+pub(crate) async fn serve(
+    shared: &Arc<Shared>,
+    line: &Notify,
+    mut request: Request<Incoming>,
+) -> Result<Reply, h2::Error> {
+    let mut passage = Passage::begin(shared, line, &request);
+    passage.arrive().await?;
     let upgrade = Upgrade::read(&mut request);
     let gzip = call::accepts_gzip(request.headers());
     let bare = request.method() == Method::HEAD;
@@ -57,7 +70,8 @@ pub(crate) async fn serve(shared: &Arc<Shared>, mut request: Request<Incoming>) 
         Err(refusal) => Answer::refusal(&refusal, false),
     };
     let answer = if bare { answer.bare() } else { answer };
-    answer.reply(gzip)
+    passage.leave().await?;
+    Ok(passage.carry(answer.reply(gzip)))
 }
 
 fn route(shared: &Arc<Shared>, call: &Call, upgrade: Option<Upgrade>) -> Result<Answer, Refusal> {

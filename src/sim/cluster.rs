@@ -1,6 +1,7 @@
 //! What the parts of one simulated cluster share: its world behind a lock, and who waits for it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -9,6 +10,7 @@ use super::api::Role;
 use super::clock::Clock;
 use super::encoded::Encoded;
 use super::faults::{Way, way};
+use super::fleet::Member;
 use super::resources::Slot;
 use super::world::{World, bit};
 use crate::model::Time;
@@ -18,6 +20,8 @@ use crate::model::Time;
 pub(crate) struct ServerOptions {
     /// Whether watches may begin with a list (`sendInitialEvents`).
     pub(crate) streaming_lists: bool,
+    /// Whether watches are compressed where the server's version is new enough.
+    pub(crate) compressed_watches: bool,
     /// Between two bookmarks of a watch.
     pub(crate) bookmarks: Duration,
 }
@@ -28,11 +32,20 @@ pub(crate) struct Shared {
     world: Mutex<World>,
     /// By the bits of [`World::stale`].
     changed: Vec<watch::Sender<u64>>,
+    /// Changes of the faults that are on.
+    troubled: watch::Sender<u64>,
+    /// Who makes the way to the server as it should be.
+    member: OnceLock<Weak<Member>>,
     clock: Arc<Clock>,
     tokens: Arc<Vec<(Role, String)>>,
     pub(crate) options: ServerOptions,
     /// What watches of the same changes share.
     pub(crate) encoded: Encoded,
+}
+
+/// A token after so many renewals.
+pub(crate) fn renewed(token: &str, renewals: u64) -> Cow<'_, str> {
+    if renewals == 0 { Cow::Borrowed(token) } else { Cow::Owned(format!("{token}-{renewals}")) }
 }
 
 /// Items of work in one step, so that a request never waits long for the lock.
@@ -46,12 +59,38 @@ impl Shared {
         options: ServerOptions,
     ) -> Shared {
         let changed = (0..64).map(|_| watch::Sender::new(world.store.version())).collect();
-        Shared { world: Mutex::new(world), changed, clock, tokens, options, encoded: Encoded::default() }
+        let (troubled, member) = (watch::Sender::new(0), OnceLock::new());
+        Shared {
+            world: Mutex::new(world),
+            changed,
+            troubled,
+            member,
+            clock,
+            tokens,
+            options,
+            encoded: Encoded::default(),
+        }
     }
 
-    /// The role of a token.
+    /// Learns who makes the way to the server as it should be.
+    pub(crate) fn belongs_to(&self, member: &Arc<Member>) {
+        // a member is made once
+        let _ = self.member.set(Arc::downgrade(member));
+    }
+
+    /// Makes the way to the server as it should be, where nobody else does at once.
+    pub(crate) fn carry_out(&self) {
+        if let Some(member) = self.member.get().and_then(Weak::upgrade) {
+            let way = self.read(|world| way(world.reach, &world.trouble));
+            // a port that somebody else took meanwhile is tried again with the next change
+            let _ = member.carry_out(way);
+        }
+    }
+
+    /// The role of a token: of those that are given out now.
     pub(crate) fn role(&self, token: &str) -> Option<Role> {
-        self.tokens.iter().find(|(_, t)| t == token).map(|(role, _)| *role)
+        let renewals = self.read(|world| world.trouble.renewals);
+        self.tokens.iter().find(|(_, t)| renewed(t, renewals) == token).map(|(role, _)| *role)
     }
 
     /// Now: a quiet world may not have looked at the clock for a while.
@@ -106,6 +145,13 @@ impl Shared {
                 sender.send_replace(world.store.version());
             }
         }
+        let changes = world.trouble.changes;
+        self.troubled.send_if_modified(|seen| std::mem::replace(seen, changes) != changes);
+    }
+
+    /// Hears of faults that begin and end.
+    pub(crate) fn hear_of_faults(&self) -> watch::Receiver<u64> {
+        self.troubled.subscribe()
     }
 
     /// Whether several watch a resource.

@@ -193,7 +193,7 @@ fn pace(hands: &Hands) -> Value {
 fn names() -> Value {
     let about = |fault: &FaultName| {
         let (name, classes, says) = fault.about();
-        json!({ "fault": name, "classes": classes, "says": says, "once": fault.once() })
+        json!({ "fault": name, "classes": classes, "says": says, "once": fault.once(), "values": fault.values() })
     };
     FaultName::ALL.iter().map(about).collect()
 }

@@ -2,21 +2,26 @@
 //! and what is on.
 //!
 //! A fault is named and has settings ([`FaultFile`], the form of scenario files and of the control
-//! endpoint alike). Those of the way are carried out by `gate` and `server`, those of answers and
-//! of watches by `api`, and those of what the server keeps by [`state`].
+//! endpoint alike). Those of the way are carried out by `gate` and `server`, or by `api` where it is
+//! said whose requests are concerned, those of answers and of watches by `api`, those of what the
+//! server keeps by [`state`], and those of the client's machine by whoever asks for [`Local`].
 
+mod local;
 mod names;
 pub(crate) mod state;
 mod way;
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+pub use local::{Local, Signal};
 pub(crate) use names::FaultName;
 pub(crate) use way::{Certificate, End, Way, way};
 
+use crate::model::Span;
 use crate::sim::resources::Res;
 use crate::sim::scenario::Length;
 
@@ -75,27 +80,33 @@ impl FaultFile {
                 "no resource {kind:?}; expected a plural such as \"pods\", or \"plural.group\" of a custom resource"
             ));
         }
-        if self.fault == FaultName::NewIdentity && self.kinds.is_empty() {
-            return Some("new-identity needs the key \"kinds\"".to_owned());
+        let name = self.fault.about().0;
+        if [FaultName::NewIdentity, FaultName::Withdrawn].contains(&self.fault) && self.kinds.is_empty() {
+            return Some(format!("{name} needs the key \"kinds\""));
         }
         if let Some(verb) = self.verb.as_deref().filter(|v| !VERBS.contains(v)) {
             return Some(format!("no verb {verb:?}; expected one of {}", VERBS.join(", ")));
         }
-        let set = [
-            ("kinds", !self.kinds.is_empty()),
-            ("verb", self.verb.is_some()),
-            ("times", self.times.is_some()),
-            ("nth", self.nth.is_some()),
-        ];
-        if let Some((key, _)) = set.into_iter().find(|(_, set)| *set && self.fault.of_the_way()) {
-            let name = self.fault.about().0;
+        if let Some(key) = self.useless() {
+            let why = "is of the client's machine, before anything is asked for";
+            return Some(format!("{name} {why}; it has no use for the key {key:?}"));
+        }
+        if let Some(value) = self.value.as_deref()
+            && !self.fault.values().is_empty()
+            && !self.fault.values().contains(&value)
+        {
             return Some(format!(
-                "{name} is of the way to the server, which every request takes; it has no use for the key {key:?}"
+                "no value {value:?} of {name}; expected one of {}",
+                self.fault.values().join(", ")
             ));
         }
-        let counts = [FaultName::Restore, FaultName::Lagging].contains(&self.fault);
-        if let Some(value) = self.value.as_deref().filter(|v| counts && v.parse::<u64>().is_err()) {
-            return Some(format!("value {value:?} is no number of versions; expected one such as \"50\""));
+        let of = match self.fault {
+            FaultName::Restore | FaultName::Lagging => Some("versions"),
+            FaultName::FewFiles => Some("files"),
+            _ => None,
+        };
+        if let (Some(of), Some(value)) = (of, self.value.as_deref().filter(|v| v.parse::<u64>().is_err())) {
+            return Some(format!("value {value:?} is no number of {of}; expected one such as \"50\""));
         }
         if self.nth == Some(0) {
             return Some("nth is 0; expected 1 for every one, 10 for one in ten".to_owned());
@@ -104,6 +115,33 @@ impl FaultFile {
             return Some("expected a code between 100 and 599".to_owned());
         }
         None
+    }
+
+    /// A key that it has no use for.
+    fn useless(&self) -> Option<&'static str> {
+        let set = [
+            ("kinds", !self.kinds.is_empty()),
+            ("verb", self.verb.is_some()),
+            ("times", self.times.is_some()),
+            ("nth", self.nth.is_some()),
+        ];
+        set.into_iter().find(|(_, set)| *set && self.fault.of_the_machine()).map(|(key, _)| key)
+    }
+
+    /// Whether it says which requests are concerned.
+    pub(crate) fn chooses(&self) -> bool {
+        !self.kinds.is_empty() || self.verb.is_some() || self.times.is_some() || self.nth.is_some()
+    }
+
+    /// Its value, or the usual one of those that it may have.
+    pub(crate) fn value_or_usual(&self) -> &str {
+        self.value.as_deref().or(self.fault.values().first().copied()).unwrap_or_default()
+    }
+
+    /// Whether it concerns requests of a kind and a verb.
+    pub(crate) fn concerns(&self, about: About<'_>, verb: &str) -> bool {
+        let kind = self.kinds.is_empty() || self.kinds.iter().any(|kind| is(kind, about));
+        kind && self.verb.as_deref().is_none_or(|v| v == verb)
     }
 }
 
@@ -116,17 +154,23 @@ pub(crate) struct Active {
     /// How often it could have happened, and did.
     chances: Cell<u32>,
     happened: Cell<u32>,
+    /// Of one of connections that says whose requests are concerned: such a request came, and
+    /// every connection is concerned from then on.
+    met: Cell<bool>,
 }
 
 impl Active {
     pub(crate) fn new(incident: Option<usize>, file: FaultFile) -> Active {
-        Active { incident, file, chances: Cell::new(0), happened: Cell::new(0) }
+        Active { incident, file, chances: Cell::new(0), happened: Cell::new(0), met: Cell::new(false) }
     }
 
-    /// Whether it concerns requests of a kind and a verb.
     fn concerns(&self, about: About<'_>, verb: &str) -> bool {
-        let kind = self.file.kinds.is_empty() || self.file.kinds.iter().any(|kind| is(kind, about));
-        kind && self.file.verb.as_deref().is_none_or(|v| v == verb)
+        self.file.concerns(about, verb)
+    }
+
+    /// Whether it is of whole connections now.
+    fn of_connections(&self) -> bool {
+        !self.file.chooses() || self.met.get()
     }
 
     /// Whether it happens this time.
@@ -158,11 +202,25 @@ pub(crate) struct Faults {
     pub(crate) farewells: u64,
     /// The same for clusters that another one takes the place of.
     pub(crate) replacements: u64,
+    /// Grows with every change of what is on.
+    pub(crate) changes: u64,
+    /// Resets of the answers to some requests, the last of them, each with the change that it was.
+    breaks: VecDeque<(u64, FaultFile)>,
+    /// How often and for how long the client's machine slept, and the signals that it got.
+    pub(crate) naps: u64,
+    pub(crate) slept: Span,
+    pub(crate) signals: Vec<Signal>,
+    /// How often the tokens of clients were renewed.
+    pub(crate) renewals: u64,
 }
+
+/// Resets of answers that are remembered: who is older than the last of so many was told.
+const BREAKS: usize = 16;
 
 impl Faults {
     /// Switches a fault on; the same fault of the same kinds is replaced.
     pub(crate) fn add(&mut self, fault: Active) {
+        self.changes += 1;
         self.active.retain(|a| {
             a.incident != fault.incident
                 || a.file.fault != fault.file.fault
@@ -174,6 +232,7 @@ impl Faults {
     /// Switches off what fits; says how many.
     pub(crate) fn remove(&mut self, fits: impl Fn(&Active) -> bool) -> usize {
         let before = self.active.len();
+        self.changes += 1;
         self.active.retain(|a| !fits(a));
         before - self.active.len()
     }
@@ -193,9 +252,69 @@ impl Faults {
         self.active.iter().map(|a| &a.file).find(|f| f.fault == name)
     }
 
+    /// A fault that is on for whole connections.
+    fn of_connections(&self, name: FaultName) -> Option<&FaultFile> {
+        let mut meant = self.active.iter().filter(|a| a.file.fault == name && a.of_connections());
+        meant.next().map(|a| &a.file)
+    }
+
+    /// A request of a kind and a verb came: faults of how connections begin that wait for it are on
+    /// for every connection from now on. Says whether any was met.
+    pub(crate) fn meet(&mut self, about: About<'_>, verb: &str) -> bool {
+        let waits =
+            |a: &&Active| a.file.fault.of_greetings() && !a.of_connections() && a.concerns(about, verb);
+        let met: Vec<&Active> = self.active.iter().filter(waits).filter(|a| a.happens()).collect();
+        met.iter().for_each(|a| a.met.set(true));
+        let any = !met.is_empty();
+        self.changes += u64::from(any);
+        any
+    }
+
+    /// The answers to some requests are to be broken off, once.
+    pub(crate) fn break_off(&mut self, file: FaultFile) {
+        self.changes += 1;
+        self.breaks.push_back((self.changes, file));
+        if self.breaks.len() > BREAKS {
+            self.breaks.pop_front();
+        }
+    }
+
+    /// Whether the answer to a request that began at a change is to be broken off.
+    pub(crate) fn broken_off(&self, since: u64, about: About<'_>, verb: &str) -> bool {
+        self.breaks.iter().any(|(at, file)| *at > since && file.concerns(about, verb))
+    }
+
+    /// The faults of these that lie on the way of a request for as long as they are on; those that
+    /// happen to some requests only are told by [`Faults::strike`].
+    pub(crate) fn on_the_way(&self, name: FaultName, about: About<'_>, verb: &str) -> Option<&FaultFile> {
+        let lies = |a: &&Active| {
+            let file = &a.file;
+            let each = file.times.is_none() && file.nth.is_none();
+            file.fault == name && each && !a.of_connections() && a.concerns(about, verb)
+        };
+        let found = self.active.iter().find(lies)?;
+        found.happened.set(found.happened.get().saturating_add(1));
+        Some(&found.file)
+    }
+
+    /// Whether a version of a kind is not served any more; `preferred` is what the kind is usually
+    /// served in.
+    pub(crate) fn withdraws(&self, about: About<'_>, version: &str, preferred: &str) -> bool {
+        let withdrawn = |a: &&Active| {
+            let file = &a.file;
+            let meant = file.fault == FaultName::Withdrawn && file.kinds.iter().any(|kind| is(kind, about));
+            meant && file.value.as_deref().unwrap_or(preferred) == version
+        };
+        let Some(found) = self.active.iter().find(withdrawn) else { return false };
+        found.happened.set(found.happened.get().saturating_add(1));
+        true
+    }
+
     /// The first of these faults that happens to a request of a kind and a verb.
     pub(crate) fn strike(&self, names: &[FaultName], about: About<'_>, verb: &str) -> Option<FaultFile> {
-        let meant = self.active.iter().filter(|a| names.contains(&a.file.fault) && a.concerns(about, verb));
+        let of_requests = |a: &&Active| !a.file.fault.of_the_way() || !a.of_connections();
+        let meant = self.active.iter().filter(of_requests);
+        let meant = meant.filter(|a| names.contains(&a.file.fault) && a.concerns(about, verb));
         meant.into_iter().find(|a| a.happens()).map(|a| a.file.clone())
     }
 }
@@ -211,6 +330,7 @@ impl FaultFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::world::Reach;
 
     fn read(text: &str) -> FaultFile {
         toml::from_str(text).unwrap()
@@ -230,6 +350,23 @@ mod tests {
         assert_eq!(faults.all().count(), 1, "the same one once");
         assert_eq!(faults.remove(|a| a.file.fault == FaultName::Error), 1);
         assert!(faults.none());
+    }
+
+    #[test]
+    fn faults_of_the_way_are_of_connections_until_it_is_said_whose() {
+        let mut faults = Faults::default();
+        let strike = |faults: &Faults, about| faults.strike(&[FaultName::Slow], about, "list").is_some();
+        faults.add(Active::new(None, read("fault = \"slow\"")));
+        assert!(way(Reach::Open, &faults).rate.is_some() && !strike(&faults, ("", "pods")));
+        faults.remove(|_| true);
+        faults.add(Active::new(None, read("fault = \"slow\"\nkinds = [\"pods\"]")));
+        assert!(way(Reach::Open, &faults).rate.is_none());
+        assert!(strike(&faults, ("", "pods")) && !strike(&faults, ("", "nodes")));
+        // a handshake is over before there is a request: the first one brings it about
+        faults.add(Active::new(None, read("fault = \"handshake-hangs\"\nkinds = [\"pods\"]")));
+        assert!(!faults.meet(("", "nodes"), "list") && !way(Reach::Open, &faults).hangs);
+        assert!(faults.meet(("", "pods"), "list") && way(Reach::Open, &faults).hangs);
+        assert!(!faults.meet(("", "pods"), "list"), "once is enough");
     }
 
     #[test]
@@ -257,13 +394,16 @@ mod tests {
             ("fault = \"error\"\ncode = 20", "between 100 and 599"),
             ("fault = \"error\"\nverb = \"lst\"", "no verb \"lst\"; expected one of list, watch"),
             ("fault = \"lagging\"\nvalue = \"x\"", "value \"x\" is no number of versions"),
-            ("fault = \"latency\"\nkinds = [\"pods\"]", "latency is of the way to the server"),
-            ("fault = \"reset-midway\"\ntimes = 2", "it has no use for the key \"times\""),
+            ("fault = \"withdrawn\"", "withdrawn needs the key \"kinds\""),
+            ("fault = \"sleep\"\nkinds = [\"pods\"]", "sleep is of the client's machine"),
+            ("fault = \"disk-full\"\ntimes = 2", "it has no use for the key \"times\""),
+            ("fault = \"few-files\"\nvalue = \"x\"", "value \"x\" is no number of files"),
+            ("fault = \"login\"\nvalue = \"x\"", "no value \"x\" of login; expected one of hangs, fails"),
         ] {
             assert!(read(text).mistake().unwrap().contains(said), "{text}");
         }
         assert_eq!(read("fault = \"error\"\nkinds = [\"widgets.example.com\"]").mistake(), None);
-        assert_eq!(read("fault = \"latency\"\ndelay = \"2s\"").mistake(), None);
+        assert_eq!(read("fault = \"latency\"\ndelay = \"2s\"\nkinds = [\"pods\"]").mistake(), None);
         let unknown = toml::from_str::<FaultFile>("fault = \"gremlin\"").unwrap_err().to_string();
         assert!(unknown.contains("unknown variant `gremlin`, expected one of"), "{unknown}");
     }

@@ -1,12 +1,12 @@
 //! The fleet: every simulated cluster of a scenario, running.
 
-use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::api::Role;
@@ -19,9 +19,10 @@ use super::faults::{self, Way};
 use super::queue::Work;
 use super::random::Random;
 use super::resources::Res;
-use super::scenario::{self, About, Scenario, ScenarioFile};
+use super::scenario::{self, About, ClusterFile, LoginFile, Scenario, ScenarioFile};
 use super::server::Server;
 use super::tls::{self, Keys};
+use super::workstation::Workstation;
 use super::world::World;
 use crate::model::{Span, Time};
 
@@ -36,6 +37,9 @@ pub struct Options {
     pub bookmarks: Duration,
     /// Whether watches may begin with a list (`sendInitialEvents`), as servers since 1.32 allow.
     pub streaming_lists: bool,
+    /// Whether servers since 1.37 compress watches for clients that take that, an event at a time
+    /// (feature `WatchListCompression`).
+    pub compressed_watches: bool,
 }
 
 impl Default for Options {
@@ -45,6 +49,7 @@ impl Default for Options {
             tick: Duration::from_millis(250),
             bookmarks: Duration::from_secs(10),
             streaming_lists: true,
+            compressed_watches: true,
         }
     }
 }
@@ -79,8 +84,12 @@ pub(crate) struct Member {
     pub(crate) server: Mutex<Server>,
     address: SocketAddr,
     scenario: Arc<Scenario>,
+    /// Whether clients log in with a program.
+    pub(crate) plugin: bool,
     /// What the server was last told.
     way: Mutex<Way>,
+    /// Told of every change of faults.
+    news: watch::Sender<()>,
     /// Whether its controllers ended by a mistake of their own.
     stuck: AtomicBool,
 }
@@ -100,8 +109,13 @@ impl Member {
         if way.replacements != last.replacements {
             self.replace(way.replacements);
         }
+        let changed = way.changes != last.changes;
         self.server.lock().unwrap_or_else(PoisonError::into_inner).set_way(way.clone())?;
         *last = way;
+        drop(last);
+        if changed {
+            self.news.send_replace(());
+        }
         Ok(())
     }
 
@@ -174,6 +188,7 @@ pub struct Fleet {
     tokens: Arc<Vec<(Role, String)>>,
     tickers: Vec<JoinHandle<()>>,
     endpoint: Option<Endpoint>,
+    news: watch::Sender<()>,
 }
 
 /// What a fleet is moved and disturbed by.
@@ -245,24 +260,25 @@ impl Fleet {
         let scenario = Arc::new(scenario);
         let worlds = build_all(scenario.clone(), now).await?;
         let tokens = Arc::new(tokens());
+        let news = watch::Sender::new(());
+        let common = Common {
+            scenario: &scenario,
+            keys: &keys,
+            clock: &clock,
+            tokens: &tokens,
+            news: &news,
+            options: &options,
+        };
         let members = worlds
             .into_iter()
             .zip(&scenario.file.clusters)
-            .map(|(world, file)| {
-                let about = About {
-                    name: file.name.clone(),
-                    provider: file.provider.into(),
-                    region: file.region.clone(),
-                    tier: file.tier,
-                };
-                member(world, about, &scenario, &keys, &clock, &tokens, &options)
-            })
+            .map(|(world, file)| common.member(world, file))
             .collect::<Result<Vec<_>, _>>()?;
         let rate = scenario.file.churn;
         let hands = Hands { members, clock, scenario };
         hands.set_churn(rate);
         let authority = keys.authority.clone();
-        let mut fleet = Fleet { hands, authority, tokens, tickers: Vec::new(), endpoint: None };
+        let mut fleet = Fleet { hands, authority, tokens, tickers: Vec::new(), endpoint: None, news };
         if matches!(options.pace, Pace::Running(_)) {
             fleet.tickers = tickers(&fleet.hands, options.tick);
         }
@@ -309,45 +325,24 @@ impl Fleet {
         self.hands.advance(by);
     }
 
+    /// The machine on which somebody looks at the fleet.
+    #[must_use]
+    pub fn workstation(&self) -> Workstation {
+        Workstation::new(self.hands.members.clone(), &self.authority, &self.tokens, self.news.subscribe())
+    }
+
     /// A kubeconfig with a context for each cluster, named as the cluster, for one role. It holds
     /// a token: write it only to a file that others cannot read.
     #[must_use]
     pub fn kubeconfig(&self, role: Role) -> String {
-        self.config(role, &[role])
+        self.workstation().kubeconfig(role, &[role])
     }
 
     /// The same with the administrator's contexts and the users of all roles, for clients that
     /// can be told whom to act as (`kubectl --user viewer`).
     #[must_use]
     pub fn kubeconfig_with_users(&self) -> String {
-        self.config(Role::Admin, &Role::ALL)
-    }
-
-    fn config(&self, of: Role, roles: &[Role]) -> String {
-        let authority = tls::base64(self.authority.as_bytes());
-        let mut out = String::from("apiVersion: v1\nkind: Config\nclusters:\n");
-        // writing into a string cannot fail
-        for m in &self.hands.members {
-            let _ = write!(
-                out,
-                "- name: {name}\n  cluster:\n    server: https://{address}\n    certificate-authority-data: {authority}\n",
-                name = m.about.name,
-                address = m.address,
-            );
-        }
-        out.push_str("users:\n");
-        for (role, token) in self.tokens.iter().filter(|(r, _)| roles.contains(r)) {
-            let _ = write!(out, "- name: {}\n  user:\n    token: {token}\n", role.user());
-        }
-        out.push_str("contexts:\n");
-        let user = of.user();
-        for m in &self.hands.members {
-            let name = &m.about.name;
-            let _ = write!(out, "- name: {name}\n  context:\n    cluster: {name}\n    user: {user}\n");
-        }
-        let first = self.hands.members.first().map_or("", |m| m.about.name.as_str());
-        let _ = writeln!(out, "current-context: {first}");
-        out
+        self.workstation().kubeconfig(Role::Admin, &Role::ALL)
     }
 }
 
@@ -385,7 +380,7 @@ async fn build_all(scenario: Arc<Scenario>, now: Time) -> Result<Vec<World>, Fle
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let chunk = file.clusters.len().div_ceil(threads).max(1);
         std::thread::scope(|scope| {
-            let part = |clusters: &'_ [scenario::ClusterFile]| -> Vec<World> {
+            let part = |clusters: &'_ [ClusterFile]| -> Vec<World> {
                 clusters.iter().map(|c| scenario::build(file, c, now)).collect()
             };
             let threads: Vec<_> =
@@ -398,31 +393,49 @@ async fn build_all(scenario: Arc<Scenario>, now: Time) -> Result<Vec<World>, Fle
     Ok(parts.into_iter().flatten().collect())
 }
 
-fn member(
-    mut world: World,
-    about: About,
-    scenario: &Arc<Scenario>,
-    keys: &Arc<Keys>,
-    clock: &Arc<Clock>,
-    tokens: &Arc<Vec<(Role, String)>>,
-    options: &Options,
-) -> Result<Arc<Member>, FleetError> {
-    world.trust(&keys.authority);
-    let server_options =
-        ServerOptions { streaming_lists: options.streaming_lists, bookmarks: options.bookmarks };
-    let shared = Arc::new(Shared::new(world, clock.clone(), tokens.clone(), server_options));
-    let server = Server::start(shared.clone(), keys.clone())
-        .map_err(|source| FleetError::Listen { cluster: about.name.clone(), source })?;
-    let address = server.address();
-    Ok(Arc::new(Member {
-        about,
-        shared,
-        server: Mutex::new(server),
-        address,
-        scenario: scenario.clone(),
-        way: Mutex::default(),
-        stuck: AtomicBool::new(false),
-    }))
+/// What the clusters of a fleet share.
+struct Common<'a> {
+    scenario: &'a Arc<Scenario>,
+    keys: &'a Arc<Keys>,
+    clock: &'a Arc<Clock>,
+    tokens: &'a Arc<Vec<(Role, String)>>,
+    news: &'a watch::Sender<()>,
+    options: &'a Options,
+}
+
+impl Common<'_> {
+    /// A cluster of its scenario, listening.
+    fn member(&self, mut world: World, file: &ClusterFile) -> Result<Arc<Member>, FleetError> {
+        let about = About {
+            name: file.name.clone(),
+            provider: file.provider.into(),
+            region: file.region.clone(),
+            tier: file.tier,
+        };
+        world.trust(&self.keys.authority);
+        let server_options = ServerOptions {
+            streaming_lists: self.options.streaming_lists,
+            compressed_watches: self.options.compressed_watches,
+            bookmarks: self.options.bookmarks,
+        };
+        let shared = Arc::new(Shared::new(world, self.clock.clone(), self.tokens.clone(), server_options));
+        let server = Server::start(shared.clone(), self.keys.clone())
+            .map_err(|source| FleetError::Listen { cluster: about.name.clone(), source })?;
+        let address = server.address();
+        let member = Arc::new(Member {
+            about,
+            shared,
+            server: Mutex::new(server),
+            address,
+            scenario: self.scenario.clone(),
+            plugin: file.login == LoginFile::Plugin,
+            way: Mutex::default(),
+            news: self.news.clone(),
+            stuck: AtomicBool::new(false),
+        });
+        member.shared.belongs_to(&member);
+        Ok(member)
+    }
 }
 
 /// A token for each role, new with every start: other programs of this machine cannot guess them.

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -22,13 +22,16 @@ use super::world::Reach;
 pub(crate) struct Gate {
     /// Whether bytes pass as they are.
     open: AtomicBool,
+    /// Those of the way: connections from before the last of them are dead.
+    naps: AtomicU64,
     way: watch::Sender<Way>,
     waiting: Mutex<Vec<Waker>>,
 }
 
 impl Default for Gate {
     fn default() -> Gate {
-        Gate { open: AtomicBool::new(true), way: watch::Sender::default(), waiting: Mutex::default() }
+        let (open, naps) = (AtomicBool::new(true), AtomicU64::default());
+        Gate { open, naps, way: watch::Sender::default(), waiting: Mutex::default() }
     }
 }
 
@@ -37,6 +40,7 @@ impl Gate {
     pub(crate) fn set(&self, way: Way) {
         let held = way.reach == Reach::Silent || way.one_way;
         let changed = way.rate.is_some() || way.delay.is_some() || way.end.is_some();
+        self.naps.store(way.naps, Ordering::Release);
         self.way.send_replace(way);
         self.open.store(!held && !changed, Ordering::Release);
         let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
@@ -48,21 +52,24 @@ impl Gate {
         self.way.subscribe()
     }
 
-    /// The way when there is something about it.
-    fn trouble(&self) -> Option<Way> {
-        if self.open.load(Ordering::Acquire) { None } else { Some(self.way.borrow().clone()) }
+    /// The way when there is something about it for a connection that saw so many naps.
+    fn trouble(&self, naps: u64) -> Option<Way> {
+        let fine = self.open.load(Ordering::Acquire) && self.naps.load(Ordering::Acquire) == naps;
+        if fine { None } else { Some(self.way.borrow().clone()) }
     }
 
-    /// Pending while bytes are held back: `held` looks at the way.
-    fn pass(&self, context: &Context<'_>, held: fn(&Way) -> bool) -> Poll<Option<Way>> {
-        let Some(way) = self.trouble() else { return Poll::Ready(None) };
-        if !held(&way) {
+    /// Pending while bytes are held back: `held` looks at the way. A connection from before the
+    /// last nap waits for ever.
+    fn pass(&self, naps: u64, context: &Context<'_>, held: fn(&Way) -> bool) -> Poll<Option<Way>> {
+        let Some(way) = self.trouble(naps) else { return Poll::Ready(None) };
+        let stays = |way: &Way| held(way) || way.naps != naps;
+        if !stays(&way) {
             return Poll::Ready(Some(way));
         }
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         // opened between the look above and the lock: then nobody would wake us
-        match self.trouble() {
-            Some(way) if held(&way) => {
+        match self.trouble(naps) {
+            Some(way) if stays(&way) => {
                 if !waiting.iter().any(|w| w.will_wake(context.waker())) {
                     waiting.push(context.waker().clone());
                 }
@@ -86,6 +93,8 @@ fn mute(way: &Way) -> bool {
 pub(crate) struct Gated {
     stream: TcpStream,
     gate: Arc<Gate>,
+    /// Naps of the way when it was made.
+    naps: u64,
     /// Whether it ends with a reset.
     resets: Arc<AtomicBool>,
     /// What arrived waits for this.
@@ -98,7 +107,8 @@ pub(crate) struct Gated {
 
 impl Gated {
     pub(crate) fn new(stream: TcpStream, gate: Arc<Gate>, resets: Arc<AtomicBool>) -> Gated {
-        Gated { stream, gate, resets, arriving: None, leaving: None, left: 0 }
+        let naps = gate.naps.load(Ordering::Acquire);
+        Gated { stream, gate, naps, resets, arriving: None, leaving: None, left: 0 }
     }
 
     /// Writes as much as may leave now.
@@ -145,7 +155,7 @@ impl AsyncRead for Gated {
         to: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if let Some(delay) = ready!(this.gate.pass(cx, silent)).and_then(|way| way.delay) {
+        if let Some(delay) = ready!(this.gate.pass(this.naps, cx, silent)).and_then(|way| way.delay) {
             ready!(this.stream.poll_read_ready(cx))?;
             let arriving = this.arriving.get_or_insert_with(|| Box::pin(sleep(delay)));
             ready!(arriving.as_mut().poll(cx));
@@ -157,19 +167,19 @@ impl AsyncRead for Gated {
 
 impl AsyncWrite for Gated {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        match ready!(self.gate.pass(cx, mute)) {
+        match ready!(self.gate.pass(self.naps, cx, mute)) {
             None => Pin::new(&mut self.stream).poll_write(cx, from),
             Some(way) => self.write_part(cx, &way, from),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.gate.pass(cx, mute));
+        ready!(self.gate.pass(self.naps, cx, mute));
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.gate.pass(cx, mute));
+        ready!(self.gate.pass(self.naps, cx, mute));
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
@@ -178,7 +188,7 @@ impl AsyncWrite for Gated {
         cx: &mut Context<'_>,
         from: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match ready!(self.gate.pass(cx, mute)) {
+        match ready!(self.gate.pass(self.naps, cx, mute)) {
             None => Pin::new(&mut self.stream).poll_write_vectored(cx, from),
             Some(way) => {
                 let first = from.iter().find(|part| !part.is_empty());

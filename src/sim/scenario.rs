@@ -11,7 +11,7 @@ mod sized;
 use std::fmt;
 
 pub(crate) use build::build;
-pub(crate) use file::{ClusterFile, Length, ScenarioFile, fits};
+pub(crate) use file::{ClusterFile, Length, LoginFile, ScenarioFile, fits};
 pub(crate) use incident::parse_incident;
 
 use super::controllers::Probe;

@@ -1,6 +1,5 @@
 //! The listener of one simulated cluster: TLS on loopback, HTTP/2 and HTTP/1.1.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
@@ -168,9 +167,11 @@ async fn speak(stream: Gated, tls: TlsAcceptor, mut way: watch::Receiver<Way>, s
         return;
     }
     let Ok(stream) = tls.accept(stream).await else { return };
+    let leaves = Arc::new(Notify::new());
+    let line = leaves.clone();
     let service = service_fn(move |request| {
-        let shared = shared.clone();
-        async move { Ok::<_, Infallible>(api::serve(&shared, request).await) }
+        let (shared, line) = (shared.clone(), line.clone());
+        async move { api::serve(&shared, &line, request).await }
     });
     let (streams, told) = {
         let way = way.borrow_and_update();
@@ -183,6 +184,7 @@ async fn speak(stream: Gated, tls: TlsAcceptor, mut way: watch::Receiver<Way>, s
     tokio::select! {
         _ = served.as_mut() => return,
         _ = way.wait_for(|way| way.farewells != told) => served.as_mut().graceful_shutdown(),
+        () = leaves.notified() => served.as_mut().graceful_shutdown(),
     }
     let _ = served.await;
 }

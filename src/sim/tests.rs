@@ -16,6 +16,8 @@ mod rollouts;
 mod scenarios;
 mod services;
 mod storage;
+mod streams;
 mod terminals;
 mod watches;
 mod workloads;
+mod workstation;

@@ -12,7 +12,7 @@ use super::load::Load;
 use super::objects::{Store, Touched};
 use super::queue::{Id, Queue, Work};
 use super::random::Random;
-use super::resources::{Res, Slot};
+use super::resources::{Res, Slot, Spec};
 use super::scenario::Incident;
 use super::timing::Timing;
 use crate::model::{Provider, Span, Time};
@@ -361,6 +361,12 @@ impl World {
                 list_mut(place(o, "metadata.ownerReferences")).retain(|r| text(r, "uid") != owner_uid);
             });
         }
+    }
+
+    /// Whether a version of a kind is not served because a fault is on.
+    pub(crate) fn withdrawn(&self, spec: &Spec, version: &str) -> bool {
+        let preferred = spec.versions.first().map_or("", AsRef::as_ref);
+        !self.trouble.none() && self.trouble.withdraws((&spec.group, &spec.plural), version, preferred)
     }
 
     /// A pod, if it is there.

@@ -29,6 +29,14 @@ impl Clock {
         Clock::new(|| Time::from_millis(jiff::Timestamp::now().as_millisecond()), slept_so_far)
     }
 
+    /// The same clock of a machine that slept for so long besides.
+    #[must_use]
+    pub fn and_slept(self, more: impl Fn() -> Span + Send + Sync + 'static) -> Clock {
+        let Clock { now, slept } = self;
+        let slept = move || Span::from_millis(slept().millis().saturating_add(more().millis()));
+        Clock { now, slept: Arc::new(slept) }
+    }
+
     /// What time it is.
     #[must_use]
     pub fn now(&self) -> Time {

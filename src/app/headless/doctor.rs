@@ -58,7 +58,7 @@ pub(super) async fn run(arguments: &DoctorArgs, clusters: &ClusterArgs) -> Resul
     terminal(&opened.settings, &mut findings);
     let mut all_answer = true;
     if !opened.targets.is_empty() {
-        let mut engine = Engine::start(&opened.targets, &opened.plugins, &opened.prices);
+        let mut engine = Engine::start(&opened);
         let snapshot = wait::settle(&mut engine, arguments.timeout, &[], &Kind::ALL).await;
         for cluster in &snapshot.fleet.clusters {
             all_answer &= connection(cluster, &mut findings) && all_known(cluster);

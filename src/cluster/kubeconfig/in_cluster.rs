@@ -20,6 +20,7 @@ pub(super) fn find(sources: &Sources) -> Option<ClusterTarget> {
     let ca = folder.join("ca.crt");
     Some(ClusterTarget {
         id: ClusterId(0),
+        names: None,
         connection: Some(Arc::new(Connection {
             server: server.parse().ok()?,
             trust: if ca.is_file() { Trust::Ca(Pem::File(ca)) } else { Trust::System },

@@ -21,7 +21,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::ending::Ending;
 use super::{tls, tunnel};
 use crate::cluster::faults;
-use crate::cluster::target::Connection;
+use crate::cluster::target::{Connection, Names};
 use crate::model::Fault;
 
 /// How long until the handshakes must be done, names and proxies included.
@@ -106,10 +106,11 @@ pub(super) struct Dialled {
 /// Connects to the server of a target; `tls` is there unless it is an http:// server.
 pub(super) async fn dial(
     connection: &Connection,
+    names: Option<&Names>,
     tls: Option<Arc<ClientConfig>>,
     server: &str,
 ) -> Result<Dialled, Fault> {
-    match tokio::time::timeout(LIMIT, dial_unbounded(connection, tls, server)).await {
+    match tokio::time::timeout(LIMIT, dial_unbounded(connection, names, tls, server)).await {
         Ok(result) => result,
         Err(_) => Err(faults::not_connected_in_time(server)),
     }
@@ -117,12 +118,13 @@ pub(super) async fn dial(
 
 async fn dial_unbounded(
     connection: &Connection,
+    names: Option<&Names>,
     tls: Option<Arc<ClientConfig>>,
     server: &str,
 ) -> Result<Dialled, Fault> {
     let host = connection.server.host().unwrap_or_default();
     let stream: Box<dyn Stream> = match &connection.proxy {
-        None => Box::new(tcp(host, connection.port(), server).await?),
+        None => Box::new(tcp(names, host, connection.port(), server).await?),
         Some(proxy) => tunnel::through(proxy, host, connection.port()).await?,
     };
     let Some(config) = tls else { return Ok(Dialled { stream, http2: false }) };
@@ -134,9 +136,14 @@ async fn dial_unbounded(
 }
 
 /// A TCP connection to the first address that takes one.
-pub(super) async fn tcp(host: &str, port: u16, shown: &str) -> Result<TcpStream, Fault> {
+pub(super) async fn tcp(
+    names: Option<&Names>,
+    host: &str,
+    port: u16,
+    shown: &str,
+) -> Result<TcpStream, Fault> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let addresses = addresses(bare, port).await.map_err(|error| faults::no_such_host(bare, &error))?;
+    let addresses = addresses(names, bare, port).await.map_err(|error| faults::no_such_host(bare, &error))?;
     let stream = race(&addresses).await.map_err(|error| faults::not_connected(shown, &error))?;
     // Small requests must not wait for each other; a dead link must be noticed where HTTP/1.1
     // has no ping. Neither is worth losing a connection over.
@@ -151,7 +158,11 @@ pub(super) async fn tcp(host: &str, port: u16, shown: &str) -> Result<TcpStream,
 
 /// The addresses of a host. A look-up that hangs cannot be ended, and holds a thread of those that
 /// files need, too: so there are never more than [`LOOKUPS`] of them, and the others wait.
-async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+async fn addresses(names: Option<&Names>, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Some(names) = names {
+        let found = names.look_up(host)?;
+        return Ok(found.into_iter().map(|address| SocketAddr::new(address, port)).collect());
+    }
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
@@ -222,6 +233,6 @@ mod tests {
         assert!(futures::poll!(&mut third).is_pending());
         drop(hang);
         assert_eq!(third.await.unwrap(), 1);
-        assert_eq!(addresses("::1", 7).await.unwrap(), ["[::1]:7".parse().unwrap()]);
+        assert_eq!(addresses(None, "::1", 7).await.unwrap(), ["[::1]:7".parse().unwrap()]);
     }
 }

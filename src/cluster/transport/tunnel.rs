@@ -27,7 +27,7 @@ pub(super) async fn through(proxy: &Intercept, host: &str, port: u16) -> Result<
     let proxy_host = uri.host().unwrap_or_default();
     let proxy_port = uri.port_u16().unwrap_or(default_port);
     let shown = format!("proxy {proxy_host}:{proxy_port}");
-    let stream = tcp(proxy_host, proxy_port, &shown).await.map_err(of_proxy)?;
+    let stream = tcp(None, proxy_host, proxy_port, &shown).await.map_err(of_proxy)?;
     match uri.scheme_str() {
         Some("http" | "https") if https => {
             let config = Arc::new(tls::towards_proxy(uri, &shown)?);

@@ -84,7 +84,7 @@ fn served(world: &World) -> Groups {
         if defined.iter().any(|d| d.slot == res) {
             continue;
         }
-        for version in &spec.versions {
+        for version in spec.versions.iter().filter(|v| !world.withdrawn(spec, v)) {
             let subresources = spec.subresources.iter().map(|s| s.to_string()).collect();
             groups.entry(spec.group.to_string()).or_default().push(Served::of(spec, version, subresources));
         }
@@ -93,7 +93,7 @@ fn served(world: &World) -> Groups {
         }
     }
     for defined in defined {
-        for version in defined.served() {
+        for version in defined.served().filter(|v| !world.withdrawn(&defined.spec, &v.name)) {
             let subresources = ["status", "scale"].into_iter().filter(|s| version.has(s)).map(str::to_owned);
             let entry = Served::of(&defined.spec, &version.name, subresources.collect());
             let entry = Served { verbs: CUSTOM_VERBS, ..entry };

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::Method;
+
 use super::call::Call;
 use super::reply::Answer;
 use crate::sim::cluster::Shared;
@@ -11,10 +13,11 @@ use crate::sim::json::{Value, json};
 use crate::sim::refusal::Refusal;
 
 /// Faults that answer in place of the server.
-const INSTEAD: [FaultName; 10] = [
+const INSTEAD: [FaultName; 11] = [
     FaultName::CaptivePortal,
     FaultName::TooMany,
     FaultName::Unauthorized,
+    FaultName::Login,
     FaultName::Forbidden,
     FaultName::NotFound,
     FaultName::NotAcceptable,
@@ -28,9 +31,8 @@ const INSTEAD: [FaultName; 10] = [
 const AFTER: [FaultName; 3] = [FaultName::WrongType, FaultName::GzipMembers, FaultName::ResetStream];
 
 /// What a request is about: the group and the plural of its kind, and the verb.
-fn about(call: &Call) -> (About<'_>, &'static str) {
-    let path: Vec<&str> = call.segments.iter().map(String::as_str).collect();
-    let (group, rest) = match path.as_slice() {
+pub(super) fn about<'a>(path: &[&'a str], method: &Method, watch: bool) -> (About<'a>, &'static str) {
+    let (group, rest) = match path {
         ["api", _, rest @ ..] => ("", rest),
         ["apis", group, _, rest @ ..] => (*group, rest),
         _ => return (("", ""), "get"),
@@ -40,8 +42,8 @@ fn about(call: &Call) -> (About<'_>, &'static str) {
         rest => rest,
     };
     let plural = rest.first().copied().unwrap_or_default();
-    let verb = match call.method.as_str() {
-        "GET" | "HEAD" if call.query.flag("watch") => "watch",
+    let verb = match method.as_str() {
+        "GET" | "HEAD" if watch => "watch",
         "GET" | "HEAD" if rest.len() == 1 => "list",
         "GET" | "HEAD" => "get",
         "POST" => "create",
@@ -52,9 +54,15 @@ fn about(call: &Call) -> (About<'_>, &'static str) {
     ((group, plural), verb)
 }
 
+/// What a request that was read is about.
+fn about_call(call: &Call) -> (About<'_>, &'static str) {
+    let path: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    about(&path, &call.method, call.query.flag("watch"))
+}
+
 /// The fault's own answer to a request, if one is on.
 pub(super) fn instead(shared: &Arc<Shared>, call: &Call) -> Option<Answer> {
-    let (about, verb) = about(call);
+    let (about, verb) = about_call(call);
     let plural = about.1;
     let fault = shared.read(|world| {
         if world.trouble.none() {
@@ -89,7 +97,7 @@ pub(super) fn instead(shared: &Arc<Shared>, call: &Call) -> Option<Answer> {
                 None => answer,
             })
         }
-        FaultName::Unauthorized => refused(&Refusal::unauthorized()),
+        FaultName::Unauthorized | FaultName::Login => refused(&Refusal::unauthorized()),
         FaultName::Forbidden => {
             let message = format!(
                 "{plural} is forbidden: User {:?} cannot {verb} resource {plural:?} at the cluster scope",
@@ -123,7 +131,7 @@ fn error(fault: &FaultFile) -> Refusal {
 
 /// An answer as faults leave it.
 pub(super) fn spoiled(shared: &Arc<Shared>, call: &Call, answer: Answer) -> Answer {
-    let (about, verb) = about(call);
+    let (about, verb) = about_call(call);
     let fault = shared
         .read(|world| if world.trouble.none() { None } else { world.trouble.strike(&AFTER, about, verb) });
     match fault {

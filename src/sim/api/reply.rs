@@ -20,7 +20,7 @@ use crate::sim::refusal::Refusal;
 const GZIP_ABOVE: usize = 128 << 10;
 
 /// The body of an answer. An error breaks it off: with HTTP/2 its stream is reset.
-type Flow = UnsyncBoxBody<Bytes, io::Error>;
+pub(super) type Flow = UnsyncBoxBody<Bytes, io::Error>;
 
 pub(crate) type Reply = Response<Flow>;
 
@@ -142,7 +142,10 @@ impl Answer {
                 let parts: io::Result<Vec<Vec<u8>>> = bytes.chunks(size.max(1)).map(compressed).collect();
                 parts.map_or(Body::Whole(bytes), |parts| Body::Zipped(parts.concat()))
             }
-            Body::Stream(flow) if gzip => {
+            // one that is compressed already comes in members anyway
+            Body::Stream(flow)
+                if gzip && !self.headers.iter().any(|(n, _)| n == header::CONTENT_ENCODING) =>
+            {
                 self.headers.push((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
                 let zip = |data: Bytes| compressed(&data).map_or(data, Bytes::from);
                 Body::Stream(flow.map_frame(move |frame| frame.map_data(zip)).boxed_unsync())

@@ -45,17 +45,16 @@ pub(super) struct Spoiler {
 const CHUNK: u64 = 1 << 20;
 
 impl Spoiler {
-    /// Sends what goes on by itself; says whether there is more of it.
-    pub(super) fn goes_on(&mut self, out: &mut Vec<u8>) -> bool {
+    /// What goes on by itself: its next part; nothing when there is no more of it.
+    pub(super) fn goes_on(&mut self) -> Vec<u8> {
         let part = self.endless.min(CHUNK);
-        out.resize(out.len() + usize::try_from(part).unwrap_or(0), b'x');
         self.endless -= part;
-        part > 0
+        vec![b'x'; usize::try_from(part).unwrap_or(0)]
     }
 
-    /// What was held back is sent after all.
-    pub(super) fn release(&mut self, out: &mut Vec<u8>) {
-        out.append(&mut self.held);
+    /// What was held back and is sent after all.
+    pub(super) fn release(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.held)
     }
 
     /// Writes an event as a fault leaves it.
@@ -114,7 +113,7 @@ impl Spoiler {
             }
             _ => {
                 out.extend(good());
-                self.release(out);
+                out.append(&mut self.held);
             }
         }
     }

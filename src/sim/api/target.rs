@@ -60,6 +60,12 @@ impl Target {
                 (Slot::from(res), res.spec().clone(), None)
             }
         };
+        if world.withdrawn(&spec, version) {
+            return Err(match discovery::serves(world, group, version) {
+                true => Refusal::no_such_path(),
+                false => Refusal::no_such_group(),
+            });
+        }
         let wrong = match (spec.namespaced, namespace) {
             (false, Some(_)) => true,
             (true, None) => name.is_some(),

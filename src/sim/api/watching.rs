@@ -7,12 +7,14 @@ use std::time::Duration;
 use crate::sim::json::Value;
 use bytes::Bytes;
 use futures::stream;
+use http::{HeaderValue, header};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::call::Call;
 use super::encode::{self, Form, Writer};
 use super::lists::Selection;
+use super::members::Members;
 use super::reply::Answer;
 use super::spoil::{self, Event, Spoiler};
 use super::target::Target;
@@ -36,6 +38,8 @@ struct Watch {
     slot: Slot,
     selection: Selection,
     writer: Writer,
+    /// What compresses each event, if the server and the client do that.
+    members: Option<Members>,
     /// The form that it shares with other watches.
     common: Option<u8>,
     spoiler: Spoiler,
@@ -90,11 +94,13 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
     let from = call.query.version().map_err(Refusal::plain)?;
     let seconds = call.query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or(LONGEST);
     let changed = shared.subscribe(target.slot);
-    let (initial, position, cut, age, now) = shared.read(|world| {
+    let zips = call.gzip && shared.options.compressed_watches;
+    let (initial, position, cut, age, now, zips) = shared.read(|world| {
         let whole = announce || from == 0;
         let initial = if whole { selection.all(world, target) } else { Vec::new() };
         let position = if whole { world.store.version() } else { from };
-        (initial.into(), position, world.cut_of(target.slot), world.age, world.now)
+        let zips = zips && compresses(&world.version);
+        (initial.into(), position, world.cut_of(target.slot), world.age, world.now, zips)
     });
     let start = Instant::now();
     let writer = Writer::new(form, target, call.query.get("includeObject"), now);
@@ -104,6 +110,7 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
         selection,
         common: writer.common(),
         writer,
+        members: zips.then(Members::default),
         spoiler: Spoiler::default(),
         troubled: false,
         bookmarks,
@@ -121,7 +128,19 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
         last: false,
         ended: false,
     };
-    Ok(Answer::stream(&form.watch_type(), stream::unfold(watch, next)))
+    let answer = Answer::stream(&form.watch_type(), stream::unfold(watch, next));
+    if !zips {
+        return Ok(answer);
+    }
+    let vary = (header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    Ok(answer.with(vec![(header::CONTENT_ENCODING, HeaderValue::from_static("gzip")), vary]))
+}
+
+/// Whether a server of this version compresses watches, a member for each event
+/// (`WatchListCompression`, on since 1.37).
+fn compresses(version: &str) -> bool {
+    let mut numbers = version.trim_start_matches('v').split('.').map(|n| n.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (1, 37)
 }
 
 async fn next(mut watch: Watch) -> Option<(Bytes, Watch)> {
@@ -130,7 +149,9 @@ async fn next(mut watch: Watch) -> Option<(Bytes, Watch)> {
             return None;
         }
         let mut out = Vec::new();
-        let more = watch.spoiler.goes_on(&mut out) || watch.collect(&mut out);
+        let endless = watch.spoiler.goes_on();
+        watch.put(&endless, &mut out);
+        let more = !endless.is_empty() || watch.collect(&mut out);
         if !out.is_empty() {
             return Some((Bytes::from(out), watch));
         }
@@ -246,7 +267,8 @@ impl Watch {
 
     fn bookmark(&mut self, initial_end: bool, out: &mut Vec<u8>) {
         let document = self.writer.bookmark(self.position, initial_end);
-        out.extend(self.writer.form.event("BOOKMARK", &document));
+        let event = self.writer.form.event("BOOKMARK", &document);
+        self.put(&event, out);
     }
 
     /// What is watched, as faults name it.
@@ -264,7 +286,9 @@ impl Watch {
         if self.troubled
             && let Some(fault) = self.shared.read(|w| w.trouble.strike(&spoil::EVENTS, self.about(), "watch"))
         {
-            self.spoiler.write(&fault, &Event { kind, object, before }, &self.writer, out);
+            let mut spoiled = Vec::new();
+            self.spoiler.write(&fault, &Event { kind, object, before }, &self.writer, &mut spoiled);
+            self.put(&spoiled, out);
             return;
         }
         let version = || text(object, "metadata.resourceVersion").parse().unwrap_or(0);
@@ -274,14 +298,25 @@ impl Watch {
                     .shared
                     .encoded
                     .get((version(), self.age, form), || self.writer.object(object, first));
-                out.extend(self.writer.form.event(kind, &document));
+                let event = self.writer.form.event(kind, &document);
+                self.put(&event, out);
             }
             None => {
                 let document = self.writer.object(object, first);
-                out.extend(self.writer.form.event(kind, &document));
+                let event = self.writer.form.event(kind, &document);
+                self.put(&event, out);
             }
         }
-        self.spoiler.release(out);
+        let held = self.spoiler.release();
+        self.put(&held, out);
+    }
+
+    /// Sends bytes as they go over the wire.
+    fn put(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        match &mut self.members {
+            Some(members) if !bytes.is_empty() => members.write(bytes, out),
+            _ => out.extend(bytes),
+        }
     }
 
     /// An object that is not selected any more: it is told as it was when it was, at the version
@@ -298,7 +333,8 @@ impl Watch {
 
     fn refuse(&mut self, refusal: &Refusal, out: &mut Vec<u8>) {
         let protobuf = matches!(self.writer.form, Form::Protobuf(_));
-        out.extend(self.writer.form.event("ERROR", &encode::refusal(refusal, protobuf)));
+        let event = self.writer.form.event("ERROR", &encode::refusal(refusal, protobuf));
+        self.put(&event, out);
         self.ended = true;
     }
 }

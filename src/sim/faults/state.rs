@@ -1,7 +1,10 @@
 //! Faults of what a server keeps: an etcd that was restored, objects with another identity, a
-//! request for too much space.
+//! version that is not served any more; and what becomes of a server when a fault begins and ends.
 
-use super::{Active, FaultFile, FaultName};
+use std::time::Duration;
+
+use super::{Active, FaultFile, FaultName, Signal};
+use crate::model::Span;
 use crate::sim::resources::{Res, Slot};
 use crate::sim::world::World;
 
@@ -16,8 +19,14 @@ pub(crate) fn behind(file: &FaultFile) -> u64 {
 /// Switches a fault on. What happens once happens now.
 pub(crate) fn switch_on(world: &mut World, incident: Option<usize>, file: &FaultFile) {
     match file.fault {
+        FaultName::Reset if file.chooses() => world.trouble.break_off(file.clone()),
         FaultName::Reset => world.trouble.resets += 1,
-        FaultName::GoAway => world.trouble.farewells += 1,
+        FaultName::GoAway if !file.chooses() => world.trouble.farewells += 1,
+        FaultName::Sleep => sleep(world, file),
+        FaultName::Signal => {
+            world.trouble.signals.extend(Signal::named(file.value_or_usual()));
+            world.trouble.changes += 1;
+        }
         FaultName::Restore => {
             world.restore(behind(file));
             // the server was started anew with what was restored
@@ -47,15 +56,21 @@ pub(crate) fn switch_on(world: &mut World, incident: Option<usize>, file: &Fault
                 world.usual_version.get_or_insert_with(|| world.version.clone());
                 world.version = version;
             }
+            if renews(file) {
+                world.trouble.renewals += 1;
+            }
             world.trouble.add(Active::new(incident, file.clone()));
             certificates(world);
+            withdraw(world, file);
         }
     }
 }
 
 /// Switches off what fits; says how many were on.
 pub(crate) fn switch_off(world: &mut World, fits: impl Fn(&Active) -> bool) -> usize {
+    let ended: Vec<FaultFile> = world.trouble.all().filter(|a| fits(a)).map(|a| a.file.clone()).collect();
     let gone = world.trouble.remove(fits);
+    ended.iter().for_each(|file| withdraw(world, file));
     if world.trouble.first(FaultName::Version).is_none()
         && let Some(usual) = world.usual_version.take()
     {
@@ -63,6 +78,49 @@ pub(crate) fn switch_off(world: &mut World, fits: impl Fn(&Active) -> bool) -> u
     }
     certificates(world);
     gone
+}
+
+/// A request came: what waited for it begins, and says whether anything did.
+pub(crate) fn meet(world: &mut World, about: super::About<'_>, verb: &str) -> bool {
+    let met = world.trouble.meet(about, verb);
+    if met {
+        // the connection that it came over ends, and whatever comes next meets the fault
+        world.trouble.resets += 1;
+        world.certificate = super::way(world.reach, &world.trouble).certificate;
+    }
+    met
+}
+
+/// How long a server remembers what changed (`eventFreshDuration` of its watch cache).
+const REMEMBERED: Duration = Duration::from_secs(75);
+
+/// The machine of whoever looks at the cluster was asleep until now.
+fn sleep(world: &mut World, file: &FaultFile) {
+    let slept = file.delay_or(600);
+    world.trouble.naps += 1;
+    world.trouble.changes += 1;
+    let millis = i64::try_from(slept.as_millis()).unwrap_or(i64::MAX);
+    world.trouble.slept = Span::from_millis(world.trouble.slept.millis().saturating_add(millis));
+    if slept > REMEMBERED {
+        world.store.compact();
+    }
+}
+
+/// Whether it gives clients new tokens.
+fn renews(file: &FaultFile) -> bool {
+    file.fault == FaultName::Kubeconfig && file.value_or_usual() == "renewed"
+}
+
+/// Watches of a version that is served no more, or again, end.
+fn withdraw(world: &mut World, file: &FaultFile) {
+    if file.fault != FaultName::Withdrawn {
+        return;
+    }
+    for kind in &file.kinds {
+        if let Some(slot) = slot(world, kind) {
+            world.cut(slot);
+        }
+    }
 }
 
 /// A server that has another certificate was started anew.

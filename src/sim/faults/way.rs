@@ -49,12 +49,17 @@ pub(crate) struct Way {
     pub(crate) farewells: u64,
     /// Grows when another cluster is to answer.
     pub(crate) replacements: u64,
+    /// Grows when nothing more goes over the connections that are open: whoever had them slept, and
+    /// what is on the way forgot them.
+    pub(crate) naps: u64,
+    /// Grows with every change of what is on.
+    pub(crate) changes: u64,
 }
 
 /// The way that faults make.
 pub(crate) fn way(reach: Reach, faults: &Faults) -> Way {
-    let is = |name: FaultName| faults.first(name).is_some();
-    let bytes = |name: FaultName, usual: u64| faults.first(name).map(|f| f.bytes.unwrap_or(usual));
+    let is = |name: FaultName| faults.of_connections(name).is_some();
+    let bytes = |name: FaultName, usual: u64| faults.of_connections(name).map(|f| f.bytes.unwrap_or(usual));
     let midway = |name: FaultName, end: End| bytes(name, 4096).map(|n| (n, end));
     Way {
         reach: match reach {
@@ -64,7 +69,7 @@ pub(crate) fn way(reach: Reach, faults: &Faults) -> Way {
         },
         one_way: is(FaultName::OneWay),
         rate: bytes(FaultName::Slow, 50_000).map(|n| n.max(1)),
-        delay: faults.first(FaultName::Latency).map(|f| f.delay_or(5)),
+        delay: faults.of_connections(FaultName::Latency).map(|f| f.delay_or(5)),
         end: midway(FaultName::ResetMidway, End::Reset)
             .or_else(|| midway(FaultName::CloseMidway, End::Close)),
         hangs: is(FaultName::HandshakeHangs),
@@ -78,5 +83,7 @@ pub(crate) fn way(reach: Reach, faults: &Faults) -> Way {
         resets: faults.resets,
         farewells: faults.farewells,
         replacements: faults.replacements,
+        naps: faults.naps,
+        changes: faults.changes,
     }
 }

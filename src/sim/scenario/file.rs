@@ -121,6 +121,17 @@ impl From<ProviderFile> for Provider {
     }
 }
 
+/// How clients log in to a cluster.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LoginFile {
+    /// With a token that is written into the kubeconfig.
+    #[default]
+    Token,
+    /// With a program that the kubeconfig names.
+    Plugin,
+}
+
 /// A cluster.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -135,6 +146,9 @@ pub(crate) struct ClusterFile {
     pub(crate) version: String,
     #[serde(default)]
     pub(crate) tier: Tier,
+    /// How clients log in.
+    #[serde(default)]
+    pub(crate) login: LoginFile,
     #[serde(rename = "pool")]
     pub(crate) pools: Vec<PoolFile>,
 }

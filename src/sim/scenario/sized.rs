@@ -49,6 +49,7 @@ pub(super) fn sized(clusters: usize, nodes: usize, pods: usize) -> ScenarioFile 
             zones: ["a", "b", "c"].map(|z| format!("{region}{z}")).to_vec(),
             version: "1.36".to_owned(),
             tier: Tier::Dev,
+            login: super::file::LoginFile::Token,
             pools: vec![PoolFile {
                 name: "general".to_owned(),
                 machines: vec![plain(machine)],

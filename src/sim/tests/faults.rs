@@ -26,7 +26,7 @@ impl Hand {
         Hand { address, token }
     }
 
-    async fn send(&self, method: Method, path: &str, body: &str) -> (u16, Value) {
+    pub(super) async fn send(&self, method: Method, path: &str, body: &str) -> (u16, Value) {
         let client = Legacy::builder(TokioExecutor::new()).build_http();
         let request = Request::builder()
             .method(method)
@@ -45,19 +45,39 @@ impl Hand {
         assert_eq!((code, &said), (200, &json!({"clusters": 1})), "{fault}");
     }
 
-    async fn off(&self) {
+    pub(super) async fn off(&self) {
         self.send(Method::DELETE, "/clusters/alpha/faults", "").await;
+    }
+}
+
+impl Hand {
+    /// How often the faults of a cluster that are on have happened.
+    pub(super) async fn happened(&self) -> u64 {
+        let (_, clusters) = self.send(Method::GET, "/clusters", "").await;
+        let faults = clusters[0]["faults"].as_array().unwrap();
+        faults.iter().map(|f| f["happened"].as_u64().unwrap()).sum()
+    }
+
+    /// Waits until a fault has met so many.
+    pub(super) async fn met(&self, times: u64) {
+        while self.happened().await < times {
+            tokio::task::yield_now().await;
+        }
     }
 }
 
 /// Begins an incident.
 pub(super) async fn begin(address: SocketAddr, token: &str, incident: &str) {
-    let hand = Hand { address, token: token.to_owned() };
+    begin_text(&Hand { address, token: token.to_owned() }, incident).await;
+}
+
+/// The same at an open endpoint.
+pub(super) async fn begin_text(hand: &Hand, incident: &str) {
     let (code, said) = hand.send(Method::POST, "/incidents", incident).await;
     assert_eq!(code, 200, "{said}");
 }
 
-async fn ground() -> (Fleet, Hand, Client) {
+pub(super) async fn ground() -> (Fleet, Hand, Client) {
     let mut fleet = small().await;
     let hand = Hand::open(&mut fleet).await;
     let client = Client::new(&fleet, "alpha", Role::Admin);
