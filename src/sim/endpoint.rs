@@ -200,7 +200,7 @@ fn names() -> Value {
 
 fn clusters(hands: &Hands) -> Value {
     let one = |member: &Arc<super::fleet::Member>| {
-        let about = &member.about;
+        let (about, connections) = (&member.about, member.connections());
         member.shared.read(|world| {
             let on: Vec<Value> = world
                 .trouble
@@ -217,7 +217,7 @@ fn clusters(hands: &Hands) -> Value {
                 "region": about.region, "address": member.address().to_string(), "version": world.version,
                 "reach": format!("{:?}", faults::way(world.reach, &world.trouble).reach).to_lowercase(),
                 "nodes": count(super::resources::Res::Nodes), "pods": count(super::resources::Res::Pods),
-                "stuck": member.stuck(), "faults": on, "changes": world.store.version(), "pod-changes": world.churn.total(),
+                "connections": connections, "stuck": member.stuck(), "faults": on, "changes": world.store.version(), "pod-changes": world.churn.total(),
             })
         })
     };

@@ -100,6 +100,11 @@ impl Member {
         self.address
     }
 
+    /// Connections that its server took so far.
+    pub(crate) fn connections(&self) -> u64 {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner).connections()
+    }
+
     /// Makes the way to the server as it should be.
     pub(crate) fn carry_out(&self, way: Way) -> io::Result<()> {
         let mut last = self.way.lock().unwrap_or_else(PoisonError::into_inner);

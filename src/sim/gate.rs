@@ -24,14 +24,21 @@ pub(crate) struct Gate {
     open: AtomicBool,
     /// Those of the way: connections from before the last of them are dead.
     naps: AtomicU64,
+    /// Connections that were taken so far.
+    taken: AtomicU64,
     way: watch::Sender<Way>,
     waiting: Mutex<Vec<Waker>>,
 }
 
 impl Default for Gate {
     fn default() -> Gate {
-        let (open, naps) = (AtomicBool::new(true), AtomicU64::default());
-        Gate { open, naps, way: watch::Sender::default(), waiting: Mutex::default() }
+        Gate {
+            open: AtomicBool::new(true),
+            naps: AtomicU64::default(),
+            taken: AtomicU64::default(),
+            way: watch::Sender::default(),
+            waiting: Mutex::default(),
+        }
     }
 }
 
@@ -45,6 +52,11 @@ impl Gate {
         self.open.store(!held && !changed, Ordering::Release);
         let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Connections that were taken so far.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Acquire)
     }
 
     /// Hears of changes of the way.
@@ -108,6 +120,7 @@ pub(crate) struct Gated {
 impl Gated {
     pub(crate) fn new(stream: TcpStream, gate: Arc<Gate>, resets: Arc<AtomicBool>) -> Gated {
         let naps = gate.naps.load(Ordering::Acquire);
+        gate.taken.fetch_add(1, Ordering::AcqRel);
         Gated { stream, gate, naps, resets, arriving: None, leaving: None, left: 0 }
     }
 

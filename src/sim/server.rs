@@ -65,6 +65,11 @@ impl Server {
         self.address
     }
 
+    /// Connections that it took so far.
+    pub(crate) fn connections(&self) -> u64 {
+        self.gate.taken()
+    }
+
     /// Listens again after [`Server::stop`], on the same port.
     pub(crate) fn listen(&mut self) -> io::Result<()> {
         if self.running.is_some() {

@@ -86,6 +86,13 @@ impl Embedded {
         Embedded::of(Embedded::quiet(), options).await
     }
 
+    /// The standing fleet whose first cluster is of this version.
+    pub(crate) async fn of_version(version: &str) -> Embedded {
+        let text = QUIET.replacen("version = \"1.36\"", &format!("version = \"{version}\""), 1);
+        let scenario = Scenario::parse("quiet.toml", &text).unwrap_or_else(|e| panic!("{e}"));
+        Embedded::of(scenario, Options { pace: Pace::Manual, ..Options::default() }).await
+    }
+
     fn quiet() -> Scenario {
         Scenario::parse("quiet.toml", QUIET).unwrap_or_else(|e| panic!("{e}"))
     }

@@ -24,10 +24,11 @@ pub mod versions;
 pub mod watch;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quarterdeck::cluster::{Plugins, Request, Session, Sources, find_clusters};
+use quarterdeck::cluster::{Names, Plugins, Request, Session, Sources, find_clusters};
 use quarterdeck::kinds;
 use quarterdeck::model::{Cluster, ClusterInfo, Extras, Kind, Pod, Span, Time};
 use quarterdeck::runner::{SessionMap, system_clock};
@@ -113,12 +114,24 @@ impl Ground {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config");
         std::fs::write(&file, kubeconfig).unwrap();
-        let found = find_clusters(&Sources { file: Some(file), ..Sources::default() }, &[]);
+        Ground::open_file(&file, None, now, options)
+    }
+
+    /// The same of a file that stays, with names of servers that these look up.
+    pub fn open_file(
+        file: &Path,
+        names: Option<Names>,
+        now: impl Fn() -> Time + Clone + Send + Sync + 'static,
+        options: Options,
+    ) -> Ground {
+        let sources = Sources { file: Some(file.to_owned()), ..Sources::default() };
+        let mut found = find_clusters(&sources, &[]);
+        found.targets.iter_mut().for_each(|target| target.names.clone_from(&names));
         let plugins = Plugins::default();
         let sessions: Vec<Session> =
             found.targets.iter().map(|target| Session::new(target, &plugins).unwrap()).collect();
         let infos: Vec<Arc<ClusterInfo>> = found.targets.iter().map(|t| Arc::new(t.info.clone())).collect();
-        assert!(!infos.is_empty(), "no cluster in {kubeconfig}");
+        assert!(!infos.is_empty(), "no cluster in {}", file.display());
         let (deltas, inbox) = mpsc::channel(1024);
         // As the program does it: with every rule and every observer.
         let prices = Prices::new(quarterdeck::views::prices::Overrides::default());

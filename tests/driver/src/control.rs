@@ -42,6 +42,18 @@ impl Control {
         self.ask("POST", &format!("/clusters/{cluster}/faults"), fault).map(drop)
     }
 
+    /// Switches one fault of a cluster off.
+    pub fn heal_in(&self, cluster: &str, fault: &str) -> Result<()> {
+        self.ask("DELETE", &format!("/clusters/{cluster}/faults/{fault}"), "").map(drop)
+    }
+
+    /// How many connections a cluster's server took so far.
+    pub fn connections(&self, cluster: &str) -> Result<u64> {
+        let said: Vec<serde_json::Value> = serde_json::from_str(&self.ask("GET", "/clusters", "")?)?;
+        let one = said.iter().find(|c| c["name"] == cluster).ok_or_else(|| eyre!("no cluster {cluster}"))?;
+        one["connections"].as_u64().ok_or_else(|| eyre!("{cluster} counts no connections"))
+    }
+
     /// Every fault that there is.
     pub fn faults(&self) -> Result<Vec<String>> {
         let said: Vec<serde_json::Value> = serde_json::from_str(&self.ask("GET", "/faults", "")?)?;

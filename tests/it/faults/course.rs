@@ -1,8 +1,10 @@
 //! Faults in the middle of a day, and at its beginning, on the way that people use.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use quarterdeck::model::{Badge, Cause, Cluster, Kind, LinkState, Span};
+use quarterdeck::cluster::Names;
+use quarterdeck::model::{Badge, Cause, Cluster, Fault, Kind, LinkState, Span};
 use quarterdeck::sim::{Options, Pace, Role, Scenario};
 use quarterdeck::watch::{self, Clock};
 use std::sync::Arc;
@@ -43,6 +45,93 @@ async fn class_09_a_name_that_does_not_resolve_is_one_cluster_s() {
     ground.until("far", "its name is said not to resolve", |c| cause(c) == Some(Cause::Dns)).await;
     ground.until("near", "it is shown as it is", same(&fleet, "near")).await;
     assert!(!ground.cluster("far").link.live());
+    ground.handle.shutdown().await;
+}
+
+/// A fleet of which the machine of whoever looks at it is looked after by the fleet, too.
+fn on_its_workstation(fleet: &Embedded) -> Ground {
+    let (names, sleeps) = (fleet.fleet.workstation(), fleet.fleet.workstation());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    std::fs::write(&file, names.files_by_name(&folder.path().join("login")).kubeconfig.unwrap()).unwrap();
+    let names = Names::new(move |host| names.look_up(host));
+    let options = watch::Options {
+        clock: Clock::system().and_slept(move || sleeps.slept()),
+        ..watch::Options::default()
+    };
+    Ground::open_file(&file, Some(names), now, options)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn class_09_a_name_stops_resolving_and_resolves_again() {
+    let fleet = Embedded::still().await;
+    let mut ground = on_its_workstation(&fleet);
+    for name in ["near", "far"] {
+        ground.until(name, "it is shown as it is", same(&fleet, name)).await;
+    }
+    fault(&fleet, "near", r#"{"fault": "unresolved"}"#);
+    fault(&fleet, "near", r#"{"fault": "reset"}"#);
+    let cause = |c: &Cluster| c.link.fault.as_ref().map(|fault| fault.cause);
+    let cluster = ground.until("near", "its name does not resolve", |c| cause(c) == Some(Cause::Dns)).await;
+    assert!(cluster.link.fault.as_ref().unwrap().what.contains("near.fleet.localhost"), "{:?}", cluster.link);
+    assert!(!here(&cluster, Kind::Pod).is_empty(), "what was last seen stays");
+    assert!(all_live(&ground.cluster("far")));
+    heal(&fleet);
+    ground.wait_for("near", "it is shown as it is", Duration::from_secs(60), same(&fleet, "near")).await;
+    ground.handle.shutdown().await;
+}
+
+/// The machine falls asleep while a connection is being made: on the other side nobody knows of it
+/// any more. Waiting until it runs out of time would take ten seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn class_16_a_connection_in_the_making_is_given_up_after_sleep() {
+    let fleet = Embedded::still().await;
+    let mut ground = on_its_workstation(&fleet);
+    ground.until("near", "it is shown as it is", same(&fleet, "near")).await;
+    let taken = || blocking(|| fleet.hand.connections("near")).unwrap();
+    let before = taken();
+    fault(&fleet, "near", r#"{"fault": "handshake-hangs"}"#);
+    fault(&fleet, "near", r#"{"fault": "reset"}"#);
+    while taken() == before {
+        tokio::task::yield_now().await;
+    }
+    fault(&fleet, "near", r#"{"fault": "sleep", "delay": "10m"}"#);
+    blocking(|| fleet.hand.heal_in("near", "handshake-hangs")).unwrap();
+    let ran_out = Cell::new(false);
+    let shown = |c: &Cluster| {
+        let late = |fault: &Fault| fault.what.contains("within 10s");
+        ran_out.set(ran_out.get() || c.link.fault.as_ref().is_some_and(late));
+        same(&fleet, "near")(c)
+    };
+    ground.wait_for("near", "it is shown as it is", Duration::from_secs(60), shown).await;
+    assert!(!ran_out.get(), "it was waited for a connection that the sleep had ended");
+    ground.handle.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn class_28_44_lists_come_as_compressed_streams_where_servers_offer_that() {
+    let fleet = Embedded::of_version("1.37").await;
+    // Whoever lists in pages is refused.
+    let lists = r#"{"fault": "error", "verb": "list", "kinds": ["pods"]}"#;
+    blocking(|| fleet.hand.fault(lists)).unwrap();
+    let mut ground = Ground::open(&fleet.fleet.kubeconfig(Role::Admin));
+    ground.until("near", "its pods came as a stream", same(&fleet, "near")).await;
+    let refused =
+        |c: &Cluster| c.table(Kind::Pod).link.fault.as_ref().is_some_and(|f| f.cause == Cause::Server);
+    ground.until("far", "its pods cannot be listed: it is older", refused).await;
+    heal(&fleet);
+    ground.handle.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn class_53_another_cluster_takes_over_in_good_order() {
+    let fleet = Embedded::still().await;
+    let mut ground = Ground::open(&fleet.fleet.kubeconfig(Role::Admin));
+    let uids = |c: &Cluster| here(c, Kind::Node).into_keys().collect::<Vec<_>>();
+    let old = uids(&*ground.until("near", "it is shown as it is", same(&fleet, "near")).await);
+    fault(&fleet, "near", r#"{"fault": "replaced", "value": "gracefully"}"#);
+    let another = |c: &Cluster| uids(c).iter().all(|uid| !old.contains(uid)) && same(&fleet, "near")(c);
+    ground.wait_for("near", "the other cluster is shown", Duration::from_secs(60), another).await;
     ground.handle.shutdown().await;
 }
 

@@ -19,10 +19,10 @@ use quarterdeck::watch;
 use crate::embedded::Embedded;
 use crate::ground::versions::{Versions, here, there};
 use crate::ground::{Ground, blocking, now};
-use rows::{ANSWERS, AWAITED, GARBLED, HIDDEN, ODD, REFUSALS, Row, Shown, WAY};
+use rows::{ANSWERS, GARBLED, HIDDEN, MACHINE, ODD, REFUSALS, Row, STREAMS, Shown, USUAL, WAY};
 
 /// The cluster in which nothing is wrong.
-const STEADY: Row = Row { name: "steady", faults: &[], shown: Shown::Equal, asked: false };
+const STEADY: Row = Row { name: "steady", faults: &[], shown: Shown::Equal, asked: false, version: USUAL };
 
 /// How long something wrong may be shown as live: as long as a dead connection may take to be
 /// noticed. What a change takes to be shown where nothing is wrong comes on top: that is the machine's.
@@ -65,10 +65,10 @@ fn scenario(rows: &[&Row]) -> Scenario {
                     at = \"20s\"\nlasts = \"20s\"\nevery = \"40s\"\nclusters = [\"*\"]\n"
         .to_owned();
     for row in rows {
-        let name = row.name;
+        let (name, version) = (row.name, row.version);
         write!(
             text,
-            "[[cluster]]\nname = \"{name}\"\nprovider = \"private\"\nversion = \"1.36\"\n\
+            "[[cluster]]\nname = \"{name}\"\nprovider = \"private\"\nversion = \"{version}\"\n\
              [[cluster.pool]]\nname = \"std\"\nmachines = [\"e2-standard-4\"]\ncount = 1\n"
         )
         .unwrap();
@@ -276,6 +276,7 @@ macro_rules! trials {
 
 trials! {
     connections_that_fail => WAY,
+    streams_of_a_kind_that_fail => STREAMS,
     servers_that_refuse => REFUSALS,
     answers_that_make_no_sense => ANSWERS,
     events_that_cannot_be_believed => GARBLED,
@@ -295,8 +296,8 @@ async fn no_fault_is_left_out() {
         let fault: serde_json::Value = serde_json::from_str(fault).unwrap();
         fault["fault"].as_str().unwrap().to_owned()
     };
-    let rows = [WAY, REFUSALS, ANSWERS, GARBLED, ODD, HIDDEN].into_iter().flatten();
+    let rows = [WAY, STREAMS, REFUSALS, ANSWERS, GARBLED, ODD, HIDDEN].into_iter().flatten();
     let switched = rows.flat_map(|row| row.faults.iter().map(name));
-    let awaited = AWAITED.iter().map(|(fault, _)| (*fault).to_owned());
-    assert_eq!(switched.chain(awaited).collect::<BTreeSet<String>>(), all);
+    let elsewhere = MACHINE.iter().map(|fault| (*fault).to_owned());
+    assert_eq!(switched.chain(elsewhere).collect::<BTreeSet<String>>(), all);
 }

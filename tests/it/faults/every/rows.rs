@@ -11,7 +11,12 @@ pub(super) struct Row {
     pub(super) shown: Shown,
     /// Whether a person asks anew when it is mended: what is refused is asked for after minutes only.
     pub(super) asked: bool,
+    /// The version of the cluster.
+    pub(super) version: &'static str,
 }
+
+/// Servers of this version do not compress watches.
+pub(super) const USUAL: &str = "1.36";
 
 /// What must be seen while a fault is on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,12 +32,17 @@ pub(super) enum Shown {
 }
 
 const fn row(name: &'static str, faults: &'static [&'static str], shown: Shown) -> Row {
-    Row { name, faults, shown, asked: false }
+    Row { name, faults, shown, asked: false, version: USUAL }
 }
 
 /// The same, where a person asks anew.
 const fn asked(name: &'static str, faults: &'static [&'static str], shown: Shown) -> Row {
-    Row { name, faults, shown, asked: true }
+    Row { name, faults, shown, asked: true, version: USUAL }
+}
+
+/// The same, where lists come as compressed streams.
+const fn streamed(name: &'static str, faults: &'static [&'static str], shown: Shown) -> Row {
+    Row { name, faults, shown, asked: false, version: "1.37" }
 }
 
 use Cause::{Busy, Closed, Expired, Forbidden, Garbled, NotFound, Proxy, Refused, Server, Timeout, Tls};
@@ -58,6 +68,36 @@ pub(super) const WAY: &[Row] = &[
     row("handshake-hangs", &[r#"{"fault": "handshake-hangs"}"#, RESET], Marked(&[Timeout])),
     row("go-away", &[r#"{"fault": "go-away"}"#], Equal),
     row("reset-stream", &[r#"{"fault": "reset-stream", "nth": 2}"#, RESET], Either),
+    row("one-stream", &[r#"{"fault": "one-stream"}"#, RESET], Equal),
+];
+
+/// Faults of the way that are of the streams of one kind: everything else goes on.
+pub(super) const STREAMS: &[Row] = &[
+    row("reset-of-pods", &[r#"{"fault": "reset", "kinds": ["pods"]}"#], Equal),
+    row(
+        "reset-midway-of-pods",
+        &[r#"{"fault": "reset-midway", "kinds": ["pods"], "bytes": 1000}"#],
+        Marked(&[Closed]),
+    ),
+    row(
+        "close-midway-of-pods",
+        &[r#"{"fault": "close-midway", "kinds": ["pods"], "bytes": 1000}"#],
+        Marked(&[]),
+    ),
+    // pings are answered: only that no bookmark comes tells, and that takes more than a minute
+    row("half-open-of-pods", &[r#"{"fault": "half-open", "kinds": ["pods"]}"#], Hidden),
+    row("one-way-of-pods", &[r#"{"fault": "one-way", "kinds": ["pods"]}"#], Hidden),
+    row("slow-for-pods", &[r#"{"fault": "slow", "kinds": ["pods"], "bytes": 20000}"#, RELIST], Equal),
+    row("late-for-pods", &[r#"{"fault": "latency", "kinds": ["pods"], "delay": "2s"}"#, RELIST], Equal),
+    row("refusing-pods", &[r#"{"fault": "refusing", "kinds": ["pods"]}"#, RELIST], Marked(&[])),
+    row("go-away-from-pods", &[r#"{"fault": "go-away", "kinds": ["pods"], "times": 1}"#, RELIST], Equal),
+    streamed("streams", &[RELIST], Equal),
+    streamed("no-initial-end", &[r#"{"fault": "no-initial-end", "kinds": ["pods"]}"#, RELIST], Equal),
+    streamed(
+        "truncated-stream",
+        &[r#"{"fault": "truncated-line", "kinds": ["pods"], "nth": 3}"#, RELIST],
+        Marked(&[]),
+    ),
 ];
 
 /// Faults of trust, and answers that refuse.
@@ -82,6 +122,11 @@ pub(super) const REFUSALS: &[Row] = &[
     asked("unauthorized", &[r#"{"fault": "unauthorized"}"#, RESET], Marked(&[Cause::Unauthorized])),
     asked("forbidden", &[r#"{"fault": "forbidden"}"#, RESET], Marked(&[Forbidden])),
     asked("forbidden-pods", &[r#"{"fault": "forbidden", "kinds": ["pods"]}"#, RESET], Marked(&[Forbidden])),
+    asked(
+        "withdrawn",
+        &[r#"{"fault": "withdrawn", "kinds": ["horizontalpodautoscalers"]}"#],
+        Marked(&[NotFound]),
+    ),
     asked("not-found", &[r#"{"fault": "not-found", "kinds": ["pods"]}"#, RESET], Marked(&[NotFound])),
 ];
 
@@ -190,6 +235,8 @@ pub(super) const ODD: &[Row] = &[
     row("endless-pages", &[r#"{"fault": "endless-pages", "kinds": ["pods"], "times": 3}"#, RELIST], Equal),
     row("restore", &[r#"{"fault": "restore", "value": "5"}"#], Equal),
     row("lagging", &[r#"{"fault": "lagging", "value": "500", "kinds": ["pods"]}"#, RELIST], Marked(&[])),
+    row("replaced", &[r#"{"fault": "replaced"}"#], Equal),
+    row("replaced-gracefully", &[r#"{"fault": "replaced", "value": "gracefully"}"#], Equal),
     row("version", &[r#"{"fault": "version"}"#, RESET], Equal),
 ];
 
@@ -200,12 +247,6 @@ pub(super) const HIDDEN: &[Row] = &[
     row("new-identity", &[r#"{"fault": "new-identity", "kinds": ["pods"], "times": 2}"#], Hidden),
 ];
 
-/// Faults that are not switched on here, each with the reason.
-pub(super) const AWAITED: &[(&str, &str)] = &[
-    ("one-stream", "with fewer streams than kinds, watches take all of them and nothing else is answered"),
-    ("replaced", "who answers is asked after an outage of all kinds, not on every new connection"),
-    (
-        "no-initial-end",
-        "lists are read as streams where those are compressed, and embedded servers do not do that",
-    ),
-];
+/// Faults of the client's machine, which all clusters of a client share: each has a test of its own.
+pub(super) const MACHINE: &[&str] =
+    &["unresolved", "sleep", "login", "kubeconfig", "few-files", "disk-full", "signal"];
