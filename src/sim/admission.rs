@@ -4,13 +4,15 @@
 mod pods;
 mod services;
 
+pub(crate) use pods::{locate, place_of};
+
 use std::sync::Arc;
 
 use crate::sim::json::{Value, json};
 
 use super::controllers::{CLAIM_PROTECTION, VOLUME_PROTECTION};
 use super::custom;
-use super::fields::{at, list, list_mut, map, name, object_mut, place, set, text};
+use super::fields::{annotate, annotation, at, list, list_mut, map, name, object_mut, place, set, text};
 use super::limits;
 use super::quota;
 use super::refusal::Refusal;
@@ -34,12 +36,16 @@ pub(crate) fn admit(world: &World, res: Res, object: &mut Value) {
         | Res::NodeClaims => set(object, "status", json!({})),
         Res::StatefulSets => set(object, "status", json!({ "replicas": 0, "availableReplicas": 0 })),
         Res::DaemonSets => {
+            let first = template_generation(object).filter(|n| *n > 0).unwrap_or(1);
+            annotate(object, TEMPLATE_GENERATION, &first.to_string());
             let none = json!({
                 "currentNumberScheduled": 0, "numberMisscheduled": 0, "desiredNumberScheduled": 0, "numberReady": 0,
             });
             set(object, "status", none);
         }
-        Res::Autoscalers => set(object, "status", json!({ "desiredReplicas": 0 })),
+        Res::Autoscalers => {
+            set(object, "status", json!({ "desiredReplicas": 0, "currentMetrics": null }));
+        }
         Res::Budgets => {
             let none = json!({ "disruptionsAllowed": 0, "currentHealthy": 0, "desiredHealthy": 0, "expectedPods": 0 });
             set(object, "status", none);
@@ -68,7 +74,7 @@ fn protect(object: &mut Value, finalizer: &str) {
 fn claim(world: &World, object: &mut Value) {
     const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
     protect(object, CLAIM_PROTECTION);
-    let marked = |c: &&Arc<Value>| super::fields::annotation(c, DEFAULT) == "true";
+    let marked = |c: &&Arc<Value>| annotation(c, DEFAULT) == "true";
     if let Some(class) = world.store.list(Res::StorageClasses, None).find(marked) {
         default(object, "spec.storageClassName", json!(name(class)));
     }
@@ -127,6 +133,13 @@ pub(crate) fn complete(world: &World, res: Res, object: &mut Value) {
     };
     if at(object, template).is_object() {
         pods::spec(place(object, template));
+    }
+    // what says nothing is written all the same: it is no pointer in Go
+    for nested in [template, "spec.jobTemplate.spec"] {
+        let outer = nested.strip_suffix(".spec").unwrap_or(nested);
+        if at(object, outer).is_object() {
+            default(object, &format!("{outer}.metadata"), json!({}));
+        }
     }
 }
 
@@ -194,6 +207,10 @@ fn job(res: Res, object: &mut Value) {
     default(object, "spec.parallelism", json!(1));
     default(object, "spec.backoffLimit", json!(6));
     default(object, "spec.completionMode", json!("NonIndexed"));
+    default(object, "spec.manualSelector", json!(false));
+    // a job with rules of its own about failures waits until a pod has failed
+    let rules = at(object, "spec.podFailurePolicy").is_object();
+    default(object, "spec.podReplacementPolicy", json!(if rules { "Failed" } else { "TerminatingOrFailed" }));
 }
 
 /// Defaults of a horizontal autoscaler: one that says no metric keeps CPU at 80 %
@@ -213,6 +230,23 @@ fn autoscaler(object: &mut Value) {
 fn default(object: &mut Value, path: &str, value: Value) {
     if at(object, path).is_null() {
         set(object, path, value);
+    }
+}
+
+/// The annotation that says how often the template of a daemon set changed, which its pods are labelled with
+/// (`pkg/registry/apps/daemonset/strategy.go`).
+pub(crate) const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+/// How often the template of a daemon set changed.
+pub(crate) fn template_generation(daemon_set: &Value) -> Option<i64> {
+    annotation(daemon_set, TEMPLATE_GENERATION).parse().ok()
+}
+
+/// What the server counts in an object whose defaults are filled in.
+pub(crate) fn recount(res: Res, old: &Value, new: &mut Value) {
+    if let Some(before) = template_generation(old).filter(|_| res == Res::DaemonSets) {
+        let changed = at(old, "spec.template") != at(new, "spec.template");
+        annotate(new, TEMPLATE_GENERATION, &(before + i64::from(changed)).to_string());
     }
 }
 

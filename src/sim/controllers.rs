@@ -35,7 +35,7 @@ mod stateful_set;
 pub(crate) use autoscaler::Memory;
 pub(crate) use churn::{Churn, churn};
 pub(crate) use claims::{CLAIM_PROTECTION, VOLUME_PROTECTION};
-pub(crate) use garbage::{hold, let_go};
+pub(crate) use garbage::{FOREGROUND, ORPHAN, hold, let_go};
 pub(crate) use incidents::{Undo, allow, begin_all, deny, revive, silence};
 pub(crate) use job::Ended;
 pub(crate) use keda::{definition as scaled_objects, slot as scaled_slot};
@@ -123,7 +123,7 @@ pub(crate) fn work(world: &mut World, work: Work) {
         Work::Authority(namespace) => world.publish_authority(&namespace),
         Work::Endpoints(id) => endpoints::reconcile(world, &id),
         Work::Balancer(id) => balancers::reconcile(world, &id),
-        Work::Foreground(slot, id) => garbage::foreground(world, slot, &id),
+        Work::Collect(slot, id) => garbage::collect(world, slot, &id),
         Work::Orphans(owner) => garbage::orphans(world, &owner),
         Work::Pools => pools::reconcile(world),
         Work::Machine(order) => pools::arrive(world, order),
@@ -188,7 +188,7 @@ pub(crate) fn route(world: &mut World, touched: &Touched) {
         tell_owner(world, &object);
     }
     if garbage::waits(&object) && touched.after.is_some() {
-        world.queue.add(Work::Foreground(touched.slot, Id::of(&object)), soon);
+        world.queue.add(Work::Collect(touched.slot, Id::of(&object)), soon);
     }
     if touched.after.is_none() && world.cache.owns(&object) {
         world.queue.add(Work::Orphans(uid(&object).to_owned()), soon);

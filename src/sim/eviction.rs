@@ -39,7 +39,7 @@ pub(crate) fn evict(world: &mut World, pod: &Arc<Value>, how: Deletion, dry: boo
             [budget] => allow(world, budget, pod, dry)?,
             _ => {
                 let why = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
-                return Err(Refusal::internal(why));
+                return Err(Refusal::unclassed(why));
             }
         }
     }

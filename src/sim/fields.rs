@@ -208,6 +208,15 @@ pub(crate) fn drop_finalizer(object: &mut Value, finalizer: &str) {
     }
 }
 
+/// Takes an owner away from an object; without any there is no list of them.
+pub(crate) fn drop_owner(object: &mut Value, owner_uid: &str) {
+    let left = list_mut(place(object, "metadata.ownerReferences"));
+    left.retain(|owner| text(owner, "uid") != owner_uid);
+    if left.is_empty() {
+        unset(object, "metadata.ownerReferences");
+    }
+}
+
 /// Takes a condition out, if it is there.
 pub(crate) fn drop_condition(object: &mut Value, kind: &str) {
     if condition(object, kind).is_some() {

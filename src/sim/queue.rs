@@ -61,8 +61,8 @@ pub(crate) enum Work {
     Namespace(String),
     /// What an object that is gone owned.
     Orphans(String),
-    /// An object that goes when what it owns has gone.
-    Foreground(Slot, Id),
+    /// An object that goes when what it owns has gone, or is its own no more.
+    Collect(Slot, Id),
     /// The node autoscalers look at all pools.
     Pools,
     /// A machine that was ordered arrives: the number of the order.

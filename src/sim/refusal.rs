@@ -309,9 +309,14 @@ impl Refusal {
         Refusal::new(500, "InternalError", message)
     }
 
-    /// A write into a store that is full: an error of etcd that the server knows no reason for.
+    /// An error that the server knows no reason for.
+    pub(crate) fn unclassed(message: impl Into<String>) -> Refusal {
+        Refusal::new(500, "", message)
+    }
+
+    /// A write into a store that is full: an error of etcd.
     pub(crate) fn etcd_full() -> Refusal {
-        Refusal::new(500, "", "etcdserver: mvcc: database space exceeded")
+        Refusal::unclassed("etcdserver: mvcc: database space exceeded")
     }
 
     /// A watch from a version that the log does not hold any more.

@@ -7,7 +7,7 @@ use crate::sim::json::{Value, json};
 use super::cache::Cache;
 use super::controllers::{self, Backoff, Churn, Order, Pool, Probe, Remembered, Shortage};
 use super::faults::{Certificate, Faults};
-use super::fields::{self, list_mut, place, text};
+use super::fields::{self, text};
 use super::load::Load;
 use super::objects::{Store, Touched};
 use super::queue::{Id, Queue, Work};
@@ -358,7 +358,7 @@ impl World {
     pub(crate) fn orphan(&mut self, owner_uid: &str) {
         for (res, id) in self.cache.dependents(owner_uid) {
             self.store.update(res, &id.namespace, &id.name, |o| {
-                list_mut(place(o, "metadata.ownerReferences")).retain(|r| text(r, "uid") != owner_uid);
+                fields::drop_owner(o, owner_uid);
             });
         }
     }

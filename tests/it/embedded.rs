@@ -20,6 +20,8 @@ heartbeat = "10s"
 [[cluster]]
 name = "near"
 provider = "private"
+region = "home"
+zones = ["home-a"]
 version = "1.36"
 tier = "prod"
 [[cluster.pool]]

@@ -7,7 +7,7 @@ use super::default;
 use crate::sim::fields::{
     at, list, list_mut, map, name, namespace, object_mut, place, resources, set, text, uid,
 };
-use crate::sim::json::{Value, json};
+use crate::sim::json::{Value, intern, json};
 use crate::sim::random::Random;
 use crate::sim::refusal::{Refusal, details};
 use crate::sim::resources::Res;
@@ -216,8 +216,29 @@ pub(super) fn admit(world: &World, pod: &mut Value) {
     if asked.unwrap_or(!refuses) {
         list_mut(place(pod, "spec.volumes")).push(TOKEN.clone());
     }
+    locate(pod, place_of(world, text(pod, "spec.nodeName")));
     let class = quality(pod);
     set(pod, "status", json!({ "phase": "Pending", "qosClass": class }));
+}
+
+/// The labels of a node that its pods have as well, and since which minor
+/// (`plugin/pkg/admission/podtopologylabels`).
+const PLACE: [&str; 2] = ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"];
+const PLACED: u32 = 35;
+
+/// What the labels of pods on a node say of their place.
+pub(crate) fn place_of(world: &World, node: &str) -> Vec<(&'static str, Value)> {
+    let Some(node) = world.cache.nodes.get(node).filter(|_| world.since_minor(PLACED)) else {
+        return Vec::new();
+    };
+    PLACE.into_iter().filter_map(|key| Some((key, node.labels.get(key)?.clone()))).collect()
+}
+
+/// Labels a pod with its place.
+pub(crate) fn locate(pod: &mut Value, place: Vec<(&'static str, Value)>) {
+    for (key, value) in place {
+        object_mut(self::place(pod, "metadata.labels")).insert(intern(key), value);
+    }
 }
 
 /// The beginning of the name of the volume of a pod's token, which every pod has its own of.

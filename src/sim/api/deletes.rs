@@ -12,7 +12,7 @@ use super::reply::Answer;
 use super::target::Target;
 use crate::sim::admission;
 use crate::sim::cluster::Shared;
-use crate::sim::controllers::{hold, let_go};
+use crate::sim::controllers::{FOREGROUND, ORPHAN, hold, let_go};
 use crate::sim::eviction;
 use crate::sim::fields::{at, flag, maybe_int, name, set, text, uid};
 use crate::sim::objects::Deletion;
@@ -56,6 +56,8 @@ enum Dependents {
     Foreground,
     /// They stay.
     Orphan,
+    /// What an earlier deletion asked for, else they go after it.
+    Unsaid,
 }
 
 struct Wish {
@@ -101,7 +103,7 @@ impl Wish {
                 warnings.push(JOBS_ORPHAN.to_owned());
                 Dependents::Orphan
             }
-            None => Dependents::Background,
+            None => Dependents::Unsaid,
         };
         let dry = call.dry_run(&options)?;
         Ok(Wish { options, how: Deletion { grace }, dependents, dry, warnings })
@@ -144,9 +146,10 @@ fn delete_one(world: &mut World, target: &Target, object: &Arc<Value>, wish: &Wi
     }
     let mut object = object.clone();
     match wish.dependents {
-        Dependents::Orphan => world.orphan(uid(&object)),
-        Dependents::Foreground => object = hold(world, target.slot, &object),
+        Dependents::Orphan => object = hold(world, target.slot, &object, ORPHAN),
+        Dependents::Foreground => object = hold(world, target.slot, &object, FOREGROUND),
         Dependents::Background => object = let_go(world, target.slot, &object),
+        Dependents::Unsaid => {}
     }
     world.store.delete(target.slot, &object, wish.how, now)
 }

@@ -12,8 +12,9 @@ use super::tables;
 use super::target::Target;
 use crate::kinds::wire::{self, Format};
 use crate::model::Time;
+use crate::sim::admission::TEMPLATE_GENERATION;
 use crate::sim::custom::Version;
-use crate::sim::fields::{set, text};
+use crate::sim::fields::{annotation, object_mut, place, set, text, unset};
 use crate::sim::refusal::Refusal;
 use crate::sim::resources::{Res, Slot, Spec};
 use crate::sim::schema::{self, Message};
@@ -295,9 +296,18 @@ fn yaml(document: &Value) -> Vec<u8> {
 }
 
 fn metadata(object: &Value) -> Value {
-    json!({
+    let mut alone = json!({
         "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"],
-    })
+    });
+    // a server has it in the spec, and makes an annotation of it in whole objects only
+    if !annotation(&alone, TEMPLATE_GENERATION).is_empty() {
+        let annotations = place(&mut alone, "metadata.annotations");
+        object_mut(annotations).shift_remove(TEMPLATE_GENERATION);
+        if object_mut(annotations).is_empty() {
+            unset(&mut alone, "metadata.annotations");
+        }
+    }
+    alone
 }
 
 /// The fields by which what a path names can be selected, beside name and namespace.

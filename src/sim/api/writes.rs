@@ -270,6 +270,7 @@ fn keep(
     if let Some(res) = target.slot.built_in() {
         admission::carry(res, old, &mut new);
         admission::complete(world, res, &mut new);
+        admission::recount(res, old, &mut new);
     }
     check(target, Some(old), &new)?;
     if dry {

@@ -7,6 +7,7 @@ use crate::sim::json::{Value, json};
 
 use super::events::{Said, record};
 use super::{generation, pods, revisions, scheduler};
+use crate::sim::admission;
 use crate::sim::cache::NodeView;
 use crate::sim::eviction::portion;
 use crate::sim::fields::{at, count, deleting, holds, label, list, list_mut, name, place, set, text};
@@ -17,6 +18,7 @@ use crate::sim::world::World;
 
 const COMPONENT: &str = "daemonset-controller";
 const REVISION: &str = "controller-revision-hash";
+const GENERATION: &str = "pod-template-generation";
 
 /// Taints that every daemon pod tolerates (`AddOrUpdateDaemonPodTolerations`).
 const TOLERATED: [(&str, &str); 6] = [
@@ -61,6 +63,9 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
 fn template(owner: &Value, revision: &str) -> Value {
     let mut pod = pods::from_template(owner, KIND, at(owner, "spec.template"));
     pods::label(&mut pod, REVISION, revision);
+    if let Some(generation) = admission::template_generation(owner) {
+        pods::label(&mut pod, GENERATION, &generation.to_string());
+    }
     for (key, effect) in TOLERATED {
         list_mut(place(&mut pod, "spec.tolerations"))
             .push(json!({ "key": key, "operator": "Exists", "effect": effect }));

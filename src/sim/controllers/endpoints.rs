@@ -6,7 +6,7 @@ use crate::sim::cache::takes_room;
 use crate::sim::fields::{
     at, deleting, flag, holds, list, map, name, namespace, owner_reference, set, text, uid,
 };
-use crate::sim::json::{Value, json};
+use crate::sim::json::{Map, Value, json};
 use crate::sim::queue::{Id, Work};
 use crate::sim::random::Random;
 use crate::sim::resources::Res;
@@ -118,20 +118,41 @@ fn slice_name(service: &Value, part: usize) -> String {
     format!("{}-{suffix}", name(service))
 }
 
+const OF_SERVICE: &str = "kubernetes.io/service-name";
+const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+const HEADLESS: &str = "service.kubernetes.io/headless";
+
+/// The labels of a service, and whether it has no address of its own.
+fn labels(service: &Value) -> Map {
+    let mut labels = map(service, "metadata.labels").clone();
+    labels.shift_remove(HEADLESS);
+    if ["", "None"].contains(&text(service, "spec.clusterIP")) {
+        labels.insert(HEADLESS.into(), "".into());
+    }
+    labels
+}
+
+/// The labels of a service's slices (`k8s.io/endpointslice` `setEndpointSliceLabels`).
+fn slice_labels(service: &Value) -> Map {
+    let mut labels = labels(service);
+    labels.insert(OF_SERVICE.into(), name(service).into());
+    labels.insert(MANAGED_BY.into(), "endpointslice-controller.k8s.io".into());
+    labels
+}
+
 fn write_slice(world: &mut World, service: &Value, part: usize, endpoints: Value, ports: &Value) {
     let own = slice_name(service, part);
+    let labels = slice_labels(service);
     let known = world.store.update(Res::EndpointSlices, namespace(service), &own, |s| {
+        set(s, "metadata.labels", labels.clone());
         set(s, "endpoints", endpoints.clone());
         set(s, "ports", ports.clone());
     });
     if known.is_none() {
         let slice = json!({
             "metadata": {
-                "name": own, "namespace": namespace(service),
-                "labels": {
-                    "kubernetes.io/service-name": name(service),
-                    "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
-                },
+                "name": own, "generateName": format!("{}-", name(service)), "namespace": namespace(service),
+                "labels": labels,
                 "ownerReferences": [owner_reference("v1", "Service", service)],
             },
             "addressType": "IPv4", "endpoints": endpoints, "ports": ports,
@@ -157,11 +178,14 @@ fn write_endpoints(world: &mut World, service: &Value, pods: &[Arc<Value>]) {
     }
     let empty = subset.as_object().is_none_or(|s| s.len() == 1);
     let subsets = if empty { json!([]) } else { json!([subset]) };
+    let mut labels = labels(service);
+    labels.insert("endpoints.kubernetes.io/managed-by".into(), "endpoint-controller".into());
     let known = world.store.update(Res::Endpoints, namespace(service), name(service), |e| {
+        set(e, "metadata.labels", labels.clone());
         set(e, "subsets", subsets.clone());
     });
     if known.is_none() {
-        let meta = json!({ "name": name(service), "namespace": namespace(service) });
+        let meta = json!({ "name": name(service), "namespace": namespace(service), "labels": labels });
         world.create_aside(Res::Endpoints, json!({ "metadata": meta, "subsets": subsets }));
     }
 }

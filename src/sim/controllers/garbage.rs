@@ -7,7 +7,8 @@ use crate::model::Span;
 use crate::sim::json::{Value, json};
 
 use crate::sim::fields::{
-    deleting, drop_finalizer, list, list_mut, namespace as namespace_of, place, set_condition, text, uid,
+    deleting, drop_finalizer, drop_owner, list, list_mut, namespace as namespace_of, place, set_condition,
+    text, uid,
 };
 use crate::sim::objects::Deletion;
 use crate::sim::queue::{Id, Work};
@@ -23,7 +24,7 @@ pub(super) fn orphans(world: &mut World, owner: &str) {
         let others = list(&object, OWNERS).iter().filter(|o| text(o, "uid") != owner);
         if others.into_iter().any(|o| !gone(world, o, namespace_of(&object))) {
             world.store.update(slot, &id.namespace, &id.name, |o| {
-                list_mut(place(o, OWNERS)).retain(|o| text(o, "uid") != owner);
+                drop_owner(o, owner);
             });
         } else {
             world.store.delete(slot, &object, Deletion::default(), now);
@@ -57,24 +58,30 @@ pub(super) fn disowned(world: &mut World, object: &Value) {
     }
 }
 
-/// Makes an object wait for what it owns before it goes.
-pub(crate) fn hold(world: &mut World, slot: Slot, object: &Arc<Value>) -> Arc<Value> {
-    if list(object, "metadata.finalizers").iter().any(|f| f == FOREGROUND) {
-        return object.clone();
-    }
+/// Makes an object wait until what it owns is gone, or is its own no more. The last that is asked
+/// for holds (`apiserver/pkg/registry/generic/registry/store.go` `deletionFinalizersForGarbageCollection`).
+pub(crate) fn hold(
+    world: &mut World,
+    slot: Slot,
+    object: &Arc<Value>,
+    finalizer: &'static str,
+) -> Arc<Value> {
     let mut held = (**object).clone();
-    list_mut(place(&mut held, "metadata.finalizers")).push(FOREGROUND.into());
+    let finalizers = list_mut(place(&mut held, "metadata.finalizers"));
+    finalizers.retain(|f| f == finalizer || !OURS.iter().any(|ours| f == ours));
+    if !finalizers.iter().any(|f| f == finalizer) {
+        finalizers.push(finalizer.into());
+    }
     world.store.replace(slot, object, held)
 }
 
-/// An object that waited for what it owns, and is to wait no more: deleted anew, in the background
-/// (`apiserver/pkg/registry/generic/registry/store.go` `deletionFinalizersForGarbageCollection`).
+/// An object that waited because of what it owns, and is to wait no more: deleted anew, in the background.
 pub(crate) fn let_go(world: &mut World, slot: Slot, object: &Arc<Value>) -> Arc<Value> {
     if !waits(object) {
         return object.clone();
     }
     let mut free = (**object).clone();
-    drop_finalizer(&mut free, FOREGROUND);
+    OURS.iter().for_each(|ours| drop_finalizer(&mut free, ours));
     world.store.replace(slot, object, free)
 }
 
@@ -89,25 +96,36 @@ pub(super) fn account(world: &mut World, namespace: &str) {
 /// The finalizer of an object that goes after what it owns.
 pub(crate) const FOREGROUND: &str = "foregroundDeletion";
 
-/// Whether an object waits for what it owns to go.
+/// The finalizer of an object that goes when what it owns is its own no more.
+pub(crate) const ORPHAN: &str = "orphan";
+
+/// The finalizers that are the garbage collector's to take away.
+const OURS: [&str; 2] = [FOREGROUND, ORPHAN];
+
+/// Whether an object waits because of what it owns.
 pub(super) fn waits(object: &Value) -> bool {
-    deleting(object) && list(object, "metadata.finalizers").iter().any(|f| f == FOREGROUND)
+    deleting(object) && list(object, "metadata.finalizers").iter().any(|f| OURS.iter().any(|ours| f == ours))
 }
 
-/// Deletes what an object owns, then lets the object go.
-pub(super) fn foreground(world: &mut World, slot: Slot, id: &Id) {
+/// Deletes what an object owns or takes it away from it, then lets the object go.
+pub(super) fn collect(world: &mut World, slot: Slot, id: &Id) {
     let Some(object) = world.store.get(slot, &id.namespace, &id.name).cloned().filter(|o| waits(o)) else {
         return;
     };
+    if list(&object, "metadata.finalizers").iter().any(|f| f == ORPHAN) {
+        world.orphan(uid(&object));
+        world.store.update(slot, &id.namespace, &id.name, |o| drop_finalizer(o, ORPHAN));
+        return;
+    }
     if world.cache.owns(&object) {
         for (slot, child) in world.cache.dependents(uid(&object)) {
             if let Some(child) = world.store.get(slot, &child.namespace, &child.name).cloned() {
                 let owns = world.cache.owns(&child);
-                let child = if owns { hold(world, slot, &child) } else { child };
+                let child = if owns { hold(world, slot, &child, FOREGROUND) } else { child };
                 world.store.delete(slot, &child, Deletion::default(), world.now);
             }
         }
-        world.queue.add(Work::Foreground(slot, id.clone()), world.now + Span::from_millis(500));
+        world.queue.add(Work::Collect(slot, id.clone()), world.now + Span::from_millis(500));
         return;
     }
     world.store.update(slot, &id.namespace, &id.name, |o| {

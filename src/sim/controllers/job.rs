@@ -225,7 +225,7 @@ fn expire(world: &mut World, id: &Id, job: &Arc<Value>) {
         return world.queue.add(Work::Job(id.clone()), due);
     }
     let now = world.now;
-    let held = garbage::hold(world, Res::Jobs.into(), job);
+    let held = garbage::hold(world, Res::Jobs.into(), job, garbage::FOREGROUND);
     world.store.delete(Res::Jobs, &held, Deletion::default(), now);
 }
 

@@ -10,8 +10,8 @@ use crate::model::{Span, Time};
 use crate::sim::admission;
 use crate::sim::cache::takes_room;
 use crate::sim::fields::{
-    at, condition, controller, deleting, holds, int, list, list_mut, map, name, namespace, object_mut,
-    owner_reference, place, set, text, time, uid,
+    at, condition, controller, deleting, drop_owner, holds, int, list, list_mut, map, name, namespace,
+    object_mut, owner_reference, place, set, text, time, uid,
 };
 use crate::sim::objects::Touched;
 use crate::sim::queue::{Id, Work};
@@ -71,7 +71,7 @@ pub(super) fn claim(
         for object in controlled(world, owner, res) {
             if !deleting(&object) && !selector.matches_object(&object) {
                 world.store.update(res, namespace(&object), name(&object), |o| {
-                    list_mut(place(o, "metadata.ownerReferences")).retain(|r| text(r, "uid") != uid(owner));
+                    drop_owner(o, uid(owner));
                 });
             }
         }
@@ -174,6 +174,8 @@ pub(super) fn create(world: &mut World, mut pod: Value) -> Result<Arc<Value>, Re
             && let Ok(node) = scheduler::choose(world, &pod)
         {
             scheduler::pin(world, &pod, &node);
+            let place = admission::place_of(world, &node);
+            admission::locate(&mut pod, place);
             set(&mut pod, "spec.nodeName", node);
         }
         if !text(&pod, "spec.nodeName").is_empty() {

@@ -20,6 +20,7 @@ use self::spread::Spread;
 use super::claims;
 use super::events::{Said, record};
 use crate::model::Span;
+use crate::sim::admission;
 use crate::sim::cache::NodeView;
 use crate::sim::fields::{self, controller, deleting, list_mut, place, set, set_condition, text};
 use crate::sim::queue::{Id, Work};
@@ -59,8 +60,10 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
             world.nominated.remove(id);
             claims::bind(world, &pod);
             volumes::pin(world, &pod, &node);
+            let place = admission::place_of(world, &node);
             world.store.update(Res::Pods, &id.namespace, &id.name, |p| {
                 set(p, "spec.nodeName", node.clone());
+                admission::locate(p, place);
                 fields::unset(p, "status.nominatedNodeName");
                 set_condition(p, "PodScheduled", "True", "", "", now);
             });

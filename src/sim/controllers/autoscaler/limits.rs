@@ -27,13 +27,6 @@ pub(super) struct Decision {
     pub(super) limited: Option<(&'static str, &'static str)>,
 }
 
-impl Decision {
-    /// A number that needs no reason.
-    pub(super) fn plain(replicas: i64) -> Decision {
-        Decision { replicas, stabilised: None, limited: None }
-    }
-}
-
 /// What is decided from.
 pub(super) struct Case<'a> {
     pub(super) scaler: &'a Value,

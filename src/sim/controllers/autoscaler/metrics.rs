@@ -19,7 +19,7 @@ pub(super) struct Measured {
     /// The replicas that it asks for.
     pub(super) wish: i64,
     /// As it is in the status.
-    pub(super) status: Value,
+    status: Value,
 }
 
 /// A metric that cannot be read, and why.
@@ -27,19 +27,36 @@ pub(super) struct Measured {
 pub(super) struct Invalid {
     pub(super) reason: &'static str,
     pub(super) message: String,
+    /// What could not be got, where several are told of at once.
+    pub(super) source: String,
+}
+
+/// What the metrics of an autoscaler are.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    pub(super) measured: Vec<Measured>,
+    pub(super) invalid: Vec<Invalid>,
+    /// Each of them as it is in the status; one that cannot be read is of no type there.
+    pub(super) statuses: Vec<Value>,
 }
 
 /// Reads every metric of an autoscaler.
-pub(super) fn measure(world: &World, scaler: &Value, scaled: &Scaled) -> (Vec<Measured>, Vec<Invalid>) {
+pub(super) fn measure(world: &World, scaler: &Value, scaled: &Scaled) -> Reading {
     let sample = Sample::of(world, &scaled.object);
-    let (mut measured, mut invalid) = (Vec::new(), Vec::new());
+    let mut reading = Reading::default();
     for metric in list(scaler, "spec.metrics") {
         match read(world, scaler, scaled, &sample, metric) {
-            Ok(found) => measured.push(found),
-            Err(why) => invalid.push(why),
+            Ok(found) => {
+                reading.statuses.push(found.status.clone());
+                reading.measured.push(found);
+            }
+            Err(why) => {
+                reading.statuses.push(json!({ "type": "" }));
+                reading.invalid.push(why);
+            }
         }
     }
-    (measured, invalid)
+    reading
 }
 
 fn read(
@@ -49,30 +66,29 @@ fn read(
     sample: &Sample,
     metric: &Value,
 ) -> Result<Measured, Invalid> {
-    let named = |field: &str| text(metric, &format!("{field}.metric.name")).to_owned();
-    let custom = "no custom metrics API (custom.metrics.k8s.io) registered";
+    let custom = |field: &str| {
+        let own = text(metric, &format!("{field}.metric.name"));
+        let why = "no custom metrics API (custom.metrics.k8s.io) registered";
+        format!("unable to get metric {own}: unable to fetch metrics from custom metrics API: {why}")
+    };
     match text(metric, "type") {
         "Resource" => resource(scaled, sample, at(metric, "resource"), "resource"),
         "ContainerResource" => resource(scaled, sample, at(metric, "containerResource"), "containerResource"),
         "Pods" => Err(Invalid {
             reason: "FailedGetPodsMetric",
-            message: format!(
-                "unable to get metric {}: unable to fetch metrics from custom metrics API: {custom}",
-                named("pods")
-            ),
+            message: custom("pods"),
+            source: "failed to get pods metric value".to_owned(),
         }),
         "Object" => Err(Invalid {
             reason: "FailedGetObjectMetric",
-            message: format!(
-                "unable to get metric {}: unable to fetch metrics from custom metrics API: {custom}",
-                named("object")
-            ),
+            message: custom("object"),
+            source: "failed to get object metric value".to_owned(),
         }),
         "External" => external(world, scaler, scaled, at(metric, "external")),
-        other => Err(Invalid {
-            reason: "InvalidMetricSourceType",
-            message: format!("unknown metric source type {other:?}"),
-        }),
+        other => {
+            let message = format!("unknown metric source type {other:?}");
+            Err(Invalid { reason: "InvalidMetricSourceType", source: message.clone(), message })
+        }
     }
 }
 
@@ -116,6 +132,11 @@ fn resource(scaled: &Scaled, sample: &Sample, source: &Value, kind: &str) -> Res
     let fails = |why: String| Invalid {
         reason: if alone { "FailedGetResourceMetric" } else { "FailedGetContainerResourceMetric" },
         message: format!("failed to get {name} utilization: {why}"),
+        source: if alone {
+            format!("failed to get {name} resource metric value")
+        } else {
+            format!("failed to get {container} container metric value")
+        },
     };
     let of = |r: Resources| if name == "memory" { r.memory } else { r.cpu };
     let known =
@@ -139,7 +160,8 @@ fn resource(scaled: &Scaled, sample: &Sample, source: &Value, kind: &str) -> Res
         let spread = of(sample.used) * 100 / of(sample.asked + sample.starting);
         current = json!({ "averageValue": average, "averageUtilization": percent });
         let wish = wish(scaled.current, (percent, spread, target.max(1)), ready, sample.unready);
-        (wish, format!("{name} resource utilization (percentage of request)"))
+        let whose = if alone { "" } else { "container " };
+        (wish, format!("{name} {whose}resource utilization (percentage of request)"))
     } else {
         let text = text(source, "target.averageValue");
         let target = if name == "memory" { quantity::parse_units(text) } else { quantity::parse_milli(text) };
@@ -170,7 +192,9 @@ fn external(world: &World, scaler: &Value, scaled: &Scaled, source: &Value) -> R
         "&LabelSelector{{MatchLabels:map[string]string{{{}}},MatchExpressions:[]LabelSelectorRequirement{{}},}}",
         pairs.join("")
     );
+    let whole = text(source, "target.type") == "Value";
     let Some(figure) = keda::figure(world, scaler, name) else {
+        let inner = if whole { format!("external metric {name}") } else { format!("{name} external metric") };
         let why = "no external metrics API (external.metrics.k8s.io) registered";
         let space = namespace(scaler);
         return Err(Invalid {
@@ -178,9 +202,9 @@ fn external(world: &World, scaler: &Value, scaled: &Scaled, source: &Value) -> R
             message: format!(
                 "unable to get external metric {space}/{name}/{selector}: unable to fetch metrics from external metrics API: {why}"
             ),
+            source: format!("failed to get {name} external metric value: failed to get {inner}"),
         });
     };
-    let whole = text(source, "target.type") == "Value";
     let wanted = text(source, if whole { "target.value" } else { "target.averageValue" });
     let target = quantity::parse_milli(wanted).unwrap_or(0).max(1);
     let per_pod = figure / scaled.current.max(1);

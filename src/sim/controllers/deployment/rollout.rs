@@ -163,7 +163,7 @@ fn share_out(world: &mut World, deployment: &Value, mut sets: Vec<Arc<Value>>) {
         *first = (*first + all - added).max(0);
     }
     for (set, size) in sets.iter().zip(sizes) {
-        scale(world, deployment, set, size);
+        resize_one(world, deployment, set, size);
     }
 }
 
@@ -204,8 +204,14 @@ pub(super) fn note_size(deployment: &Value, set: &mut Value) {
     annotate(set, MOST, &most.to_string());
 }
 
-/// Gives a set so many replicas; says whether it had others.
+/// Gives a set so many replicas; says whether it had others. One that has them keeps what it noted of the
+/// deployment's size.
 fn scale(world: &mut World, deployment: &Value, target: &Value, to: i64) -> bool {
+    desired(target) != to && resize_one(world, deployment, target, to)
+}
+
+/// Gives a set so many replicas and notes the deployment's size in it; says whether it had others.
+fn resize_one(world: &mut World, deployment: &Value, target: &Value, to: i64) -> bool {
     let from = desired(target);
     world.store.update(Res::ReplicaSets, namespace(target), name(target), |s| {
         set(s, "spec.replicas", to);

@@ -60,11 +60,16 @@ impl State {
         let parallel = maybe_int(job, "spec.parallelism").unwrap_or(1).max(0);
         match self.wanted {
             _ if self.suspended || self.broken.is_some() => 0,
-            Some(wanted) => parallel.min(wanted - self.succeeded).max(0),
+            Some(wanted) => (parallel.min(wanted - self.succeeded) - self.held(job)).max(0),
             // one that succeeded says that the queue is empty
             None if self.succeeded > 0 => self.active.len() as i64,
-            None => parallel,
+            None => (parallel - self.held(job)).max(0),
         }
+    }
+
+    /// The pods that are leaving and are replaced only when they have failed (`onlyReplaceFailedPods`).
+    fn held(&self, job: &Value) -> i64 {
+        if text(job, "spec.podReplacementPolicy") == "Failed" { self.terminating } else { 0 }
     }
 
     /// The parts that nobody does, first ones first.
