@@ -49,7 +49,7 @@ pub enum Progress {
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// All done.
     Done,
