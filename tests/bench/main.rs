@@ -10,12 +10,13 @@
 //!
 //! The first prints the figures of speed and memory on an embedded fleet of 20 clusters in a process
 //! of its own (L/10), the second those of 200 (L): each with its target and, where there is one, the
-//! floor that was measured in the same run. `--only sync,store,rest,keys,storm,outage,plugin` measures
-//! some of them; `--only refused` those of G19, which take five minutes. The table comes at the end,
-//! in the order of the figures; what could not be measured is a row of its own. `--real` prints G29 and G30 on a real control plane with 10,000 pods, beside kubectl's time
-//! and memory for the same table in the same run; `--decode` times the reading of one pod, and of a
-//! list, in both formats; `--views` times each pane over 200,000 pods, and prints G12 without a
-//! terminal. Machines are noisy: compare within one run.
+//! floor that was measured in the same run. `--only sync,store,rest,keys,storm,outage,plugin,serve`
+//! measures some of them; `--only refused` those of G19, which take five minutes. The table comes at
+//! the end, in the order of the figures; what could not be measured is a row of its own. `--real`
+//! prints G29 and G30 on a real control plane with 10,000 pods, beside kubectl's time and memory for
+//! the same table in the same run; `--decode` times the reading of one pod, and of a list, in both
+//! formats; `--views` times each pane over 200,000 pods, and prints G12 without a terminal. Machines
+//! are noisy: compare within one run.
 
 #[path = "../control-plane/planes.rs"]
 mod planes;
@@ -32,6 +33,7 @@ mod refused;
 mod relay;
 mod rest;
 mod screen;
+mod serve;
 mod store;
 mod storm;
 mod sync;
@@ -77,7 +79,7 @@ struct Arguments {
 type Part = fn(&Path, Size) -> Result<()>;
 
 /// The parts by name.
-const PARTS: [(&str, Part); 8] = [
+const PARTS: [(&str, Part); 9] = [
     ("sync", sync::measure),
     ("store", |_, _| store::measure()),
     ("rest", rest::measure),
@@ -85,6 +87,7 @@ const PARTS: [(&str, Part); 8] = [
     ("storm", storm::measure),
     ("outage", outage::measure),
     ("plugin", plugin::measure),
+    ("serve", serve::measure),
     (LONG, refused::measure),
 ];
 

@@ -128,19 +128,19 @@ fn storm(session: &mut Session, control: &Control, pid: u32) -> Result<()> {
 }
 
 /// The changes of pods from one moment on.
-struct Counted {
+pub(crate) struct Counted {
     since: Instant,
     before: u64,
 }
 
 impl Counted {
-    fn begin(control: &Control) -> Result<Counted> {
+    pub(crate) fn begin(control: &Control) -> Result<Counted> {
         let before = control.pod_changes()?;
         Ok(Counted { since: Instant::now(), before })
     }
 
     /// How many the servers made a second. An error when they made none: that is nothing to measure.
-    fn rate(self, control: &Control) -> Result<f64> {
+    pub(crate) fn rate(self, control: &Control) -> Result<f64> {
         let seconds = self.since.elapsed().as_secs_f64();
         match control.pod_changes()?.saturating_sub(self.before) {
             0 => Err(eyre!("the servers changed no pods in {seconds:.0} s")),

@@ -1,0 +1,51 @@
+//! The embedded fleet itself, with nobody watching: what it takes to play so many clusters.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use color_eyre::eyre::{Result, eyre};
+use driver::Control;
+
+use crate::fleet::{Fleet, Size};
+use crate::process;
+use crate::storm::Counted;
+use crate::table::{Row, row};
+
+/// How long each rate is looked at.
+const LOOK: Duration = Duration::from_secs(20);
+
+/// Changes of pods a second: the reference load, and a storm.
+const RATES: [u32; 2] = [1_000, 20_000];
+
+pub(crate) fn measure(binary: &Path, size: Size) -> Result<()> {
+    let fleet = Fleet::serve(binary, &size.scenario())?;
+    let control = fleet.control.as_ref().ok_or_else(|| eyre!("this program's demo has no --control"))?;
+    row(&Row {
+        figure: "–",
+        what: "the embedded fleet: memory at rest",
+        target: "4 GB",
+        measured: format!("{:.0} MiB", process::memory_of(fleet.pid())?.0),
+        ..Row::default()
+    });
+    RATES.into_iter().try_for_each(|rate| storm(control, fleet.pid(), rate))
+}
+
+fn storm(control: &Control, pid: u32, rate: u32) -> Result<()> {
+    control.churn(rate)?;
+    std::thread::sleep(Duration::from_secs(3));
+    let (counted, began, before) = (Counted::begin(control)?, Instant::now(), process::cpu(pid)?);
+    std::thread::sleep(LOOK);
+    let made = counted.rate(control)?;
+    let share = process::cpu(pid)?.saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64();
+    control.churn(0)?;
+    row(&Row {
+        figure: "–",
+        what: &format!(
+            "the embedded fleet, asked for {rate} changes of pods a second: made, cores, memory at most"
+        ),
+        target: "4 GB",
+        measured: format!("{made:.0}, {share:.2}, {:.0} MiB", process::memory_of(pid)?.1),
+        ..Row::default()
+    });
+    Ok(())
+}
