@@ -4,24 +4,18 @@
 //! A case is a function of a [`Disturb`]; it opens the grounds that it needs, waits for conditions
 //! on snapshots, and fails by a panic that says what was never so.
 
-#![allow(dead_code, unreachable_pub, reason = "each binary that includes this uses a part of it")]
-
-#[path = "ground/changes.rs"]
-pub mod changes;
 #[path = "ground/conversation.rs"]
-pub mod conversation;
+pub(crate) mod conversation;
 #[path = "ground/drain.rs"]
-pub mod drain;
+pub(crate) mod drain;
 #[path = "ground/failover.rs"]
-pub mod failover;
+pub(crate) mod failover;
 #[path = "ground/hand.rs"]
-pub mod hand;
+pub(crate) mod hand;
 #[path = "ground/site.rs"]
-pub mod site;
-#[path = "ground/versions.rs"]
-pub mod versions;
+pub(crate) mod site;
 #[path = "ground/watch.rs"]
-pub mod watch;
+pub(crate) mod watch;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -40,11 +34,11 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 /// How long a condition may take before a case has failed: generous, for busy machines.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Who asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum User {
+pub(crate) enum User {
     /// Whoever may do everything.
     Admin,
     /// Whoever may read everything, until [`Disturb::revoke_pods`].
@@ -52,7 +46,7 @@ pub enum User {
 }
 
 /// What can happen to the clusters of a ground. What cannot be done fails the test.
-pub trait Disturb {
+pub(crate) trait Disturb {
     /// A kubeconfig with a context for each cluster.
     fn kubeconfig(&self, user: User) -> String;
     /// Whether the servers speak protobuf.
@@ -77,36 +71,39 @@ pub trait Disturb {
 }
 
 /// Does what blocks (processes are started and waited for) without holding up the runtime.
-pub fn blocking<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
 }
 
 /// The time, as everything here has it.
-pub fn now() -> Time {
+pub(crate) fn now() -> Time {
     system_clock()()
 }
 
 /// The clusters of a kubeconfig, watched.
-pub struct Ground {
-    pub handle: Handle,
+pub(crate) struct Ground {
+    pub(crate) handle: Handle,
     sessions: Vec<Session>,
     snapshots: tokio::sync::watch::Receiver<Arc<Snapshot>>,
 }
 
 impl Ground {
     /// Opens every cluster of a kubeconfig's text.
-    pub fn open(kubeconfig: &str) -> Ground {
+    pub(crate) fn open(kubeconfig: &str) -> Ground {
         Ground::open_with(kubeconfig, now)
     }
 
     /// The same with another clock than the system's.
-    pub fn open_with(kubeconfig: &str, now: impl Fn() -> Time + Clone + Send + Sync + 'static) -> Ground {
+    pub(crate) fn open_with(
+        kubeconfig: &str,
+        now: impl Fn() -> Time + Clone + Send + Sync + 'static,
+    ) -> Ground {
         let options = Options { clock: Clock::new(now.clone(), || Span::ZERO), ..Options::default() };
         Ground::open_as(kubeconfig, now, options)
     }
 
     /// The same, watched in a way of the case's own.
-    pub fn open_as(
+    pub(crate) fn open_as(
         kubeconfig: &str,
         now: impl Fn() -> Time + Clone + Send + Sync + 'static,
         options: Options,
@@ -118,7 +115,7 @@ impl Ground {
     }
 
     /// The same of a file that stays, with names of servers that these look up.
-    pub fn open_file(
+    pub(crate) fn open_file(
         file: &Path,
         names: Option<Names>,
         now: impl Fn() -> Time + Clone + Send + Sync + 'static,
@@ -150,38 +147,38 @@ impl Ground {
     }
 
     /// What is known now.
-    pub fn snapshot(&self) -> Arc<Snapshot> {
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshots.borrow())
     }
 
     /// Snapshots as they come.
-    pub fn snapshots(&self) -> tokio::sync::watch::Receiver<Arc<Snapshot>> {
+    pub(crate) fn snapshots(&self) -> tokio::sync::watch::Receiver<Arc<Snapshot>> {
         self.snapshots.clone()
     }
 
     /// What is known of a cluster now.
-    pub fn cluster(&self, name: &str) -> Arc<Cluster> {
+    pub(crate) fn cluster(&self, name: &str) -> Arc<Cluster> {
         Arc::clone(self.snapshot().fleet.by_name(name).unwrap())
     }
 
     /// The names of its clusters.
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         self.snapshot().fleet.clusters.iter().map(|c| c.info.name.to_string()).collect()
     }
 
     /// The connection to a cluster.
-    pub fn session(&self, name: &str) -> &Session {
+    pub(crate) fn session(&self, name: &str) -> &Session {
         let id = self.cluster(name).id;
         self.sessions.iter().find(|s| s.id() == id).unwrap()
     }
 
     /// The connections as the runner wants them.
-    pub fn session_map(&self) -> SessionMap {
+    pub(crate) fn session_map(&self) -> SessionMap {
         Arc::new(self.sessions.iter().map(|s| (s.id(), s.clone())).collect())
     }
 
     /// Waits until a cluster is so; when it never is, says what its links are like.
-    pub async fn wait_for(
+    pub(crate) async fn wait_for(
         &mut self,
         name: &str,
         what: &str,
@@ -198,43 +195,48 @@ impl Ground {
     }
 
     /// Waits until a cluster is so.
-    pub async fn until(&mut self, name: &str, what: &str, holds: impl Fn(&Cluster) -> bool) -> Arc<Cluster> {
+    pub(crate) async fn until(
+        &mut self,
+        name: &str,
+        what: &str,
+        holds: impl Fn(&Cluster) -> bool,
+    ) -> Arc<Cluster> {
         self.wait_for(name, what, PATIENCE, holds).await
     }
 
     /// Waits until a cluster and all of its kinds are live.
-    pub async fn live(&mut self, name: &str) -> Arc<Cluster> {
+    pub(crate) async fn live(&mut self, name: &str) -> Arc<Cluster> {
         self.until(name, "everything is live", all_live).await
     }
 
     /// Creates an object; one that is there already is left as it is.
-    pub async fn create(&self, cluster: &str, path: &str, object: &Value) {
+    pub(crate) async fn create(&self, cluster: &str, path: &str, object: &Value) {
         let (status, said) = self.ask(cluster, Request::post(path, object.to_string())).await;
         assert!(matches!(status, 200..300 | 409), "POST {path}: {status} {said}");
     }
 
     /// Patches an object.
-    pub async fn patch(&self, cluster: &str, path: &str, patch: &Value) {
+    pub(crate) async fn patch(&self, cluster: &str, path: &str, patch: &Value) {
         let request = Request::patch(path, "application/merge-patch+json", patch.to_string());
         let (status, said) = self.ask(cluster, request).await;
         assert_eq!(status, 200, "PATCH {path}: {said}");
     }
 
     /// Deletes an object.
-    pub async fn delete(&self, cluster: &str, path: &str) {
+    pub(crate) async fn delete(&self, cluster: &str, path: &str) {
         let (status, said) = self.ask(cluster, Request::delete(path, "{}")).await;
         assert!(matches!(status, 200..300), "DELETE {path}: {status} {said}");
     }
 
     /// Reads an object.
-    pub async fn get(&self, cluster: &str, path: &str) -> Value {
+    pub(crate) async fn get(&self, cluster: &str, path: &str) -> Value {
         let (status, said) = self.ask(cluster, Request::get(path)).await;
         assert_eq!(status, 200, "GET {path}: {said}");
         said
     }
 
     /// Any request: the status, and the document.
-    pub async fn ask(&self, cluster: &str, request: Request) -> (u16, Value) {
+    pub(crate) async fn ask(&self, cluster: &str, request: Request) -> (u16, Value) {
         let path = request.path.clone();
         let response = self.session(cluster).send(request).await;
         let response = response.unwrap_or_else(|fault| panic!("{path}: {fault}"));
@@ -244,7 +246,7 @@ impl Ground {
     }
 
     /// The names of all objects of a kind, as the server lists them.
-    pub async fn listed(&self, cluster: &str, kind: Kind) -> BTreeSet<String> {
+    pub(crate) async fn listed(&self, cluster: &str, kind: Kind) -> BTreeSet<String> {
         let list = self.get(cluster, &kinds::of(kind).preferred().path()).await;
         let name = |object: &Value| {
             let meta = |key: &str| object["metadata"][key].as_str().unwrap_or_default().to_owned();
@@ -255,31 +257,31 @@ impl Ground {
 }
 
 /// The names of all objects of a kind, as the store has them.
-pub fn known(cluster: &Cluster, kind: Kind) -> BTreeSet<String> {
+pub(crate) fn known(cluster: &Cluster, kind: Kind) -> BTreeSet<String> {
     cluster.records(kind).map(|r| format!("{}/{}", r.meta().namespace, r.meta().name)).collect()
 }
 
 /// Whether a cluster and all of its kinds are live.
-pub fn all_live(cluster: &Cluster) -> bool {
+pub(crate) fn all_live(cluster: &Cluster) -> bool {
     cluster.link.live() && cluster.tables.iter().all(|t| t.link.live())
 }
 
 /// The namespace in which cases make what they need.
-pub const SPACE: &str = "proof";
+pub(crate) const SPACE: &str = "proof";
 
 /// The path of an object of the cases' own.
-pub fn path(root: &str, plural: &str, name: &str) -> String {
+pub(crate) fn path(root: &str, plural: &str, name: &str) -> String {
     format!("{root}/namespaces/{SPACE}/{plural}/{name}")
 }
 
 /// Makes the cases' namespace.
-pub async fn make_space(ground: &Ground, cluster: &str) {
+pub(crate) async fn make_space(ground: &Ground, cluster: &str) {
     let space = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}});
     ground.create(cluster, "/api/v1/namespaces", &space).await;
 }
 
 /// A Deployment (or another workload) whose pods only have to be there.
-pub fn workload(kind: &str, name: &str, replicas: Option<u32>, scratch: bool) -> Value {
+pub(crate) fn workload(kind: &str, name: &str, replicas: Option<u32>, scratch: bool) -> Value {
     let labels = serde_json::json!({ "app": name });
     let volumes =
         if scratch { serde_json::json!([{"name": "scratch", "emptyDir": {}}]) } else { Value::Null };
@@ -308,12 +310,12 @@ pub fn workload(kind: &str, name: &str, replicas: Option<u32>, scratch: bool) ->
 }
 
 /// The Deployment of this name in the cases' namespace: its replicas and how many are ready.
-pub fn replicas(cluster: &Cluster, name: &str) -> Option<(u32, u32)> {
+pub(crate) fn replicas(cluster: &Cluster, name: &str) -> Option<(u32, u32)> {
     let record = cluster.find(Kind::Deployment, SPACE, name)?;
     record.workload().map(|w| (w.desired, w.ready))
 }
 
 /// Whether a pod is of this workload of the cases'.
-pub fn is_app(pod: &Pod, app: &str) -> bool {
+pub(crate) fn is_app(pod: &Pod, app: &str) -> bool {
     pod.meta.namespace == SPACE && pod.meta.labels.get("app").is_some_and(|label| *label == *app)
 }

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod canary;
+mod changes;
 mod conformance;
 mod embedded;
 mod faults;
@@ -17,5 +18,6 @@ mod runner;
 mod screen;
 mod travel;
 mod verbs;
+mod versions;
 mod watch;
 mod writes;

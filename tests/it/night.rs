@@ -10,8 +10,8 @@ use quarterdeck::views::cost::{CostLens, Unit};
 use quarterdeck::views::placement::PlacementLens;
 use quarterdeck::views::{Scope, Snapshot, cost, fleet, health, objects, placement, scaling};
 
-use super::ground::versions::{here, there};
 use super::ground::{Ground, PATIENCE};
+use super::versions::{here, there};
 
 /// How far time moves at once, and how often.
 const STEP: Span = Span::from_seconds(10);

@@ -15,5 +15,5 @@ async fn a_fleet_fails_over_and_says_how_long_it_took() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workloads_are_rolled_back_restarted_scaled_and_deleted() {
-    ground::changes::workloads(&mut Embedded::start().await).await;
+    super::changes::workloads(&mut Embedded::start().await).await;
 }

@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::fleet::{Real, runtime};
-use super::ground::conversation::{self, MOVING, STILL, Script};
+use super::ground::conversation::{MOVING, STILL, Script, converse, differences};
 use super::planes::{Binaries, Options, toolset};
 
 /// An API server alone, so that nothing but the conversation changes anything.
@@ -19,12 +19,14 @@ pub(crate) fn moving(binaries: &Binaries) -> Outcome {
 fn talk(binaries: &Binaries, script: Script, options: Options) -> Outcome {
     let real = Real::start(binaries, 1, &Options { service_accounts: true, ..options })?;
     let current = real.0.iter().all(|plane| plane.version() == toolset::current().kubernetes_version());
-    runtime()?.block_on(async {
-        if current {
-            conversation::real(script, &real).await
-        } else {
-            conversation::older(script, &real).await
-        }
-    });
+    let said = runtime()?.block_on(converse(script, &real, false));
+    if current && std::env::var_os("QUARTERDECK_RECORD").is_some() {
+        std::fs::write(script.record(), serde_json::to_string_pretty(&said)? + "\n")?;
+        return Ok(());
+    }
+    let found: Vec<String> = differences(script, &said, !current).iter().map(ToString::to_string).collect();
+    if !found.is_empty() {
+        return Err(format!("the record is not what a real server says:\n{}", found.join("\n")).into());
+    }
     Ok(())
 }

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::rig::{Home, answer, ask, fails, plain, serve, server};
 use crate::embedded::Embedded;
-use crate::ground::versions::{here, there};
 use crate::ground::{Ground, all_live, blocking, now};
+use crate::versions::{here, there};
 
 /// Whether a cluster is live and shown as it is, but for events.
 fn same<'a>(fleet: &'a Embedded, name: &'a str) -> impl Fn(&Cluster) -> bool + 'a {

@@ -17,8 +17,8 @@ use quarterdeck::sim::{Control, Options, Pace, Role, Scenario};
 use quarterdeck::watch;
 
 use crate::embedded::Embedded;
-use crate::ground::versions::{Versions, here, there};
 use crate::ground::{Ground, blocking, now};
+use crate::versions::{Versions, here, there};
 use rows::{ANSWERS, GARBLED, HIDDEN, MACHINE, ODD, REFUSALS, Row, STREAMS, Shown, USUAL, WAY};
 
 /// The cluster in which nothing is wrong.

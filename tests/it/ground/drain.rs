@@ -21,7 +21,7 @@ const FREE: u32 = 6;
 
 /// Everything that is done to nodes, on one ground: cordoned, opened, drained and stopped,
 /// drained to the end. `agree` compares a drain's plan with what somebody else says of the node.
-pub async fn nodes(disturb: &mut dyn Disturb, agree: &dyn Fn(&str, &BTreeSet<String>)) {
+pub(crate) async fn nodes(disturb: &mut dyn Disturb, agree: &dyn Fn(&str, &BTreeSet<String>)) {
     let mut ground = Ground::open(&disturb.kubeconfig(User::Admin));
     let name = ground.names()[0].clone();
     ground.live(&name).await;

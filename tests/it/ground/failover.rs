@@ -20,7 +20,7 @@ const WITHIN: Duration = Duration::from_millis(1500);
 const REPLICAS: u32 = 3;
 
 /// A drill, a run, the way back, and runs while the primary is stopped and while it is silent.
-pub async fn all_ways(disturb: &mut dyn Disturb) {
+pub(crate) async fn all_ways(disturb: &mut dyn Disturb) {
     let mut ground = Ground::open(&disturb.kubeconfig(User::Admin));
     let [primary, standby] = [0, 1].map(|i| ground.names()[i].clone());
     for (name, count) in [(&primary, REPLICAS), (&standby, 0)] {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use quarterdeck::model::{ClusterId, Kind, ObjectKey};
+use quarterdeck::model::{Kind, ObjectKey};
 use quarterdeck::operations::{
     Approval, Control, OpEvent, OpId, Options, Outcome, Permit, Plan, PlanInput, Progress, Run, RunState,
     by_id,
@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::{Ground, PATIENCE, now};
 
 /// A runner with its journal, and the last run.
-pub struct Hand {
+pub(crate) struct Hand {
     runner: Runner<Sessions>,
     events: mpsc::Receiver<OpEvent>,
     journal: PathBuf,
@@ -27,7 +27,7 @@ pub struct Hand {
 
 impl Hand {
     /// A runner on the clusters of a ground.
-    pub fn on(ground: &Ground) -> Hand {
+    pub(crate) fn on(ground: &Ground) -> Hand {
         let folder = tempfile::tempdir().unwrap();
         let journal = folder.path().join("journal/journal.jsonl");
         let (_, sessions) = tokio::sync::watch::channel(ground.session_map());
@@ -44,7 +44,7 @@ impl Hand {
     }
 
     /// Confirms a plan as a person does who read it, and begins it.
-    pub fn begin(&mut self, plan: Plan) {
+    pub(crate) fn begin(&mut self, plan: Plan) {
         assert!(plan.refusals.is_empty(), "{:?}", plan.refusals);
         let permit = Permit {
             plan: plan.hash(),
@@ -56,12 +56,12 @@ impl Hand {
     }
 
     /// Asks something of the last run.
-    pub fn control(&mut self, control: Control) {
+    pub(crate) fn control(&mut self, control: Control) {
         self.runner.control(self.last.unwrap(), control);
     }
 
     /// Waits until the last run is so.
-    pub async fn until(&mut self, what: &str, holds: impl Fn(&Run) -> bool) -> Run {
+    pub(crate) async fn until(&mut self, what: &str, holds: impl Fn(&Run) -> bool) -> Run {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             if let Some(run) = self.run.as_ref().filter(|run| holds(run)) {
@@ -75,7 +75,7 @@ impl Hand {
     }
 
     /// Waits until the last run has ended, as it must.
-    pub async fn ends(&mut self, outcome: Outcome) -> Run {
+    pub(crate) async fn ends(&mut self, outcome: Outcome) -> Run {
         let run = self.until("it ended", |run| matches!(run.state, RunState::Ended(_))).await;
         let told: Vec<_> = run.evidence.iter().map(|(_, line)| line.to_string()).collect();
         assert_eq!(run.state, RunState::Ended(outcome), "{}\n{told:#?}", run.result);
@@ -95,20 +95,20 @@ impl Hand {
     }
 
     /// The journal as it is now; it must be whole.
-    pub fn journal(&self) -> Verified {
+    pub(crate) fn journal(&self) -> Verified {
         let verified = verify(&self.journal).unwrap_or_else(|bad| panic!("the journal: {bad}"));
         assert!(verified.torn.is_empty(), "{verified:?}");
         verified
     }
 
     /// The text of the journal.
-    pub fn journal_text(&self) -> String {
+    pub(crate) fn journal_text(&self) -> String {
         std::fs::read_to_string(&self.journal).unwrap()
     }
 }
 
 /// The plan of an operation for these objects.
-pub fn plan(ground: &Ground, operation: &str, subjects: &[ObjectKey], options: &Options) -> Plan {
+pub(crate) fn plan(ground: &Ground, operation: &str, subjects: &[ObjectKey], options: &Options) -> Plan {
     let snapshot = ground.snapshot();
     let input = PlanInput { snapshot: &snapshot, subjects, options, now: now() };
     let made = by_id(operation).unwrap().plan(&input);
@@ -116,21 +116,21 @@ pub fn plan(ground: &Ground, operation: &str, subjects: &[ObjectKey], options: &
 }
 
 /// The key of a node.
-pub fn node_key(ground: &Ground, cluster: &str, node: &str) -> ObjectKey {
+pub(crate) fn node_key(ground: &Ground, cluster: &str, node: &str) -> ObjectKey {
     let cluster = ground.cluster(cluster);
     cluster.find(Kind::Node, "", node).unwrap().key(cluster.id)
 }
 
 /// A stopwatch of the case's own, beside the one that is measured.
-pub struct Stopwatch(std::time::Instant);
+pub(crate) struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {
-    pub fn start() -> Stopwatch {
+    pub(crate) fn start() -> Stopwatch {
         Stopwatch(std::time::Instant::now())
     }
 
     /// Panics when a measured time is further than this from its own.
-    pub fn agrees(&self, measured: quarterdeck::model::Span, within: Duration) {
+    pub(crate) fn agrees(&self, measured: quarterdeck::model::Span, within: Duration) {
         let own = self.0.elapsed();
         let measured = Duration::from_millis(u64::try_from(measured.millis()).unwrap());
         assert!(measured > Duration::ZERO && own.abs_diff(measured) <= within, "{measured:?}, not {own:?}");
@@ -138,11 +138,6 @@ impl Stopwatch {
 }
 
 /// Whether a run ended its step of this index.
-pub fn ended(run: &Run, index: usize) -> bool {
+pub(crate) fn ended(run: &Run, index: usize) -> bool {
     run.steps[index].ended.is_some()
-}
-
-/// The id of a cluster.
-pub fn id(ground: &Ground, name: &str) -> ClusterId {
-    ground.cluster(name).id
 }

@@ -1,6 +1,6 @@
 //! A site as its users see it: it serves from the standby once an object there says so.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use quarterdeck::cluster::{Request, Session};
 use serde_json::Value;
@@ -10,47 +10,40 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// A small web server that answers 200 while a ConfigMap's `site` is `standby`, else 503.
-pub struct Site {
+pub(crate) struct Site {
     /// Where it answers.
-    pub url: String,
+    pub(crate) url: String,
     good: watch::Receiver<Option<Instant>>,
-    tasks: [JoinHandle<()>; 2],
+    answers: JoinHandle<()>,
 }
 
 impl Site {
-    /// A site that follows the ConfigMap at this path.
-    pub async fn behind(session: Session, path: String) -> Site {
+    /// A site that asks for the ConfigMap at this path before each answer.
+    pub(crate) async fn behind(session: Session, path: String) -> Site {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/healthz", listener.local_addr().unwrap());
-        let (standby, serves) = watch::channel(false);
-        let follows = tokio::spawn(async move {
-            loop {
-                standby.send_replace(site(&session, &path).await == "standby");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        });
         let (first, good) = watch::channel(None);
         let answers = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let serves = *serves.borrow();
+                let serves = site(&session, &path).await == "standby";
                 answer(stream, serves).await;
                 if serves {
                     first.send_if_modified(|at| at.replace(at.unwrap_or_else(Instant::now)).is_none());
                 }
             }
         });
-        Site { url, good, tasks: [follows, answers] }
+        Site { url, good, answers }
     }
 
     /// When it first answered well.
-    pub fn first_good(&self) -> Instant {
+    pub(crate) fn first_good(&self) -> Instant {
         self.good.borrow().expect("it answered well")
     }
 }
 
 impl Drop for Site {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.answers.abort();
     }
 }
 

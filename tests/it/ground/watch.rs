@@ -15,7 +15,7 @@ use super::{
 const NOTICED: Duration = Duration::from_secs(15);
 
 /// Every kind is what the server lists, and what is made, changed and deleted shows.
-pub async fn everything_is_seen(disturb: &mut dyn Disturb) {
+pub(crate) async fn everything_is_seen(disturb: &mut dyn Disturb) {
     let mut ground = Ground::open(&disturb.kubeconfig(User::Admin));
     for name in ground.names() {
         ground.live(&name).await;
@@ -69,12 +69,12 @@ fn lists(cluster: &Cluster) -> Vec<Option<Time>> {
 }
 
 /// A server that is stopped is marked, the other one goes on, and it comes back by itself.
-pub async fn stopped(disturb: &mut dyn Disturb) {
+pub(crate) async fn stopped(disturb: &mut dyn Disturb) {
     outage(disturb, |d, name| d.stop(name), |d, name| d.start(name), disturb_remembers).await;
 }
 
 /// The same for one that takes connections and is silent. It forgets nothing meanwhile.
-pub async fn frozen(disturb: &mut dyn Disturb) {
+pub(crate) async fn frozen(disturb: &mut dyn Disturb) {
     outage(disturb, |d, name| d.freeze(name), |d, name| d.thaw(name), |_| true).await;
 }
 
@@ -121,7 +121,7 @@ async fn outage(
 }
 
 /// A server that comes back without the versions that we know is listed anew, and all is right.
-pub async fn forgotten(disturb: &mut dyn Disturb) {
+pub(crate) async fn forgotten(disturb: &mut dyn Disturb) {
     let mut ground = Ground::open(&disturb.kubeconfig(User::Admin));
     let name = ground.names()[0].clone();
     ground.live(&name).await;
@@ -144,7 +144,7 @@ pub async fn forgotten(disturb: &mut dyn Disturb) {
 }
 
 /// Who may not read pods sees everything else, and the pods as soon as that is mended.
-pub async fn denied(disturb: &mut dyn Disturb) {
+pub(crate) async fn denied(disturb: &mut dyn Disturb) {
     let mut admin = Ground::open(&disturb.kubeconfig(User::Admin));
     let [name, other] = [0, 1].map(|i| admin.names()[i].clone());
     make_space(&admin, &name).await;

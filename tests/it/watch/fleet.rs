@@ -3,7 +3,7 @@
 use quarterdeck::model::{ClusterId, Fleet, Kind, LinkState, Span};
 use quarterdeck::sim::{self, Control, Options, Pace, Role, Scenario};
 
-use super::super::ground::versions::{here, there};
+use super::super::versions::{here, there};
 use super::view::{View, link};
 
 /// Every kind but events, of which only the newest are kept.

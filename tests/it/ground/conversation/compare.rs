@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::script::{Known, Transcript};
+use super::script::Transcript;
 
 /// One difference: `conversation / turn request / path`, and both sides.
-pub(super) struct Difference {
-    pub(super) place: String,
+pub(crate) struct Difference {
+    pub(crate) place: String,
     pub(super) sides: String,
 }
 
@@ -96,21 +96,5 @@ fn difference(place: &str, path: &str, ours: &Value, real: &Value) -> Difference
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.place, self.sides)
-    }
-}
-
-impl Known {
-    /// Whether this is the difference at that place; `*` stands for anything.
-    pub(super) fn covers(&self, found: &Difference) -> bool {
-        let mut parts = self.at.split('*');
-        let first = parts.next().unwrap_or_default();
-        let Some(mut rest) = found.place.strip_prefix(first) else { return false };
-        parts.all(|part| match rest.find(part) {
-            Some(at) => {
-                rest = &rest[at + part.len()..];
-                true
-            }
-            None => false,
-        })
     }
 }

@@ -6,24 +6,19 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A list of conversations, what a real server said in them, and where the embedded fleet differs.
+/// A list of conversations, and what a real server said in them.
 #[derive(Clone, Copy)]
-pub struct Script {
+pub(crate) struct Script {
     conversations: &'static str,
     record: &'static str,
-    differences: &'static str,
 }
 
 /// Nothing but the conversation changes anything: no controllers on either side.
-pub const STILL: Script =
-    Script { conversations: "conversations.toml", record: "real.json", differences: "differences.toml" };
+pub(crate) const STILL: Script = Script { conversations: "conversations.toml", record: "real.json" };
 
 /// Controllers at work on both sides.
-pub const MOVING: Script = Script {
-    conversations: "conversations-moving.toml",
-    record: "real-moving.json",
-    differences: "differences-moving.toml",
-};
+pub(crate) const MOVING: Script =
+    Script { conversations: "conversations-moving.toml", record: "real-moving.json" };
 
 impl Script {
     pub(super) fn conversations(&self) -> Vec<Conversation> {
@@ -31,30 +26,23 @@ impl Script {
         struct File {
             conversation: Vec<Conversation>,
         }
-        toml::from_str::<File>(&read(self.conversations)).unwrap_or_else(|e| panic!("{e}")).conversation
-    }
-
-    pub(super) fn differences(&self) -> Vec<Known> {
-        #[derive(Deserialize)]
-        struct File {
-            #[serde(default)]
-            difference: Vec<Known>,
-        }
-        toml::from_str::<File>(&read(self.differences)).unwrap_or_else(|e| panic!("{e}")).difference
+        toml::from_str::<File>(&read(&folder().join(self.conversations)))
+            .unwrap_or_else(|e| panic!("{e}"))
+            .conversation
     }
 
     pub(super) fn recorded(&self) -> Transcript {
-        serde_json::from_str(&read(self.record)).unwrap()
+        serde_json::from_str(&read(&self.record())).unwrap()
     }
 
-    pub(super) fn record(&self, said: &Transcript) {
-        let text = serde_json::to_string_pretty(said).unwrap();
-        std::fs::write(folder().join(self.record), text + "\n").unwrap();
+    /// Where what a real server said is kept.
+    pub(crate) fn record(&self) -> PathBuf {
+        folder().join(self.record)
     }
 }
 
 /// What was said: by conversation and request, in order.
-pub(super) type Transcript = BTreeMap<String, Vec<Value>>;
+pub(crate) type Transcript = BTreeMap<String, Vec<Value>>;
 
 /// A conversation: its name and turns.
 #[derive(Deserialize)]
@@ -100,21 +88,12 @@ pub(super) enum Until {
     Values(BTreeMap<String, Value>),
 }
 
-/// A difference that is known: where it is, and why.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Known {
-    pub(super) at: String,
-    pub(super) why: String,
-}
-
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/conformance")
 }
 
-fn read(name: &str) -> String {
-    let path = folder().join(name);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 impl Until {

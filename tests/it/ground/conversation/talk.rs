@@ -34,12 +34,16 @@ fn media(given: Option<&String>) -> &'static str {
     MEDIA.into_iter().find(|m| m == given).unwrap_or_else(|| panic!("{given}: add it to MEDIA"))
 }
 
+/// How often it is asked whether something is so: any request may be the one that tells, so there
+/// is nothing to watch.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// How long the embedded fleet may take until something is so: its time is faster.
 const SHORT: Duration = Duration::from_secs(10);
 
 /// Has every conversation with the first cluster of a ground. What never comes ends it with a real
 /// server; with the embedded fleet it is a difference like others.
-pub(super) async fn converse(script: Script, ground: &dyn Disturb, embedded: bool) -> Transcript {
+pub(crate) async fn converse(script: Script, ground: &dyn Disturb, embedded: bool) -> Transcript {
     let (sessions, streams) = (BTreeMap::new(), BTreeMap::new());
     let mut talk = Talk { ground, embedded, sessions, streams, kept: Vec::new() };
     let mut transcript = Transcript::new();
@@ -91,7 +95,9 @@ impl Talk<'_> {
         }
         let ask = turn.ask.as_ref().expect("a turn asks or hears");
         let deadline = Instant::now() + if self.embedded { SHORT } else { PATIENCE };
+        let mut tries = tokio::time::interval(AGAIN);
         loop {
+            tries.tick().await;
             let (status, kind, answer) = self.once(turn, ask).await;
             if self.embedded && Instant::now() > deadline {
                 return (json!({ "ask": ask, "status": status, "type": kind, "never": true }), answer);
@@ -100,7 +106,6 @@ impl Talk<'_> {
                 return (json!({ "ask": ask, "status": status, "type": kind }), answer);
             }
             assert!(Instant::now() < deadline, "{ask}: still {status}: {answer:#}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 

@@ -6,15 +6,15 @@ use quarterdeck::model::{Cluster, Kind, Uid};
 use quarterdeck::sim::Control;
 
 /// Objects by uid, with their versions.
-pub type Versions = BTreeMap<Uid, u64>;
+pub(crate) type Versions = BTreeMap<Uid, u64>;
 
 /// What is known of a cluster.
-pub fn here(cluster: &Cluster, kind: Kind) -> Versions {
+pub(crate) fn here(cluster: &Cluster, kind: Kind) -> Versions {
     cluster.records(kind).map(|record| (record.meta().uid, record.meta().version.0)).collect()
 }
 
 /// What the cluster has.
-pub fn there(control: &Control, kind: Kind) -> Versions {
+pub(crate) fn there(control: &Control, kind: Kind) -> Versions {
     let objects = control.objects(kind.names().plural);
     let meta = |object: &serde_json::Value, name: &str| object["metadata"][name].as_str().unwrap().to_owned();
     let entry = |object: &std::sync::Arc<serde_json::Value>| {

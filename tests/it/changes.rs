@@ -6,14 +6,14 @@ use quarterdeck::model::{Cluster, Kind, ObjectKey, Uid};
 use quarterdeck::operations::{Options, Outcome, Replicas, StepState};
 use serde_json::json;
 
-use super::hand::{Hand, plan};
-use super::{Disturb, Ground, SPACE, User, is_app, make_space, path, replicas, workload};
+use super::ground::hand::{Hand, plan};
+use super::ground::{Disturb, Ground, SPACE, User, is_app, make_space, path, replicas, workload};
 
 const APP: &str = "web";
 const REPLICAS: u32 = 3;
 
 /// Everything that is done to a workload, on one ground.
-pub async fn workloads(disturb: &mut dyn Disturb) {
+pub(crate) async fn workloads(disturb: &mut dyn Disturb) {
     let mut ground = Ground::open(&disturb.kubeconfig(User::Admin));
     let name = ground.names()[0].clone();
     ground.live(&name).await;
