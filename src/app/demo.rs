@@ -1,10 +1,11 @@
 //! The demo: the embedded fleet, with the screen on it or for other clients.
 
+mod client_files;
 mod suffer;
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,11 +13,12 @@ use color_eyre::eyre::{Result, WrapErr, eyre};
 
 use super::cli::{ClusterArgs, DemoArgs};
 use super::opened::{self, Opened};
-use super::{abilities, files, live, recovery};
+use super::{abilities, live, recovery};
 use crate::cluster::{ClusterTarget, Names, Sources, find_clusters};
 use crate::model::{ClusterId, EMBEDDED, Text};
 use crate::operations::RecoveryFile;
-use crate::sim::{Files, Fleet, Options, Pace, Role, Scenario, Workstation};
+use crate::sim::{Fleet, Options, Pace, Role, Scenario};
+use client_files::ClientFiles;
 
 /// Between two bookmarks of a watch, as kube-apiserver has it (`defaultBookmarkFrequency`).
 const BOOKMARKS: Duration = Duration::from_secs(60);
@@ -183,7 +185,7 @@ fn add_fleet(opened: &mut Opened, fleet: &Fleet) -> Result<ClientFiles> {
     let mut files = ClientFiles::for_us(&opened.dirs.state);
     let workstation = fleet.workstation();
     files.write(&workstation)?;
-    let sources = Sources { file: Some(files.config.clone()), ..Sources::default() };
+    let sources = Sources { file: Some(files.config().to_owned()), ..Sources::default() };
     let mut targets: Vec<ClusterTarget> = find_clusters(&sources, &[]).targets;
     let names = workstation.clone();
     let names = Names::new(move |host| names.look_up(host));
@@ -205,72 +207,6 @@ fn add_fleet(opened: &mut Opened, fleet: &Fleet) -> Result<ClientFiles> {
     opened.targets = targets;
     opened.workstation = Some(workstation);
     Ok(files)
-}
-
-/// The files by which a client reaches the fleet, kept as its faults leave them.
-struct ClientFiles {
-    config: PathBuf,
-    /// The program that logs in.
-    plugin: PathBuf,
-    /// They are for this process alone, and go with it.
-    ours: bool,
-    /// What they were last written as.
-    written: Option<Files>,
-}
-
-impl ClientFiles {
-    fn at(config: &Path, ours: bool) -> ClientFiles {
-        let mut plugin = config.as_os_str().to_owned();
-        plugin.push(".login");
-        // what a kubeconfig names by a relative path is looked for beside it
-        let plugin = std::path::absolute(&plugin).unwrap_or_else(|_| PathBuf::from(&plugin));
-        ClientFiles { config: config.to_owned(), plugin, ours, written: None }
-    }
-
-    fn for_others(config: &Path) -> ClientFiles {
-        ClientFiles::at(config, false)
-    }
-
-    fn for_us(state: &Path) -> ClientFiles {
-        ClientFiles::at(&state.join(format!("demo-{}.kubeconfig", std::process::id())), true)
-    }
-
-    /// Writes them as they are to be now, if they are not.
-    fn write(&mut self, workstation: &Workstation) -> Result<()> {
-        let files = match self.ours {
-            true => workstation.files_by_name(&self.plugin),
-            false => workstation.files_for_others(&self.plugin),
-        };
-        if self.written.as_ref() == Some(&files) {
-            return Ok(());
-        }
-        let cannot = |path: &Path| format!("cannot write {}", path.display());
-        if let Some(plugin) = &files.plugin {
-            let written = files::write_program(&self.plugin, plugin.as_bytes());
-            written.wrap_err_with(|| cannot(&self.plugin))?;
-        }
-        match &files.kubeconfig {
-            Some(config) => files::write_private(&self.config, config.as_bytes()),
-            None => remove(&self.config),
-        }
-        .wrap_err_with(|| cannot(&self.config))?;
-        self.written = Some(files);
-        Ok(())
-    }
-}
-
-/// Removes a file that may not be there.
-fn remove(path: &Path) -> std::io::Result<()> {
-    std::fs::remove_file(path).or_else(|e| if e.kind() == ErrorKind::NotFound { Ok(()) } else { Err(e) })
-}
-
-impl Drop for ClientFiles {
-    fn drop(&mut self) {
-        if self.ours {
-            let _ = remove(&self.config);
-            let _ = remove(&self.plugin);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! The fleet: every simulated cluster of a scenario, running.
 
+mod member;
+
+pub(crate) use member::Member;
+
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,17 +14,14 @@ use tokio::task::JoinHandle;
 
 use super::api::Role;
 use super::clock::{Clock, Pace};
-use super::cluster::{ServerOptions, Shared};
 use super::control::Control;
 use super::controllers;
 use super::endpoint::{self, Endpoint};
-use super::faults::{self, Way};
 use super::queue::Work;
 use super::random::Random;
 use super::resources::Res;
-use super::scenario::{self, About, ClusterFile, LoginFile, Scenario, ScenarioFile};
-use super::server::Server;
-use super::tls::{self, Keys};
+use super::scenario::{self, About, ClusterFile, Scenario};
+use super::tls;
 use super::workstation::Workstation;
 use super::world::World;
 use crate::model::{Span, Time};
@@ -74,115 +74,6 @@ pub enum FleetError {
     /// A thread that built clusters ended early.
     #[error("clusters could not be built: {0}")]
     Build(String),
-}
-
-/// One running cluster.
-#[derive(Debug)]
-pub(crate) struct Member {
-    pub(crate) about: About,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) server: Mutex<Server>,
-    address: SocketAddr,
-    scenario: Arc<Scenario>,
-    /// Whether clients log in with a program.
-    pub(crate) plugin: bool,
-    /// What the server was last told.
-    way: Mutex<Way>,
-    /// Told of every change of faults.
-    news: watch::Sender<()>,
-    /// Whether its controllers ended by a mistake of their own.
-    stuck: AtomicBool,
-}
-
-impl Member {
-    /// Where its server listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Connections that its server took so far.
-    pub(crate) fn connections(&self) -> u64 {
-        self.server.lock().unwrap_or_else(PoisonError::into_inner).connections()
-    }
-
-    /// Makes the way to the server as it should be.
-    pub(crate) fn carry_out(&self, way: Way) -> io::Result<()> {
-        let mut last = self.way.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last == way {
-            return Ok(());
-        }
-        if way.replacements != last.replacements {
-            self.replace(way.replacements);
-        }
-        let changed = way.changes != last.changes;
-        self.server.lock().unwrap_or_else(PoisonError::into_inner).set_way(way.clone())?;
-        *last = way;
-        drop(last);
-        if changed {
-            self.news.send_replace(());
-        }
-        Ok(())
-    }
-
-    /// Another cluster of the same name takes the place of this one.
-    fn replace(&self, times: u64) {
-        let file =
-            ScenarioFile { seed: self.scenario.file.seed.wrapping_add(times), ..self.scenario.file.clone() };
-        let Some(cluster) = file.clusters.iter().find(|c| c.name == self.about.name) else { return };
-        self.shared.replace(|old| {
-            let mut new = scenario::build(&file, cluster, old.now);
-            new.take_over(old);
-            new
-        });
-    }
-
-    /// Changes the world, and the way to its server if that follows.
-    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> io::Result<T> {
-        let (answer, way) = self.shared.with(|world| {
-            let answer = change(world);
-            (answer, faults::way(world.reach, &world.trouble))
-        });
-        self.carry_out(way)?;
-        Ok(answer)
-    }
-
-    /// Whether its time stands still for a mistake in its controllers.
-    pub(crate) fn stuck(&self) -> bool {
-        self.stuck.load(Ordering::Relaxed)
-    }
-
-    /// Does what is due. A mistake in the controllers of one cluster stops that cluster only, whose
-    /// server goes on answering.
-    fn go_on(&self, until: Time) {
-        if !self.stuck() && !survives(|| self.catch_up(until)) {
-            self.stuck.store(true, Ordering::Relaxed);
-            tracing::error!(
-                cluster = self.about.name,
-                "its controllers ended by a mistake: its time stands still"
-            );
-        }
-    }
-
-    /// Does what is due until a time; gives up the lock between steps.
-    fn catch_up(&self, until: Time) {
-        if self.shared.next_due().is_none_or(|due| due > until) {
-            return;
-        }
-        loop {
-            let (done, way) = self.shared.step(until);
-            // a port that somebody else took meanwhile is tried again with the next tick
-            let _ = self.carry_out(way);
-            if done {
-                return;
-            }
-        }
-    }
-}
-
-/// Whether something came to its end without a panic.
-fn survives(what: impl FnOnce()) -> bool {
-    // a world is whole between two items of work, and what is half done is one cluster's
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(what)).is_ok()
 }
 
 /// A running fleet. It ends when it is dropped.
@@ -266,7 +157,7 @@ impl Fleet {
         let worlds = build_all(scenario.clone(), now).await?;
         let tokens = Arc::new(tokens());
         let news = watch::Sender::new(());
-        let common = Common {
+        let common = member::Common {
             scenario: &scenario,
             keys: &keys,
             clock: &clock,
@@ -372,9 +263,7 @@ impl Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         self.tickers.iter().for_each(JoinHandle::abort);
-        for member in &self.hands.members {
-            member.server.lock().unwrap_or_else(PoisonError::into_inner).stop();
-        }
+        self.hands.members.iter().for_each(|member| member.stop());
     }
 }
 
@@ -396,51 +285,6 @@ async fn build_all(scenario: Arc<Scenario>, now: Time) -> Result<Vec<World>, Fle
     let built = tokio::task::spawn_blocking(build).await.map_err(|e| FleetError::Build(e.to_string()))?;
     let parts = built.map_err(|_| FleetError::Build("a thread panicked".to_owned()))?;
     Ok(parts.into_iter().flatten().collect())
-}
-
-/// What the clusters of a fleet share.
-struct Common<'a> {
-    scenario: &'a Arc<Scenario>,
-    keys: &'a Arc<Keys>,
-    clock: &'a Arc<Clock>,
-    tokens: &'a Arc<Vec<(Role, String)>>,
-    news: &'a watch::Sender<()>,
-    options: &'a Options,
-}
-
-impl Common<'_> {
-    /// A cluster of its scenario, listening.
-    fn member(&self, mut world: World, file: &ClusterFile) -> Result<Arc<Member>, FleetError> {
-        let about = About {
-            name: file.name.clone(),
-            provider: file.provider.into(),
-            region: file.region.clone(),
-            tier: file.tier,
-        };
-        world.trust(&self.keys.authority);
-        let server_options = ServerOptions {
-            streaming_lists: self.options.streaming_lists,
-            compressed_watches: self.options.compressed_watches,
-            bookmarks: self.options.bookmarks,
-        };
-        let shared = Arc::new(Shared::new(world, self.clock.clone(), self.tokens.clone(), server_options));
-        let server = Server::start(shared.clone(), self.keys.clone())
-            .map_err(|source| FleetError::Listen { cluster: about.name.clone(), source })?;
-        let address = server.address();
-        let member = Arc::new(Member {
-            about,
-            shared,
-            server: Mutex::new(server),
-            address,
-            scenario: self.scenario.clone(),
-            plugin: file.login == LoginFile::Plugin,
-            way: Mutex::default(),
-            news: self.news.clone(),
-            stuck: AtomicBool::new(false),
-        });
-        member.shared.belongs_to(&member);
-        Ok(member)
-    }
 }
 
 /// A token for each role, new with every start: other programs of this machine cannot guess them.
@@ -475,16 +319,5 @@ async fn tick(members: Vec<Arc<Member>>, clock: Arc<Clock>, every: Duration) {
             member.go_on(clock.now());
             tokio::task::yield_now().await;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mistake_ends_what_made_it_only() {
-        assert!(survives(|| ()));
-        assert!(!survives(|| assert_eq!(1, 2, "a mistake, on purpose")));
     }
 }

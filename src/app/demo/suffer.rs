@@ -5,7 +5,7 @@ use rustix::process::{Resource, Rlimit, Signal as Raised, getpid, getrlimit, kil
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
-use super::ClientFiles;
+use super::client_files::ClientFiles;
 use crate::sim::{Local, Signal, Workstation};
 
 /// The task that carries it out. It ends when this is dropped.
