@@ -138,7 +138,23 @@ fn check(file: &ScenarioFile, text: &str) -> Result<(), Mistake> {
     Ok(())
 }
 
+/// Whether a name may be that of a host (RFC 1123), as a cluster's is for its server.
+fn is_host(name: &str) -> bool {
+    let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let label = |l: &str| {
+        (1..=63).contains(&l.len()) && l.bytes().all(fine) && !l.starts_with('-') && !l.ends_with('-')
+    };
+    name.len() <= 200 && name.split('.').all(label)
+}
+
 fn cluster(cluster: &ClusterFile, here: &Place) -> Result<(), Mistake> {
+    if !is_host(&cluster.name) {
+        let why = format!(
+            "{:?} is no name of a cluster; expected lower-case letters, digits, - and ., as in \"eks-use1\"",
+            cluster.name
+        );
+        return Err(here.mistake("name", why));
+    }
     let numbers: Vec<&str> = cluster.version.split('.').collect();
     let fine = (2..=3).contains(&numbers.len()) && numbers.iter().all(|n| n.parse::<u16>().is_ok());
     if !fine {
@@ -303,6 +319,11 @@ mod tests {
         let m = mistake(&format!("{pool}[[incident]]\nkind = \"crash\"\nclusters = [\"a\"]\nat = \"1s\"\n"));
         assert!(m.contains(":11: this kind of incident needs the key \"workloads\""), "{m}");
         assert!(mistake("name =").contains("t.toml:6:"));
+        for odd in ["Eu", "eu prod", "eu/prod", "-eu", "eu..prod", ""] {
+            let named = format!("{HEAD}{pool}").replace("name = \"a\"", &format!("name = \"{odd}\""));
+            let m = parse("t.toml", &named).unwrap_err().to_string();
+            assert!(m.starts_with("t.toml:3: ") && m.contains("is no name of a cluster"), "{m}");
+        }
     }
 
     #[test]

@@ -136,3 +136,14 @@ async fn a_fleet_ends_when_it_is_dropped() {
         tokio::task::yield_now().await;
     }
 }
+
+#[test]
+fn what_the_document_shows_can_be_played() {
+    let document = include_str!("../../../assets/scenarios/README.md");
+    let shown: Vec<&str> =
+        document.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!shown.is_empty());
+    for text in shown {
+        Scenario::parse("README.md", text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    }
+}
