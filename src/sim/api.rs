@@ -7,6 +7,7 @@ mod convert;
 mod deletes;
 mod discovery;
 mod encode;
+mod escalation;
 mod faulty;
 mod lists;
 mod logs;

@@ -98,7 +98,7 @@ impl Refusal {
         Refusal::new(code, reason, message)
     }
 
-    fn about(self, spec: &Spec, name: &str) -> Refusal {
+    pub(crate) fn about(self, spec: &Spec, name: &str) -> Refusal {
         let details = details(name, &spec.group, &spec.plural);
         Refusal { details: Box::new(details), ..self }
     }

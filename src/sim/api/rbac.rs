@@ -1,6 +1,5 @@
 //! Rights that objects give: roles, cluster roles and their bindings
-//! (`kubernetes/kubernetes:plugin/pkg/auth/authorizer/rbac`). Whether somebody may give away a
-//! right that they do not have is not checked.
+//! (`kubernetes/kubernetes:plugin/pkg/auth/authorizer/rbac`).
 
 use super::access::Wish;
 use crate::sim::fields::{at, list, name, namespace, text};
@@ -30,14 +29,19 @@ fn grants<'a>(world: &'a World, who: &Subject<'_>, space: &'a str) -> impl Itera
     meant.into_iter().map(|binding| Grant { binding, rules: rules(world, binding) })
 }
 
-/// The rules of the role that a binding names.
-fn rules<'a>(world: &'a World, binding: &Value) -> Vec<&'a Value> {
+/// The role that a binding names.
+pub(super) fn role<'a>(world: &'a World, binding: &Value) -> Option<&'a Value> {
     let role = text(binding, "roleRef.name");
-    let role = match text(binding, "roleRef.kind") {
+    let found = match text(binding, "roleRef.kind") {
         "Role" => world.store.get(Res::Roles, namespace(binding), role),
         _ => world.store.get(Res::ClusterRoles, "", role),
     };
-    let Some(role) = role else { return Vec::new() };
+    found.map(AsRef::as_ref)
+}
+
+/// The rules of the role that a binding names.
+pub(super) fn rules<'a>(world: &'a World, binding: &Value) -> Vec<&'a Value> {
+    let Some(role) = role(world, binding) else { return Vec::new() };
     // an aggregated role has the rules of those that its selectors mean
     let selectors: Vec<Labels> =
         list(role, "aggregationRule.clusterRoleSelectors").iter().filter_map(Labels::of).collect();
@@ -102,23 +106,28 @@ fn said(binding: &Value, who: &Subject<'_>) -> String {
     format!("RBAC: allowed by {kind} {own} of {role} {of:?} to {whom}")
 }
 
+/// Whether a pattern of paths that are no resources means a path.
+pub(super) fn path_fits(pattern: &str, path: &str) -> bool {
+    pattern.strip_suffix('*').map_or(path == pattern, |head| path.starts_with(head))
+}
+
 /// Whether somebody may ask for a path that is no resource.
 pub(super) fn allows_path(world: &World, who: &Subject<'_>, verb: &str, path: &str) -> bool {
-    let fits = |pattern: &str| match pattern.strip_suffix('*') {
-        Some(head) => path.starts_with(head),
-        None => path == pattern,
-    };
-    let all = grants(world, who, "").flat_map(|g| g.rules).collect::<Vec<_>>();
-    all.into_iter().any(|rule| {
+    held(world, who, "").into_iter().any(|rule| {
         let paths = list(rule, "nonResourceURLs").iter().filter_map(Value::as_str);
-        has(rule, "verbs", verb) && paths.into_iter().any(fits)
+        has(rule, "verbs", verb) && paths.into_iter().any(|pattern| path_fits(pattern, path))
     })
+}
+
+/// Every rule that holds for somebody in a namespace.
+pub(super) fn held<'a>(world: &'a World, who: &Subject<'_>, space: &'a str) -> Vec<&'a Value> {
+    grants(world, who, space).flat_map(|g| g.rules).collect()
 }
 
 /// Every rule that holds for somebody in a namespace: those of resources, and those of paths.
 pub(super) fn rules_of(world: &World, who: &Subject<'_>, space: &str) -> (Vec<Value>, Vec<Value>) {
-    let all = grants(world, who, space).flat_map(|g| g.rules).cloned().collect::<Vec<_>>();
-    all.into_iter().partition(|rule| at(rule, "nonResourceURLs").is_null())
+    let all = held(world, who, space).into_iter().cloned();
+    all.partition(|rule| at(rule, "nonResourceURLs").is_null())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::body;
 use super::call::Call;
 use super::convert;
 use super::encode::{Form, Writer};
+use super::escalation;
 use super::reply::Answer;
 use super::target::Target;
 use crate::sim::admission;
@@ -54,13 +55,19 @@ pub(super) fn create(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resu
     let made = shared.with(|world| {
         let writer = writer(world, call, target);
         managed::updated(target.layout(), &Value::Null, &mut object, &writer);
-        make(world, target, object, dry)
+        make(world, call, target, object, dry)
     })?;
     Ok(answer(shared, call, target, 201, &made)?.warned(warnings))
 }
 
 /// Keeps a new object, or would.
-fn make(world: &mut World, target: &Target, object: Value, dry: bool) -> Result<Arc<Value>, Refusal> {
+fn make(
+    world: &mut World,
+    call: &Call,
+    target: &Target,
+    object: Value,
+    dry: bool,
+) -> Result<Arc<Value>, Refusal> {
     let spec = &target.spec;
     if spec.namespaced {
         let space = world.store.need(Res::Namespaces, "", target.space())?;
@@ -68,6 +75,7 @@ fn make(world: &mut World, target: &Target, object: Value, dry: bool) -> Result<
             return Err(Refusal::closing(spec, name(&object), target.space()));
         }
     }
+    escalation::check(world, &call.who, target, None, &object)?;
     let mut object = convert::kept(&spec.api_version(), object);
     if let Some(res) = target.slot.built_in() {
         admission::admit(world, res, &mut object);
@@ -168,7 +176,7 @@ pub(super) fn modify(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resu
         }
         let mut new = keep_half(target, &shown, sent);
         managed::updated(target.layout(), &shown, &mut new, &writer(world, call, target));
-        Ok::<_, Refusal>((keep(world, target, &old, new, dry)?, warnings))
+        Ok::<_, Refusal>((keep(world, call, target, &old, new, dry)?, warnings))
     })?;
     Ok(answer(shared, call, target, 200, &made)?.warned(warnings))
 }
@@ -206,13 +214,13 @@ fn apply(shared: &Arc<Shared>, call: &Call, target: &Target, dry: bool) -> Resul
                 return Err(Refusal::not_found(&target.spec, target.named()));
             }
             let object = managed::apply(target.layout(), &Value::Null, &config, &writer, force)?;
-            return Ok((201, make(world, target, object, dry)?));
+            return Ok((201, make(world, call, target, object, dry)?));
         };
         same_object(target, &old, &config)?;
         let shown = target.shown(&old);
         let merged = managed::apply(target.layout(), &shown, &config, &writer, force)?;
         let new = keep_half(target, &shown, merged);
-        Ok((200, keep(world, target, &old, new, dry)?))
+        Ok((200, keep(world, call, target, &old, new, dry)?))
     })?;
     Ok(answer(shared, call, target, code, &made)?.warned(warnings))
 }
@@ -257,11 +265,13 @@ fn conditional(target: &Target, sent: &Value) -> Result<(), Refusal> {
 /// Keeps what was made of an object, or would.
 fn keep(
     world: &mut World,
+    call: &Call,
     target: &Target,
     old: &Arc<Value>,
     new: Value,
     dry: bool,
 ) -> Result<Arc<Value>, Refusal> {
+    escalation::check(world, &call.who, target, Some(old), &new)?;
     let mut new = convert::kept(&target.spec.api_version(), new);
     // writing a list of owners is how they are told apart from those of a copy
     if fields::namespace(&new).is_empty() && target.spec.namespaced {

@@ -112,3 +112,61 @@ async fn bindings_of_clients_are_obeyed_and_reviews_agree() {
     let asked = json!({"spec": {"user": "jane", "resourceAttributes": {"verb": "get", "resource": "pods"}}});
     assert_eq!(viewer.post(&format!("{authorization}/subjectaccessreviews"), &asked).await.code, 403);
 }
+
+#[tokio::test]
+async fn nobody_gives_away_rights_that_they_do_not_have() {
+    let fleet = small().await;
+    let admin = Client::new(&fleet, "alpha", Role::Admin);
+    let rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/shop";
+    let group = "rbac.authorization.k8s.io";
+    let role = |name: &str, rules: Value| json!({"metadata": {"name": name}, "rules": rules});
+    let binding = |name: &str, role: &str, user: &str| {
+        json!({"metadata": {"name": name}, "subjects": [{"kind": "User", "name": user}],
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": role}})
+    };
+    // jane reads pods and writes rights
+    let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]},
+        {"apiGroups": [group], "resources": ["roles", "rolebindings"], "verbs": ["*"]}]);
+    for verbs in [json!(["get", "create", "update", "patch"]), json!(["*"])] {
+        let mut own = rules.clone();
+        own[1]["verbs"] = verbs;
+        let name = if own[1]["verbs"][0] == "*" { "all" } else { "some" };
+        assert_eq!(admin.post(&format!("{rbac}/roles"), &role(name, own)).await.code, 201);
+    }
+    for (who, of) in [("jane", "some"), ("ruth", "all")] {
+        assert_eq!(admin.post(&format!("{rbac}/rolebindings"), &binding(who, of, who)).await.code, 201);
+    }
+    let send = async |user: &str, method: Method, path: &str, body: &Value| {
+        admin.send(method, path, &[("impersonate-user", user)], body).await
+    };
+    let roles = format!("{rbac}/roles");
+    let reader = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]);
+    assert_eq!(send("jane", Method::POST, &roles, &role("reader", reader)).await.code, 201, "she has that");
+    let killer = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "delete"]}]);
+    let refused = send("jane", Method::POST, &roles, &role("killer", killer.clone())).await;
+    assert_eq!(refused.code, 403);
+    assert_eq!(
+        refused.json()["message"],
+        "roles.rbac.authorization.k8s.io \"killer\" is forbidden: user \"jane\" (groups=[\"system:authenticated\"]) is \
+         attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"pods\"], \
+         Verbs:[\"delete\"]}"
+    );
+    let path = format!("{roles}/reader");
+    let more = admin
+        .send(
+            Method::PATCH,
+            &path,
+            &[("impersonate-user", "jane"), ("content-type", "application/merge-patch+json")],
+            &json!({"rules": killer}),
+        )
+        .await;
+    assert_eq!(more.code, 403, "nor may she change one");
+    // who may escalate writes any role, who may bind gives any
+    assert_eq!(send("ruth", Method::POST, &roles, &role("killer", killer)).await.code, 201);
+    let bindings = format!("{rbac}/rolebindings");
+    assert_eq!(send("jane", Method::POST, &bindings, &binding("a", "killer", "joe")).await.code, 403);
+    assert_eq!(send("jane", Method::POST, &bindings, &binding("b", "reader", "joe")).await.code, 201);
+    assert_eq!(send("ruth", Method::POST, &bindings, &binding("c", "killer", "joe")).await.code, 201);
+    let unknown = send("jane", Method::POST, &bindings, &binding("d", "nowhere", "joe")).await;
+    assert_eq!(unknown.code, 404);
+}
