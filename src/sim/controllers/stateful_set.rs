@@ -1,16 +1,17 @@
 //! The stateful set controller: one pod after the other.
 
+mod retention;
+
 use std::sync::Arc;
 
 use crate::sim::json::{Value, json};
 
 use super::events::{Said, record};
 use super::revisions::{self, Revision};
-use super::{claims, generation, pods};
+use super::{generation, pods};
 use crate::model::{Span, Time};
-use crate::sim::admission;
 use crate::sim::fields::{
-    at, count, deleting, int, label, list, list_mut, maybe_int, name, namespace, place, set, text,
+    count, deleting, int, label, list, list_mut, maybe_int, name, namespace, place, set, text,
 };
 use crate::sim::objects::Deletion;
 use crate::sim::queue::{Id, Work};
@@ -80,6 +81,12 @@ pub(super) fn reconcile(world: &mut World, id: &Id) {
     };
     pods::claim(world, &owner, KIND, Res::Pods, mine);
     let revisions = Revisions::of(world, &owner);
+    if !list(&owner, "spec.volumeClaimTemplates").is_empty() {
+        let ordinals = ordinals(&owner);
+        for pod in pods::controlled(world, &owner, Res::Pods) {
+            retention::assign(world, &owner, &pod, ordinals.contains(&ordinal(&pod)));
+        }
+    }
     // before the curtain rises nothing waits for anything
     while step(world, &owner, &revisions) && world.instant {}
     status(world, id, &owner, &revisions);
@@ -97,6 +104,10 @@ fn step(world: &mut World, owner: &Value, revisions: &Revisions) -> bool {
     let mut made = 0;
     for i in ordinals.clone() {
         match pod_at(world, owner, i) {
+            None if retention::stale(world, owner, &format!("{}-{i}", name(owner))) => {
+                world.queue.add(Work::StatefulSet(Id::of(owner)), world.now + MORE);
+                return false;
+            }
             None => {
                 make(world, owner, revisions.of_new(owner, i), i);
                 if !parallel {
@@ -182,8 +193,8 @@ fn make(world: &mut World, owner: &Value, revision: &Revision, i: i64) {
     set(&mut pod, "spec.hostname", own.clone());
     set(&mut pod, "spec.subdomain", text(owner, "spec.serviceName"));
     for template in list(owner, "spec.volumeClaimTemplates") {
-        let claim = format!("{}-{own}", name(template));
-        self::claim(world, owner, template, &claim);
+        retention::make(world, owner, template, &own);
+        let claim = retention::named(template, &own);
         list_mut(place(&mut pod, "spec.volumes"))
             .push(json!({ "name": name(template), "persistentVolumeClaim": { "claimName": claim } }));
     }
@@ -198,28 +209,6 @@ fn make(world: &mut World, owner: &Value, revision: &Revision, i: i64) {
             record(world, owner, &Said::warning(COMPONENT, "FailedCreate", message));
             world.queue.add(Work::StatefulSet(Id::of(owner)), world.now + AGAIN);
         }
-    }
-}
-
-/// The claim of a pod. Before the curtain rises it is bound at once.
-fn claim(world: &mut World, owner: &Value, template: &Value, own: &str) {
-    if world.store.get(Res::Claims, namespace(owner), own).is_some() {
-        return;
-    }
-    let mut claim = json!({
-        "metadata": { "name": own, "namespace": namespace(owner), "labels": at(owner, "spec.selector.matchLabels") },
-        "spec": at(template, "spec"),
-    });
-    admission::admit(world, Res::Claims, &mut claim);
-    // one that is refused keeps its pod waiting, which says so
-    let made = world.store.create(Res::Claims, claim, world.now).is_ok();
-    if made && world.instant {
-        claims::provision(world, &Id::new(namespace(owner), own));
-    }
-    if made {
-        let pod = own.strip_prefix(name(template)).unwrap_or(own).trim_start_matches('-');
-        let message = format!("create Claim {own} Pod {pod} in StatefulSet {} success", name(owner));
-        record(world, owner, &Said::normal(COMPONENT, "SuccessfulCreate", message));
     }
 }
 

@@ -61,3 +61,51 @@ async fn a_claim_in_use_waits_for_its_pod() {
     fleet.advance(Span::from_seconds(60));
     assert_eq!(client.get(&own).await.code, 404);
 }
+
+#[tokio::test]
+async fn claims_of_a_stateful_set_go_as_it_wants() {
+    let fleet = small().await;
+    let client = Client::new(&fleet, "alpha", Role::Admin);
+    let sets = "/apis/apps/v1/namespaces/default/statefulsets";
+    for (name, deleted, scaled) in
+        [("kept", "Retain", "Retain"), ("after", "Delete", "Retain"), ("both", "Delete", "Delete")]
+    {
+        let set = json!({"metadata": {"name": name}, "spec": {
+            "replicas": 3, "serviceName": name, "podManagementPolicy": "Parallel",
+            "persistentVolumeClaimRetentionPolicy": {"whenDeleted": deleted, "whenScaled": scaled},
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}},
+                "spec": {"terminationGracePeriodSeconds": 1, "containers": [{"name": "c", "image": "x:1"}]}},
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {
+                "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}]}});
+        assert_eq!(client.post(sets, &set).await.code, 201);
+    }
+    fleet.advance(Span::from_seconds(60));
+    let claims = async |name: &str| {
+        let all = client.get(CLAIMS).await.json();
+        let names = all["items"].as_array().unwrap().iter().map(|c| c["metadata"]["name"].as_str().unwrap());
+        names.filter(|n| n.starts_with(&format!("data-{name}-"))).count()
+    };
+    let owner = async |claim: &str| {
+        let claim = client.get(&format!("{CLAIMS}/{claim}")).await.json();
+        claim["metadata"]["ownerReferences"][0]["kind"].as_str().map(str::to_owned)
+    };
+    assert_eq!(owner("data-kept-2").await, None);
+    assert_eq!(owner("data-after-2").await.as_deref(), Some("StatefulSet"));
+    for name in ["kept", "after", "both"] {
+        let one = json!({"spec": {"replicas": 1}});
+        assert_eq!(client.patch(&format!("{sets}/{name}"), "merge", &one).await.code, 200);
+    }
+    fleet.advance(Span::from_seconds(30));
+    assert_eq!((claims("kept").await, claims("after").await, claims("both").await), (3, 3, 1));
+    assert_eq!(owner("data-both-0").await.as_deref(), Some("StatefulSet"));
+    // a pod that comes back gets a claim of its own
+    client.patch(&format!("{sets}/both"), "merge", &json!({"spec": {"replicas": 2}})).await;
+    fleet.advance(Span::from_seconds(30));
+    assert_eq!(client.get(&format!("{CLAIMS}/data-both-1")).await.json()["status"]["phase"], "Bound");
+    for name in ["kept", "after", "both"] {
+        client.delete(&format!("{sets}/{name}?propagationPolicy=Background")).await;
+    }
+    fleet.advance(Span::from_seconds(60));
+    assert_eq!((claims("kept").await, claims("after").await, claims("both").await), (3, 0, 0));
+}
