@@ -53,6 +53,7 @@ mod quota;
 mod random;
 mod refusal;
 mod resources;
+mod room;
 mod scenario;
 mod schema;
 mod selector;

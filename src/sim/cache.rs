@@ -10,6 +10,7 @@ use super::fields::{self, at, controller, flag, holds, list, name, text, uid};
 use super::objects::Touched;
 use super::queue::Id;
 use super::resources::{Res, Slot};
+use super::room::{self, Room};
 use crate::model::Resources;
 
 /// A node as the scheduler sees it.
@@ -21,8 +22,10 @@ pub(crate) struct NodeView {
     pub(crate) unschedulable: bool,
     pub(crate) ready: bool,
     pub(crate) allocatable: Resources,
-    /// What its pods ask for.
-    pub(crate) used: Resources,
+    /// Bytes of its disk that pods may ask for.
+    pub(crate) storage: i64,
+    /// What its pods take.
+    pub(crate) used: Room,
     pub(crate) pods: BTreeSet<Id>,
 }
 
@@ -34,7 +37,7 @@ impl NodeView {
 
     /// What is left of it.
     pub(crate) fn free(&self) -> Resources {
-        self.allocatable - self.used
+        self.allocatable - self.used.resources
     }
 }
 
@@ -157,6 +160,7 @@ impl Cache {
                 view.unschedulable = flag(node, "spec.unschedulable");
                 view.ready = holds(node, "Ready");
                 view.allocatable = fields::resources(at(node, "status.allocatable"));
+                view.storage = room::storage(at(node, "status.allocatable"));
             }
             (Some(node), None) => {
                 if let Some(view) = self.nodes.remove(name(node))
@@ -183,7 +187,7 @@ impl Cache {
             None => self.stray.entry(node.to_owned()).or_default(),
         };
         if takes_room(pod) {
-            view.used += fields::pod_requests(pod);
+            view.used.add(&Room::of(pod));
             *self.priorities.entry(fields::int(pod, "spec.priority")).or_default() += 1;
         }
         if takes_room(pod) && repels(pod) {
@@ -203,7 +207,7 @@ impl Cache {
         };
         let Some(view) = view else { return };
         if view.pods.remove(&id) && takes_room(pod) {
-            view.used -= fields::pod_requests(pod);
+            view.used.sub(&Room::of(pod));
             let own = fields::int(pod, "spec.priority");
             if let Some(count) = self.priorities.get_mut(&own) {
                 *count -= 1;

@@ -3,6 +3,8 @@
 //! A client may write anything into an object, so reading never fails: what is not there, or is
 //! of another type, reads as empty.
 
+use std::ops::Add;
+
 use crate::sim::json::{List, Map, Value, intern, json};
 
 use crate::model::{Resources, Time, quantity};
@@ -254,16 +256,26 @@ pub(crate) fn resources(list: &Value) -> Resources {
 /// containers and the sum of the others, sidecars included.
 pub(crate) fn pod_requests(pod: &Value) -> Resources {
     let request = |c: &Value| resources(at(c, "resources.requests"));
-    let mut main = list(pod, "spec.containers").iter().map(request).fold(Resources::ZERO, |a, b| a + b);
-    let mut largest = Resources::ZERO;
+    Resources { pods: 1, ..requests(pod, Resources::ZERO, request, Resources::max) }
+}
+
+/// The same of any amount that containers ask for.
+pub(crate) fn requests<T: Copy + Add<Output = T>>(
+    pod: &Value,
+    none: T,
+    of: impl Fn(&Value) -> T,
+    max: impl Fn(T, T) -> T,
+) -> T {
+    let mut main = list(pod, "spec.containers").iter().fold(none, |sum, c| sum + of(c));
+    let mut largest = none;
     for init in list(pod, "spec.initContainers") {
         if text(init, "restartPolicy") == "Always" {
-            main += request(init);
+            main = main + of(init);
         } else {
-            largest = largest.max(request(init));
+            largest = max(largest, of(init));
         }
     }
-    Resources { pods: 1, ..main.max(largest) }
+    max(main, largest)
 }
 
 #[cfg(test)]

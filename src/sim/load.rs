@@ -66,7 +66,11 @@ impl World {
             Some(_) => asks.cpu / 20,
             None => asks.cpu * 3 / 10,
         };
-        let memory = asks.memory * 6 / 10;
+        let memory = match self.loads.get(&workload) {
+            // what is kept for the work at hand grows with it, beside what is always there
+            Some(_) => asks.memory * (40 + (cpu * 100 / asks.cpu.max(100)).min(150) * 3 / 10) / 100,
+            None => asks.memory * 6 / 10,
+        };
         Some(Used { cpu: (cpu * jitter / 100).max(1), memory: (memory * jitter / 100).max(8 << 20) })
     }
 
@@ -111,6 +115,7 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::json::json;
 
     #[test]
     fn curves_go_up_and_down() {
@@ -120,5 +125,21 @@ mod tests {
         let square = Load { shape: Shape::Square, ..wave };
         assert_eq!((square.at(t(1)), square.at(t(21))), (1500, 500));
         assert_eq!(Load { base: 7, ..Load::default() }.at(t(5)), 7);
+    }
+
+    #[test]
+    fn memory_follows_the_work_and_stays_within_what_is_asked_for() {
+        let mut world = World::new("w", "v1.36.3", 1, Time::from_seconds(0));
+        let pod = json!({
+            "metadata": { "name": "p", "namespace": "a", "uid": "u", "labels": { "app": "web" } },
+            "spec": { "nodeName": "n", "containers": [{ "resources": { "requests": { "cpu": "1", "memory": "1Gi" } } }] },
+            "status": { "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }] },
+        });
+        let mut at = |milli: i64| {
+            world.loads.insert(Id::new("a", "web"), Load { base: milli, ..Load::default() });
+            world.pod_usage(&pod).unwrap().memory
+        };
+        let (idle, busy, most) = (at(100), at(900), at(9_000));
+        assert!(idle < busy && busy < most && most < 1 << 30, "{idle} {busy} {most}");
     }
 }

@@ -1,5 +1,6 @@
 //! Karpenter's own objects: node claims, from launch to removal, and node pools, which it obeys.
 
+mod drift;
 mod pool;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use crate::sim::json::{Value, json};
 
 use super::events::{Said, record};
 use super::pools::Order;
+use super::scheduler::requirement;
 use crate::sim::fields::{deleting, list, name, set, set_condition, text, uid};
 use crate::sim::machines::KARPENTER;
 use crate::sim::objects::Touched;
@@ -18,14 +20,16 @@ use crate::sim::world::World;
 pub(super) const COMPONENT: &str = "karpenter";
 const DISRUPTED: &str = "karpenter.sh/disrupted";
 
+pub(super) use drift::drifted;
 pub(super) use pool::{changed as pool_changed, may_disrupt, within_limits, write_status};
 
 fn claim_object(world: &mut World, order: &Order) -> Option<Value> {
     let suffix = world.store.random().suffix(5);
     let pool = world.pools.get(order.pool)?;
-    let owner: Value = world.store.get(Res::NodePools, "", &pool.name).iter().map(|o| owner(o)).collect();
+    let object = world.store.get(Res::NodePools, "", &pool.name);
+    let owner: Value = object.iter().map(|o| owner(o)).collect();
     let capacity = if pool.spot { "spot" } else { "on-demand" };
-    Some(json!({
+    let mut claim = json!({
         "metadata": {
             "name": format!("{}-{suffix}", pool.name), "finalizers": [KARPENTER], "ownerReferences": owner,
             "labels": {
@@ -41,7 +45,11 @@ fn claim_object(world: &mut World, order: &Order) -> Option<Value> {
         "status": {
             "capacity": machines_capacity(order), "allocatable": order.machine.allocatable(),
         },
-    }))
+    });
+    if let Some(object) = object {
+        drift::stamp(&mut claim, object);
+    }
+    Some(claim)
 }
 
 /// The pool of a claim owns it: what goes with the pool is drained first.

@@ -12,18 +12,22 @@ use crate::sim::json::{Map, Value};
 
 use super::events::{Said, record};
 use super::{daemon_set, karpenter, scheduler, shrink};
-use crate::model::Resources;
+use crate::model::Span;
 use crate::sim::cache::NodeView;
-use crate::sim::fields::{deleting, holds, pod_requests, resources};
+use crate::sim::fields::{deleting, holds, name, namespace, resources, time};
 use crate::sim::machines::{self, Machine, Plan};
 use crate::sim::queue::{Id, Work};
 use crate::sim::resources::Res;
+use crate::sim::room::{self, Room};
 use crate::sim::world::World;
 
 pub(crate) use capacity::{Backoff, Shortage};
 pub(super) use launch::{arrive, say};
 
 pub(super) const COMPONENT: &str = "cluster-autoscaler";
+
+/// How long a machine may take from when its node registers until that is ready.
+const BOOTS: Span = Span::from_seconds(300);
 
 /// Who adds and removes the nodes of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Deserialize)]
@@ -166,6 +170,7 @@ fn fresh_view(world: &World, pool: &Pool, machine: &'static Machine, zone: &str)
         taints: crate::sim::fields::list(&node, "spec.taints").to_vec(),
         ready: true,
         allocatable: resources(&machine.allocatable()),
+        storage: room::storage(&machine.allocatable()),
         ..NodeView::default()
     }
 }
@@ -190,7 +195,7 @@ impl Coming {
         if !pending.fits(&self.view) {
             return false;
         }
-        self.view.used += pending.asks;
+        self.view.used.add(&pending.asks);
         self.pods.push(pending.pod.clone());
         true
     }
@@ -199,13 +204,13 @@ impl Coming {
 /// A pod that found no node.
 struct Pending {
     pod: Arc<Value>,
-    asks: Resources,
+    asks: Room,
     ties: scheduler::Ties,
 }
 
 impl Pending {
     fn of(world: &World, pod: Arc<Value>) -> Pending {
-        Pending { asks: pod_requests(&pod), ties: scheduler::Ties::of(world, &pod), pod }
+        Pending { asks: Room::of(&pod), ties: scheduler::Ties::of(world, &pod), pod }
     }
 
     fn fits(&self, view: &NodeView) -> bool {
@@ -215,7 +220,7 @@ impl Pending {
     /// Why it does not fit a node, in the scheduler's words.
     fn misfit(&self, view: &NodeView) -> Option<String> {
         let further = || self.ties.misfit(view).map(str::to_owned);
-        scheduler::misfit(&self.pod, self.asks, view).or_else(further)
+        scheduler::misfit(&self.pod, &self.asks, view).or_else(further)
     }
 }
 
@@ -271,6 +276,50 @@ pub(super) fn reconcile(world: &mut World) {
     shrink::look(world);
     status::write(world);
     karpenter::write_status(world);
+}
+
+/// Whether a machine of a pool is on its way, or has come and is not ready yet.
+pub(super) fn awaits(world: &World, pool: usize) -> bool {
+    let young = |n: &String| {
+        let object = world.store.get(Res::Nodes, "", n);
+        let made = object.and_then(|o| time(o, "metadata.creationTimestamp"));
+        made.is_some_and(|made| made.age(world.now) < BOOTS)
+    };
+    let booting = |n: &String| world.cache.nodes.get(n).is_some_and(|v| !v.ready) && young(n);
+    world.orders.values().any(|o| o.pool == pool) || members(world, pool).iter().any(booting)
+}
+
+/// Orders machines of a pool for pods that are to move there; says which pod none of them would take, and why.
+pub(super) fn replace(world: &mut World, pool: usize, pods: &[Arc<Value>]) -> Option<String> {
+    let mut coming: Vec<Coming> = Vec::new();
+    for pod in pods {
+        let pending = Pending::of(world, pod.clone());
+        if coming.iter_mut().any(|c| c.take(&pending)) {
+            continue;
+        }
+        let types = world.pools[pool].machines.iter().filter(|m| open(world, pool, m, &coming));
+        let mut types: Vec<&'static Machine> = types.copied().collect();
+        types.sort_by_key(|m| m.price(world.pools[pool].spot));
+        let places = types
+            .into_iter()
+            .flat_map(|m| zones(&world.pools[pool], coming.len()).into_iter().map(move |z| (m, z)));
+        let fresh = places.map(|(machine, zone)| Coming::new(world, pool, machine, &zone));
+        match fresh.into_iter().find(|c| pending.fits(&c.view)) {
+            Some(mut fresh) => {
+                fresh.take(&pending);
+                coming.push(fresh);
+            }
+            None => {
+                let why = WhyNot::pools(&[(
+                    world.pools[pool].name.clone(),
+                    why_not(world, pool, &world.pools[pool], &pending),
+                )]);
+                return Some(format!("{}/{} => {why}", namespace(pod), name(pod)));
+            }
+        }
+    }
+    launch::launch(world, coming);
+    None
 }
 
 /// Whether a pool may have one more machine of a type, beside those that are about to be ordered.

@@ -25,6 +25,7 @@ use crate::sim::cache::NodeView;
 use crate::sim::fields::{self, controller, deleting, list_mut, place, set, set_condition, text};
 use crate::sim::queue::{Id, Work};
 use crate::sim::resources::Res;
+use crate::sim::room::Room;
 use crate::sim::world::World;
 
 pub(crate) use around::repels;
@@ -104,6 +105,7 @@ pub(super) fn wants_room(world: &World, pod: &Value) -> bool {
 /// What a pod asks of where it goes, worked out once for all nodes.
 struct Wish<'a> {
     pod: &'a Value,
+    asks: Room,
     around: Around,
     spread: Spread,
     zones: volumes::Places,
@@ -113,6 +115,7 @@ impl<'a> Wish<'a> {
     fn of(world: &World, pod: &'a Value) -> Wish<'a> {
         Wish {
             pod,
+            asks: Room::of(pod),
             around: Around::of(world, pod),
             spread: Spread::of(world, pod),
             zones: volumes::Places::of(world, pod),
@@ -120,9 +123,8 @@ impl<'a> Wish<'a> {
     }
 
     /// Why a node does not take the pod; nothing when it does.
-    fn misfits(&self, node: &NodeView, free: crate::model::Resources) -> Vec<String> {
-        let asks = fields::pod_requests(self.pod);
-        let reasons = filter::misfits(self.pod, asks, node, free);
+    fn misfits(&self, node: &NodeView, taken: &Room) -> Vec<String> {
+        let reasons = filter::misfits(self.pod, &self.asks, node, taken);
         if !reasons.is_empty() {
             return reasons;
         }
@@ -169,8 +171,15 @@ fn decide(world: &World, pod: &Value) -> Result<String, Failure> {
     };
     failure.pass_over(nodes.len() - looked_at.len(), "node(s) didn't satisfy plugin(s) [NodeAffinity]");
     for (name, node) in looked_at {
-        let free = node.free() - preemption::promised(world, pod, name);
-        match wish.misfits(node, free) {
+        let promised = preemption::promised(world, pod, name);
+        let reasons = if promised == Room::default() {
+            wish.misfits(node, &node.used)
+        } else {
+            let mut taken = node.used.clone();
+            taken.add(&promised);
+            wish.misfits(node, &taken)
+        };
+        match reasons {
             reasons if reasons.is_empty() => fitting.push((name, node)),
             reasons => failure.add(name, reasons),
         }

@@ -8,13 +8,14 @@ use crate::sim::json::Value;
 use super::events::{Said, once, record};
 use super::pools::{self, Manner};
 use super::{daemon_set, karpenter, nodes, scheduler};
-use crate::model::{Resources, Span};
+use crate::model::Span;
 use crate::sim::cache::NodeView;
 use crate::sim::eviction;
 use crate::sim::fields::{annotation, at, controller, deleting, list, name, namespace, pod_requests};
 use crate::sim::objects::Deletion;
 use crate::sim::queue::Work;
 use crate::sim::resources::Res;
+use crate::sim::room::Room;
 use crate::sim::world::World;
 
 /// A node is of little use below this many percent
@@ -31,6 +32,9 @@ const DISRUPTED: &str = "karpenter.sh/disrupted";
 /// Looks for a node that is not needed; of those that were not for long enough, one goes.
 pub(super) fn look(world: &mut World) {
     let now = world.now;
+    if !world.cache.nodes.values().any(|v| v.taints.iter().any(leaves)) && replace_drifted(world) {
+        return;
+    }
     let members: Vec<(usize, String)> = (0..world.pools.len())
         .filter(|i| world.pools[*i].manner != Manner::None)
         .filter(|i| !world.orders.values().any(|o| o.pool == *i))
@@ -63,6 +67,48 @@ pub(super) fn look(world: &mut World) {
         if long(world, &node) && may_go(world, pool, &node) {
             return begin(world, pool, &node);
         }
+    }
+}
+
+/// Replaces one machine that is not what its pool asks for any more: what its pods need is there before they have
+/// to go (`pkg/controllers/disruption/drift.go`). Says whether one is being replaced.
+fn replace_drifted(world: &mut World) -> bool {
+    let drifted = karpenter::drifted(world);
+    if drifted.is_empty() {
+        return false;
+    }
+    let karpenters: Vec<usize> = (0..world.pools.len()).filter(|i| world.pools[*i].karpenter()).collect();
+    for pool in karpenters {
+        let own = pools::members(world, pool).into_iter().filter(|n| drifted.contains(n));
+        // those without pods go first
+        let (empty, used): (Vec<_>, Vec<_>) = own.partition(|n| movers(world, n).is_empty());
+        for node in empty.into_iter().chain(used) {
+            if let Some(why) = held(world, pool, &node) {
+                blocked(world, pool, &node, &why);
+            } else if !may_go(world, pool, &node) {
+                break;
+            } else if fits_elsewhere(world, &node) {
+                begin(world, pool, &node);
+                return true;
+            } else if pools::awaits(world, pool) {
+                return true;
+            } else if let Some(left) = pools::replace(world, pool, &movers(world, &node)) {
+                blocked(world, pool, &node, &format!("Not all pods would schedule, {left}"));
+            } else {
+                launching(world, &node);
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// Says that a machine comes in the place of another.
+fn launching(world: &mut World, node: &str) {
+    let object = world.store.get(Res::Nodes, "", node).cloned();
+    for about in object.into_iter().chain(karpenter::of_node(world, node)) {
+        let said = Said::normal(karpenter::COMPONENT, "DisruptionLaunching", "Launching NodeClaim: Drifted");
+        record(world, &about, &said);
     }
 }
 
@@ -144,19 +190,22 @@ fn blocked(world: &mut World, pool: usize, node: &str, why: &str) {
 /// Whether the pods of a node find room on others.
 fn fits_elsewhere(world: &World, node: &str) -> bool {
     let others = world.cache.nodes.iter().filter(|(n, v)| *n != node && v.ready);
-    let mut others: Vec<(&NodeView, Resources)> = others.map(|(_, v)| (v, v.free())).collect();
+    let mut others: Vec<(&NodeView, Room)> = others.map(|(_, v)| (v, v.used.clone())).collect();
     movers(world, node).iter().all(|pod| {
-        let asks = pod_requests(pod);
+        let asks = Room::of(pod);
         let ties = scheduler::Ties::of(world, pod);
-        let fits = |v: &NodeView, free: Resources| {
-            scheduler::misfit_in(pod, asks, v, free).is_none() && ties.misfit(v).is_none()
+        let fits = |v: &NodeView, taken: &Room| {
+            scheduler::misfit_in(pod, &asks, v, taken).is_none() && ties.misfit(v).is_none()
         };
-        let place = others.iter_mut().find(|(v, free)| fits(v, *free));
-        place.map(|(_, free)| *free -= asks).is_some()
+        let place = others.iter_mut().find(|(v, taken)| fits(v, taken));
+        place.map(|(_, taken)| taken.add(&asks)).is_some()
     })
 }
 
 fn reason(world: &World, node: &str) -> &'static str {
+    if karpenter::drifted(world).contains(node) {
+        return "Drifted";
+    }
     if movers(world, node).is_empty() { "Empty" } else { "Underutilized" }
 }
 

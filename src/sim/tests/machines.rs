@@ -181,3 +181,37 @@ async fn a_node_whose_pods_may_not_go_is_no_candidate() {
     let taints = cluster.objects("nodes").iter().filter(|n| n["spec"]["taints"].is_array()).count();
     assert_eq!(taints, 0, "none is tainted for nothing");
 }
+
+#[tokio::test]
+async fn machines_that_drifted_are_replaced_before_their_pods_have_to_go() {
+    let (fleet, client, cluster) = alpha().await;
+    fleet.advance(seconds(20));
+    let pool = cluster.objects("nodepools")[0]["metadata"]["name"].as_str().unwrap().to_owned();
+    let drifted = || {
+        let claims = cluster.objects("nodeclaims").into_iter();
+        let said = claims.filter_map(|c| {
+            let all = c["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            all.into_iter().find(|c| c["type"] == "Drifted").map(|c| c["reason"].as_str().unwrap().to_owned())
+        });
+        said.collect::<Vec<_>>()
+    };
+    assert!(drifted().is_empty());
+    let before: Vec<Value> = cluster.objects("nodes").iter().map(|n| n["metadata"]["name"].clone()).collect();
+    let path = format!("/apis/karpenter.sh/v1/nodepools/{pool}");
+    let labels = json!({"spec": {"template": {"metadata": {"labels": {"team": "blue"}}}}});
+    assert_eq!(client.patch(&path, "merge", &labels).await.code, 200);
+    let mut least = 4;
+    let mut seen = 0;
+    for _ in 0..900 {
+        fleet.advance(seconds(1));
+        seen = seen.max(drifted().len());
+        least = least.min(pods_of(&cluster, "web").iter().filter(|p| ready(p)).count());
+    }
+    assert_eq!(seen, before.len(), "all of them were made from what was");
+    assert!(drifted().is_empty(), "{:?}", drifted());
+    let nodes = cluster.objects("nodes");
+    assert!(nodes.iter().all(|n| n["metadata"]["labels"]["team"] == "blue"));
+    assert!(nodes.iter().all(|n| !before.contains(&n["metadata"]["name"])));
+    assert!(least >= 3, "a pod goes at a time, when there is room for it: {least}");
+    assert!(messages(&cluster, "DisruptionTerminating").iter().any(|m| m == "Disrupting Node: Drifted"));
+}

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::COMPONENT;
+use super::{COMPONENT, drift};
 use crate::model::{Provider, Span, quantity};
 use crate::sim::controllers::events::{Said, record};
 use crate::sim::controllers::pools::{self, Manner, Pool};
@@ -84,7 +84,7 @@ fn offered(provider: Provider, machine: &Machine) -> bool {
 }
 
 /// What requirements can say of a machine.
-fn properties(machine: &Machine) -> Vec<(&'static str, String)> {
+pub(super) fn properties(machine: &Machine) -> Vec<(&'static str, String)> {
     let own = machine.name;
     let (family, size) = own.split_once('.').unwrap_or((own, ""));
     let letters: String = family.chars().take_while(char::is_ascii_alphabetic).collect();
@@ -160,6 +160,9 @@ pub(in crate::sim::controllers) fn write_status(world: &mut World) {
             "cpu": sum(&all, |m| m.cpu).to_string(), "memory": format!("{}Gi", sum(&all, |m| m.memory)),
             "nodes": nodes.to_string(), "pods": (110 * all.len()).to_string(),
         });
+        if let Some(pool) = world.store.get(Res::NodePools, "", &own).cloned() {
+            drift::mark(world, &pool);
+        }
         world.store.update(Res::NodePools, "", &own, |p| {
             set(p, "status.resources", resources);
             set(p, "status.nodes", nodes);
@@ -173,14 +176,15 @@ pub(in crate::sim::controllers) fn write_status(world: &mut World) {
     }
 }
 
-/// Whether a node of a pool may be disrupted for a reason (`Empty`, `Underutilized`): by its policy
-/// and by its budgets. A budget that forbids it is said.
+/// Whether a node of a pool may be disrupted for a reason (`Empty`, `Underutilized`, `Drifted`): by its
+/// policy, which is about machines that are not needed, and by its budgets. A budget that forbids it is said.
 pub(in crate::sim::controllers) fn may_disrupt(world: &mut World, index: usize, reason: &str) -> bool {
     let Some(pool) = world.pools.get(index) else { return false };
     let Some(object) = world.store.get(Res::NodePools, "", &pool.name).cloned() else { return false };
     let disruption = at(&object, "spec.disruption");
     let only_empty = text(disruption, "consolidationPolicy") == "WhenEmpty" && reason != "Empty";
-    if text(disruption, "consolidateAfter") == "Never" || only_empty {
+    let spare = reason != "Drifted";
+    if spare && (text(disruption, "consolidateAfter") == "Never" || only_empty) {
         return false;
     }
     let nodes = pools::members(world, index);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::filter::NO_PORTS;
 use crate::sim::fields::text;
 use crate::sim::json::Value;
 
@@ -18,8 +19,9 @@ pub(super) struct Failure {
 
 /// Reasons that go away when pods do.
 fn passes(reason: &str) -> bool {
-    const WITH_PODS: [&str; 4] = [
+    const WITH_PODS: [&str; 5] = [
         "Too many pods",
+        NO_PORTS,
         "node(s) didn't match pod anti-affinity rules",
         "node(s) didn't satisfy existing pods anti-affinity rules",
         "node(s) didn't match pod topology spread constraints",

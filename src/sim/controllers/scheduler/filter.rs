@@ -1,28 +1,31 @@
 //! What a node alone says about a pod: cordons, taints, affinity, room.
 
-use crate::model::Resources;
 use crate::sim::cache::NodeView;
 use crate::sim::controllers::pods;
 use crate::sim::fields::{list, map, text};
 use crate::sim::json::{Value, json};
+use crate::sim::room::Room;
+
+/// Another pod has a port of the node that this one wants.
+pub(super) const NO_PORTS: &str = "node(s) didn't have free ports for the requested pod ports";
 
 /// Why a pod does not fit a node, in the scheduler's words; `None` when it fits.
-pub(in crate::sim::controllers) fn misfit(pod: &Value, asks: Resources, node: &NodeView) -> Option<String> {
-    misfit_in(pod, asks, node, node.free())
+pub(in crate::sim::controllers) fn misfit(pod: &Value, asks: &Room, node: &NodeView) -> Option<String> {
+    misfit_in(pod, asks, node, &node.used)
 }
 
-/// The same when so much of the node is free.
+/// The same when this much of the node is taken.
 pub(in crate::sim::controllers) fn misfit_in(
     pod: &Value,
-    asks: Resources,
+    asks: &Room,
     node: &NodeView,
-    free: Resources,
+    taken: &Room,
 ) -> Option<String> {
-    misfits(pod, asks, node, free).into_iter().next()
+    misfits(pod, asks, node, taken).into_iter().next()
 }
 
 /// Every reason that the first filter to object has: only room has several.
-pub(super) fn misfits(pod: &Value, asks: Resources, node: &NodeView, free: Resources) -> Vec<String> {
+pub(super) fn misfits(pod: &Value, asks: &Room, node: &NodeView, taken: &Room) -> Vec<String> {
     let cordon = || json!({ "key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule" });
     if node.unschedulable && !pods::tolerates(pod, &cordon()) {
         return vec!["node(s) were unschedulable".into()];
@@ -39,10 +42,16 @@ pub(super) fn misfits(pod: &Value, asks: Resources, node: &NodeView, free: Resou
     if !map(pod, "spec.nodeSelector").iter().all(|(k, v)| v == node.label(k)) || !affine(pod, node) {
         return vec!["node(s) didn't match Pod's node affinity/selector".into()];
     }
+    if taken.clashes(asks) {
+        return vec![NO_PORTS.into()];
+    }
+    let free = node.allocatable - taken.resources;
+    let (disk, asks) = (asks.storage, asks.resources);
     [
         (asks.pods > free.pods, "Too many pods"),
         (asks.cpu > free.cpu, "Insufficient cpu"),
         (asks.memory > free.memory, "Insufficient memory"),
+        (disk > 0 && disk > node.storage - taken.storage, "Insufficient ephemeral-storage"),
         (asks.gpus > free.gpus, "Insufficient nvidia.com/gpu"),
     ]
     .into_iter()

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use super::failure::Failure;
 use super::{COMPONENT, Wish};
-use crate::model::Resources;
 use crate::sim::cache::{NodeView, takes_room};
 use crate::sim::controllers::events::{Said, record};
 use crate::sim::eviction;
-use crate::sim::fields::{deleting, int, name, namespace, pod_requests, set_condition, text, uid};
+use crate::sim::fields::{deleting, int, name, namespace, set_condition, text, uid};
 use crate::sim::json::Value;
 use crate::sim::objects::Deletion;
 use crate::sim::queue::Id;
 use crate::sim::resources::Res;
+use crate::sim::room::Room;
 use crate::sim::world::World;
 
 fn priority(pod: &Value) -> i64 {
@@ -22,14 +22,16 @@ fn priority(pod: &Value) -> i64 {
 }
 
 /// What pods were promised of a node that this pod may not take from them.
-pub(super) fn promised(world: &World, pod: &Value, node: &str) -> Resources {
+pub(super) fn promised(world: &World, pod: &Value, node: &str) -> Room {
     let own = Id::of(pod);
     let others = world.nominated.iter().filter(|(id, n)| **n == node && **id != own);
     others
         .filter_map(|(id, _)| world.pod(id))
         .filter(|p| priority(p) >= priority(pod) && text(p, "spec.nodeName").is_empty() && !deleting(p))
-        .map(|p| pod_requests(&p))
-        .fold(Resources::ZERO, |a, b| a + b)
+        .fold(Room::default(), |mut all, p| {
+            all.add(&Room::of(&p));
+            all
+        })
 }
 
 /// Who would have to go from a node.
@@ -99,9 +101,10 @@ fn victims(world: &World, pod: &Value, node: &str) -> Option<Victims> {
 /// Whether the pod would fit if these were gone. Neighbours are looked at as they are: who wants
 /// to be far from one of them is not helped.
 fn fits(world: &World, pod: &Value, view: &NodeView, node: &str, gone: &[Arc<Value>]) -> bool {
-    let freed = gone.iter().map(|p| pod_requests(p)).fold(Resources::ZERO, |a, b| a + b);
-    let free = view.free() + freed - promised(world, pod, node);
-    Wish::of(world, pod).misfits(view, free).is_empty()
+    let mut taken = view.used.clone();
+    gone.iter().for_each(|p| taken.sub(&Room::of(p)));
+    taken.add(&promised(world, pod, node));
+    Wish::of(world, pod).misfits(view, &taken).is_empty()
 }
 
 fn preempt(world: &mut World, pod: &Value, victim: &Arc<Value>, node: &str) {

@@ -1,5 +1,7 @@
 //! Which node takes a pod, and what is said when none does.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::model::Time;
 use crate::sim::admission;
@@ -12,7 +14,7 @@ fn world() -> World {
         let object = json!({
             "metadata": { "name": node, "labels": { "kubernetes.io/hostname": node, "topology.kubernetes.io/zone": zone } },
             "status": {
-                "allocatable": { "cpu": "4", "memory": "16Gi", "pods": "110" },
+                "allocatable": { "cpu": "4", "memory": "16Gi", "pods": "110", "ephemeral-storage": "10Gi" },
                 "conditions": [{ "type": "Ready", "status": "True" }],
             },
         });
@@ -259,4 +261,57 @@ fn gates_and_other_schedulers_are_respected() {
     assert_ne!(node(&world.pod(&Id::new("a", "gated")).unwrap()), "", "opened");
     let other = pod(&mut world, "other", "1", json!({ "schedulerName": "their-scheduler" }));
     assert_eq!((node(&other), said(&other).as_str()), ("", ""), "somebody else's");
+}
+
+#[test]
+fn a_port_of_the_node_is_for_one_pod_and_its_disk_is_counted() {
+    let mut world = world();
+    let port = json!([{ "containerPort": 80, "hostPort": 80, "protocol": "TCP" }]);
+    let on_port = json!({ "containers": [{ "name": "c", "image": "x", "ports": port }] });
+    let mut nodes = BTreeSet::new();
+    for own in ["web-1", "web-2", "web-3"] {
+        nodes.insert(node(&pod(&mut world, own, "10m", on_port.clone())).to_owned());
+    }
+    assert_eq!(nodes.len(), 3, "each on a node of its own");
+    let fourth = pod(&mut world, "web-4", "10m", on_port);
+    assert_eq!(node(&fourth), "");
+    let why = "0/3 nodes are available: 3 node(s) didn't have free ports for the requested pod ports.";
+    assert!(said(&fourth).starts_with(why), "{}", said(&fourth));
+    let large = |amount: &str| {
+        json!({ "containers": [{ "name": "c", "image": "x",
+            "resources": { "requests": { "ephemeral-storage": amount } } }] })
+    };
+    assert_ne!(node(&pod(&mut world, "disk-1", "10m", large("8Gi"))), "");
+    assert_eq!(
+        said(&pod(&mut world, "disk-2", "10m", large("11Gi"))).split(". ").next(),
+        Some("0/3 nodes are available: 3 Insufficient ephemeral-storage")
+    );
+}
+
+#[test]
+fn a_port_is_had_by_the_more_important_pod() {
+    let mut world = world();
+    let object = json!({ "metadata": { "name": "high" }, "value": 1000 });
+    world.store.create(Res::PriorityClasses, object, world.now).unwrap();
+    let port = json!([{ "containerPort": 80, "hostPort": 80, "protocol": "TCP" }]);
+    let spec = |class: &str| {
+        let mut spec = json!({ "containers": [{ "name": "c", "image": "x", "ports": port }] });
+        if !class.is_empty() {
+            set(&mut spec, "priorityClassName", class);
+        }
+        spec
+    };
+    for own in ["web-1", "web-2", "web-3"] {
+        pod(&mut world, own, "10m", spec(""));
+    }
+    let mut other = spec("");
+    set(&mut other, "containers", json!([{ "name": "c", "image": "x" }]));
+    for own in ["plain-1", "plain-2", "plain-3"] {
+        pod(&mut world, own, "10m", other.clone());
+    }
+    let important = pod(&mut world, "first-1", "10m", spec("high"));
+    assert_ne!(text(&important, "status.nominatedNodeName"), "");
+    let leaving: Vec<_> = world.store.list(Res::Pods, None).filter(|p| deleting(p)).cloned().collect();
+    assert_eq!(leaving.len(), 1, "only who has the port must go");
+    assert!(fields::name(&leaving[0]).starts_with("web-"));
 }
