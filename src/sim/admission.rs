@@ -12,12 +12,17 @@ use crate::sim::json::{Value, json};
 
 use super::controllers::{CLAIM_PROTECTION, VOLUME_PROTECTION};
 use super::custom;
-use super::fields::{annotate, annotation, at, list, list_mut, map, name, object_mut, place, set, text};
+use super::fields::{
+    annotate, annotation, at, flag, list, list_mut, map, name, object_mut, place, set, text, unset,
+};
 use super::limits;
 use super::quota;
-use super::refusal::Refusal;
+use super::refusal::{Cause, Refusal};
 use super::resources::Res;
 use super::world::World;
+
+pub(crate) use pods::quality;
+pub(crate) use services::ADDRESSES;
 
 /// Fills in what a real server would in a new object.
 pub(crate) fn admit(world: &World, res: Res, object: &mut Value) {
@@ -29,11 +34,11 @@ pub(crate) fn admit(world: &World, res: Res, object: &mut Value) {
         }
         Res::Deployments
         | Res::ReplicaSets
-        | Res::ReplicationControllers
         | Res::Jobs
         | Res::CronJobs
         | Res::NodePools
         | Res::NodeClaims => set(object, "status", json!({})),
+        Res::ReplicationControllers => set(object, "status", json!({ "replicas": 0 })),
         Res::StatefulSets => set(object, "status", json!({ "replicas": 0, "availableReplicas": 0 })),
         Res::DaemonSets => {
             let first = template_generation(object).filter(|n| *n > 0).unwrap_or(1);
@@ -54,9 +59,13 @@ pub(crate) fn admit(world: &World, res: Res, object: &mut Value) {
         Res::Claims => claim(world, object),
         Res::Volumes => {
             protect(object, VOLUME_PROTECTION);
-            set(object, "status", json!({ "phase": "Pending" }));
+            let since = world.now.rfc3339();
+            set(object, "status", json!({ "phase": "Pending", "lastPhaseTransitionTime": since }));
         }
         Res::Services => default(object, "status", json!({ "loadBalancer": {} })),
+        Res::Ingresses => set(object, "status", json!({ "loadBalancer": {} })),
+        Res::SigningRequests => set(object, "status", json!({})),
+        Res::Nodes => not_ready(object),
         Res::Definitions => custom::admit(object, world.now),
         _ => {}
     }
@@ -70,15 +79,41 @@ fn protect(object: &mut Value, finalizer: &str) {
     }
 }
 
-/// A new claim waits, for a volume of the default class if it names none (`DefaultStorageClass`).
+/// Nothing is placed on a new node before a controller has seen it
+/// (`plugin/pkg/admission/nodetaint`).
+fn not_ready(node: &mut Value) {
+    let taint = json!({ "key": "node.kubernetes.io/not-ready", "effect": "NoSchedule" });
+    let taints = list_mut(place(node, "spec.taints"));
+    if !taints.contains(&taint) {
+        taints.push(taint);
+    }
+}
+
+/// A new claim waits, for a volume of the default class if it names none: the newest, where more
+/// than one is marked (`DefaultStorageClass`).
 fn claim(world: &World, object: &mut Value) {
     const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
     protect(object, CLAIM_PROTECTION);
     let marked = |c: &&Arc<Value>| annotation(c, DEFAULT) == "true";
-    if let Some(class) = world.store.list(Res::StorageClasses, None).find(marked) {
+    let newest = |class: &&Arc<Value>| {
+        (text(class, "metadata.creationTimestamp").to_owned(), std::cmp::Reverse(name(class).to_owned()))
+    };
+    if let Some(class) = world.store.list(Res::StorageClasses, None).filter(marked).max_by_key(newest) {
         default(object, "spec.storageClassName", json!(name(class)));
     }
     set(object, "status", json!({ "phase": "Pending" }));
+}
+
+/// Notes who asks for a certificate: it will be theirs
+/// (`pkg/registry/certificates/certificates/strategy.go` `PrepareForCreate`).
+pub(crate) fn attribute(res: Res, object: &mut Value, name: &str, groups: &[String]) {
+    if res != Res::SigningRequests {
+        return;
+    }
+    unset(object, "spec.uid");
+    unset(object, "spec.extra");
+    set(object, "spec.username", name);
+    set(object, "spec.groups", groups.to_vec());
 }
 
 /// Refuses what a namespace has no room for, and what is not within its limits.
@@ -87,7 +122,37 @@ pub(crate) fn refuse(world: &mut World, res: Res, object: &Value, dry: bool) -> 
         pods::known(world, object)?;
     }
     limits::refuse(world, res, object)?;
-    quota::admit(world, res, object, dry)
+    quota::admit(world, res, None, object, dry)
+}
+
+/// The same of a pod whose containers may use more from now on.
+pub(crate) fn refuse_growth(world: &mut World, old: &Value, new: &Value, dry: bool) -> Result<(), Refusal> {
+    limits::refuse(world, Res::Pods, new)?;
+    quota::admit(world, Res::Pods, Some(old), new, dry)
+}
+
+/// What an object asks for that is not to be had, or that another has.
+pub(crate) fn taken(world: &World, res: Res, old: Option<&Value>, new: &Value) -> Vec<Cause> {
+    if res == Res::Services { services::taken(world, old, new) } else { Vec::new() }
+}
+
+/// Refuses a second class of priority that is everybody's
+/// (`plugin/pkg/admission/priority` `validatePriorityClass`).
+pub(crate) fn alone(world: &World, res: Res, object: &Value) -> Result<(), Refusal> {
+    if res != Res::PriorityClasses || !flag(object, "globalDefault") {
+        return Ok(());
+    }
+    let mut classes = world.store.list(Res::PriorityClasses, None);
+    match classes.find(|class| flag(class, "globalDefault") && name(class) != name(object)) {
+        None => Ok(()),
+        Some(other) => {
+            let why = format!(
+                "PriorityClass {} is already marked as default. Only one default can exist",
+                name(other)
+            );
+            Err(quota::forbidden(res.spec(), name(object), &why))
+        }
+    }
 }
 
 /// Fills in the defaults of an object, new or changed.
@@ -95,7 +160,8 @@ pub(crate) fn complete(world: &World, res: Res, object: &mut Value) {
     match res {
         Res::Pods => pods::complete(place(object, "spec")),
         Res::Deployments | Res::StatefulSets | Res::DaemonSets => workload(res, object),
-        Res::ReplicaSets | Res::ReplicationControllers => default(object, "spec.replicas", json!(1)),
+        Res::ReplicaSets => default(object, "spec.replicas", json!(1)),
+        Res::ReplicationControllers => controller(object),
         Res::Jobs | Res::CronJobs => job(res, object),
         Res::Autoscalers => autoscaler(object),
         Res::LimitRanges => limits::complete(object),
@@ -115,20 +181,31 @@ pub(crate) fn complete(world: &World, res: Res, object: &mut Value) {
             default(object, "reclaimPolicy", json!("Delete"));
             default(object, "volumeBindingMode", json!("Immediate"));
         }
-        Res::PriorityClasses => default(object, "preemptionPolicy", json!("PreemptLowerPriority")),
+        Res::PriorityClasses => {
+            default(object, "preemptionPolicy", json!("PreemptLowerPriority"));
+            if !flag(object, "globalDefault") {
+                unset(object, "globalDefault");
+            }
+        }
         Res::NetworkPolicies => {
             let both = !at(object, "spec.egress").is_null();
             let types = if both { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) };
             default(object, "spec.policyTypes", types);
         }
         Res::Secrets => secret(object),
+        Res::Endpoints => each(object, "subsets", |subset| each(subset, "ports", protocol)),
+        Res::EndpointSlices => slice(object),
+        Res::RoleBindings | Res::ClusterRoleBindings => binding(object),
         _ => {}
     }
     let template = match res {
         Res::CronJobs => "spec.jobTemplate.spec.template.spec",
-        Res::Deployments | Res::StatefulSets | Res::ReplicaSets | Res::DaemonSets | Res::Jobs => {
-            "spec.template.spec"
-        }
+        Res::Deployments
+        | Res::StatefulSets
+        | Res::ReplicaSets
+        | Res::ReplicationControllers
+        | Res::DaemonSets
+        | Res::Jobs => "spec.template.spec",
         _ => return,
     };
     if at(object, template).is_object() {
@@ -149,7 +226,7 @@ pub(crate) fn identify(res: Res, object: &mut Value) {
     if res == Res::Pods {
         return pods::mount_token(object);
     }
-    if res != Res::Jobs || super::fields::flag(object, "spec.manualSelector") {
+    if res != Res::Jobs || flag(object, "spec.manualSelector") {
         return;
     }
     let (own, uid) = (name(object).to_owned(), super::fields::uid(object).to_owned());
@@ -188,6 +265,47 @@ fn workload(res: Res, object: &mut Value) {
     for (field, value) in rolling.iter().filter(|_| rolls) {
         default(object, &format!("{strategy}.rollingUpdate.{field}"), value.clone());
     }
+}
+
+/// Defaults of a replication controller, which selects what it makes if it says nothing else.
+fn controller(object: &mut Value) {
+    default(object, "spec.replicas", json!(1));
+    let labels = at(object, "spec.template.metadata.labels").clone();
+    if labels.is_object() {
+        default(object, "spec.selector", labels.clone());
+        default(object, "metadata.labels", labels);
+    }
+}
+
+/// Changes each item of a list, if there is one.
+fn each(object: &mut Value, path: &str, change: impl Fn(&mut Value)) {
+    let items = object.get_mut(path).and_then(Value::as_array_mut);
+    items.into_iter().flatten().for_each(change);
+}
+
+fn protocol(port: &mut Value) {
+    default(port, "protocol", json!("TCP"));
+}
+
+/// Defaults of a slice of endpoints (`pkg/apis/discovery/v1/defaults.go`); what is known of an
+/// endpoint is always written.
+fn slice(object: &mut Value) {
+    each(object, "ports", |port| {
+        default(port, "name", json!(""));
+        protocol(port);
+    });
+    each(object, "endpoints", |endpoint| default(endpoint, "conditions", json!({})));
+}
+
+/// The group of what a binding names (`pkg/apis/rbac/v1/defaults.go`).
+fn binding(object: &mut Value) {
+    let group = || json!("rbac.authorization.k8s.io");
+    default(object, "roleRef.apiGroup", group());
+    each(object, "subjects", |subject| {
+        if ["User", "Group"].contains(&text(subject, "kind")) {
+            default(subject, "apiGroup", group());
+        }
+    });
 }
 
 /// Defaults of what runs to an end.
@@ -250,10 +368,31 @@ pub(crate) fn recount(res: Res, old: &Value, new: &mut Value) {
     }
 }
 
-/// What a write leaves as it was when it does not say it (`patchAllocatedValues`).
-pub(crate) fn carry(res: Res, old: &Value, new: &mut Value) {
-    if res == Res::Services {
-        services::carry(old, new);
+/// What a write leaves as it was, and what follows from it.
+pub(crate) fn carry(world: &World, res: Res, old: &Value, new: &mut Value) {
+    match res {
+        Res::Services => services::carry(old, new),
+        Res::SigningRequests => {
+            // what was asked for stays, and when it was decided is noted
+            set(new, "spec", at(old, "spec").clone());
+            decided(world, old, new);
+        }
+        _ => {}
+    }
+}
+
+/// When each thing was decided about a request for a certificate (`populateConditionTimestamps`).
+fn decided(world: &World, old: &Value, new: &mut Value) {
+    let now = json!(world.now.rfc3339());
+    let before = list(old, "status.conditions").to_vec();
+    let Some(conditions) = new.pointer_mut("/status/conditions").and_then(Value::as_array_mut) else {
+        return;
+    };
+    for one in conditions {
+        default(one, "lastUpdateTime", now.clone());
+        let same = before.iter().find(|c| c["type"] == one["type"] && c["status"] == one["status"]);
+        let since = same.map(|c| c["lastTransitionTime"].clone()).filter(|t| !t.is_null());
+        default(one, "lastTransitionTime", since.unwrap_or_else(|| now.clone()));
     }
 }
 
@@ -261,7 +400,7 @@ pub(crate) fn carry(res: Res, old: &Value, new: &mut Value) {
 fn secret(object: &mut Value) {
     default(object, "type", json!("Opaque"));
     let plain = map(object, "stringData").clone();
-    super::fields::unset(object, "stringData");
+    unset(object, "stringData");
     for (key, value) in plain {
         let encoded = super::tls::base64(value.as_str().unwrap_or_default().as_bytes());
         object_mut(place(object, "data")).insert(key, encoded.into());

@@ -3,6 +3,7 @@
 mod access;
 mod body;
 mod call;
+mod components;
 mod convert;
 mod deletes;
 mod discovery;
@@ -78,12 +79,13 @@ pub(crate) async fn serve(
 fn route(shared: &Arc<Shared>, call: &Call, upgrade: Option<Upgrade>) -> Result<Answer, Refusal> {
     let path: Vec<&str> = call.segments.iter().map(String::as_str).collect();
     match path.as_slice() {
+        ["version" | "api" | "apis"] if changes(&call.method) => Err(Refusal::method()),
         ["version"] => Ok(discovery::version(shared)),
         ["metrics"] => {
             reviews::check_path(shared, &call.who, "get", "/metrics")?;
             Ok(prometheus::serve(shared))
         }
-        [probe @ ("readyz" | "livez" | "healthz"), ..] => Ok(health(probe, call)),
+        [probe @ ("readyz" | "livez" | "healthz"), checks @ ..] => health(probe, checks, call),
         ["api"] => Ok(discovery::core(shared, call)),
         ["apis"] => Ok(discovery::groups(shared, call)),
         ["apis", group] => discovery::group(shared, group),
@@ -94,6 +96,14 @@ fn route(shared: &Arc<Shared>, call: &Call, upgrade: Option<Upgrade>) -> Result<
             reviews::answer(shared, call, rest)
         }
         ["apis", "metrics.k8s.io", "v1beta1", rest @ ..] => metrics::serve(shared, call, rest),
+        ["api", "v1", "componentstatuses", rest @ ..] => components::serve(shared, call, rest),
+        ["api", "v1", "namespaces", space, "bindings"] => {
+            if call.method != Method::POST {
+                return Err(Refusal::method());
+            }
+            access::check_names(shared, &call.who, "create", "", "bindings", space, "")?;
+            deletes::bind_named(shared, call, space)
+        }
         _ => resource(shared, call, &shared.read(|world| Target::read(world, &path))?, upgrade),
     }
 }
@@ -115,10 +125,11 @@ fn resource(
         ("watch", _) => watching::watch(shared, call, target),
         ("get" | "create", Some("exec" | "attach")) => terminal::serve(shared, call, target, upgrade),
         (_, Some("portforward")) => Err(Refusal::not_forwarded()),
+        (_, Some("proxy")) => Err(Refusal::unreachable()),
         ("get", Some("log")) => logs::serve(shared, call, target),
         (_, Some("log")) => Err(Refusal::method()),
         ("get", Some("scale")) => scale::get(shared, target),
-        ("get", None | Some("status" | "approval" | "ephemeralcontainers")) => {
+        ("get", None | Some("status" | "approval" | "ephemeralcontainers" | "resize")) => {
             lists::get(shared, call, target)
         }
         ("create", Some("eviction")) => deletes::evict(shared, call, target),
@@ -126,22 +137,30 @@ fn resource(
         ("create", Some("binding")) => deletes::bind(shared, call, target),
         ("create", None) => writes::create(shared, call, target),
         ("update" | "patch", Some("scale")) => scale::write(shared, call, target),
-        ("update" | "patch", None | Some("status" | "approval" | "finalize" | "ephemeralcontainers")) => {
-            writes::modify(shared, call, target)
-        }
+        (
+            "update" | "patch",
+            None | Some("status" | "approval" | "finalize" | "ephemeralcontainers" | "resize"),
+        ) => writes::modify(shared, call, target),
         ("delete", None) => deletes::delete(shared, call, target),
         ("deletecollection", None) => deletes::delete_collection(shared, call, target),
         _ => Err(Refusal::method()),
     }
 }
 
-/// Whether the server is well, and with `verbose` what it looked at.
-fn health(probe: &str, call: &Call) -> Answer {
-    if !call.query.has("verbose") {
-        return Answer::text("ok");
+/// What the server looks at to know whether it is well.
+const CHECKS: [&str; 3] = ["ping", "log", "etcd"];
+
+/// Whether the server is well, as a whole or in one point, and with `verbose` what it looked at.
+fn health(probe: &str, checks: &[&str], call: &Call) -> Result<Answer, Refusal> {
+    if !checks.is_empty() {
+        let known = CHECKS.contains(&checks.join("/").as_str());
+        return if known { Ok(Answer::text("ok")) } else { Err(Refusal::no_such_group()) };
     }
-    let looked: String = ["ping", "log", "etcd"].iter().map(|check| format!("[+]{check} ok\n")).collect();
-    Answer::text(format!("{looked}{probe} check passed\n"))
+    if !call.query.has("verbose") {
+        return Ok(Answer::text("ok"));
+    }
+    let looked: String = CHECKS.iter().map(|check| format!("[+]{check} ok\n")).collect();
+    Ok(Answer::text(format!("{looked}{probe} check passed\n")))
 }
 
 /// Whether the method changes something.

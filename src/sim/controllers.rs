@@ -4,6 +4,7 @@
 //! one step. Changes tell the controllers concerned ([`route`]); what takes time is queued for
 //! when it is over. So a quiet cluster costs nothing, and a test can move time by hand.
 
+mod addresses;
 mod autoscaler;
 mod balancers;
 mod budget;
@@ -173,6 +174,7 @@ pub(crate) fn route(world: &mut World, touched: &Touched) {
         Some(Res::Volumes) if touched.after.is_some() => world.queue.add(Work::Volume(id.name), soon),
         Some(Res::Claims) if !world.instant => world.queue.add(Work::Claim(id), soon),
         Some(Res::Services) => {
+            addresses::follow(world, touched);
             if touched.after.is_some() && balancers::concerned(&object) {
                 world.queue.add(Work::Balancer(id.clone()), world.now + BALANCER);
             }

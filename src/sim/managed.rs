@@ -116,6 +116,16 @@ pub(crate) fn updated(layout: Layout<'_>, old: &Value, new: &mut Value, writer: 
     put(new, &entries);
 }
 
+/// Takes a field out of what everybody set.
+pub(crate) fn disown(object: &mut Value, path: &str) {
+    let path: Vec<String> = path.split('.').map(|key| format!("f:{key}")).collect();
+    let mut left = entries(object);
+    for entry in &mut left {
+        entry.paths.remove(&path);
+    }
+    put(object, &left);
+}
+
 /// Applies a configuration: what it names is set, what its manager named before and does not name
 /// any more goes, and what somebody else set to another value is a conflict, unless `force`.
 pub(crate) fn apply(

@@ -71,7 +71,19 @@ fn charge(spec: &Spec, object: &Value) -> Amounts {
             let storage = at(object, "spec.resources.requests.storage");
             charge.insert("requests.storage".into(), amount("storage", storage));
         }
-        "services" | "configmaps" | "secrets" | "replicationcontrollers" | "resourcequotas" => {
+        "services" => {
+            charge.insert("services".into(), 1);
+            let ports = i64::try_from(list(object, "spec.ports").len()).unwrap_or(i64::MAX);
+            let (kind, gives) = (text(object, "spec.type"), at(object, "spec.allocateLoadBalancerNodePorts"));
+            let balanced = kind == "LoadBalancer";
+            if kind == "NodePort" || balanced && gives.as_bool() != Some(false) {
+                charge.insert("services.nodeports".into(), ports);
+            }
+            if balanced {
+                charge.insert("services.loadbalancers".into(), 1);
+            }
+        }
+        "configmaps" | "secrets" | "replicationcontrollers" | "resourcequotas" => {
             charge.insert(spec.plural.to_string(), 1);
         }
         _ => {}
@@ -108,7 +120,8 @@ fn used(store: &Store, quota: &Value) -> Amounts {
     let pods = used.keys().any(|k| !k.starts_with("count/") || k == "count/pods");
     for res in Res::ALL {
         let spec = res.spec();
-        let counted = used.keys().any(|k| k.starts_with("count/") || *k == *spec.plural);
+        let own = |k: &str| k.split('.').next() == Some(&*spec.plural);
+        let counted = used.keys().any(|k| k.starts_with("count/") || own(k));
         let claims = res == Res::Claims && used.contains_key("requests.storage");
         if !spec.namespaced || !(counted || claims || res == Res::Pods && pods) {
             continue;
@@ -124,8 +137,15 @@ fn used(store: &Store, quota: &Value) -> Amounts {
     used
 }
 
-/// Refuses an object that a quota has no room for; `status.used` grows with one that it has.
-pub(crate) fn admit(world: &mut World, res: Res, object: &Value, dry: bool) -> Result<(), Refusal> {
+/// Refuses an object that a quota has no room for; `status.used` grows with one that it has. `old`
+/// is what it was, if it is there already and grows.
+pub(crate) fn admit(
+    world: &mut World,
+    res: Res,
+    old: Option<&Value>,
+    object: &Value,
+    dry: bool,
+) -> Result<(), Refusal> {
     if !res.spec().namespaced {
         return Ok(());
     }
@@ -134,8 +154,14 @@ pub(crate) fn admit(world: &mut World, res: Res, object: &Value, dry: bool) -> R
         if res == Res::Pods {
             told(&quota, &hard, object)?;
         }
-        let wanted: Amounts =
-            charge(res.spec(), object).into_iter().filter(|(k, n)| hard.contains_key(k) && *n > 0).collect();
+        let before = old.map(|old| charge(res.spec(), old)).unwrap_or_default();
+        let more = |(k, n): (String, i64)| (n - before.get(&k).copied().unwrap_or(0), k);
+        let wanted: Amounts = charge(res.spec(), object)
+            .into_iter()
+            .map(more)
+            .filter(|(n, k)| hard.contains_key(k) && *n > 0)
+            .map(|(n, k)| (k, n))
+            .collect();
         if wanted.is_empty() {
             continue;
         }
@@ -239,6 +265,38 @@ mod tests {
             r.message
         })?;
         Ok(world.store.create(Res::Pods, pod, world.now).unwrap())
+    }
+
+    #[test]
+    fn services_are_charged_with_what_they_take() {
+        let of = |kind: &str| {
+            let service = json!({ "spec": { "type": kind, "ports": [{ "port": 1 }, { "port": 2 }] } });
+            let all = charge(Res::Services.spec(), &service);
+            ["services", "services.nodeports", "services.loadbalancers"]
+                .map(|k| all.get(k).copied().unwrap_or(0))
+        };
+        assert_eq!(of("ClusterIP"), [1, 0, 0]);
+        assert_eq!(of("NodePort"), [1, 2, 0]);
+        assert_eq!(of("LoadBalancer"), [1, 2, 1]);
+    }
+
+    #[test]
+    fn what_is_there_is_charged_with_its_growth_alone() {
+        let mut w = world(json!({ "requests.cpu": "1" }));
+        let one = ask(&mut w, "one", json!({ "requests": { "cpu": "600m" } })).unwrap();
+        let grown = |cpu: &str| {
+            let mut new = (*one).clone();
+            let own = json!([{ "name": "app", "image": "x", "resources": { "requests": { "cpu": cpu } } }]);
+            set(&mut new, "spec.containers", own);
+            new
+        };
+        assert!(admit(&mut w, Res::Pods, Some(&one), &grown("900m"), true).is_ok());
+        let much = admit(&mut w, Res::Pods, Some(&one), &grown("1100m"), true).unwrap_err();
+        assert!(
+            much.message.contains("requested: requests.cpu=500m, used: requests.cpu=600m"),
+            "{}",
+            much.message
+        );
     }
 
     #[test]

@@ -61,6 +61,22 @@ impl Cause {
         Cause::new("FieldValueDuplicate", field, format!("Duplicate value: {value:?}"))
     }
 
+    /// The same of a value that is no text, with what is to be said of it.
+    pub(crate) fn duplicate_of(field: &str, value: &Value, why: &str) -> Cause {
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        Cause::new("FieldValueDuplicate", field, format!("Duplicate value: {value}{why}"))
+    }
+
+    /// The same as [`Cause::unsupported`], of a value that is no text.
+    pub(crate) fn not_supported(field: &str, value: &Value, supported: &str) -> Cause {
+        let message = format!("Unsupported value: {value}: supported values: {supported:?}");
+        Cause::new("FieldValueNotSupported", field, message)
+    }
+
+    pub(crate) fn too_long(field: &str, most: usize) -> Cause {
+        Cause::new("FieldValueTooLong", field, format!("Too long: may not be more than {most} bytes"))
+    }
+
     pub(crate) fn not_found(field: &str, value: &str) -> Cause {
         Cause::new("FieldValueNotFound", field, format!("Not found: {value:?}"))
     }
@@ -79,6 +95,15 @@ pub(crate) fn details(name: &str, group: &str, kind: &str) -> Value {
         }
     }
     out
+}
+
+/// Causes in one sentence.
+fn said(causes: &[Cause]) -> String {
+    let said: Vec<String> = causes.iter().map(|c| format!("{}: {}", c.field, c.message)).collect();
+    match said.as_slice() {
+        [one] => one.clone(),
+        many => format!("[{}]", many.join(", ")),
+    }
 }
 
 impl Refusal {
@@ -186,11 +211,7 @@ impl Refusal {
     /// An object that its kind does not allow, with every reason.
     pub(crate) fn invalid(spec: &Spec, name: &str, causes: &[Cause]) -> Refusal {
         let kind = qualified(&spec.group, &spec.kind);
-        let said: Vec<String> = causes.iter().map(|c| format!("{}: {}", c.field, c.message)).collect();
-        let why = match said.as_slice() {
-            [one] => one.clone(),
-            many => format!("[{}]", many.join(", ")),
-        };
+        let why = said(causes);
         let causes: Vec<Value> = causes
             .iter()
             .map(|c| json!({ "reason": c.reason, "message": c.message, "field": c.field }))
@@ -199,6 +220,14 @@ impl Refusal {
         super::fields::set(&mut details, "causes", causes);
         let refusal = Refusal::new(422, "Invalid", format!("{kind} {name:?} is invalid: {why}"));
         Refusal { details: Box::new(details), ..refusal }
+    }
+
+    /// A patch that makes something that cannot be read of an object: it names no kind.
+    pub(crate) fn patch(made: &Value, why: &str) -> Refusal {
+        let cause = Cause::invalid("patch", &made.to_string().into(), why);
+        let causes = json!([{ "reason": cause.reason, "message": cause.message, "field": cause.field }]);
+        let refusal = Refusal::new(422, "Invalid", format!(" \"\" is invalid: {}", said(&[cause])));
+        Refusal { details: Box::new(json!({ "causes": causes.plain() })), ..refusal }
     }
 
     /// Fields that other managers set to other values
@@ -229,11 +258,7 @@ impl Refusal {
 
     /// Options of a request that do not go together.
     pub(crate) fn options(kind: &str, causes: &[Cause]) -> Refusal {
-        let said: Vec<String> = causes.iter().map(|c| format!("{}: {}", c.field, c.message)).collect();
-        let why = match said.as_slice() {
-            [one] => one.clone(),
-            many => format!("[{}]", many.join(", ")),
-        };
+        let why = said(causes);
         let listed: Vec<Value> = causes
             .iter()
             .map(|c| json!({ "reason": c.reason, "message": c.message, "field": c.field }))
@@ -286,6 +311,12 @@ impl Refusal {
             "MethodNotAllowed",
             "the embedded fleet's pods run nothing that listens: no port is forwarded",
         )
+    }
+
+    /// The same of what is asked through the server.
+    pub(crate) fn unreachable() -> Refusal {
+        let message = "error trying to reach service: the embedded fleet's pods run nothing that listens";
+        Refusal::new(503, "ServiceUnavailable", message)
     }
 
     pub(crate) fn too_large(limit: usize) -> Refusal {

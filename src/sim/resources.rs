@@ -53,6 +53,10 @@ pub(crate) enum Res {
     MutatingWebhooks,
     ValidatingWebhooks,
     Definitions,
+    StorageCapacities,
+    VolumeClasses,
+    Addresses,
+    ServiceRanges,
 }
 
 /// Where the objects of a resource are kept: a built-in one, or one that a
@@ -154,9 +158,9 @@ type Line = (
 
 #[rustfmt::skip]
 const LINES: [Line; Res::ALL.len()] = [
-    ("", "v1", "nodes", "Node", "no", "", "status", ""),
+    ("", "v1", "nodes", "Node", "no", "", "proxy status", ""),
     ("", "v1", "namespaces", "Namespace", "ns", "", "status finalize", ""),
-    ("", "v1", "pods", "Pod", "po", "all", "status eviction log binding exec attach portforward ephemeralcontainers", "ng"),
+    ("", "v1", "pods", "Pod", "po", "all", "status eviction log binding exec attach portforward proxy ephemeralcontainers resize", "ng"),
     ("apps", "v1", "deployments", "Deployment", "deploy", "all", "status scale", "ng"),
     ("apps", "v1", "statefulsets", "StatefulSet", "sts", "all", "status scale", "ng"),
     ("apps", "v1", "daemonsets", "DaemonSet", "ds", "all", "status", "ng"),
@@ -166,7 +170,7 @@ const LINES: [Line; Res::ALL.len()] = [
     ("autoscaling", "v2 v1", "horizontalpodautoscalers", "HorizontalPodAutoscaler", "hpa", "all", "status", "n"),
     ("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "pdb", "", "status", "ng"),
     ("", "v1", "events", "Event", "ev", "", "", "n"),
-    ("", "v1", "services", "Service", "svc", "all", "status", "n"),
+    ("", "v1", "services", "Service", "svc", "all", "proxy status", "n"),
     ("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "pvc", "", "status", "n"),
     ("", "v1", "persistentvolumes", "PersistentVolume", "pv", "", "status", ""),
     ("storage.k8s.io", "v1", "storageclasses", "StorageClass", "sc", "", "", ""),
@@ -199,6 +203,10 @@ const LINES: [Line; Res::ALL.len()] = [
     ("admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", "", "api-extensions", "", "g"),
     ("admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", "", "api-extensions", "", "g"),
     ("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", "crd crds", "api-extensions", "status", "gu"),
+    ("storage.k8s.io", "v1", "csistoragecapacities", "CSIStorageCapacity", "", "", "", "n"),
+    ("storage.k8s.io", "v1", "volumeattributesclasses", "VolumeAttributesClass", "vac", "", "", ""),
+    ("networking.k8s.io", "v1", "ipaddresses", "IPAddress", "ip", "", "", ""),
+    ("networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR", "", "", "status", ""),
 ];
 
 static SPECS: LazyLock<Vec<Arc<Spec>>> = LazyLock::new(|| LINES.iter().map(|l| Arc::new(spec(l))).collect());
@@ -223,7 +231,7 @@ fn spec(line: &'static Line) -> Spec {
 
 impl Res {
     /// Every built-in resource, in the order of the table.
-    pub(crate) const ALL: [Res; 45] = [
+    pub(crate) const ALL: [Res; 49] = [
         Res::Nodes,
         Res::Namespaces,
         Res::Pods,
@@ -269,6 +277,10 @@ impl Res {
         Res::MutatingWebhooks,
         Res::ValidatingWebhooks,
         Res::Definitions,
+        Res::StorageCapacities,
+        Res::VolumeClasses,
+        Res::Addresses,
+        Res::ServiceRanges,
     ];
 
     /// Its names.
@@ -324,6 +336,7 @@ mod tests {
             (Res::Drivers, "CSIDriver"),
             (Res::EndpointSlices, "EndpointSlice"),
             (Res::Definitions, "CustomResourceDefinition"),
+            (Res::ServiceRanges, "ServiceCIDR"),
         ] {
             assert_eq!(res.spec().kind, kind);
         }

@@ -17,6 +17,7 @@
 
 mod conform;
 mod protobuf;
+mod times;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

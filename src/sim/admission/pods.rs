@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::default;
 use crate::sim::fields::{
-    at, list, list_mut, map, name, namespace, object_mut, place, resources, set, text, uid,
+    at, int, list, list_mut, map, name, namespace, object_mut, place, resources, set, text, uid,
 };
 use crate::sim::json::{Value, intern, json};
 use crate::sim::random::Random;
@@ -305,13 +305,28 @@ fn prioritise(world: &World, pod: &mut Value) {
     };
     let Some(class) = class else { return };
     set(pod, "spec.priorityClassName", name(&class));
-    set(pod, "spec.priority", at(&class, "value").clone());
+    default(pod, "spec.priority", at(&class, "value").clone());
     if !text(&class, "preemptionPolicy").is_empty() {
-        set(pod, "spec.preemptionPolicy", text(&class, "preemptionPolicy"));
+        default(pod, "spec.preemptionPolicy", at(&class, "preemptionPolicy").clone());
     }
 }
 
-/// Refuses a pod of a class or of a service account that is not there. The account `default` is
+/// Why a pod's priority is not that of its class, which is not a pod's to say.
+fn presumes(world: &World, pod: &Value) -> Option<String> {
+    const WHOSE: &str = "must not be provided in pod spec; priority admission controller computed";
+    const GIVEN: &str = "from the given PriorityClass name";
+    let class = world.store.get(Res::PriorityClasses, "", text(pod, "spec.priorityClassName"));
+    let (own, given) = (int(pod, "spec.priority"), class.map_or(0, |class| int(class, "value")));
+    if own != given {
+        return Some(format!("the integer value of priority ({own}) {WHOSE} {given} {GIVEN}"));
+    }
+    let own = text(pod, "spec.preemptionPolicy");
+    let given = class.map_or("", |class| text(class, "preemptionPolicy"));
+    (!given.is_empty() && own != given)
+        .then(|| format!("the string value of PreemptionPolicy ({own}) {WHOSE} {given} {GIVEN}"))
+}
+
+/// Refuses a pod of a class or of a service account that is not there, or of a priority of its own. The account `default` is
 /// made with its namespace, by a controller that nothing waits for here.
 pub(super) fn known(world: &World, pod: &Value) -> Result<(), Refusal> {
     let missing = |res: Res, space: &str, wanted: &str| {
@@ -324,14 +339,17 @@ pub(super) fn known(world: &World, pod: &Value) -> Result<(), Refusal> {
         let space = namespace(pod);
         format!("error looking up service account {space}/{account}: serviceaccount {account:?} not found")
     } else {
-        return Ok(());
+        match presumes(world, pod) {
+            Some(why) => why,
+            None => return Ok(()),
+        }
     };
     let details = Box::new(details(name(pod), "", "pods"));
     Err(Refusal { details, ..Refusal::forbidden(format!("pods {:?} is forbidden: {why}", name(pod))) })
 }
 
 /// The class of service of a pod (`pkg/apis/core/v1/helper/qos` `ComputePodQOS`).
-fn quality(pod: &Value) -> &'static str {
+pub(crate) fn quality(pod: &Value) -> &'static str {
     let all: Vec<&Value> =
         ["containers", "initContainers"].iter().flat_map(|k| list(pod, &format!("spec.{k}"))).collect();
     let of = |c: &Value, what: &str| resources(at(c, &format!("resources.{what}")));

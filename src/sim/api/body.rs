@@ -105,9 +105,28 @@ fn other_kind(target: &Target, version: &str, kind: &str) -> Refusal {
     Refusal::bad_request(format!("{kind} in version {short:?} cannot be handled as a {own}: {why}"))
 }
 
+/// The same as [`conform`] of what a patch made of an object: what cannot be read is the patch's
+/// fault (`apiserver/pkg/endpoints/handlers/patch.go`).
+pub(super) fn conform_patched(
+    call: &Call,
+    target: &Target,
+    object: &mut Value,
+) -> Result<Vec<String>, Refusal> {
+    settle(call, target, object, |_, object, wrong| Refusal::patch(object, wrong))
+}
+
 /// Takes out of an object what its kind does not have, and says so as the request wants: by
 /// warnings, by a refusal, or not at all. Refuses what cannot be read or does not fit.
 pub(super) fn conform(call: &Call, target: &Target, object: &mut Value) -> Result<Vec<String>, Refusal> {
+    settle(call, target, object, |handled, _, wrong| Refusal::bad_request(format!("{handled}: {wrong}")))
+}
+
+fn settle(
+    call: &Call,
+    target: &Target,
+    object: &mut Value,
+    unreadable: impl Fn(&str, &Value, &str) -> Refusal,
+) -> Result<Vec<String>, Refusal> {
     let (unknown, wrong, causes) = match (&target.version, target.message()) {
         (Some(version), _) => {
             let found = custom::conform(&version.schema, object);
@@ -125,7 +144,7 @@ pub(super) fn conform(call: &Call, target: &Target, object: &mut Value) -> Resul
         version = target.api_version.rsplit('/').next().unwrap_or_default(),
     );
     if let Some(wrong) = wrong {
-        return Err(Refusal::bad_request(format!("{handled}: {wrong}")));
+        return Err(unreadable(&handled, object, &wrong));
     }
     let said: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
     match call.query.get("fieldValidation") {

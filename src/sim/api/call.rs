@@ -21,6 +21,8 @@ const LARGEST_BODY: usize = 3 << 20;
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(super) method: Method,
+    /// The server as the client calls it.
+    pub(super) host: String,
     pub(super) segments: Vec<String>,
     pub(super) query: Query,
     pub(super) accept: String,
@@ -46,9 +48,13 @@ impl Call {
         } else {
             Bytes::new()
         };
+        let segments = head.uri.path().split('/').filter(|s| !s.is_empty()).map(unescape).collect();
+        let (segments, query) = watched(segments, Query::parse(head.uri.query().unwrap_or_default()));
+        let host = head.uri.authority().map_or_else(|| header(header::HOST), http::uri::Authority::as_str);
         Ok(Call {
-            segments: head.uri.path().split('/').filter(|s| !s.is_empty()).map(unescape).collect(),
-            query: Query::parse(head.uri.query().unwrap_or_default()),
+            host: host.to_owned(),
+            segments,
+            query,
             accept: header(header::ACCEPT).to_owned(),
             agent: header(header::USER_AGENT).to_owned(),
             content_type: header(header::CONTENT_TYPE).to_owned(),
@@ -89,6 +95,28 @@ impl Call {
             None => Ok(!asked.is_empty()),
         }
     }
+}
+
+/// The old paths of watches, `/api/v1/watch/…`, as the newer ones say the same: a list that is
+/// watched, of one object if it is named.
+fn watched(mut segments: Vec<String>, mut query: Query) -> (Vec<String>, Query) {
+    let at = match segments.first().map(String::as_str) {
+        Some("api") => 2,
+        Some("apis") => 3,
+        _ => return (segments, query),
+    };
+    if segments.get(at).is_none_or(|word| word != "watch") || segments.len() == at + 1 {
+        return (segments, query);
+    }
+    segments.remove(at);
+    let spaced = segments[at] == "namespaces" && segments.len() > at + 2;
+    if segments.len() == at + if spaced { 4 } else { 2 }
+        && let Some(name) = segments.pop()
+    {
+        query.0.push(("fieldSelector".to_owned(), format!("metadata.name={name}")));
+    }
+    query.0.push(("watch".to_owned(), "true".to_owned()));
+    (segments, query)
 }
 
 /// Whether the client takes gzip.
@@ -183,4 +211,37 @@ fn unescape(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_paths_of_watches_are_the_newer_ones() {
+        let read = |path: &str| {
+            let segments = path.split('/').filter(|s| !s.is_empty()).map(str::to_owned).collect();
+            let (segments, query) = watched(segments, Query::default());
+            (segments.join("/"), query.flag("watch"), query.get("fieldSelector").to_owned())
+        };
+        let is = |path: &str, watch: bool, name: &str| (path.to_owned(), watch, name.to_owned());
+        for (path, wanted) in [
+            ("/api/v1/pods", is("api/v1/pods", false, "")),
+            ("/api/v1/watch", is("api/v1/watch", false, "")),
+            ("/api/v1/watch/pods", is("api/v1/pods", true, "")),
+            ("/api/v1/watch/nodes/n", is("api/v1/nodes", true, "metadata.name=n")),
+            ("/api/v1/watch/namespaces", is("api/v1/namespaces", true, "")),
+            ("/api/v1/watch/namespaces/a", is("api/v1/namespaces", true, "metadata.name=a")),
+            (
+                "/apis/apps/v1/watch/namespaces/a/deployments",
+                is("apis/apps/v1/namespaces/a/deployments", true, ""),
+            ),
+            (
+                "/apis/apps/v1/watch/namespaces/a/deployments/d",
+                is("apis/apps/v1/namespaces/a/deployments", true, "metadata.name=d"),
+            ),
+        ] {
+            assert_eq!(read(path), wanted, "{path}");
+        }
+    }
 }

@@ -126,7 +126,7 @@ pub(super) fn delete(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resu
         Ok((after, world.store.get(target.slot, target.space(), target.named()).is_none()))
     })?;
     // a real server answers with the object while it is still there, and with Success when it is gone
-    if !gone || target.slot == Res::Pods {
+    if !gone || target.slot.built_in().is_some_and(|res| RETURNED.contains(&res)) {
         return Ok(Answer::json(200, &target.shown(&object)).warned(wish.warnings));
     }
     let spec = &target.spec;
@@ -135,6 +135,23 @@ pub(super) fn delete(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resu
     let done = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details });
     Ok(Answer::json(200, &done).warned(wish.warnings))
 }
+
+/// Kinds whose objects are answered even when they are gone (`ReturnDeletedObject`).
+const RETURNED: [Res; 13] = [
+    Res::Namespaces,
+    Res::Pods,
+    Res::PodTemplates,
+    Res::Volumes,
+    Res::Claims,
+    Res::Quotas,
+    Res::ServiceAccounts,
+    Res::Services,
+    Res::StorageClasses,
+    Res::Drivers,
+    Res::NodeDrivers,
+    Res::Attachments,
+    Res::VolumeClasses,
+];
 
 /// Namespaces that stay.
 const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
@@ -204,18 +221,28 @@ pub(super) fn evict(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
 
 /// Binds a pod to a node, as schedulers do.
 pub(super) fn bind(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
+    bind_pod(shared, call, target.space(), target.named())
+}
+
+/// The same by the name in the body, as schedulers of old do (`bindings`).
+pub(super) fn bind_named(shared: &Arc<Shared>, call: &Call, space: &str) -> Result<Answer, Refusal> {
+    let body = body::value(call)?;
+    bind_pod(shared, call, space, name(&body))
+}
+
+fn bind_pod(shared: &Arc<Shared>, call: &Call, space: &str, own: &str) -> Result<Answer, Refusal> {
     let body = body::value(call)?;
     let node = text(&body, "target.name").to_owned();
     let dry = call.dry_run(&Value::Null)?;
     shared.with(|world| {
-        let pod = world.store.need(Res::Pods, target.space(), target.named())?;
+        let pod = world.store.need(Res::Pods, space, own)?;
         let bound = text(&pod, "spec.nodeName");
         if !bound.is_empty() {
             let why = format!("pod {} is already assigned to node {bound:?}", name(&pod));
             return Err(Refusal::conflict_of("pods/binding", name(&pod), &why));
         }
         if !dry {
-            world.store.update(Res::Pods, target.space(), target.named(), |p| set(p, "spec.nodeName", node));
+            world.store.update(Res::Pods, space, own, |p| set(p, "spec.nodeName", node));
         }
         Ok(())
     })?;

@@ -107,12 +107,17 @@ fn served(world: &World) -> Groups {
         ("authorization.k8s.io", "v1", "localsubjectaccessreviews", "LocalSubjectAccessReview", true, CREATE),
         ("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", false, CREATE),
         ("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", false, CREATE),
+        ("", "v1", "bindings", "Binding", true, CREATE),
         ("metrics.k8s.io", "v1beta1", "nodes", "NodeMetrics", false, READ),
         ("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", true, READ),
     ] {
         let entry = Served::plain(version, plural, kind, namespaced, verbs);
         groups.entry(group.to_owned()).or_default().push(entry);
     }
+    let components = Served::plain("v1", "componentstatuses", "ComponentStatus", false, READ);
+    let components =
+        Served { singular: "componentstatus".to_owned(), short: vec!["cs".to_owned()], ..components };
+    groups.entry(String::new()).or_default().push(components);
     groups
 }
 
@@ -185,7 +190,10 @@ pub(super) fn core(shared: &Shared, call: &Call) -> Answer {
     if wants_aggregated(call) {
         return aggregated(&shared.read(served), |group| group.is_empty());
     }
-    Answer::json(200, &json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": [] }))
+    let here = json!([{ "clientCIDR": "0.0.0.0/0", "serverAddress": call.host }]);
+    let versions =
+        json!({ "kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": here.plain() });
+    Answer::json(200, &versions)
 }
 
 /// `/apis`.
@@ -270,6 +278,14 @@ fn subresource<'a>(
         "attach" => ("", "", "PodAttachOptions", &["create", "get"]),
         "portforward" => ("", "", "PodPortForwardOptions", &["create", "get"]),
         "finalize" => ("", "", &s.kind, &["update"]),
+        "proxy" => {
+            let kind = match s.kind.as_str() {
+                "Node" => "NodeProxyOptions",
+                "Pod" => "PodProxyOptions",
+                _ => "ServiceProxyOptions",
+            };
+            ("", "", kind, &["create", "delete", "get", "patch", "update"])
+        }
         "token" => ("authentication.k8s.io", "v1", "TokenRequest", CREATE),
         _ => ("", "", &s.kind, &["get", "patch", "update"]),
     }
@@ -300,9 +316,11 @@ fn aggregated(served: &Groups, wanted: impl Fn(&str) -> bool) -> Answer {
 }
 
 fn aggregated_entry(group: &str, s: &Served) -> Value {
-    let kind = |g: &str, v: &str, k: &str| json!({ "group": g, "version": v, "kind": k });
+    let kind = |g: &str, v: &str, k: &str| json!({ "group": g, "version": v, "kind": k }).plain();
+    // of what is built in the group and the version of the list are not said again
+    let (group, version) = if s.verbs == CUSTOM_VERBS { (group, s.version.as_str()) } else { ("", "") };
     let mut entry = json!({
-        "resource": s.plural, "responseKind": kind(group, &s.version, &s.kind),
+        "resource": s.plural, "responseKind": kind(group, version, &s.kind),
         "scope": if s.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": s.singular, "verbs": s.verbs,
     });
@@ -313,9 +331,11 @@ fn aggregated_entry(group: &str, s: &Served) -> Value {
         entry["categories"] = json!(s.categories);
     }
     if !s.subresources.is_empty() {
-        let subs = s.subresources.iter().map(|sub| {
+        let mut names: Vec<&String> = s.subresources.iter().collect();
+        names.sort();
+        let subs = names.into_iter().map(|sub| {
             let (g, v, k, verbs) = subresource(s, sub);
-            let response = if v.is_empty() { kind(group, &s.version, k) } else { kind(g, v, k) };
+            let response = if v.is_empty() { kind(group, version, k) } else { kind(g, v, k) };
             json!({ "subresource": sub, "responseKind": response, "verbs": verbs })
         });
         entry["subresources"] = subs.collect();

@@ -8,10 +8,10 @@ use super::call::Call;
 use super::rbac;
 use super::reply::Answer;
 use crate::sim::cluster::Shared;
-use crate::sim::fields::{list, set, text};
+use crate::sim::fields::{at, list, set, text};
 use crate::sim::json::{Value, json};
-use crate::sim::refusal::Refusal;
-use crate::sim::resources::Res;
+use crate::sim::refusal::{Cause, Refusal};
+use crate::sim::resources::{Res, Spec};
 use crate::sim::world::World;
 
 /// Paths that are open to everybody who is known (`system:discovery`).
@@ -45,16 +45,17 @@ pub(super) fn answer(shared: &Arc<Shared>, call: &Call, rest: &[&str]) -> Result
     if !name.starts_with("self") {
         access::check_names(shared, &call.who, "create", group, name, space, "")?;
     }
+    validate(name, space, &body)?;
     let (kind, status) = match (group, name) {
         ("authorization.k8s.io", "selfsubjectaccessreviews") => {
             ("SelfSubjectAccessReview", shared.read(|w| access_status(w, &call.who, &body["spec"], "")))
         }
         ("authorization.k8s.io", "subjectaccessreviews") => {
-            let who = subject(&body["spec"])?;
+            let who = subject(&body["spec"]);
             ("SubjectAccessReview", shared.read(|w| access_status(w, &who, &body["spec"], "")))
         }
         ("authorization.k8s.io", "localsubjectaccessreviews") => {
-            let who = subject(&body["spec"])?;
+            let who = subject(&body["spec"]);
             ("LocalSubjectAccessReview", shared.read(|w| access_status(w, &who, &body["spec"], space)))
         }
         ("authorization.k8s.io", "selfsubjectrulesreviews") => {
@@ -79,6 +80,9 @@ pub(super) fn answer(shared: &Arc<Shared>, call: &Call, rest: &[&str]) -> Result
     if body["metadata"].is_null() {
         set(&mut body, "metadata", json!({}));
     }
+    if name == "selfsubjectreviews" {
+        set(&mut body, "metadata.creationTimestamp", shared.now().rfc3339());
+    }
     set(&mut body, "status", status);
     Ok(Answer::json(201, &body))
 }
@@ -88,16 +92,55 @@ fn user(who: &Who) -> Value {
 }
 
 /// Whom a review is about.
-fn subject(spec: &Value) -> Result<Who, Refusal> {
-    let groups: Vec<String> =
-        list(spec, "groups").iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    let name = text(spec, "user");
-    if name.is_empty() && groups.is_empty() {
-        return Err(Refusal::bad_request(
-            "spec.user: Required value: at least one of user or group must be specified",
-        ));
+fn subject(spec: &Value) -> Who {
+    let groups = list(spec, "groups").iter().filter_map(Value::as_str).map(str::to_owned);
+    Who::reviewed(text(spec, "user"), groups.collect())
+}
+
+/// Refuses a review that asks nothing, or of nobody (`pkg/apis/authorization/validation`). What is
+/// refused has no kind there.
+fn validate(name: &str, space: &str, body: &Value) -> Result<(), Refusal> {
+    if name == "selfsubjectrulesreviews" {
+        let asked = !text(body, "spec.namespace").is_empty();
+        return if asked { Ok(()) } else { Err(Refusal::bad_request("no namespace on request")) };
     }
-    Ok(Who::reviewed(name, groups))
+    if !name.ends_with("accessreviews") {
+        return Ok(());
+    }
+    let mut causes = Vec::new();
+    let (of, path) = (at(body, "spec.resourceAttributes"), at(body, "spec.nonResourceAttributes"));
+    match (of.is_null(), path.is_null()) {
+        (false, false) => {
+            let why = "cannot be specified in combination with resourceAttributes";
+            causes.push(Cause::invalid("spec.nonResourceAttributes", path, why));
+        }
+        (true, true) => {
+            let why = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+            causes.push(Cause::invalid("spec.resourceAttributes", path, why));
+        }
+        _ => {}
+    }
+    let nobody = text(body, "spec.user").is_empty() && list(body, "spec.groups").is_empty();
+    if nobody && !name.starts_with("self") {
+        let why = "at least one of user or group must be specified";
+        causes.push(Cause::invalid("spec.user", &json!(""), why));
+    }
+    if name.starts_with("local") {
+        let own = text(of, "namespace");
+        if !of.is_null() && own != space {
+            let field = "spec.resourceAttributes.namespace";
+            causes.push(Cause::invalid(field, &json!(own), "must match metadata.namespace"));
+        }
+        if !path.is_null() {
+            let why = "disallowed on this kind of request";
+            causes.push(Cause::invalid("spec.nonResourceAttributes", path, why));
+        }
+    }
+    if causes.is_empty() {
+        return Ok(());
+    }
+    let spec = Spec { group: "authorization.k8s.io".into(), kind: "".into(), ..(**Res::Pods.spec()).clone() };
+    Err(Refusal::invalid(&spec, "", &causes))
 }
 
 /// Whether somebody may do what a review asks. A local one asks of its own namespace.

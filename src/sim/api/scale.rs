@@ -58,6 +58,9 @@ pub(super) fn get(shared: &Arc<Shared>, target: &Target) -> Result<Answer, Refus
 /// Replaces or patches a scale.
 pub(super) fn write(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
     let dry = call.dry_run(&Value::Null)?;
+    if writes::applies(call) {
+        return apply(shared, call, target, dry);
+    }
     let made = shared.with(|world| {
         let old = world.store.need(target.slot, target.space(), target.named())?;
         let layout = schema::of("autoscaling/v1", "Scale").map_or(Layout::Free, Layout::Message);
@@ -75,20 +78,48 @@ pub(super) fn write(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
         if !version.is_empty() && version != text(&old, "metadata.resourceVersion") {
             return Err(Refusal::outdated(&target.spec, target.named()));
         }
-        let replicas = int(&sent, "spec.replicas");
-        if !(0..=i64::from(i32::MAX)).contains(&replicas) {
-            let cause =
-                Cause::invalid("spec.replicas", &json!(replicas), "must be greater than or equal to 0");
-            return Err(Refusal::invalid(&kind(), target.named(), &[cause]));
-        }
+        let replicas = wanted(target, &sent)?;
         let mut new = (*old).clone();
         set(&mut new, paths(target)[0], replicas);
         let writer = writes::writer(world, call, target);
         managed::updated(target.layout(), &old, &mut new, &writer);
+        if replicas == 0 {
+            // a scale of none is not written out there, so nobody is said to have set it
+            managed::disown(&mut new, paths(target)[0]);
+        }
         if dry {
             return Ok(Arc::new(Store::revised(&target.spec, &old, new)));
         }
         Ok(world.store.replace(target.slot, &old, new))
+    })?;
+    Ok(Answer::json(200, &scale(target, &made)))
+}
+
+/// How many replicas a scale asks for.
+fn wanted(target: &Target, sent: &Value) -> Result<i64, Refusal> {
+    let replicas = int(sent, "spec.replicas");
+    if (0..=i64::from(i32::MAX)).contains(&replicas) {
+        return Ok(replicas);
+    }
+    let cause = Cause::invalid("spec.replicas", &json!(replicas), "must be greater than or equal to 0");
+    Err(Refusal::invalid(&kind(), target.named(), &[cause]))
+}
+
+/// Server-side apply: what is applied of a scale is the field of what it scales
+/// (`apimachinery/pkg/util/managedfields/scalehandler.go`).
+fn apply(shared: &Arc<Shared>, call: &Call, target: &Target, dry: bool) -> Result<Answer, Refusal> {
+    let sent = body::value(call)?;
+    writes::appliable(call, target, &sent)?;
+    let made = shared.with(|world| {
+        let old = world.store.need(target.slot, target.space(), target.named())?;
+        let mut config = json!({ "apiVersion": target.api_version, "kind": &*target.spec.kind,
+            "metadata": { "name": target.named() } });
+        if !at(&sent, "spec.replicas").is_null() {
+            set(&mut config, paths(target)[0], wanted(target, &sent)?);
+        }
+        let writer = writes::writer(world, call, target);
+        let new = managed::apply(target.layout(), &old, &config, &writer, call.query.flag("force"))?;
+        writes::keep(world, target, &old, new, dry)
     })?;
     Ok(Answer::json(200, &scale(target, &made)))
 }

@@ -243,17 +243,22 @@ fn node(o: &Value, now: Time) -> Vec<Value> {
         let found = list(o, "status.addresses").iter().find(|a| text(a, "type") == kind);
         json!(found.map_or("<none>", |a| text(a, "address")))
     };
-    let info = |key: &str| json!(text(o, &format!("status.nodeInfo.{key}")));
+    let info = |key: &str| text(o, &format!("status.nodeInfo.{key}"));
+    let known = |key: &str| if info(key).is_empty() { "<unknown>" } else { info(key) };
+    let kernel = match info("architecture") {
+        "" => known("kernelVersion").to_owned(),
+        architecture => format!("{} ({architecture})", known("kernelVersion")),
+    };
     vec![
         json!(status),
         json!(roles),
         age(o, now),
-        info("kubeletVersion"),
+        json!(info("kubeletVersion")),
         address("InternalIP"),
         address("ExternalIP"),
-        info("osImage"),
-        info("kernelVersion"),
-        info("containerRuntimeVersion"),
+        json!(known("osImage")),
+        json!(kernel),
+        json!(known("containerRuntimeVersion")),
     ]
 }
 
@@ -285,7 +290,7 @@ fn service(o: &Value, now: Time) -> Vec<Value> {
         json!(text(o, "spec.type")),
         json!(if ip.is_empty() { "<none>" } else { ip }),
         json!(outside),
-        json!(ports.join(",")),
+        json!(if ports.is_empty() { "<none>".to_owned() } else { ports.join(",") }),
         age(o, now),
         json!(pairs(at(o, "spec.selector"))),
     ]

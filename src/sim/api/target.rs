@@ -47,6 +47,8 @@ impl Target {
             [plural] => (*plural, None, None),
             [plural, name] => (*plural, Some(*name), None),
             [plural, name, sub] => (*plural, Some(*name), Some(*sub)),
+            // what follows is the path behind the proxy
+            [plural, name, "proxy", ..] => (*plural, Some(*name), Some("proxy")),
             _ => return Err(Refusal::no_such_path()),
         };
         let (slot, spec, custom) = match world.store.custom.find(group, version, plural) {

@@ -73,6 +73,10 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
     let selection = Selection::read(call, target)?;
     let bookmarks = call.query.flag("allowWatchBookmarks");
     let announce = call.query.flag("sendInitialEvents");
+    if !call.query.get("continue").is_empty() {
+        let why = "resourceVersionMatch is forbidden when continue is provided";
+        return Err(Refusal::options("ListOptions", &[Cause::forbidden("resourceVersionMatch", why)]));
+    }
     if announce && !shared.options.streaming_lists {
         let why = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
         return Err(Refusal::options("ListOptions", &[Cause::forbidden("sendInitialEvents", why)]));

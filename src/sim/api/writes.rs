@@ -13,7 +13,7 @@ use super::reply::Answer;
 use super::target::Target;
 use crate::sim::admission;
 use crate::sim::cluster::Shared;
-use crate::sim::fields::{self, at, deleting, name, object_mut, set, text};
+use crate::sim::fields::{self, at, deleting, list, name, object_mut, set, text, unset};
 use crate::sim::managed;
 use crate::sim::objects::Store;
 use crate::sim::patch;
@@ -27,6 +27,11 @@ const APPLY: &str = "application/apply-patch+yaml";
 /// The media types of patches of custom kinds.
 const CUSTOM_PATCHES: &str =
     "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
+
+/// Whether a request is a server-side apply.
+pub(super) fn applies(call: &Call) -> bool {
+    call.method == http::Method::PATCH && media(call) == APPLY
+}
 
 /// The type of a request's body, without parameters.
 fn media(call: &Call) -> &str {
@@ -79,12 +84,13 @@ fn make(
     let mut object = convert::kept(&spec.api_version(), object);
     if let Some(res) = target.slot.built_in() {
         admission::admit(world, res, &mut object);
+        admission::attribute(res, &mut object, &call.who.name, call.who.groups());
     } else if target.has_status() {
         object_mut(&mut object).shift_remove("status");
     }
     let mut named = object.clone();
     world.store.prepare(target.slot, &mut named, world.now)?;
-    check(target, None, &named)?;
+    check(world, target, None, &named)?;
     if let Some(res) = target.slot.built_in() {
         admission::refuse(world, res, &named, dry)?;
     }
@@ -158,7 +164,7 @@ pub(super) fn patched(
 /// Replaces, patches or applies an object, or its status.
 pub(super) fn modify(shared: &Arc<Shared>, call: &Call, target: &Target) -> Result<Answer, Refusal> {
     let dry = call.dry_run(&Value::Null)?;
-    if call.method == http::Method::PATCH && media(call) == APPLY {
+    if applies(call) {
         return apply(shared, call, target, dry);
     }
     let put = if call.method == http::Method::PUT { Some(body::object(call, target)?) } else { None };
@@ -169,7 +175,10 @@ pub(super) fn modify(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resu
             Some(object) => object.clone(),
             None => patched(call, target, target.layout(), &shown)?,
         };
-        let warnings = body::conform(call, target, &mut sent)?;
+        let warnings = match &put {
+            Some(_) => body::conform(call, target, &mut sent)?,
+            None => body::conform_patched(call, target, &mut sent)?,
+        };
         same_object(target, &old, &sent)?;
         if put.is_some() {
             conditional(target, &sent)?;
@@ -183,29 +192,11 @@ pub(super) fn modify(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resu
 
 /// Server-side apply.
 fn apply(shared: &Arc<Shared>, call: &Call, target: &Target, dry: bool) -> Result<Answer, Refusal> {
-    if call.query.get("fieldManager").is_empty() {
-        return Err(Refusal::options(
-            "PatchOptions",
-            &[Cause::required("fieldManager", "is required for apply patch")],
-        ));
-    }
     let mut config = body::object(call, target)?;
+    appliable(call, target, &config)?;
     let warnings = body::conform(call, target, &mut config)?;
     check_namespace(&mut config, target)?;
-    if !fields::at(&config, "metadata.managedFields").is_null() {
-        return Err(Refusal::bad_request("metadata.managedFields must be nil"));
-    }
-    match name(&config) {
-        "" => set(&mut config, "metadata.name", target.named()),
-        own if own == target.named() => {}
-        own => {
-            let why = format!(
-                "the name of the object ({own}) does not match the name on the URL ({})",
-                target.named()
-            );
-            return Err(Refusal::bad_request(why));
-        }
-    }
+    set(&mut config, "metadata.name", target.named());
     let force = call.query.flag("force");
     let (code, made) = shared.with(|world| {
         let writer = writer(world, call, target);
@@ -223,6 +214,25 @@ fn apply(shared: &Arc<Shared>, call: &Call, target: &Target, dry: bool) -> Resul
         Ok((200, keep(world, call, target, &old, new, dry)?))
     })?;
     Ok(answer(shared, call, target, code, &made)?.warned(warnings))
+}
+
+/// What is applied says who applies it, and is of the name of the path.
+pub(super) fn appliable(call: &Call, target: &Target, config: &Value) -> Result<(), Refusal> {
+    if call.query.get("fieldManager").is_empty() {
+        return Err(Refusal::options(
+            "PatchOptions",
+            &[Cause::required("fieldManager", "is required for apply patch")],
+        ));
+    }
+    if !at(config, "metadata.managedFields").is_null() {
+        return Err(Refusal::bad_request("metadata.managedFields must be nil"));
+    }
+    let (own, wanted) = (name(config), target.named());
+    if !own.is_empty() && own != wanted {
+        let why = format!("the name of the object ({own}) does not match the name on the URL ({wanted})");
+        return Err(Refusal::bad_request(why));
+    }
+    Ok(())
 }
 
 /// A write must mean the object that is there, if it says which.
@@ -263,7 +273,7 @@ fn conditional(target: &Target, sent: &Value) -> Result<(), Refusal> {
 }
 
 /// Keeps what was made of an object, or would.
-fn keep(
+pub(super) fn keep(
     world: &mut World,
     call: &Call,
     target: &Target,
@@ -278,11 +288,14 @@ fn keep(
         set(&mut new, "metadata.namespace", target.space());
     }
     if let Some(res) = target.slot.built_in() {
-        admission::carry(res, old, &mut new);
+        admission::carry(world, res, old, &mut new);
         admission::complete(world, res, &mut new);
         admission::recount(res, old, &mut new);
     }
-    check(target, Some(old), &new)?;
+    check(world, target, Some(old), &new)?;
+    if target.subresource() == "resize" {
+        admission::refuse_growth(world, old, &new, dry)?;
+    }
     if dry {
         return Ok(Arc::new(Store::revised(&target.spec, old, new)));
     }
@@ -291,14 +304,18 @@ fn keep(
 
 /// A write to an object leaves its status alone, one to its status everything else.
 fn keep_half(target: &Target, old: &Value, sent: Value) -> Value {
-    if target.subresource() == "ephemeralcontainers" {
-        let mut kept = old.clone();
-        for path in ["spec.ephemeralContainers", "metadata.managedFields"] {
-            if !at(&sent, path).is_null() {
-                set(&mut kept, path, at(&sent, path).clone());
+    match target.subresource() {
+        "ephemeralcontainers" => {
+            let mut kept = old.clone();
+            for path in ["spec.ephemeralContainers", "metadata.managedFields"] {
+                if !at(&sent, path).is_null() {
+                    set(&mut kept, path, at(&sent, path).clone());
+                }
             }
+            return kept;
         }
-        return kept;
+        "resize" => return resized(old, &sent),
+        _ => {}
     }
     let status = ["status", "approval"].contains(&target.subresource());
     if !target.has_status() {
@@ -324,16 +341,49 @@ fn keep_half(target: &Target, old: &Value, sent: Value) -> Value {
     into
 }
 
+/// A pod whose containers may use what was sent, and nothing else of it is another. Containers that
+/// are others or in another order are left for the check (`dropNonResizeUpdates`).
+fn resized(old: &Value, sent: &Value) -> Value {
+    let mut kept = old.clone();
+    if !at(sent, "metadata.managedFields").is_null() {
+        set(&mut kept, "metadata.managedFields", at(sent, "metadata.managedFields").clone());
+    }
+    for path in ["spec.containers", "spec.initContainers"] {
+        let (before, after) = (list(old, path), list(sent, path));
+        let names =
+            |all: &[Value]| -> Vec<String> { all.iter().map(|c| text(c, "name").to_owned()).collect() };
+        if names(before) != names(after) {
+            set(&mut kept, path, at(sent, path).clone());
+            continue;
+        }
+        let merged = before.iter().zip(after).map(|(before, after)| {
+            let mut one = before.clone();
+            for field in ["resources", "resizePolicy"] {
+                match at(after, field) {
+                    Value::Null => unset(&mut one, field),
+                    given => set(&mut one, field, given.clone()),
+                }
+            }
+            one
+        });
+        if !before.is_empty() {
+            set(&mut kept, path, merged.collect::<Vec<Value>>());
+        }
+    }
+    kept
+}
+
 /// What no write may do.
-fn check(target: &Target, old: Option<&Value>, new: &Value) -> Result<(), Refusal> {
+fn check(world: &World, target: &Target, old: Option<&Value>, new: &Value) -> Result<(), Refusal> {
     let built_in = target.slot.built_in().filter(|_| target.version.is_none());
     let mut causes = match built_in {
-        Some(res) => validation::check(res, old, new),
+        Some(res) => validation::check(res, target.subresource(), old, new),
         None => validation::custom(old, new),
     };
-    let debugs = target.subresource() == "ephemeralcontainers";
-    if let Some(old) = old.filter(|_| debugs) {
-        causes = validation::ephemeral(old, new);
+    // what others have is looked at only of what is well in itself
+    if let Some(res) = built_in.filter(|_| causes.is_empty()) {
+        causes = admission::taken(world, res, old, new);
+        admission::alone(world, res, new)?;
     }
     if causes.is_empty() { Ok(()) } else { Err(Refusal::invalid(&target.spec, name(new), &causes)) }
 }

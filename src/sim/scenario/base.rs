@@ -13,10 +13,19 @@ pub(super) fn base(world: &mut World, cluster: &ClusterFile) {
     for namespace in ["default", "kube-system", "kube-public", "kube-node-lease"] {
         create(world, Res::Namespaces, json!({ "metadata": { "name": namespace } }));
     }
-    for (class, value) in
-        [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)]
-    {
-        priority(world, class, value);
+    for (class, value, description) in [
+        (
+            "system-cluster-critical",
+            2_000_000_000,
+            "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+        ),
+        (
+            "system-node-critical",
+            2_000_001_000,
+            "Used for system critical pods that must not be moved from their current node.",
+        ),
+    ] {
+        priority(world, class, value, description);
     }
     let (name, provisioner, disk) = match cluster.provider {
         ProviderFile::Eks => ("gp3", "ebs.csi.aws.com", "gp3"),
@@ -40,11 +49,13 @@ pub(super) fn base(world: &mut World, cluster: &ClusterFile) {
 }
 
 /// Makes a class of priority.
-pub(super) fn priority(world: &mut World, class: &str, value: i64) {
-    let object = json!({
-        "metadata": { "name": class, "generation": 1 }, "value": value, "globalDefault": false,
-        "preemptionPolicy": "PreemptLowerPriority",
+pub(super) fn priority(world: &mut World, class: &str, value: i64, description: &str) {
+    let mut object = json!({
+        "metadata": { "name": class, "generation": 1 }, "value": value, "preemptionPolicy": "PreemptLowerPriority",
     });
+    if !description.is_empty() {
+        set(&mut object, "description", description);
+    }
     world.create_aside(Res::PriorityClasses, object);
 }
 
@@ -67,6 +78,15 @@ fn server(world: &mut World) {
             "ports": [{ "name": "https", "port": 443, "protocol": "TCP", "targetPort": 443 }],
         },
     });
+    world.create_aside(
+        Res::ServiceRanges,
+        json!({
+            "metadata": { "name": NAME, "finalizers": ["networking.k8s.io/service-cidr-finalizer"] },
+            "spec": { "cidrs": [crate::sim::admission::ADDRESSES] },
+            "status": { "conditions": [{ "type": "Ready", "status": "True", "reason": "",
+                "message": "Kubernetes Service CIDR is ready", "lastTransitionTime": world.now.rfc3339() }] },
+        }),
+    );
     crate::sim::admission::complete(world, Res::Services, &mut service);
     set(&mut service, "status", json!({ "loadBalancer": {} }));
     world.create_aside(Res::Services, service);

@@ -44,7 +44,7 @@ pub(crate) fn build(file: &ScenarioFile, cluster: &ClusterFile, now: Time) -> Wo
         world.run_until(made, MOST_WORK);
         let replicas = workload.replicas_of(&cluster.name).unwrap_or(1);
         if let Some(value) = workload.priority {
-            priority(&mut world, &manifests::class(value), value);
+            priority(&mut world, &manifests::class(value), value, "");
         }
         for (res, object) in manifests::of(&world, cluster, workload, replicas) {
             create(&mut world, res, object);

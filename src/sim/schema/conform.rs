@@ -3,7 +3,7 @@
 
 use crate::sim::json::Value;
 
-use super::{Field, Kind, Message, Shape};
+use super::{Field, Kind, Message, Shape, times};
 
 /// What was odd about an object.
 #[derive(Debug, Default, PartialEq)]
@@ -76,7 +76,12 @@ fn shaped(holder: &Message, field: &Field, value: &mut Value, path: &mut Vec<Str
 
 fn one(holder: &Message, field: &Field, value: &mut Value, path: &mut Vec<String>, issues: &mut Issues) {
     let fine = match field.kind {
-        Kind::Text | Kind::Bytes | Kind::Time | Kind::MicroTime | Kind::Duration => {
+        Kind::Text | Kind::Bytes | Kind::Duration => value.is_string() || value.is_null(),
+        Kind::Time | Kind::MicroTime => {
+            let micro = field.kind == Kind::MicroTime;
+            if let Some(why) = value.as_str().and_then(|text| times::wrong(text, micro)) {
+                issues.wrong.get_or_insert(why);
+            }
             value.is_string() || value.is_null()
         }
         Kind::Int32 => value.as_i64().is_some_and(|n| i32::try_from(n).is_ok()),

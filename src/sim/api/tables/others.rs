@@ -71,6 +71,10 @@ pub(super) fn columns(res: Res) -> &'static [Column] {
         }
         Res::MutatingWebhooks | Res::ValidatingWebhooks => &[("Webhooks", "integer", 0), AGE],
         Res::Definitions => &[("Created At", "date", 0)],
+        Res::StorageCapacities => &[("StorageClassName", "string", 0), ("Capacity", "string", 0)],
+        Res::VolumeClasses => &[("DriverName", "string", 0), AGE],
+        Res::Addresses => &[("ParentRef", "string", 0), AGE],
+        Res::ServiceRanges => &[("CIDRs", "string", 0), AGE],
         Res::ReplicationControllers => {
             &[("Desired", "integer", 0), ("Current", "integer", 0), ("Ready", "integer", 0), AGE]
         }
@@ -185,8 +189,29 @@ pub(super) fn cells(res: Res, o: &Value, now: Time) -> Vec<Value> {
             json!(int(o, "status.readyReplicas")),
             age,
         ],
+        Res::StorageCapacities => {
+            let capacity = match text(o, "capacity") {
+                "" => "<unset>",
+                given => given,
+            };
+            vec![json!(text(o, "storageClassName")), json!(capacity)]
+        }
+        Res::VolumeClasses => vec![json!(text(o, "driverName")), age],
+        Res::Addresses => vec![json!(holder(o)), age],
+        Res::ServiceRanges => vec![words(list(o, "spec.cidrs").iter().filter_map(Value::as_str)), age],
         _ => vec![age],
     }
+}
+
+/// Whose an address is: `services/shop/web`.
+fn holder(address: &Value) -> String {
+    let [group, resource, space, name] = ["group", "resource", "namespace", "name"]
+        .map(|part| text(address, &format!("spec.parentRef.{part}")));
+    if name.is_empty() {
+        return "<none>".to_owned();
+    }
+    let kind = crate::sim::resources::qualified(group, resource).to_lowercase();
+    if space.is_empty() { format!("{kind}/{name}") } else { format!("{kind}/{space}/{name}") }
 }
 
 fn words<'a>(all: impl Iterator<Item = &'a str>) -> Value {

@@ -35,7 +35,7 @@ pub(super) fn columns(res: Res) -> &'static [Column] {
             ("Provisioner", "string", 0),
             ("ReclaimPolicy", "string", 0),
             ("VolumeBindingMode", "string", 0),
-            ("AllowVolumeExpansion", "boolean", 0),
+            ("AllowVolumeExpansion", "string", 0),
             super::AGE,
         ],
     }
