@@ -196,6 +196,7 @@ fn fixed_parts(object: &Value) -> Vec<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::scenario::{self, Scenario};
 
     fn said(res: Res, old: Option<&Value>, new: &Value) -> Vec<String> {
         check(res, "", old, new).iter().map(|c| format!("{}: {}", c.field, c.message)).collect()
@@ -270,6 +271,27 @@ mod tests {
             let causes = said(res, Some(&old), &new);
             assert!(causes.len() == 1 && causes[0].contains(why), "{res:?}: {causes:?}");
             assert_eq!(said(res, Some(&old), &old), Vec::<String>::new(), "{res:?}");
+        }
+    }
+
+    #[test]
+    fn what_scenarios_bring_a_server_would_have_taken() {
+        let now = crate::model::Time::from_seconds(1_795_226_400);
+        let of = |text: &str| Scenario::parse("scenario", text).unwrap();
+        let trouble = of(include_str!("../../assets/scenarios/trouble.toml"));
+        let drill = of(include_str!("../../assets/scenarios/drill.toml"));
+        let night = Scenario::night_shift().unwrap();
+        for scenario in [night, trouble, drill, Scenario::small().unwrap(), Scenario::sized(1, 3, 20)] {
+            for cluster in &scenario.file.clusters {
+                let world = scenario::build(&scenario.file, cluster, now);
+                for res in Res::ALL {
+                    for object in world.store.list(res, None) {
+                        let own = name(object);
+                        assert_eq!(said(res, None, object), Vec::<String>::new(), "{res:?} {own}");
+                        assert_eq!(said(res, Some(object), object), Vec::<String>::new(), "{res:?} {own}");
+                    }
+                }
+            }
         }
     }
 

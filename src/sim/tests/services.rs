@@ -29,6 +29,34 @@ async fn a_cluster_has_what_every_cluster_has() {
 }
 
 #[tokio::test]
+async fn an_address_is_there_as_long_as_its_service_has_it() {
+    let fleet = small().await;
+    let client = Client::new(&fleet, "alpha", Role::Admin);
+    let services = "/api/v1/namespaces/shop/services";
+    let service = json!({"metadata": {"name": "in"}, "spec": {"ports": [{"port": 80}]}});
+    let made = client.post(services, &service).await.json();
+    let ip = made["spec"]["clusterIP"].as_str().unwrap().to_owned();
+    let address = format!("/apis/networking.k8s.io/v1/ipaddresses/{ip}");
+    let whose = client.get(&address).await.json();
+    assert_eq!(
+        whose["spec"]["parentRef"],
+        json!({"group": "", "resource": "services", "namespace": "shop", "name": "in"})
+    );
+    let another = json!({"metadata": {"name": "other"}, "spec": {"clusterIP": ip, "ports": [{"port": 80}]}});
+    let refused = client.post(services, &another).await;
+    assert_eq!(
+        (refused.code, refused.json()["details"]["causes"][0]["field"].as_str()),
+        (422, Some("spec.clusterIPs"))
+    );
+    let named = json!({"spec": {"type": "ExternalName", "externalName": "db.example"}});
+    let path = format!("{services}/in");
+    let moved = client.patch(&path, "merge", &named).await;
+    assert_eq!((moved.code, &moved.json()["spec"]["clusterIP"]), (200, &Value::Null));
+    assert_eq!(client.get(&address).await.code, 404);
+    assert_eq!(client.post(services, &another).await.code, 201);
+}
+
+#[tokio::test]
 async fn a_service_of_a_cloud_is_reached_from_outside() {
     let fleet = small().await;
     let client = Client::new(&fleet, "alpha", Role::Admin);
