@@ -119,7 +119,7 @@ fn apply(shared: &Arc<Shared>, call: &Call, target: &Target, dry: bool) -> Resul
         }
         let writer = writes::writer(world, call, target);
         let new = managed::apply(target.layout(), &old, &config, &writer, call.query.flag("force"))?;
-        writes::keep(world, target, &old, new, dry)
+        writes::keep(world, call, target, &old, new, dry)
     })?;
     Ok(Answer::json(200, &scale(target, &made)))
 }
