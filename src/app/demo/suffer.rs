@@ -84,7 +84,7 @@ impl Limits {
 
 /// Lowers a soft limit, or puts it back.
 fn set(resource: Resource, usual: &mut Option<Rlimit>, to: Option<u64>) {
-    let result = match (to, usual.clone()) {
+    let result = match (to, *usual) {
         (None, None) => return,
         (None, Some(was)) => setrlimit(resource, was).map(|()| *usual = None),
         (Some(to), was) => {
