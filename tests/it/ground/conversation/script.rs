@@ -104,7 +104,7 @@ impl Until {
             Until::Values(wanted) => wanted.iter().all(|(path, value)| {
                 let there = at(answer, path);
                 // a counter that is zero may be left out
-                there == *value || there.is_null() && *value == 0
+                if there.is_null() { *value == 0 } else { there == *value || *value == "*" }
             }),
         }
     }
