@@ -22,13 +22,13 @@ const COARSE: Span = Span::from_seconds(60);
 /// For how long anything is kept.
 const KEPT_FOR: Span = Span::from_seconds(60 * 60);
 
-/// Bytes that states of the past may hold beside what the newest one holds anyway, by estimate.
-/// A fifth of what the whole program may hold at the full load.
-const BUDGET: usize = 64 << 20;
+/// Bytes that states of the past may hold beside what the newest one holds anyway, by estimate: as
+/// much as that one, within these bounds. The upper one is what a storm may cost (the design's G10).
+const BUDGET: (usize, usize) = (16 << 20, 40 << 20);
 
-/// What a record holds on the heap beside itself, taken high: names and containers; labels, images
-/// and owners are shared.
-const RECORD_HEAP: usize = 400;
+/// What a record holds on the heap beside itself, as measured of a restless fleet: names, containers
+/// and conditions; labels, images and owners are shared.
+const RECORD_HEAP: usize = 640;
 
 /// What a name holds on the heap.
 const NAME: usize = 48;
@@ -53,7 +53,8 @@ impl Past {
     /// Takes the state that `newer` follows, if it is the last of its ten seconds, and lets go of
     /// what is too old or too much.
     pub(super) fn keep(&mut self, state: &Arc<Snapshot>, newer: &Snapshot) {
-        self.keep_within(state, newer, BUDGET);
+        let (least, most) = BUDGET;
+        self.keep_within(state, newer, whole(newer).clamp(least, most));
     }
 
     fn keep_within(&mut self, state: &Arc<Snapshot>, newer: &Snapshot, budget: usize) {
@@ -119,6 +120,12 @@ impl Past {
 
 fn bucket(at: Time, length: Span) -> i64 {
     at.millis().div_euclid(length.millis())
+}
+
+/// What the records of a state hold, in bytes, by estimate.
+fn whole(state: &Snapshot) -> usize {
+    let tables = state.fleet.clusters.iter().flat_map(|cluster| cluster.tables.iter());
+    tables.map(|table| table.rows.len() * (size_of::<Record>() + RECORD_HEAP)).sum()
 }
 
 /// What a state holds that the next newer one does not, in bytes, by estimate.
