@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::rules::{nodes_place, pod_workload, reason};
-use super::standing::{Standing, counted, denied, fault, login_wanted, silent_since, standing};
+use super::rules::{PATIENCE, nodes_place, pod_workload, reason};
+use super::standing::{
+    Standing, counted, denied, fault, judged, lagging, login_wanted, silent_since, standing,
+};
 use crate::model::{
-    Cause, Cluster, Kind, Login, Node, Pod, Record, Span, Symptom, SymptomCause, Text, Time, Tone, Truth,
-    Uid, Workload,
+    Cause, Cluster, Kind, Login, Node, Pod, Record, Span, Symptom, SymptomCause, Table, Text, Time, Tone,
+    Truth, Uid, Workload,
 };
 use crate::views::Scope;
 
@@ -72,20 +74,28 @@ pub(super) fn parts<'a>(cluster: &'a Cluster, scope: &Scope, now: Time) -> Vec<P
     for part in &mut parts {
         scene.measure(part);
     }
+    let plural = |table: &Table| table.kind.names().plural;
     parts.extend(denied(cluster).map(|table| {
-        let words = format!("{} not readable (403)", table.kind.names().plural);
-        let mut part = Part::new(
-            cluster,
-            cause(reason::DENIED, table.kind.names().plural),
-            Tone::Denied,
-            table.link.since,
-        );
-        part.blind = true;
-        part.serving_unknown = true;
-        part.words = words.into();
-        part
+        let words = format!("{} not readable (403)", plural(table));
+        blind(cluster, cause(reason::DENIED, plural(table)), Tone::Denied, table.link.since, words)
+    }));
+    // That nothing is wrong in it cannot be said of what nobody has seen for a while.
+    let late = lagging(cluster, now).filter(|(table, age)| judged(table.kind) && *age > PATIENCE);
+    parts.extend(late.map(|(table, age)| {
+        let why = table.link.fault.as_ref().map(|fault| format!(" ({})", fault.cause.word()));
+        let words = format!("{} not updated{}", plural(table), why.unwrap_or_default());
+        blind(cluster, cause(reason::NOT_UPDATED, plural(table)), Tone::Warn, now - age, words)
     }));
     parts
+}
+
+/// A kind of which nothing can be said.
+fn blind(cluster: &Cluster, cause: SymptomCause, tone: Tone, since: Time, words: String) -> Part<'_> {
+    let mut part = Part::new(cluster, cause, tone, since);
+    part.blind = true;
+    part.serving_unknown = true;
+    part.words = words.into();
+    part
 }
 
 /// A cluster that does not answer or refuses us: nothing else can be said of it.

@@ -39,11 +39,12 @@ pub mod reason {
     pub const FLAPPING: &str = "Flapping";
     pub const NO_ANSWER: &str = "NoAnswer";
     pub const DENIED: &str = "Denied";
+    pub const NOT_UPDATED: &str = "NotUpdated";
     pub const LOGIN: &str = "LoginWanted";
 }
 
 /// After how long what should pass by itself is worth a look.
-const PATIENCE: Span = Span::from_seconds(60);
+pub(super) const PATIENCE: Span = Span::from_seconds(60);
 
 /// The rules, for the store.
 #[must_use]

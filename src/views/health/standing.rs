@@ -142,6 +142,11 @@ const JUDGED: [Kind; 11] = [
     Kind::Volume,
 ];
 
+/// Whether a cluster is said to be fine by what is known of this kind.
+pub(super) fn judged(kind: Kind) -> bool {
+    JUDGED.contains(&kind)
+}
+
 /// The first kind that is not listed yet and without which nobody can say that nothing is wrong.
 #[must_use]
 pub fn awaited(cluster: &Cluster) -> Option<&Table> {

@@ -234,6 +234,23 @@ fn a_kind_that_is_denied_is_said_and_a_short_silence_is_not() {
 }
 
 #[test]
+fn a_kind_that_is_not_updated_for_a_minute_is_said_where_the_cluster_answers() {
+    let late = |id: u16, name: &str, kind: Kind, heard: &str| {
+        Scene::new(id, name).table(kind, |t| {
+            t.synced = Some(clock("02:00:00"));
+            t.link = Link { fault: Some(Fault::new(Cause::Server, "500", "")), ..broken(Some(heard)) };
+        })
+    };
+    let snapshot = snapshot(vec![
+        late(0, "a", Kind::Pod, "02:12:30"),
+        late(1, "b", Kind::Pod, "02:13:40"),
+        late(2, "c", Kind::Event, "02:12:30"),
+    ]);
+    let sheet = sheet(&snapshot, &Scope::All, now(), Lens::Cause);
+    assert_eq!(sheet.answer, "1 of 3 clusters hurt. Worst: pods not updated (server error) in a since 02:12");
+}
+
+#[test]
 fn nothing_wrong_says_how_fresh_that_is() {
     let snapshot = snapshot(vec![Scene::new(0, "a"), Scene::new(1, "b")]);
     let sheet = sheet(&snapshot, &Scope::All, now(), Lens::Cause);

@@ -42,6 +42,7 @@ pub(super) fn what(parts: &[Part]) -> Text {
             _ => format!("HPA {subject} at max"),
         },
         reason::DENIED => format!("{subject} not readable (403)"),
+        reason::NOT_UPDATED => format!("{subject} not updated"),
         reason::FLAPPING => format!("{subject} scales up and down"),
         reason::UNSCHEDULABLE => format!("Unschedulable: {subject}"),
         reason::NOT_READY => format!("pods of {subject} not ready"),
