@@ -206,13 +206,8 @@ pub(super) fn storage(object: &Value, path: &str, field: &str, causes: &mut Vec<
 
 #[cfg(test)]
 mod tests {
+    use super::super::syntax::said;
     use super::*;
-
-    fn said(check: impl Fn(&Value, &mut Vec<Cause>), new: &Value) -> Vec<String> {
-        let mut causes = Vec::new();
-        check(new, &mut causes);
-        causes.into_iter().map(|c| format!("{}: {}", c.field, c.message)).collect()
-    }
 
     #[test]
     fn quotas_grant_what_there_is() {

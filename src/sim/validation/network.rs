@@ -297,9 +297,7 @@ mod tests {
     use super::*;
 
     fn said(check: fn(&Value, &mut Vec<Cause>), new: Value) -> Vec<String> {
-        let mut causes = Vec::new();
-        check(&new, &mut causes);
-        causes.into_iter().map(|c| format!("{}: {}", c.field, c.message)).collect()
+        super::super::syntax::said(check, &new)
     }
 
     fn with(more: Value, ports: Value) -> Value {

@@ -49,9 +49,7 @@ mod tests {
     use super::*;
 
     fn said(old: Option<&Value>, new: &Value) -> Vec<String> {
-        let mut causes = Vec::new();
-        node(old, new, &mut causes);
-        causes.into_iter().map(|c| format!("{}: {}", c.field, c.message)).collect()
+        super::super::syntax::said(|new, causes| node(old, new, causes), new)
     }
 
     #[test]

@@ -54,13 +54,8 @@ pub(super) fn lease(new: &Value, causes: &mut Vec<Cause>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::syntax::said;
     use super::*;
-
-    fn said(check: fn(&Value, &mut Vec<Cause>), new: &Value) -> Vec<String> {
-        let mut causes = Vec::new();
-        check(new, &mut causes);
-        causes.into_iter().map(|c| format!("{}: {}", c.field, c.message)).collect()
-    }
 
     #[test]
     fn the_highest_priorities_are_the_system_s() {

@@ -242,13 +242,8 @@ fn decided(old: &Value, new: &Value, sub: &str, causes: &mut Vec<Cause>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::syntax::said;
     use super::*;
-
-    fn said(check: impl Fn(&Value, &mut Vec<Cause>), new: &Value) -> Vec<String> {
-        let mut causes = Vec::new();
-        check(new, &mut causes);
-        causes.into_iter().map(|c| format!("{}: {}", c.field, c.message)).collect()
-    }
 
     #[test]
     fn bindings_name_a_role_and_somebody() {

@@ -115,13 +115,8 @@ fn kept(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::syntax::said;
     use super::*;
-
-    fn said(check: impl Fn(&Value, &mut Vec<Cause>), new: &Value) -> Vec<String> {
-        let mut causes = Vec::new();
-        check(new, &mut causes);
-        causes.into_iter().map(|c| format!("{}: {}", c.field, c.message)).collect()
-    }
 
     #[test]
     fn volumes_are_of_one_kind_and_of_some_size() {

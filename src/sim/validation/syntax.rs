@@ -185,6 +185,14 @@ pub(super) fn one_of(object: &Value, field: &str, known: &[&str], causes: &mut V
     }
 }
 
+/// What a check says of an object, as `field: message`: for tests.
+#[cfg(test)]
+pub(super) fn said(check: impl Fn(&Value, &mut Vec<Cause>), new: &Value) -> Vec<String> {
+    let mut causes = Vec::new();
+    check(new, &mut causes);
+    causes.into_iter().map(|c| format!("{}: {}", c.field, c.message)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
