@@ -105,9 +105,24 @@ fn the_command_line_proposes_names_and_takes_what_was_gone_to() {
     screen.keys("down down up enter");
     assert_eq!(*screen.ui.scope(), Scope::Clusters(vec![ClusterId(1)]), "the first of them by name");
     screen.keys("esc :");
-    screen.text("ns pay");
+    screen.text("ns shop");
     screen.keys("enter");
-    assert_eq!(*screen.ui.scope(), Scope::NamespaceEverywhere("pay".into()));
+    assert_eq!(*screen.ui.scope(), Scope::NamespaceEverywhere("shop".into()));
+    screen.keys(":");
+    screen.text("ns *");
+    screen.keys("enter");
+    assert_eq!(*screen.ui.scope(), Scope::All);
+}
+
+#[test]
+fn a_namespace_that_no_cluster_has_is_refused() {
+    let mut screen = Screen::new(120, 36);
+    screen.keys(":");
+    screen.text("ns payy");
+    screen.keys("enter");
+    // Where nothing can be, nothing would be wrong.
+    assert!(screen.picture().contains("no namespace payy in 5 clusters"), "{}", screen.picture());
+    assert_eq!(*screen.ui.scope(), Scope::All);
 }
 
 #[test]

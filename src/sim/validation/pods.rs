@@ -1,6 +1,7 @@
 //! Pods, in themselves and in templates (`pkg/apis/core/validation` `ValidatePodSpec`,
 //! `ValidatePodUpdate`, `ValidatePodEphemeralContainersUpdate`, `ValidatePodResize`).
 
+use super::amounts::{amount, shown, thousandths};
 use super::syntax::{label, labels, one_of, port, port_name, port_or_name, say};
 use crate::sim::admission::quality;
 use crate::sim::fields::{at, int, list, map, text, unset};
@@ -27,6 +28,7 @@ pub(super) fn pod(spec: &Value, path: &str, causes: &mut Vec<Cause>) {
             causes.push(Cause::required(&format!("{here}.image"), ""));
         }
         ports(container, &here, causes);
+        resources(container, &here, causes);
         for (n, mount) in list(container, "volumeMounts").iter().enumerate() {
             let wanted = text(mount, "name");
             if !list(spec, "volumes").iter().any(|v| text(v, "name") == wanted) {
@@ -35,6 +37,26 @@ pub(super) fn pod(spec: &Value, path: &str, causes: &mut Vec<Cause>) {
         }
     }
     labels(at(spec, "nodeSelector"), &format!("{path}.nodeSelector"), causes);
+}
+
+/// What a container asks for and may have at most (`ValidateContainerResourceRequirements`): no amount is below zero,
+/// and nobody asks for more than their limit.
+fn resources(container: &Value, here: &str, causes: &mut Vec<Cause>) {
+    let limits = at(container, "resources.limits");
+    for part in ["limits", "requests"] {
+        for (resource, asked) in map(container, &format!("resources.{part}")).iter() {
+            amount(resource, asked, &format!("{here}.resources.{part}[{resource}]"), causes);
+            let limit = &limits[resource];
+            if part == "requests" && !limit.is_null() && thousandths(asked) > thousandths(limit) {
+                let why = format!("must be less than or equal to {resource} limit of {}", shown(limit));
+                causes.push(Cause::invalid(
+                    &format!("{here}.resources.requests"),
+                    &json!(shown(asked)),
+                    &why,
+                ));
+            }
+        }
+    }
 }
 
 /// The ports of a container, and those that its probes and hooks ask at.
@@ -195,6 +217,24 @@ mod tests {
             crate::sim::fields::set(&mut one, key, value.clone());
         }
         json!({ "spec": { "containers": [one.plain()] }, "status": { "qosClass": "Burstable" } })
+    }
+
+    #[test]
+    fn nobody_asks_for_less_than_nothing_or_more_than_their_limit() {
+        let of = |resources: Value| {
+            let container = json!({ "name": "c", "image": "a:1", "resources": resources.plain() });
+            let mut causes = Vec::new();
+            pod(&json!({ "containers": [container.plain()] }), "spec", &mut causes);
+            causes.into_iter().map(|c| format!("{}: {}", c.field, c.message)).collect::<Vec<_>>()
+        };
+        assert!(of(json!({ "requests": { "cpu": "1" }, "limits": { "cpu": "1000m" } })).is_empty());
+        assert_eq!(
+            of(json!({ "requests": { "cpu": "2", "memory": "-1" }, "limits": { "cpu": "1" } })),
+            [
+                "spec.containers[0].resources.requests: Invalid value: \"2\": must be less than or equal to cpu limit of 1",
+                "spec.containers[0].resources.requests[memory]: Invalid value: \"-1\": must be greater than or equal to 0",
+            ]
+        );
     }
 
     #[test]

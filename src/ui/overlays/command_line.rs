@@ -15,6 +15,7 @@ use crate::ui::field::Field;
 use crate::ui::screen::Ui;
 use crate::ui::table::Filter;
 use crate::views::Scope;
+use crate::views::health::counted;
 
 /// How many completions are shown at once.
 const SHOWN: usize = 8;
@@ -252,11 +253,31 @@ fn namespace(ui: &mut Ui, name: &str) -> Result<(), Text> {
         _ => None,
     };
     let name = Text::clean(name);
+    if name == "*" {
+        ui.set_scope(id.map_or(Scope::All, |id| Scope::Clusters(vec![id])));
+        return Ok(());
+    }
+    if let Some(snapshot) = ui.snapshot() {
+        let meant = snapshot.fleet.clusters.iter().filter(|cluster| id.is_none_or(|id| cluster.id == id));
+        let meant: Vec<&Cluster> = meant.map(Arc::as_ref).collect();
+        // A scope in which nothing can be would say that nothing is wrong.
+        if !meant.is_empty() && meant.iter().all(|cluster| lacks(cluster, &name)) {
+            return Err(Text::from(format!("no namespace {name} in {}", many(meant.len(), "cluster"))));
+        }
+    }
     ui.set_scope(match id {
         Some(id) => Scope::Namespace(id, name),
         None => Scope::NamespaceEverywhere(name),
     });
     Ok(())
+}
+
+/// Whether a cluster is known to have no namespace of this name: every cluster has some.
+fn lacks(cluster: &Cluster, name: &str) -> bool {
+    let mut known = cluster.records(Kind::Namespace).peekable();
+    counted(cluster, Kind::Namespace)
+        && known.peek().is_some()
+        && known.all(|record| record.meta().name != name)
 }
 
 /// Everything that can be said first.
