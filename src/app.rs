@@ -12,6 +12,7 @@ mod engine;
 mod files;
 mod headless;
 mod journal;
+mod keyboard;
 mod live;
 mod opened;
 mod output;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use color_eyre::eyre::Result;
-use crossterm::event::{Event, EventStream};
+use crossterm::event::Event;
 use futures::Stream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -18,7 +18,7 @@ use super::engine::Engine;
 use super::opened::Opened;
 use super::screen::{self, Canvas, News};
 use super::terminal::Screen;
-use super::{abilities, cut_off, demo, files, opened, recovery, registry, reports};
+use super::{abilities, cut_off, demo, files, keyboard, opened, recovery, registry, reports};
 use crate::input::{self, Keymap};
 use crate::model::{ClusterId, Face, Problem, Source, Text, Time};
 use crate::operations::{self, Recoveries};
@@ -41,13 +41,20 @@ pub(super) async fn run(
     clusters: &ClusterArgs,
     arguments: &ScreenArgs,
 ) -> Result<()> {
-    let mut end = std::pin::pin!(asked_to_end());
+    let asked = asked_to_end();
+    let mut end = std::pin::pin!(async {
+        tokio::select! {
+            () = asked => {}
+            () = keyboard::gone() => {}
+        }
+    });
     // The screen first: the first frame does not wait for any cluster.
     let mut terminal = Screen::take(arguments.mouse || opened.settings.mouse)?;
+    let mut input = keyboard::reports();
     let mut arguments = arguments.clone();
     let mut clusters = clusters.clone();
     loop {
-        let wanted = on(&opened, &arguments, &mut terminal, EventStream::new(), now, &mut end).await?;
+        let wanted = on(&opened, &arguments, &mut terminal, &mut input, now, &mut end).await?;
         // A command given at the start was for what was open then.
         arguments.command_line = None;
         match wanted {
