@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Result, WrapErr, eyre};
@@ -63,6 +63,8 @@ impl Size {
 /// A serving process; stopped when dropped.
 pub(crate) struct Fleet {
     child: Child,
+    /// What it says; the other end closes when it ends.
+    said: Receiver<String>,
     folder: TempDir,
     /// Where it is disturbed, if the program can do that.
     pub(crate) control: Option<Control>,
@@ -91,10 +93,10 @@ impl Fleet {
         }
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let said = lines(&mut child);
-        let mut fleet = Fleet { child, folder, control: None };
+        let mut fleet = Fleet { child, said, folder, control: None };
         let end = Instant::now() + Duration::from_secs(300);
         while !kubeconfig.exists() || (controlled && fleet.control.is_none()) {
-            if let Ok(line) = said.recv_timeout(Duration::from_millis(50)) {
+            if let Ok(line) = fleet.said.recv_timeout(Duration::from_millis(50)) {
                 fleet.control = fleet.control.take().or_else(|| Control::said(&line));
             }
             if Instant::now() > end {
@@ -102,6 +104,21 @@ impl Fleet {
             }
         }
         Ok(fleet)
+    }
+
+    /// Lets it run for a while.
+    ///
+    /// # Errors
+    /// It ends before.
+    pub(crate) fn run_for(&self, time: Duration) -> Result<()> {
+        let end = Instant::now() + time;
+        loop {
+            match self.said.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return Err(eyre!("the embedded fleet ended")),
+            }
+        }
     }
 
     /// The process that serves.
@@ -125,7 +142,7 @@ fn lines(child: &mut Child) -> Receiver<String> {
     if let Some(output) = child.stdout.take() {
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                // What nobody waits for any more must still be read, or the process would block.
+                // What nobody waits for must still be read, or the process would block.
                 let _ = sender.send(line);
             }
         });

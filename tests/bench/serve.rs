@@ -27,14 +27,15 @@ pub(crate) fn measure(binary: &Path, size: Size) -> Result<()> {
         measured: format!("{:.0} MiB", process::memory_of(fleet.pid())?.0),
         ..Row::default()
     });
-    RATES.into_iter().try_for_each(|rate| storm(control, fleet.pid(), rate))
+    RATES.into_iter().try_for_each(|rate| storm(&fleet, control, rate))
 }
 
-fn storm(control: &Control, pid: u32, rate: u32) -> Result<()> {
+fn storm(fleet: &Fleet, control: &Control, rate: u32) -> Result<()> {
+    let pid = fleet.pid();
     control.churn(rate)?;
-    std::thread::sleep(Duration::from_secs(3));
+    fleet.run_for(Duration::from_secs(3))?;
     let (counted, began, before) = (Counted::begin(control)?, Instant::now(), process::cpu(pid)?);
-    std::thread::sleep(LOOK);
+    fleet.run_for(LOOK)?;
     let made = counted.rate(control)?;
     let share = process::cpu(pid)?.saturating_sub(before).as_secs_f64() / began.elapsed().as_secs_f64();
     control.churn(0)?;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Outcome;
 use super::fleet::{Real, runtime};
 use super::ground::{Disturb, Ground, PATIENCE, User, all_live, blocking, known};
-use super::planes::{Binaries, Error, Options, Plane, Result};
+use super::planes::{Binaries, Error, Options, Plane, Result, wait_until};
 
 const THROTTLE: &str = include_str!("../manifests/throttle.yaml");
 
@@ -63,7 +63,7 @@ pub(crate) fn throttled(binaries: &Binaries) -> Outcome {
         let mut ground = Ground::open(&real.kubeconfig(User::Viewer));
         let before = ground.live(name).await;
         let seat = Seat::take(plane, &std::fs::read_to_string(plane.kubeconfig("operator"))?).await?;
-        answers(ground.session(name), 429).await;
+        answers(ground.session(name), 429)?;
         // What is open stays open, also on a real server; so it is opened anew.
         ground.session(name).disconnect();
         let busy = |c: &Cluster| throttled_tables(c).all(|table| says(table, Cause::Busy));
@@ -177,16 +177,14 @@ fn refused(plane: &Plane) -> Result<u64> {
 }
 
 /// Waits until the server answers a plain request with this status.
-async fn answers(session: &Session, status: u16) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = session.send(Request::get("/api/v1/nodes?limit=1")).await.map(|answer| answer.status);
-        if answer == Ok(status) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{answer:?}, never {status}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+fn answers(session: &Session, status: u16) -> Result<()> {
+    let runtime = tokio::runtime::Handle::current();
+    blocking(|| {
+        wait_until(PATIENCE, &format!("a request is answered with {status}"), || {
+            let answer = runtime.block_on(session.send(Request::get("/api/v1/nodes?limit=1")));
+            Ok(answer.is_ok_and(|answer| answer.status == status))
+        })
+    })
 }
 
 /// A login by tokens that a plugin asks the server for, in a folder of its own.
@@ -245,7 +243,7 @@ impl Pilot {
             plane.kubectl(&["create", "serviceaccount", "pilot", "-n", "default"])
         })?;
         let old = with_user(&plane.kubeconfig("admin"), json!({"token": token.trim()}))?;
-        answers(&session(&old)?, 401).await;
+        answers(&session(&old)?, 401)?;
         Ok(())
     }
 }

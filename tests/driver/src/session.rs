@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, WaitOptions, waitpid};
 
 /// A running program and the terminal that it draws on.
 pub struct Session {
@@ -100,18 +101,13 @@ impl Session {
 
     /// Waits until the process is stopped.
     pub fn wait_until_stopped(&self, limit: Duration) -> Result<(), String> {
-        let end = Instant::now() + limit;
-        let stat = format!("/proc/{}/stat", self.pid().unwrap_or_default());
-        loop {
-            let text = std::fs::read_to_string(&stat).map_err(|e| e.to_string())?;
-            // The command's name may hold spaces; what follows its closing bracket does not.
-            if text.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T')) {
-                return Ok(());
-            }
-            if Instant::now() > end {
-                return Err(format!("still running: {text}"));
-            }
-            std::thread::sleep(Duration::from_millis(10));
+        let pid = self.pid().and_then(|pid| Pid::from_raw(pid.try_into().ok()?)).ok_or("it has ended")?;
+        let (sender, changed) = channel();
+        std::thread::spawn(move || sender.send(waitpid(Some(pid), WaitOptions::UNTRACED)));
+        match changed.recv_timeout(limit) {
+            Ok(Ok(Some((_, status)))) if status.stopped() => Ok(()),
+            Ok(other) => Err(format!("it did not stop: {other:?}")),
+            Err(_) => Err(format!("still running after {limit:?}")),
         }
     }
 
