@@ -288,6 +288,9 @@ impl State {
     pub(super) fn put(&mut self, derive: &Derive, record: Arc<Record>, at: Time) {
         let (kind, uid) = (record.kind(), record.meta().uid);
         let before = self.known(kind, uid).cloned();
+        if before.is_none() {
+            self.make_room(derive, &record, at);
+        }
         self.derived(derive, before.as_deref(), Some(&record), at);
         if kind == Kind::Event {
             self.order_event(before.as_deref(), &record);
@@ -296,12 +299,22 @@ impl State {
             self.replace(kind, uid, record);
         } else {
             let place = self.table(kind).rows.insert(record);
-            self.index[kind.index()].add(&self.cluster.table(kind).rows, uid, place);
+            self.index[kind.index()].add(&self.cluster.table(kind).rows, place);
         }
         while self.events.len() > EVENTS
             && let Some((_, oldest)) = self.events.pop_first()
         {
             self.forget(Kind::Event, oldest);
+        }
+    }
+
+    /// A name is one object's. Who has it is gone when another one comes under it, though nobody said so.
+    fn make_room(&mut self, derive: &Derive, record: &Record, at: Time) {
+        let kind = record.kind();
+        let rows = &self.cluster.table(kind).rows;
+        let namesake = self.index[kind.index()].namesake(rows, record.meta());
+        if let Some(gone) = namesake.filter(|_| !record.meta().name.is_empty()) {
+            self.remove(derive, kind, gone, at);
         }
     }
 

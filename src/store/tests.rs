@@ -351,6 +351,25 @@ fn older_versions_are_refused_and_counted_except_after_a_reset() {
 }
 
 #[test]
+fn a_name_is_one_objects() {
+    let (mut store, told) = store();
+    list(&mut store, Kind::Pod, vec![record(Kind::Pod, 1, 5, 5), record(Kind::Pod, 2, 6, 5)], 7);
+    let mut other = record(Kind::Pod, 3, 9, 5);
+    other.meta_mut().name = "o1".into();
+    send(&mut store, Change::Upsert(Box::new(other)));
+    let seen = look(&mut store);
+    assert_eq!(seen.rows.keys().map(|(_, uid)| *uid).collect::<Vec<_>>(), [uid(2), uid(3)]);
+    assert_eq!(*told.0.lock().unwrap(), [(uid(1), Some(5), None), (uid(3), None, Some(9))]);
+    // Elsewhere, or without a name, it takes nobody's place.
+    for (n, namespace, name) in [(4, "else", "o1"), (5, "", ""), (6, "", "")] {
+        let mut record = record(Kind::Pod, n, u64::from(n) * 10, 5);
+        (record.meta_mut().namespace, record.meta_mut().name) = (namespace.into(), name.into());
+        send(&mut store, Change::Upsert(Box::new(record)));
+    }
+    assert_eq!(look(&mut store).rows.len(), 5);
+}
+
+#[test]
 fn unchanged_rows_keep_their_place() {
     let (mut store, _) = listed_empty();
     let pods = |range: std::ops::Range<u32>| range.map(|n| record(Kind::Pod, n, 5, 5)).collect::<Vec<_>>();

@@ -48,7 +48,7 @@
 //! | 38 | a version that is missing, no number, too large | every: no-version, version-of-words, version-overflow |
 //! | 39 | MODIFIED of the unknown | every: unknown-modified, found by an audit |
 //! | 40 | DELETED of the unknown | every: unknown-deleted |
-//! | 41 | another uid without a DELETED | every: new-identity, found by an audit; `watch::faults::stream::another_object_under_the_same_name_takes_its_place` |
+//! | 41 | another uid without a DELETED | every: new-identity; `watch::faults::stream::another_object_under_the_same_name_takes_its_place` |
 //! | 42 | a lost DELETED | every: lost-delete, found by an audit; `watch::faults::stream::what_was_lost_is_found_by_an_audit` |
 //! | 43 | no bookmark | every: no-bookmarks; `watch::faults::stream::ten_minutes_of_silence` |
 //! | 44 | an initial list without end | every: no-initial-end; [`course::class_28_44_lists_come_as_compressed_streams_where_servers_offer_that`], `watch::faults::stream::streaming_lists_are_used_where_they_are_compressed` |

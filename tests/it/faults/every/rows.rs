@@ -219,6 +219,7 @@ pub(super) const ODD: &[Row] = &[
     row("reorder", &[r#"{"fault": "reorder", "kinds": ["pods"], "nth": 2, "times": 3}"#], Equal),
     row("older-version", &[r#"{"fault": "older-version", "kinds": ["pods"], "times": 3}"#], Equal),
     row("unknown-deleted", &[r#"{"fault": "unknown-deleted", "kinds": ["pods"]}"#], Equal),
+    row("new-identity", &[r#"{"fault": "new-identity", "kinds": ["pods"]}"#], Equal),
     row("no-bookmarks", &[r#"{"fault": "no-bookmarks"}"#], Equal),
     row("silence", &[r#"{"fault": "silence", "kinds": ["pods"]}"#], Hidden),
     row("large-object", &[r#"{"fault": "large-object", "kinds": ["pods"], "times": 1}"#], Equal),
@@ -244,7 +245,6 @@ pub(super) const ODD: &[Row] = &[
 pub(super) const HIDDEN: &[Row] = &[
     row("unknown-modified", &[r#"{"fault": "unknown-modified", "kinds": ["pods"], "times": 2}"#], Hidden),
     row("lost-delete", &[r#"{"fault": "lost-delete", "kinds": ["pods"]}"#], Hidden),
-    row("new-identity", &[r#"{"fault": "new-identity", "kinds": ["pods"], "times": 2}"#], Hidden),
 ];
 
 /// Faults of the client's machine, which all clusters of a client share: each has a test of its own.
