@@ -248,6 +248,10 @@ fn switch_on(hands: &Hands, pattern: &str, fault: &FaultFile) -> Result<Value, W
 
 /// Switches off one fault or all of them, whoever switched them on.
 fn switch_off(hands: &Hands, pattern: &str, name: Option<&str>) -> Result<Value, Wrong> {
+    if let Some(name) = name.filter(|name| FaultName::ALL.iter().all(|fault| fault.about().0 != *name)) {
+        let why = format!("no fault {name:?}; GET /faults lists them");
+        return Err(Wrong(StatusCode::NOT_FOUND, why));
+    }
     let mut off = 0;
     for member in meant(hands, pattern)? {
         let done = member.change(|world| {

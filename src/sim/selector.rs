@@ -1,5 +1,7 @@
 //! Label and field selectors, from query strings and from objects.
 
+mod query;
+
 use crate::sim::json::{Map, Value};
 
 use super::fields;
@@ -14,16 +16,22 @@ enum Term {
     NotIn(String, Vec<String>),
     Exists(String),
     Absent(String),
+    /// Whole numbers above, and below, this one.
+    Above(String, i64),
+    Below(String, i64),
 }
 
 impl Term {
     fn holds(&self, labels: &Map) -> bool {
         let get = |key: &str| labels.get(key).and_then(Value::as_str);
+        let number = |key: &str| get(key).and_then(|value| value.parse::<i64>().ok());
         match self {
             Term::In(key, values) => get(key).is_some_and(|v| values.iter().any(|x| x == v)),
             Term::NotIn(key, values) => get(key).is_none_or(|v| values.iter().all(|x| x != v)),
             Term::Exists(key) => get(key).is_some(),
             Term::Absent(key) => get(key).is_none(),
+            Term::Above(key, least) => number(key).is_some_and(|n| n > *least),
+            Term::Below(key, most) => number(key).is_some_and(|n| n < *most),
         }
     }
 }
@@ -31,7 +39,7 @@ impl Term {
 impl Labels {
     /// A selector as a query has it: `app=web,tier in (a,b),!old`.
     pub(crate) fn parse(text: &str) -> Result<Labels, String> {
-        split_top(text).into_iter().map(parse_term).collect::<Result<_, _>>().map(Labels)
+        query::parse(text).map(Labels)
     }
 
     /// A `LabelSelector` of an object. `None` when the object gives none: then it selects nothing.
@@ -72,49 +80,6 @@ impl Labels {
     }
 }
 
-/// Commas outside parentheses separate terms.
-fn split_top(text: &str) -> Vec<&str> {
-    let mut depth = 0_i32;
-    let parts = text.split(|c| {
-        match c {
-            '(' => depth += 1,
-            ')' => depth -= 1,
-            _ => {}
-        }
-        c == ',' && depth == 0
-    });
-    parts.map(str::trim).filter(|p| !p.is_empty()).collect()
-}
-
-fn parse_term(term: &str) -> Result<Term, String> {
-    let bad = || format!("unable to parse requirement: {term:?}");
-    let key = |k: &str| {
-        let k = k.trim();
-        let fine = !k.is_empty() && !k.contains(|c: char| c.is_whitespace() || "()=!,".contains(c));
-        fine.then(|| k.to_owned()).ok_or_else(bad)
-    };
-    if let Some((k, v)) = term.split_once("!=") {
-        return Ok(Term::NotIn(key(k)?, vec![v.trim().to_owned()]));
-    }
-    if let Some((k, v)) = term.split_once("==").or_else(|| term.split_once('=')) {
-        return Ok(Term::In(key(k)?, vec![v.trim().to_owned()]));
-    }
-    if let Some(k) = term.strip_prefix('!') {
-        return Ok(Term::Absent(key(k)?));
-    }
-    if let Some((head, values)) = term.split_once('(') {
-        let values = values.strip_suffix(')').ok_or_else(bad)?;
-        let values = values.split(',').map(|v| v.trim().to_owned()).collect();
-        let mut words = head.split_whitespace();
-        return match (words.next(), words.next(), words.next()) {
-            (Some(k), Some("in"), None) => Ok(Term::In(key(k)?, values)),
-            (Some(k), Some("notin"), None) => Ok(Term::NotIn(key(k)?, values)),
-            _ => Err(bad()),
-        };
-    }
-    Ok(Term::Exists(key(term)?))
-}
-
 /// A field selector: dotted fields that must, or must not, be equal.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct FieldTerms(Vec<(String, bool, String)>);
@@ -134,11 +99,17 @@ impl FieldTerms {
                 Some((f, v)) => (f, false, v),
                 None => {
                     let split = term.split_once("==").or_else(|| term.split_once('='));
-                    let (f, v) =
-                        split.ok_or_else(|| format!("invalid selector: {term:?}; can't understand it"))?;
+                    let (f, v) = split
+                        .ok_or_else(|| format!("invalid selector: '{text}'; can't understand '{term}'"))?;
                     (f, true, v)
                 }
             };
+            if value.contains('=') {
+                return Err(format!(
+                    "invalid field selector: unescaped character in value: {}",
+                    u32::from('=')
+                ));
+            }
             let field = field.trim();
             if !["metadata.name", "metadata.namespace"].contains(&field) && !known.contains(&field) {
                 return Err(match known {
@@ -186,9 +157,6 @@ mod tests {
         }
         for no in ["app=db", "tier in (x,y)", "!app", "old", "app!=web"] {
             assert!(!matches(no), "{no}");
-        }
-        for bad in ["=x", "a in b", "tier in (a", "a b"] {
-            assert!(Labels::parse(bad).is_err(), "{bad}");
         }
     }
 

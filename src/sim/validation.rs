@@ -20,6 +20,8 @@ use super::fields::{at, flag, maybe_int, name, text};
 use super::refusal::Cause;
 use super::resources::Res;
 
+pub(crate) use syntax::{label_value, qualified};
+
 const NOT_NEGATIVE: &str = "must be greater than or equal to 0";
 
 /// What is wrong with an object that is about to be kept. `old` is what it was; `sub` is the

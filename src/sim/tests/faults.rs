@@ -107,6 +107,12 @@ async fn the_endpoint_asks_for_its_token_and_says_what_it_expects() {
             "{\"fault\":\"error\",\"kinds\":[\"x\"]}",
             "no resource \"x\"",
         ),
+        (
+            Method::DELETE,
+            "/clusters/alpha/faults/gremlin",
+            "",
+            "no fault \"gremlin\"; GET /faults lists them",
+        ),
         (Method::PUT, "/churn", "{\"rate\":-1}", "between 0 and 1000000"),
         (Method::PUT, "/pace", "{\"speed\":1e9}", "between 0"),
         (

@@ -68,7 +68,7 @@ pub(super) fn wildcard(text: &str) -> Vec<String> {
 }
 
 /// A key of a label, and much that is named like one (`IsQualifiedName`).
-pub(super) fn qualified(text: &str) -> Vec<String> {
+pub(crate) fn qualified(text: &str) -> Vec<String> {
     let (prefix, own) = match text.split_once('/') {
         None => (None, text),
         Some((_, rest)) if rest.contains('/') => {
@@ -95,7 +95,7 @@ pub(super) fn qualified(text: &str) -> Vec<String> {
 }
 
 /// A value of a label (`IsValidLabelValue`).
-pub(super) fn label_value(text: &str) -> Vec<String> {
+pub(crate) fn label_value(text: &str) -> Vec<String> {
     let fine = text.is_empty() || word(text, |c| c.is_ascii_alphanumeric(), &['-', '_', '.']);
     longer(text, LABEL_BYTES).into_iter().chain((!fine).then(|| VALUE.to_owned())).collect()
 }
