@@ -248,10 +248,11 @@ fn troubles(ui: &Ui, now: Time) -> Vec<(&'static str, Text, Role)> {
             None => "no answer",
             Some(cause) => cause.word(),
         };
-        let again = cluster
-            .link
-            .retry_at
-            .map_or_else(String::new, |at| format!(", retry in {} s", now.age(at).seconds().max(0)));
+        let again = match cluster.link.retry_at.map(|at| now.age(at).seconds()) {
+            None => String::new(),
+            Some(wait @ 1..) => format!(", retry in {wait} s"),
+            Some(_) => ", asked again now".to_owned(),
+        };
         let named = matches!(fault, None | Some(Cause::Login));
         let login = if line.login && !named { ", wants a login" } else { "" };
         let text = format!("{}: {why}{login}{again}", line.name);

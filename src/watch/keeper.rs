@@ -270,6 +270,7 @@ impl Keeper {
                 }
                 kick = self.signals.kicks.changed() => {
                     kick.map_err(|_| Closed)?;
+                    doubts.raise_now();
                     Look::Well
                 }
                 woke = self.signals.woke.changed() => {

@@ -31,6 +31,11 @@ impl Doubts {
         self.raised = true;
     }
 
+    /// A person wants to know.
+    pub(super) fn raise_now(&mut self) {
+        (self.raised, self.not_before) = (true, Instant::now());
+    }
+
     /// Waits until a look is due. It may be dropped at any time and called again.
     pub(super) async fn due(&mut self) {
         while !self.raised {

@@ -175,6 +175,18 @@ async fn an_upgrade_is_noticed() {
 }
 
 #[tokio::test]
+async fn an_upgrade_behind_open_connections_is_noticed_when_asked() {
+    let server = three().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    server.upgrade();
+    view.handle().retry(&[]);
+    // Sooner than anybody looks by himself.
+    view.within(2, "the new version", |f| f.clusters[0].version == "v1.37.3-test").await;
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+}
+
+#[tokio::test]
 async fn a_replica_that_lags_is_waited_for() {
     let server = three().await;
     let mut view = View::open(&server.kubeconfig());
