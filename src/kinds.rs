@@ -25,6 +25,7 @@ pub mod namespace;
 pub mod node;
 pub mod pod;
 mod read;
+mod recent;
 pub mod replica_set;
 pub mod resources;
 pub mod service;

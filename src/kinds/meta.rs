@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::manager;
+use super::recent;
 use super::wire::{Chosen, Keys, Map, Str, Time, wire};
 use crate::model::{self, Labels, Text, Truth, Uid, Version};
 
@@ -82,9 +83,10 @@ impl Keys for Annotations {
     }
 }
 
-/// Text of an object, made harmless.
+/// Text of an object that others say, too, made harmless. What only one says, its name first of all, is for
+/// [`Text::clean`].
 pub(super) fn text(raw: &str) -> Text {
-    Text::clean(raw)
+    recent::text(raw)
 }
 
 /// A pointer to text in Go: absent and empty are the same to a record.
@@ -113,7 +115,7 @@ impl ObjectMeta<'_> {
         model::Meta {
             uid: uid(&self.uid),
             version: Version::parse(&self.resource_version).unwrap_or_default(),
-            name: text(&self.name),
+            name: Text::clean(&self.name),
             namespace: text(&self.namespace),
             created: time(self.created),
             deleting: time(self.deleted),
@@ -202,7 +204,7 @@ pub(super) fn condition(
         kind: text(kind),
         status: Truth::parse(status),
         reason: text(reason),
-        message: text(message),
+        message: Text::clean(message),
         since: time(since),
     }
 }
