@@ -374,7 +374,7 @@ impl Keeper {
         let longest = match self.lost {
             _ if login || self.crashes > 0 => return delay(cause, tries, None, &mut self.dice),
             Some(lost) if lost.age(now) > FIRST_MINUTES => 24_000,
-            _ => 4_000,
+            _ => 3_500,
         };
         let base = delay(Cause::Closed, tries, None, &mut self.dice).millis().min(longest);
         Span::from_millis(base + i64::from(self.dice.below(1_000)))

@@ -81,7 +81,7 @@ async fn after_thirty_seconds_everything_is_back_at_once_and_nothing_is_listed()
     let mut world = World::live().await;
     world.outage(30).await;
     let took = world.back().await;
-    // Connections are tried every 4 to 5 s; the rest is a comparison and a watch for each kind.
+    // Connections are tried every 3.5 to 4.5 s; the rest is a comparison and a watch for each kind.
     assert!(took <= 10, "{took} s");
     let missing = CLUSTERS * (Kind::COUNT - KINDS.len());
     assert!(world.lists() <= missing, "only kinds that are not served are asked for: {}", world.lists());
