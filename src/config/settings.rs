@@ -118,27 +118,28 @@ pub fn load(path: &Path) -> Loaded {
     match std::fs::read_to_string(path) {
         Ok(text) => parse(&Source { file: path.display().to_string(), text }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Loaded::default(),
-        Err(error) => Loaded {
-            settings: Settings::default(),
-            problems: vec![Problem::of(&path.display().to_string(), format!("cannot be read: {error}"))],
-        },
+        Err(error) => {
+            let what = format!("cannot be read: {error}");
+            let problems = vec![Problem::of(&path.display().to_string(), what.clone())];
+            let settings = Settings { rules: everything_frozen(&what), ..Settings::default() };
+            Loaded { settings, problems }
+        }
     }
 }
 
 /// Reads settings key by key and, where a key holds several entries, entry by entry, so that one
-/// mistake costs one of them.
+/// mistake costs one of them. Of a file that is no TOML what can be made out holds, but nobody knows
+/// what else it forbids: everything is frozen.
 #[must_use]
 pub fn parse(source: &Source) -> Loaded {
     let mut loaded = Loaded::default();
-    let table = match DeTable::parse(&source.text) {
-        Ok(table) => table.into_inner(),
-        Err(error) => {
-            let byte = error.span().map_or(0, |span| span.start);
-            loaded.problems.push(Problem::at(source, byte, error.message()));
-            return loaded;
-        }
-    };
-    for (key, value) in table {
+    let (table, errors) = DeTable::parse_recoverable(&source.text);
+    for error in &errors {
+        let byte = error.span().map_or(0, |span| span.start);
+        loaded.problems.push(Problem::at(source, byte, error.message()));
+    }
+    let slips: Vec<_> = loaded.problems.iter().map(|problem| problem.line).collect();
+    for (key, value) in table.into_inner() {
         let (start, settings) = (key.span().start, &mut loaded.settings);
         let mut wrong = Vec::new();
         let result = match key.get_ref().as_ref() {
@@ -165,9 +166,15 @@ pub fn parse(source: &Source) -> Loaded {
         };
         wrong.extend(result.err());
         for (byte, what) in wrong {
-            let what = format!("`{}`: {what}", key.get_ref());
-            loaded.problems.push(Problem::at(source, byte.unwrap_or(start), what));
+            let problem = Problem::at(source, byte.unwrap_or(start), format!("`{}`: {what}", key.get_ref()));
+            // What is made out of a slip may be wrong once more.
+            if !slips.contains(&problem.line) {
+                loaded.problems.push(problem);
+            }
         }
+    }
+    if let Some(error) = errors.first() {
+        loaded.settings.rules = everything_frozen(error.message());
     }
     loaded
 }
@@ -376,6 +383,22 @@ mod tests {
         let said = loaded.settings.rules.freezes[0].holds("any", now).unwrap();
         assert!(said.starts_with("the rules of the settings are wrong (invalid type"), "{said}");
         assert_eq!(parse(&source("[rules]\npods_at_once = 9\n")).settings.rules.pods_at_once, 9);
+    }
+
+    #[test]
+    fn a_slip_anywhere_freezes_everything_and_keeps_the_rest() {
+        let text =
+            "theme = \"light\"\nascii = maybe\n[[cluster]]\nmatch = \"stg-*\"\ntier = \"prod\"\n[rules]\n";
+        let Loaded { settings, problems } = parse(&source(text));
+        assert_eq!(problems.iter().map(|p| p.line).collect::<Vec<_>>(), [Some(2)], "{problems:?}");
+        assert_eq!(settings.theme.as_deref(), Some("light"));
+        assert_eq!(settings.clusters[0].tier, Some(Tier::Prod));
+        let now = crate::model::Time::from_seconds(1_795_000_000);
+        let said = settings.rules.freezes[0].holds("any", now).unwrap();
+        assert!(said.starts_with("the rules of the settings are wrong"), "{said}");
+        let folder = tempfile::tempdir().unwrap();
+        let unread = load(folder.path());
+        assert!(unread.settings.rules.freezes[0].holds("any", now).is_some(), "{unread:?}");
     }
 
     #[test]
