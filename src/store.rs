@@ -7,6 +7,7 @@
 //! changes. No object goes back to an older version, except after a declared reset.
 
 mod audit;
+mod ended;
 mod index;
 mod interner;
 mod list;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::audit::Audited;
+use super::ended::{Ended, lasting};
 use super::index::Index;
 use super::interner::Interner;
 use super::list::{List, Newer};
@@ -30,6 +31,7 @@ pub(super) struct State {
     /// Events by time, for dropping the oldest.
     events: BTreeSet<(Time, Uid)>,
     counts: Counts,
+    ended: Ended,
     pool: Interner,
     /// Whether something changed that the extras are made from.
     extras_due: bool,
@@ -47,6 +49,7 @@ impl State {
             audits: Kind::ALL.iter().map(|_| None).collect(),
             events: BTreeSet::new(),
             counts: Counts::default(),
+            ended: Ended::default(),
             pool: Interner::default(),
             extras_due: true,
             quiet: false,
@@ -314,6 +317,9 @@ impl State {
         let rows = &self.cluster.table(kind).rows;
         let namesake = self.index[kind.index()].namesake(rows, record.meta());
         if let Some(gone) = namesake.filter(|_| !record.meta().name.is_empty()) {
+            if let Some(audit) = self.audit(kind) {
+                audit.gone(gone);
+            }
             self.remove(derive, kind, gone, at);
         }
     }
@@ -365,7 +371,10 @@ impl State {
                 observer.observe(&self.cluster, before, after, at, &mut signals);
             }
         }
-        self.keep_symptom(uid, symptom);
+        self.keep_symptom(uid, symptom, at);
+        if after.is_none() {
+            self.ended.forget(uid);
+        }
         let cluster = owned(&mut self.cluster);
         for signal in signals {
             ring::add(&mut cluster.signals, signal);
@@ -376,24 +385,21 @@ impl State {
             || place != (cluster.provider, cluster.region.clone());
     }
 
-    /// A symptom that stays keeps its beginning: a container in a crash loop starts anew every few
-    /// minutes, and what people ask is since when it loops.
-    fn keep_symptom(&mut self, uid: Uid, symptom: Option<Symptom>) {
+    /// A symptom that stays keeps its beginning, and so does one that comes back.
+    fn keep_symptom(&mut self, uid: Uid, symptom: Option<Symptom>, at: Time) {
         let old = self.cluster.symptoms.get(&uid);
-        let symptom = symptom.map(|mut new| {
-            if let Some(old) = old.filter(|old| old.cause == new.cause) {
-                // What was found so stays as unsure as it was, until the object itself says more.
-                (new.since, new.since_sure) = match old.since.cmp(&new.since) {
-                    std::cmp::Ordering::Less => (old.since, old.since_sure),
-                    std::cmp::Ordering::Equal => (old.since, old.since_sure || new.since_sure),
-                    std::cmp::Ordering::Greater => (new.since, new.since_sure),
-                };
-                new.counts_from = new.counts_from.min(old.counts_from);
-            }
-            new
+        let symptom = symptom.map(|new| match old.filter(|old| old.cause == new.cause) {
+            Some(old) => lasting(new, old),
+            None => match self.ended.recall(uid, &new.cause, at) {
+                Some(old) => lasting(new, &old),
+                None => new,
+            },
         });
         if old == symptom.as_ref() {
             return;
+        }
+        if let Some(old) = old.filter(|old| symptom.as_ref().is_none_or(|new| new.cause != old.cause)) {
+            self.ended.note(uid, old, at);
         }
         let symptoms = Arc::make_mut(&mut self.cluster_mut().symptoms);
         match symptom {

@@ -1,0 +1,49 @@
+//! Symptoms that ended lately: a container in a crash loop runs between two crashes, and says other things of
+//! itself each time, and what people ask is since when it loops.
+
+use rustc_hash::FxHashMap;
+
+use crate::model::{Span, Symptom, SymptomCause, Time, Tone, Uid};
+
+/// For how long an end may be none: the kubelet forgets a crash loop when the container ran for ten minutes
+/// (`MaxContainerBackOff`, twice).
+const LATELY: Span = Span::from_seconds(600);
+
+/// The critical symptoms of objects that are there still, and when each ended.
+#[derive(Default)]
+pub(super) struct Ended(FxHashMap<Uid, Vec<(Symptom, Time)>>);
+
+impl Ended {
+    /// Notes that a symptom ended.
+    pub(super) fn note(&mut self, uid: Uid, symptom: &Symptom, at: Time) {
+        if symptom.tone < Tone::Crit {
+            return;
+        }
+        let of = self.0.entry(uid).or_default();
+        of.retain(|(other, ended)| other.cause != symptom.cause && ended.age(at) < LATELY);
+        of.push((symptom.clone(), at));
+    }
+
+    /// The symptom of this cause, if it ended lately.
+    pub(super) fn recall(&self, uid: Uid, cause: &SymptomCause, at: Time) -> Option<Symptom> {
+        let (symptom, ended) = self.0.get(&uid)?.iter().find(|(symptom, _)| symptom.cause == *cause)?;
+        (ended.age(at) < LATELY).then(|| symptom.clone())
+    }
+
+    /// The object is gone.
+    pub(super) fn forget(&mut self, uid: Uid) {
+        self.0.remove(&uid);
+    }
+}
+
+/// A symptom with the beginning of the same one as it was found before.
+pub(super) fn lasting(mut new: Symptom, old: &Symptom) -> Symptom {
+    // What was found so stays as unsure as it was, until the object itself says more.
+    (new.since, new.since_sure) = match old.since.cmp(&new.since) {
+        std::cmp::Ordering::Less => (old.since, old.since_sure),
+        std::cmp::Ordering::Equal => (old.since, old.since_sure || new.since_sure),
+        std::cmp::Ordering::Greater => (new.since, new.since_sure),
+    };
+    new.counts_from = new.counts_from.min(old.counts_from);
+    new
+}
