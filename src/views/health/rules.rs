@@ -107,13 +107,16 @@ impl Found {
     }
 
     fn symptom(self, cluster: &Cluster, record: &Record) -> Symptom {
+        let since_sure = self.told || watched(cluster, record.kind());
+        // What was so when it was first looked at is not waited for: it may have been so for days.
+        let wait = if since_sure || self.patience > PATIENCE { self.patience } else { Span::ZERO };
         Symptom {
             object: record.key(cluster.id),
             cause: SymptomCause { reason: self.reason, subject: self.subject },
             tone: self.tone,
             since: self.since,
-            since_sure: self.told || watched(cluster, record.kind()),
-            counts_from: self.since + self.patience,
+            since_sure,
+            counts_from: self.since + wait,
             evidence: self.evidence,
             workload: self.workload,
         }
