@@ -9,7 +9,6 @@ use tokio::sync::watch;
 use super::api::Role;
 use super::clock::Clock;
 use super::encoded::Encoded;
-use super::faults::{Way, way};
 use super::fleet::Member;
 use super::resources::Slot;
 use super::world::{World, bit};
@@ -81,9 +80,8 @@ impl Shared {
     /// Makes the way to the server as it should be, where nobody else does at once.
     pub(crate) fn carry_out(&self) {
         if let Some(member) = self.member.get().and_then(Weak::upgrade) {
-            let way = self.read(|world| way(world.reach, &world.trouble));
             // a port that somebody else took meanwhile is tried again with the next change
-            let _ = member.carry_out(way);
+            let _ = member.carry_out();
         }
     }
 
@@ -114,12 +112,12 @@ impl Shared {
         answer
     }
 
-    /// Does what is due; says whether all was done, and how the way to the cluster should be.
-    pub(crate) fn step(&self, until: Time) -> (bool, Way) {
+    /// Does what is due; says whether all was done.
+    pub(crate) fn step(&self, until: Time) -> bool {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         let done = world.run_until(until, STEP);
         self.tell(&mut world);
-        (done, way(world.reach, &world.trouble))
+        done
     }
 
     /// Another world takes the place of this one; watches of the old one end.

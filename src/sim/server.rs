@@ -157,13 +157,19 @@ async fn connection(stream: TcpStream, tls: TlsAcceptor, gate: Arc<Gate>, shared
     let _ = stream.set_nodelay(true);
     let reset = Arc::new(AtomicBool::new(false));
     let mut way = gate.watch();
-    let born = way.borrow_and_update().resets;
+    let (born, naps) = {
+        let way = way.borrow_and_update();
+        (way.resets, way.naps)
+    };
+    let mut slept = way.clone();
     let stream = Gated::new(stream, gate, reset.clone());
     // the connection is dropped after this: how it ends, is said by the flag
     let mut spoken = Box::pin(speak(stream, tls, way.clone(), shared));
     tokio::select! {
         () = spoken.as_mut() => {}
         _ = way.wait_for(|way| way.resets != born) => reset.store(true, Ordering::Release),
+        // Whoever slept twice has given up what was open before the first time.
+        _ = slept.wait_for(|way| way.naps > naps + 1) => {}
     }
 }
 

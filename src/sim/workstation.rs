@@ -50,9 +50,12 @@ impl Workstation {
         Workstation { members, authority: authority.to_owned(), tokens: tokens.clone(), news }
     }
 
-    /// Waits until anything of it may be otherwise than before; false when the fleet has ended.
-    pub async fn changed(&mut self) -> bool {
-        self.news.changed().await.is_ok()
+    /// Waits until anything of it may be otherwise than before.
+    pub async fn changed(&mut self) {
+        if self.news.changed().await.is_err() {
+            // Nobody is left who could change anything.
+            std::future::pending().await
+        }
     }
 
     /// What is wrong with it now.
@@ -68,7 +71,7 @@ impl Workstation {
     /// How long it slept so far.
     #[must_use]
     pub fn slept(&self) -> Span {
-        self.local().slept
+        Span::from_millis(self.members.iter().map(|member| member.slept().millis()).sum())
     }
 
     /// The address of a server by its name in [`Workstation::files_by_name`].

@@ -27,10 +27,8 @@ async fn suffer(mut workstation: Workstation, mut files: Vec<ClientFiles>) {
     let mut last = Local::default();
     loop {
         let local = workstation.local();
-        // what the scenario writes is written with room on the disk
-        if !local.disk_full {
-            limits.set(&local);
-        }
+        // what the scenario writes is written with room on the disk, and with files to open
+        limits.set(&Local::default());
         for file in &mut files {
             if let Err(error) = file.write(&workstation) {
                 tracing::warn!(%error, "the demo's files are as they were");
@@ -44,9 +42,7 @@ async fn suffer(mut workstation: Workstation, mut files: Vec<ClientFiles>) {
             }
         }
         last = local;
-        if !workstation.changed().await {
-            return;
-        }
+        workstation.changed().await;
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
 use super::{FleetError, Options};
-use crate::model::Time;
+use crate::model::{Span, Time};
 use crate::sim::api::Role;
 use crate::sim::clock::Clock;
 use crate::sim::cluster::{ServerOptions, Shared};
@@ -30,6 +30,8 @@ pub(crate) struct Member {
     pub(crate) plugin: bool,
     /// What the server was last told.
     way: Mutex<Way>,
+    /// For how many milliseconds the client's machine slept so far: it is asked for every second.
+    slept: AtomicI64,
     /// Told of every change of faults.
     news: watch::Sender<()>,
     /// Whether its controllers ended by a mistake of their own.
@@ -53,13 +55,19 @@ impl Member {
     }
 
     /// Makes the way to the server as it should be.
-    pub(crate) fn carry_out(&self, way: Way) -> io::Result<()> {
+    pub(crate) fn carry_out(&self) -> io::Result<()> {
         let mut last = self.way.lock().unwrap_or_else(PoisonError::into_inner);
+        // Read behind this lock, or what came later could be undone by what came before.
+        let (way, slept) = self
+            .shared
+            .read(|world| (faults::way(world.reach, &world.trouble), world.trouble.slept));
+        self.slept.store(slept.millis(), Ordering::Relaxed);
         if *last == way {
             return Ok(());
         }
         if way.replacements != last.replacements {
             self.replace(way.replacements);
+            last.replacements = way.replacements;
         }
         let changed = way.changes != last.changes;
         self.server.lock().unwrap_or_else(PoisonError::into_inner).set_way(way.clone())?;
@@ -85,12 +93,14 @@ impl Member {
 
     /// Changes the world, and the way to its server if that follows.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> io::Result<T> {
-        let (answer, way) = self.shared.with(|world| {
-            let answer = change(world);
-            (answer, faults::way(world.reach, &world.trouble))
-        });
-        self.carry_out(way)?;
+        let answer = self.shared.with(change);
+        self.carry_out()?;
         Ok(answer)
+    }
+
+    /// How long the client's machine slept so far.
+    pub(crate) fn slept(&self) -> Span {
+        Span::from_millis(self.slept.load(Ordering::Relaxed))
     }
 
     /// Whether its time stands still for a mistake in its controllers.
@@ -116,9 +126,9 @@ impl Member {
             return;
         }
         loop {
-            let (done, way) = self.shared.step(until);
+            let done = self.shared.step(until);
             // a port that somebody else took meanwhile is tried again with the next tick
-            let _ = self.carry_out(way);
+            let _ = self.carry_out();
             if done {
                 return;
             }
@@ -170,6 +180,7 @@ impl Common<'_> {
             plugin: file.login == LoginFile::Plugin,
             way: Mutex::default(),
             news: self.news.clone(),
+            slept: AtomicI64::default(),
             stuck: AtomicBool::new(false),
         });
         member.shared.belongs_to(&member);
