@@ -225,7 +225,7 @@ impl Ui {
         !self.marks.is_empty() || self.table().is_none_or(|table| table.slots.is_empty() || table.aim(now))
     }
 
-    /// One step back: filter, marks, the order's hold, scope, home. It never leaves.
+    /// One step back: filter, marks, the order's hold, scope, home, now. It never leaves.
     fn back(&mut self, now: Time) {
         if self.drawer && self.focus == Focus::Tree {
             self.drawer = false;
@@ -256,6 +256,8 @@ impl Ui {
             self.panes.iter().position(|p| p.name == "health").filter(|home| *home != self.active)
         {
             self.show(home);
+        } else if self.frozen.is_some() {
+            self.freeze(now);
         } else {
             self.notice(now, ":q leaves");
         }

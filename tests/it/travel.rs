@@ -69,6 +69,8 @@ fn a_time_that_is_named_is_shown_or_said_to_be_too_early() {
         ("at 01:00", "history begins at 02:14:07Z"),
         ("at noon", "expected a time such as 02:10"),
         ("at now", "at-60-node-1"),
+        ("at 30s", "at-20-node-1"),
+        ("now", "at-60-node-1"),
     ] {
         screen.keys(":");
         screen.text(line);
@@ -78,6 +80,18 @@ fn a_time_that_is_named_is_shown_or_said_to_be_too_early() {
         screen.keys("0");
     }
     assert!(!screen.picture().contains("FROZEN"));
+}
+
+#[test]
+fn the_last_step_back_leads_to_now() {
+    let mut screen = with_history();
+    screen.keys("<");
+    screen.keys("esc");
+    assert!(screen.picture().contains("FROZEN"), "home first");
+    screen.keys("esc");
+    assert!(!screen.picture().contains("FROZEN") && screen.picture().contains("live again"));
+    screen.keys("esc");
+    assert!(screen.picture().contains(":q leaves"));
 }
 
 #[test]

@@ -58,9 +58,8 @@ impl Member {
     pub(crate) fn carry_out(&self) -> io::Result<()> {
         let mut last = self.way.lock().unwrap_or_else(PoisonError::into_inner);
         // Read behind this lock, or what came later could be undone by what came before.
-        let (way, slept) = self
-            .shared
-            .read(|world| (faults::way(world.reach, &world.trouble), world.trouble.slept));
+        let (way, slept) =
+            self.shared.read(|world| (faults::way(world.reach, &world.trouble), world.trouble.slept));
         self.slept.store(slept.millis(), Ordering::Relaxed);
         if *last == way {
             return Ok(());

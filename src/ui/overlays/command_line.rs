@@ -172,6 +172,7 @@ fn run(ui: &mut Ui, line: &str, now: Time) -> Result<(), Text> {
         "ns" | "namespace" if !rest.is_empty() => return namespace(ui, rest),
         "at" if rest.is_empty() => return Err(ui.history_begins(now)),
         "at" => return ui.go_to(rest, now),
+        "now" => return ui.go_to("now", now),
         "kubeconfig" => return ui.open_file(rest),
         "theme" => ui.run(Command::Themes, now),
         "failover" if rest == "init" => return ui.failover_init("", now),

@@ -116,6 +116,7 @@ fn flatten(name: &str, value: &Value, depth: usize, lines: &mut Vec<(Text, Role)
     };
     match value {
         Value::Null => {}
+        Value::Bool(false) if name == "ready" => line("no", Role::Text),
         Value::Bool(false) => {}
         Value::Bool(true) => line("yes", Role::Text),
         Value::Number(number) => line(&quantity(name, number), Role::Text),
@@ -138,11 +139,26 @@ fn flatten(name: &str, value: &Value, depth: usize, lines: &mut Vec<(Text, Role)
             if !name.is_empty() {
                 line("", Role::Title);
             }
-            for (name, value) in fields {
-                flatten(name, value, inner, lines);
+            for (name, value) in fields.iter().filter(|(name, _)| tells(fields, name)) {
+                flatten(said(fields, name), value, inner, lines);
             }
         }
     }
+}
+
+/// Whether a field says anything: a container that never ended has no exit code.
+fn tells(fields: &serde_json::Map<String, Value>, name: &str) -> bool {
+    name != "last_exit" || fields.get("last_ended").is_some_and(|ended| !ended.is_null())
+}
+
+/// What a field is called: the moment of a condition is that of its last change, whatever it is now.
+fn said<'a>(fields: &serde_json::Map<String, Value>, name: &'a str) -> &'a str {
+    let ready = match fields.get("ready") {
+        Some(Value::Bool(ready)) => *ready,
+        Some(Value::String(ready)) => ready == "True",
+        _ => true,
+    };
+    if name == "ready_since" && !ready { "not_ready_since" } else { name }
 }
 
 pub(super) fn yaml_role(line: &str) -> Role {
@@ -164,5 +180,22 @@ mod tests {
         assert_eq!(say("memory", 2_147_483_648), "2Gi");
         assert_eq!(say("memory", 1_610_612_736), "1536Mi");
         assert_eq!((say("size", 1000), say("pods", 110)), ("1000".to_owned(), "110".to_owned()));
+    }
+
+    #[test]
+    fn what_never_was_ready_is_not_ready_since() {
+        let lines = |fields: Value| {
+            let mut lines = Vec::new();
+            flatten("", &fields, 0, &mut lines);
+            lines
+                .iter()
+                .map(|(text, _)| text.split_whitespace().collect::<Vec<_>>().join(" "))
+                .collect::<Vec<_>>()
+        };
+        let pod = |ready: bool| serde_json::json!({"ready": ready, "ready_since": "05:35", "last_exit": 0});
+        assert_eq!(lines(pod(true)), ["ready yes", "ready since 05:35"]);
+        assert_eq!(lines(pod(false)), ["ready no", "not ready since 05:35"]);
+        let ended = serde_json::json!({"last_exit": 0, "last_ended": "05:30"});
+        assert_eq!(lines(ended), ["last exit 0", "last ended 05:30"]);
     }
 }
