@@ -256,21 +256,22 @@ pub(crate) fn resources(list: &Value) -> Resources {
 /// containers and the sum of the others, sidecars included.
 pub(crate) fn pod_requests(pod: &Value) -> Resources {
     let request = |c: &Value| resources(at(c, "resources.requests"));
-    Resources { pods: 1, ..requests(pod, Resources::ZERO, request, Resources::max) }
+    Resources { pods: 1, ..requests(pod, Resources::ZERO, request, Add::add, Resources::max) }
 }
 
 /// The same of any amount that containers ask for.
-pub(crate) fn requests<T: Copy + Add<Output = T>>(
+pub(crate) fn requests<T: Clone>(
     pod: &Value,
     none: T,
     of: impl Fn(&Value) -> T,
+    add: impl Fn(T, T) -> T,
     max: impl Fn(T, T) -> T,
 ) -> T {
-    let mut main = list(pod, "spec.containers").iter().fold(none, |sum, c| sum + of(c));
+    let mut main = list(pod, "spec.containers").iter().fold(none.clone(), |sum, c| add(sum, of(c)));
     let mut largest = none;
     for init in list(pod, "spec.initContainers") {
         if text(init, "restartPolicy") == "Always" {
-            main = main + of(init);
+            main = add(main, of(init));
         } else {
             largest = max(largest, of(init));
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::fields::{at, list, map, name, namespace, set, text};
+use super::fields::{at, list, map, name, namespace, requests, set, text};
 use super::json::{Map, Value};
 use super::objects::Store;
 use super::refusal::{Refusal, details};
@@ -91,21 +91,22 @@ fn charge(spec: &Spec, object: &Value) -> Amounts {
     charge
 }
 
-/// What the containers of a pod ask for, or may use at most, together.
+/// What the containers of a pod ask for, or may use at most, together, as the scheduler counts.
 pub(crate) fn sum(pod: &Value, kind: &str) -> Amounts {
-    let mut sum = Amounts::new();
-    for container in list(pod, "spec.containers") {
-        for (resource, value) in amounts(map(container, &format!("resources.{kind}"))) {
-            *sum.entry(resource).or_default() += value;
+    let field = format!("resources.{kind}");
+    let of = |container: &Value| amounts(map(container, &field));
+    requests(pod, Amounts::new(), of, each(i64::saturating_add), each(i64::max))
+}
+
+/// Amounts put together resource by resource.
+fn each(put: fn(i64, i64) -> i64) -> impl Fn(Amounts, Amounts) -> Amounts {
+    move |mut all, more| {
+        for (resource, value) in more {
+            let entry = all.entry(resource).or_default();
+            *entry = put(*entry, value);
         }
+        all
     }
-    for init in list(pod, "spec.initContainers") {
-        for (resource, value) in amounts(map(init, &format!("resources.{kind}"))) {
-            let entry = sum.entry(resource).or_default();
-            *entry = (*entry).max(value);
-        }
-    }
-    sum
 }
 
 /// The quotas of a namespace that are enforced.
@@ -278,6 +279,14 @@ mod tests {
         assert_eq!(of("ClusterIP"), [1, 0, 0]);
         assert_eq!(of("NodePort"), [1, 2, 0]);
         assert_eq!(of("LoadBalancer"), [1, 2, 1]);
+    }
+
+    #[test]
+    fn sidecars_are_charged_with_the_containers_beside_them() {
+        let c = |cpu: &str| json!({ "resources": { "requests": { "cpu": cpu } } });
+        let sidecar = json!({ "restartPolicy": "Always", "resources": { "requests": { "cpu": "200m" } } });
+        let pod = json!({ "spec": { "containers": [c("100m"), c("50m")], "initContainers": [sidecar, c("300m")] } });
+        assert_eq!(sum(&pod, "requests")["cpu"], 350);
     }
 
     #[test]

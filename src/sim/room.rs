@@ -33,7 +33,7 @@ impl Room {
     /// What a pod takes.
     pub(crate) fn of(pod: &Value) -> Room {
         let disk = |c: &Value| storage(at(c, "resources.requests"));
-        let storage = requests(pod, 0, disk, i64::max);
+        let storage = requests(pod, 0, disk, i64::saturating_add, i64::max);
         Room { resources: pod_requests(pod), storage, ports: ports(pod) }
     }
 

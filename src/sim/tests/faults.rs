@@ -14,6 +14,9 @@ use super::client::{Client, small};
 use crate::model::Span;
 use crate::sim::{Fleet, Role};
 
+/// Longer than anything here takes on the slowest machine; only a failure waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A client of a control endpoint.
 pub(super) struct Hand {
     address: SocketAddr,
@@ -58,11 +61,25 @@ impl Hand {
         faults.iter().map(|f| f["happened"].as_u64().unwrap()).sum()
     }
 
+    /// Connections that the server of the first cluster took so far.
+    pub(super) async fn connections(&self) -> u64 {
+        let (_, clusters) = self.send(Method::GET, "/clusters", "").await;
+        clusters[0]["connections"].as_u64().unwrap()
+    }
+
     /// Waits until a fault has met so many.
     pub(super) async fn met(&self, times: u64) {
-        while self.happened().await < times {
-            tokio::task::yield_now().await;
-        }
+        self.until("the fault has happened", async || self.happened().await >= times).await;
+    }
+
+    /// Waits until something is so.
+    pub(super) async fn until(&self, what: &str, so: impl AsyncFn() -> bool) {
+        let wait = async {
+            while !so().await {
+                tokio::task::yield_now().await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "never: {what}");
     }
 }
 

@@ -92,10 +92,10 @@ async fn a_stream_that_is_held_up_goes_on_when_the_fault_is_over() {
     label(&client, &fleet, "nodes", "soon").await;
     // what was told later has come, and what was told before has not
     assert_eq!(nodes.until("MODIFIED").await["object"]["metadata"]["labels"]["seen"], "soon");
-    let mut waiting = tokio::spawn(async move { pods.until("MODIFIED").await });
+    let mut waiting = Box::pin(pods.until("MODIFIED"));
     assert!(futures::poll!(&mut waiting).is_pending());
     hand.off().await;
-    assert_eq!(waiting.await.unwrap()["object"]["metadata"]["labels"]["seen"], "late");
+    assert_eq!(waiting.await["object"]["metadata"]["labels"]["seen"], "late");
 }
 
 #[tokio::test]
@@ -111,10 +111,9 @@ async fn what_does_not_arrive_is_not_done_and_what_is_not_answered_is() {
         let mut asked =
             tokio::spawn(async move { asking.post(MAPS, &json!({"metadata": {"name": name}})).await.code });
         hand.met(1).await;
-        while done && !there(fault) {
-            tokio::task::yield_now().await;
-        }
+        hand.until("it is there", async || !done || there(fault)).await;
         assert_eq!(there(fault), done, "{fault}");
+        assert!(client.whole(NODES).await.is_some(), "an answer that was on its way has come by now");
         assert!(futures::poll!(&mut asked).is_pending(), "{fault}: no answer");
         hand.off().await;
         assert_eq!(asked.await.unwrap(), 201, "{fault} is over");
@@ -148,11 +147,14 @@ async fn the_first_request_of_a_kind_brings_faults_of_connections_about() {
         let asking = client.clone();
         let asked = tokio::spawn(async move { asking.whole(PODS).await.is_some() });
         hand.met(1).await;
-        let new = fresh();
+        let (new, before) = (fresh(), hand.connections().await);
         let mut reached = tokio::spawn(async move { new.reaches().await });
         match fault {
             // it waits in the handshake
-            "handshake-hangs" => assert!(futures::poll!(&mut reached).is_pending()),
+            "handshake-hangs" => {
+                hand.until("it is connected", async || hand.connections().await > before).await;
+                assert!(futures::poll!(&mut reached).is_pending());
+            }
             _ => assert!(!(&mut reached).await.unwrap(), "{fault}"),
         }
         hand.off().await;

@@ -92,9 +92,13 @@ async fn class_16_a_connection_in_the_making_is_given_up_after_sleep() {
     let before = taken();
     fault(&fleet, "near", r#"{"fault": "handshake-hangs"}"#);
     fault(&fleet, "near", r#"{"fault": "reset"}"#);
-    while taken() == before {
-        tokio::task::yield_now().await;
-    }
+    let connected = async {
+        while taken() == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    let connected = tokio::time::timeout(Duration::from_secs(60), connected).await;
+    assert!(connected.is_ok(), "nobody connected");
     fault(&fleet, "near", r#"{"fault": "sleep", "delay": "10m"}"#);
     blocking(|| fleet.hand.heal_in("near", "handshake-hangs")).unwrap();
     let ran_out = Cell::new(false);
