@@ -4,7 +4,7 @@
 //! server's cache, or a bug of ours. So every kind is listed again now and then, beside its watch,
 //! and the store compares. It costs little: one page at a time in the whole fleet, a pause after
 //! each, and lists that somebody waits for come first. Events are left out: of them only the
-//! newest are kept.
+//! newest are kept. A person who asks for a cluster anew has it audited at once.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -48,11 +48,21 @@ impl Auditing {
 pub(super) async fn run(shared: Shared, versions: Vec<&'static VersionDecl>, seed: u64) {
     let versions: Vec<_> = versions.into_iter().filter(|version| version.kind != Kind::Event).collect();
     let step = shared.auditing.every / u32::try_from(versions.len().max(1)).unwrap_or(u32::MAX);
-    let mut auditor = Auditor { shared, dice: Dice::new(seed), json: false };
+    let kicks = shared.orders.borrow().kicks;
+    let mut auditor = Auditor { shared, dice: Dice::new(seed), json: false, kicks, hurried: false };
+    let mut next = 0;
     loop {
-        for version in &versions {
-            let wait = auditor.spread(step);
-            tokio::time::sleep(wait).await;
+        let due = match auditor.rest(step).await {
+            Err(Closed) => return,
+            Ok(Woken::Asked) => versions.as_slice(),
+            Ok(Woken::Time) => {
+                let one = next % versions.len().max(1);
+                next = one + 1;
+                versions.get(one..=one).unwrap_or_default()
+            }
+        };
+        auditor.hurried = due.len() > 1;
+        for version in due {
             if auditor.kind(version).await.is_err() {
                 return;
             }
@@ -60,11 +70,21 @@ pub(super) async fn run(shared: Shared, versions: Vec<&'static VersionDecl>, see
     }
 }
 
+/// Why an audit begins.
+enum Woken {
+    Time,
+    Asked,
+}
+
 struct Auditor {
     shared: Shared,
     dice: Dice,
     /// The server refused protobuf.
     json: bool,
+    /// What a person asked for so far.
+    kicks: u64,
+    /// Somebody waits: there is no pause between two pages.
+    hurried: bool,
 }
 
 /// What a page brought: its objects and its end; nothing when it could not be had.
@@ -74,6 +94,21 @@ impl Auditor {
     /// About as long as this, so that the clusters of a fleet do not all ask together.
     fn spread(&mut self, span: Duration) -> Duration {
         span.mul_f64(0.75) + span.mul_f64(f64::from(self.dice.below(500)) / 1000.0)
+    }
+
+    /// Waits about as long as this, or until a person asks.
+    async fn rest(&mut self, step: Duration) -> Result<Woken, Closed> {
+        let end = tokio::time::Instant::now() + self.spread(step);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(end) => return Ok(Woken::Time),
+                changed = self.shared.orders.changed() => changed.map_err(|_| Closed)?,
+            }
+            let kicks = self.shared.orders.borrow_and_update().kicks;
+            if std::mem::replace(&mut self.kicks, kicks) != kicks {
+                return Ok(Woken::Asked);
+            }
+        }
     }
 
     /// Audits one kind, unless its watch is not live: then the next list puts all right anyway.
@@ -133,7 +168,9 @@ impl Auditor {
         };
         let page = tokio::time::timeout(PATIENCE, self.exchange(version, token)).await.ok().flatten();
         drop(turn);
-        tokio::time::sleep(self.shared.auditing.pause).await;
+        if !self.hurried {
+            tokio::time::sleep(self.shared.auditing.pause).await;
+        }
         page
     }
 

@@ -106,6 +106,20 @@ async fn what_was_lost_is_found_by_an_audit() {
 }
 
 #[tokio::test]
+async fn what_was_lost_is_found_when_asked() {
+    let server = three().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    server.put_unsaid("pods", "new");
+    server.remove_unsaid("pods", "b");
+    pass(5).await;
+    assert_eq!(names(&view.cluster(), Kind::Pod), ["a", "b", "c"], "nobody was told");
+    view.handle().retry(&[]);
+    server.put("pods", "c");
+    view.within(60, "what the server has", shows(&["a", "c", "new"])).await;
+}
+
+#[tokio::test]
 async fn ten_minutes_of_silence() {
     let server = three().await;
     let mut view = View::open(&server.kubeconfig());
