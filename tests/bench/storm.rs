@@ -118,13 +118,13 @@ fn storm(session: &mut Session, control: &Control, pid: u32) -> Result<()> {
         measured: format!("{:.0} MiB", seen.memory),
         ..Row::default()
     });
-    let pods = control.pods()?;
+    let (pods, measured) = shown_at_last(session, control)?;
     row(&Row {
         figure: "G10",
         what: "the same: pods on screen after it; floor: at the servers",
         target: "none lost",
         floor: pods.to_string(),
-        measured: shown_at_last(session, pods)?,
+        measured,
     });
     let mut times = seen.keys;
     let (t50, t99) = spread(&mut times);
@@ -192,14 +192,14 @@ fn rests(session: &mut Session, pid: u32) -> Result<Duration> {
     Err(eyre!("it was still busy {} s after the storm", THROUGH.as_secs()))
 }
 
-/// The number of pods on screen, once that is what it is at the servers: a large table is computed
-/// every other second.
-fn shown_at_last(session: &mut Session, pods: u64) -> Result<String> {
+/// The number of pods at the servers, which may have work left, and on screen, once that is the same: a large
+/// table is computed every other second.
+fn shown_at_last(session: &mut Session, control: &Control) -> Result<(u64, String)> {
     let began = Instant::now();
     loop {
-        let shown = shown(session)?;
+        let (pods, shown) = (control.pods()?, shown(session)?);
         if shown == pods.to_string() || began.elapsed() > Duration::from_secs(10) {
-            return Ok(shown);
+            return Ok((pods, shown));
         }
         until(session, Instant::now() + Duration::from_millis(100));
     }
