@@ -14,8 +14,27 @@ const LATELY: Span = Span::from_seconds(600);
 pub(super) struct Ended(FxHashMap<Uid, Vec<(Symptom, Time)>>);
 
 impl Ended {
-    /// Notes that a symptom ended.
-    pub(super) fn note(&mut self, uid: Uid, symptom: &Symptom, at: Time) {
+    /// The symptom that an object has from now on, by the one that it had and the one that was found. One that
+    /// stays keeps its beginning, and so does one that comes back.
+    pub(super) fn follow(
+        &mut self,
+        uid: Uid,
+        old: Option<&Symptom>,
+        found: Option<Symptom>,
+        at: Time,
+    ) -> Option<Symptom> {
+        let stays = |found: &Symptom| old.filter(|old| old.cause == found.cause);
+        let symptom = found.map(|found| match stays(&found).or_else(|| self.recall(uid, &found.cause, at)) {
+            Some(before) => lasting(found, before),
+            None => found,
+        });
+        if let Some(old) = old.filter(|old| symptom.as_ref().is_none_or(|new| new.cause != old.cause)) {
+            self.note(uid, old, at);
+        }
+        symptom
+    }
+
+    fn note(&mut self, uid: Uid, symptom: &Symptom, at: Time) {
         if symptom.tone < Tone::Crit {
             return;
         }
@@ -24,10 +43,9 @@ impl Ended {
         of.push((symptom.clone(), at));
     }
 
-    /// The symptom of this cause, if it ended lately.
-    pub(super) fn recall(&self, uid: Uid, cause: &SymptomCause, at: Time) -> Option<Symptom> {
+    fn recall(&self, uid: Uid, cause: &SymptomCause, at: Time) -> Option<&Symptom> {
         let (symptom, ended) = self.0.get(&uid)?.iter().find(|(symptom, _)| symptom.cause == *cause)?;
-        (ended.age(at) < LATELY).then(|| symptom.clone())
+        (ended.age(at) < LATELY).then_some(symptom)
     }
 
     /// The object is gone.
@@ -37,7 +55,7 @@ impl Ended {
 }
 
 /// A symptom with the beginning of the same one as it was found before.
-pub(super) fn lasting(mut new: Symptom, old: &Symptom) -> Symptom {
+fn lasting(mut new: Symptom, old: &Symptom) -> Symptom {
     // What was found so stays as unsure as it was, until the object itself says more.
     (new.since, new.since_sure) = match old.since.cmp(&new.since) {
         std::cmp::Ordering::Less => (old.since, old.since_sure),

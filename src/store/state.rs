@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::audit::Audited;
-use super::ended::{Ended, lasting};
+use super::ended::Ended;
 use super::index::Index;
 use super::interner::Interner;
 use super::list::{List, Newer};
@@ -385,21 +385,11 @@ impl State {
             || place != (cluster.provider, cluster.region.clone());
     }
 
-    /// A symptom that stays keeps its beginning, and so does one that comes back.
-    fn keep_symptom(&mut self, uid: Uid, symptom: Option<Symptom>, at: Time) {
+    fn keep_symptom(&mut self, uid: Uid, found: Option<Symptom>, at: Time) {
         let old = self.cluster.symptoms.get(&uid);
-        let symptom = symptom.map(|new| match old.filter(|old| old.cause == new.cause) {
-            Some(old) => lasting(new, old),
-            None => match self.ended.recall(uid, &new.cause, at) {
-                Some(old) => lasting(new, &old),
-                None => new,
-            },
-        });
+        let symptom = self.ended.follow(uid, old, found, at);
         if old == symptom.as_ref() {
             return;
-        }
-        if let Some(old) = old.filter(|old| symptom.as_ref().is_none_or(|new| new.cause != old.cause)) {
-            self.ended.note(uid, old, at);
         }
         let symptoms = Arc::make_mut(&mut self.cluster_mut().symptoms);
         match symptom {

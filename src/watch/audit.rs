@@ -50,30 +50,17 @@ pub(super) async fn run(shared: Shared, versions: Vec<&'static VersionDecl>, see
     let step = shared.auditing.every / u32::try_from(versions.len().max(1)).unwrap_or(u32::MAX);
     let kicks = shared.orders.borrow().kicks;
     let mut auditor = Auditor { shared, dice: Dice::new(seed), json: false, kicks, hurried: false };
-    let mut next = 0;
+    let mut turns = versions.chunks(1).cycle();
     loop {
-        let due = match auditor.rest(step).await {
-            Err(Closed) => return,
-            Ok(Woken::Asked) => versions.as_slice(),
-            Ok(Woken::Time) => {
-                let one = next % versions.len().max(1);
-                next = one + 1;
-                versions.get(one..=one).unwrap_or_default()
-            }
-        };
-        auditor.hurried = due.len() > 1;
+        let Ok(asked) = auditor.rest(step).await else { return };
+        auditor.hurried = asked;
+        let due = if asked { &versions } else { turns.next().unwrap_or_default() };
         for version in due {
             if auditor.kind(version).await.is_err() {
                 return;
             }
         }
     }
-}
-
-/// Why an audit begins.
-enum Woken {
-    Time,
-    Asked,
 }
 
 struct Auditor {
@@ -96,17 +83,17 @@ impl Auditor {
         span.mul_f64(0.75) + span.mul_f64(f64::from(self.dice.below(500)) / 1000.0)
     }
 
-    /// Waits about as long as this, or until a person asks.
-    async fn rest(&mut self, step: Duration) -> Result<Woken, Closed> {
+    /// Waits about as long as this, or until a person asks; says whether one did.
+    async fn rest(&mut self, step: Duration) -> Result<bool, Closed> {
         let end = tokio::time::Instant::now() + self.spread(step);
         loop {
             tokio::select! {
-                () = tokio::time::sleep_until(end) => return Ok(Woken::Time),
+                () = tokio::time::sleep_until(end) => return Ok(false),
                 changed = self.shared.orders.changed() => changed.map_err(|_| Closed)?,
             }
             let kicks = self.shared.orders.borrow_and_update().kicks;
             if std::mem::replace(&mut self.kicks, kicks) != kicks {
-                return Ok(Woken::Asked);
+                return Ok(true);
             }
         }
     }

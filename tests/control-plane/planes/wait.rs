@@ -20,6 +20,7 @@ pub fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() ->
         if start.elapsed() > deadline {
             return Err(Error::new(format!("waited {} s in vain until {what}", deadline.as_secs())));
         }
+        // Other people's processes tell nobody when they are ready: they can only be asked.
         std::thread::sleep(INTERVAL);
     }
 }

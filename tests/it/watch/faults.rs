@@ -27,6 +27,14 @@ async fn three() -> Server {
     server
 }
 
+/// The same, and a view that shows them.
+async fn shown() -> (Server, View) {
+    let server = three().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    (server, view)
+}
+
 /// A server that does this once to a request with this text, and a view of it.
 async fn with(containing: &'static str, misdeed: Misdeed) -> (Server, View) {
     let server = three().await;

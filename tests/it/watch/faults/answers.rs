@@ -4,7 +4,7 @@ use quarterdeck::model::{Cause, Fleet, Kind, LinkState, Login};
 
 use super::super::server::{Body, Misdeed, object, zipped};
 use super::super::view::{View, link, names, pass};
-use super::{lists, shows, three, with};
+use super::{lists, shown, shows, three, with};
 use crate::faults::program::Program;
 
 const LIST: &str = "/pods?limit=2500";
@@ -48,9 +48,7 @@ async fn refusals_heal() {
             .await;
         }
         // The comparison of versions after a connection was lost.
-        let server = three().await;
-        let mut view = View::open(&server.kubeconfig());
-        view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+        let (server, mut view) = shown().await;
         server.once(PROBE, Misdeed::Status(status));
         server.put("pods", "d");
         server.break_connections();
@@ -61,9 +59,7 @@ async fn refusals_heal() {
 
 #[tokio::test]
 async fn what_is_taken_away_is_noticed_when_asked() {
-    let server = three().await;
-    let mut view = View::open(&server.kubeconfig());
-    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    let (server, mut view) = shown().await;
     pass(3).await;
     // A server looks at what we may see only when a request begins.
     server.always("/pods", 403);
@@ -79,9 +75,7 @@ async fn what_is_taken_away_is_noticed_when_asked() {
 
 #[tokio::test]
 async fn a_kind_that_is_no_longer_served() {
-    let server = three().await;
-    let mut view = View::open(&server.kubeconfig());
-    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    let (server, mut view) = shown().await;
     server.retire("pods");
     server.break_connections();
     view.within(20, "pods are missing", |f| link(&f.clusters[0], Kind::Pod).state == LinkState::Missing)
@@ -160,9 +154,7 @@ async fn an_object_on_two_pages_is_one() {
 
 #[tokio::test]
 async fn an_upgrade_is_noticed() {
-    let server = three().await;
-    let mut view = View::open(&server.kubeconfig());
-    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    let (server, mut view) = shown().await;
     server.go_dark();
     view.within(30, "it is gone", |f| !f.clusters[0].link.live()).await;
     server.upgrade();
@@ -176,9 +168,7 @@ async fn an_upgrade_is_noticed() {
 
 #[tokio::test]
 async fn an_upgrade_behind_open_connections_is_noticed_when_asked() {
-    let server = three().await;
-    let mut view = View::open(&server.kubeconfig());
-    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    let (server, mut view) = shown().await;
     server.upgrade();
     view.handle().retry(&[]);
     // Sooner than anybody looks by himself.
@@ -188,9 +178,7 @@ async fn an_upgrade_behind_open_connections_is_noticed_when_asked() {
 
 #[tokio::test]
 async fn a_replica_that_lags_is_waited_for() {
-    let server = three().await;
-    let mut view = View::open(&server.kubeconfig());
-    view.within(15, "all pods", shows(&["a", "b", "c"])).await;
+    let (server, mut view) = shown().await;
     server.lag(5);
     server.break_connections();
     let lags = |f: &Fleet| {
@@ -206,9 +194,7 @@ async fn a_replica_that_lags_is_waited_for() {
 
 #[tokio::test]
 async fn a_restore_that_comes_with_an_upgrade_is_noticed() {
-    let server = three().await;
-    let mut view = View::open(&server.kubeconfig());
-    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    let (server, mut view) = shown().await;
     server.go_dark();
     view.within(30, "it is gone", |f| !f.clusters[0].link.live()).await;
     // The upgrade failed: etcd and the binaries are those of before.

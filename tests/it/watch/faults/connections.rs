@@ -6,15 +6,13 @@ use quarterdeck::model::{Cause, Kind, LinkState};
 
 use super::super::server::{Body, Misdeed, object};
 use super::super::view::{View, link, pass};
-use super::{lists, shows, three, with};
+use super::{lists, shown, shows, three, with};
 
 const LIST: &str = "/pods?limit=2500";
 
 #[tokio::test]
 async fn reset_while_idle() {
-    let server = three().await;
-    let mut view = View::open(&server.kubeconfig());
-    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    let (server, mut view) = shown().await;
     server.reset_connections();
     server.put("pods", "d");
     view.within(20, "d", shows(&["a", "b", "c", "d"])).await;

@@ -6,7 +6,7 @@ use quarterdeck::model::{Kind, LinkState};
 
 use super::super::server::{Body, Misdeed, Streams, object};
 use super::super::view::{View, link, live, names, pass};
-use super::{lists, shows, three, with};
+use super::{lists, shown, shows, three, with};
 
 const WATCH: &str = "/pods?watch=true";
 
@@ -107,9 +107,7 @@ async fn what_was_lost_is_found_by_an_audit() {
 
 #[tokio::test]
 async fn what_was_lost_is_found_when_asked() {
-    let server = three().await;
-    let mut view = View::open(&server.kubeconfig());
-    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    let (server, mut view) = shown().await;
     server.put_unsaid("pods", "new");
     server.remove_unsaid("pods", "b");
     pass(5).await;
@@ -121,9 +119,7 @@ async fn what_was_lost_is_found_when_asked() {
 
 #[tokio::test]
 async fn ten_minutes_of_silence() {
-    let server = three().await;
-    let mut view = View::open(&server.kubeconfig());
-    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    let (server, mut view) = shown().await;
     server.forget_requests();
     for _ in 0..60 {
         pass(10).await;
@@ -153,9 +149,7 @@ async fn a_restore_behind_a_silent_stream() {
 
 #[tokio::test]
 async fn a_storm_is_weathered() {
-    let server = three().await;
-    let mut view = View::open(&server.kubeconfig());
-    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    let (server, mut view) = shown().await;
     for round in 0..20 {
         for pod in 0..200 {
             server.put("pods", &format!("s{}", (pod * 7 + round) % 150));
