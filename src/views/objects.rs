@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{Cause, Cluster, Column, Kind, LinkState, Time, grouped, many};
-use crate::views::health::{counted, denied, usage_age, usage_stale};
+use crate::views::health::{counted, denied, old, usage_age, usage_stale};
 use crate::views::{Hint, Scope, Sheet, SheetRows, Snapshot};
 use listing::Tally;
 
@@ -36,7 +36,7 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, kind: Kind, now: Time, before: 
     });
     let rows = Listing::new(&clusters, scope, kind, now, before);
     Sheet {
-        answer: answer(kind, &rows, &clusters).into(),
+        answer: answer(kind, &rows, &clusters, now).into(),
         charts: Vec::new(),
         columns,
         empty: empty(kind, &clusters).into(),
@@ -63,14 +63,15 @@ const fn trouble(kind: Kind) -> &'static str {
 
 /// `48,213 pods in 24 clusters, 9 of them finished, 143 not ready.`,
 /// `45+? pods in 3 clusters; pods of 1 cluster not readable.`
-fn answer(kind: Kind, rows: &Listing, clusters: &[&Arc<Cluster>]) -> String {
+fn answer(kind: Kind, rows: &Listing, clusters: &[&Arc<Cluster>], now: Time) -> String {
     let names = kind.names();
     let unread = clusters.iter().filter(|c| denied(c).any(|table| table.kind == kind)).count();
     let unlisted = |c: &&&Arc<Cluster>| !counted(c, kind) && c.table(kind).link.state != LinkState::Missing;
+    let about = if clusters.iter().any(|c| counted(c, kind) && old(c, kind, now)) { "~" } else { "" };
     let known = match (rows.len(), clusters.iter().any(|c| unlisted(&c))) {
         (0, true) => "?".to_owned(),
-        (n, true) => format!("{}+?", grouped(n as u64)),
-        (n, false) => grouped(n as u64),
+        (n, true) => format!("{about}{}+?", grouped(n as u64)),
+        (n, false) => format!("{about}{}", grouped(n as u64)),
     };
     let noun = if known == "1" { names.kind.to_lowercase() } else { names.plural.to_owned() };
     let mut text = format!("{known} {noun} in {}", many(clusters.len(), "cluster"));

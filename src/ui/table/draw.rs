@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::{Filter, Slot, TableState, filter, fit};
-use crate::model::{Column, Face, ObjectKey, Text, Time};
+use crate::model::{Column, Face, ObjectKey, Text, Time, Tone};
 use crate::theme::{Role, tone_glyph};
 use crate::ui::canvas::{Canvas, cells};
 use crate::views::{RowId, SheetRow};
@@ -114,11 +114,12 @@ fn draw_row(
     } else if drawn.cursor {
         canvas.put(0, y, "▸", base);
     }
-    let tone = canvas.theme.tone(row.tone);
-    let state = if faded { base } else { tone };
+    // What is as last seen may be otherwise by now: the glyph says so where there are no colours, too.
+    let tone = if row.stale { Tone::Unseen } else { row.tone };
+    let state = if faded { base } else { canvas.theme.tone(tone) };
     let mut x = margin(declared);
     if x > 2 {
-        canvas.put(1, y, tone_glyph(row.tone), state);
+        canvas.put(1, y, tone_glyph(tone), state);
     }
     for (index, width) in columns {
         if let Some(cell) = row.cells.get(*index) {
