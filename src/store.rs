@@ -12,6 +12,7 @@ mod index;
 mod interner;
 mod list;
 pub mod load;
+mod newest;
 mod ring;
 mod state;
 mod task;
@@ -33,9 +34,6 @@ pub const SAMPLES: usize = 24 * 60;
 
 /// How many signals of a cluster are kept.
 pub const SIGNALS: usize = 2000;
-
-/// How many events of a cluster are kept, the newest.
-pub const EVENTS: usize = 5000;
 
 /// Nodes younger than this when they are first listed are told of as having come.
 const YOUNG: Span = Span::from_seconds(3600);
@@ -68,17 +66,30 @@ impl Store {
     pub fn new(clusters: impl IntoIterator<Item = Arc<ClusterInfo>>, now: Time, derive: Derive) -> Store {
         let mut store = Store { clusters: Vec::new(), derive, sequence: 0, changed: true, urgent: true };
         for info in clusters {
-            store.add(info, now);
+            store.push(info, now);
         }
+        store.share();
         store
     }
 
     /// Adds a cluster that was found later. `None` when there are 65,536 already.
     pub fn add(&mut self, info: Arc<ClusterInfo>, now: Time) -> Option<ClusterId> {
+        let id = self.push(info, now);
+        self.share();
+        id
+    }
+
+    fn push(&mut self, info: Arc<ClusterInfo>, now: Time) -> Option<ClusterId> {
         let id = ClusterId(u16::try_from(self.clusters.len()).ok()?);
-        self.clusters.push(State::new(id, info, now));
+        self.clusters.push(State::new(id, info, now, 0));
         self.changed = true;
         Some(id)
+    }
+
+    /// All clusters share what events may take.
+    fn share(&mut self) {
+        let room = newest::room(self.clusters.len());
+        self.clusters.iter_mut().for_each(|state| state.events().share(room));
     }
 
     /// Takes one delta. A delta of a cluster that is not in the fleet is dropped.

@@ -179,7 +179,7 @@ pub struct Cluster {
     /// What is paid for beside its nodes.
     pub extras: Arc<Extras>,
     /// What is wrong with single objects, by uid.
-    pub symptoms: Arc<rustc_hash::FxHashMap<Uid, Symptom>>,
+    pub symptoms: Arc<rustc_hash::FxHashMap<Uid, Arc<Symptom>>>,
     /// What its nodes and pods use.
     pub usage: Arc<Usage>,
     /// When usage last came.
@@ -209,6 +209,8 @@ pub struct Table {
     pub synced: Option<Time>,
     /// Its records.
     pub rows: Rows,
+    /// Whether older ones were left out, because only so many of them are kept.
+    pub bounded: bool,
     /// Objects that could not be read.
     pub unreadable: u64,
     /// Older versions that were refused.
@@ -232,6 +234,7 @@ impl Cluster {
             version: Version(0),
             synced: None,
             rows: Rows::default(),
+            bounded: false,
             unreadable: 0,
             refused: 0,
             audited: None,

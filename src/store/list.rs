@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::state::event_time;
-use super::{Derive, EVENTS, State};
+use super::{Derive, State};
 use crate::model::{Kind, Record, Time, Uid, Version};
 
 /// What came of a list so far, and what changed beside it since it began.
@@ -30,14 +29,6 @@ impl List {
         self.came.remove(&uid);
         self.gone.insert(uid, version);
     }
-
-    /// Of events only the newest are kept; the rest would push each other out one by one.
-    fn bounded(&mut self, kind: Kind) {
-        if kind == Kind::Event && self.records.len() > EVENTS {
-            self.records.sort_by_key(|r| std::cmp::Reverse(event_time(r)));
-            self.records.truncate(EVENTS);
-        }
-    }
 }
 
 impl State {
@@ -45,7 +36,9 @@ impl State {
     /// did not change keep their place, and nothing is told of them.
     pub(super) fn swap(&mut self, derive: &Derive, kind: Kind, version: Version, at: Time) {
         if let Some(mut list) = self.list(kind).take() {
-            list.bounded(kind);
+            if kind == Kind::Event {
+                self.table(kind).bounded = self.events().bound(&mut list.records);
+            }
             if kind == Kind::Node {
                 // The young ones of a first list are told of, and each counts those that were there before it.
                 list.records.sort_by_key(|record| record.meta().created);

@@ -1,6 +1,5 @@
 //! One cluster in the store: its records, where they are, and what is folded from them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::audit::Audited;
@@ -8,8 +7,9 @@ use super::ended::Ended;
 use super::index::Index;
 use super::interner::Interner;
 use super::list::{List, Newer};
+use super::newest::Newest;
 use super::totals::Counts;
-use super::{Derive, EVENTS, SAMPLE_EVERY, SAMPLES, YOUNG, ring};
+use super::{Derive, SAMPLE_EVERY, SAMPLES, YOUNG, ring};
 use crate::model::{
     Change, Cluster, ClusterId, ClusterInfo, Kind, Link, LinkState, Record, Sample, Symptom, Table, Time,
     Uid, Usage, Version,
@@ -28,8 +28,7 @@ pub(super) struct State {
     lists: Vec<Option<List>>,
     /// Audits that are under way, by kind.
     audits: Vec<Option<Audited>>,
-    /// Events by time, for dropping the oldest.
-    events: BTreeSet<(Time, Uid)>,
+    events: Newest,
     counts: Counts,
     ended: Ended,
     pool: Interner,
@@ -40,14 +39,14 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(id: ClusterId, info: Arc<ClusterInfo>, now: Time) -> State {
+    pub(super) fn new(id: ClusterId, info: Arc<ClusterInfo>, now: Time, events: usize) -> State {
         State {
             cluster: Arc::new(Cluster::new(id, info, now)),
             versions: [Version(0); Kind::COUNT],
             index: Kind::ALL.iter().map(|_| Index::default()).collect(),
             lists: Kind::ALL.iter().map(|_| None).collect(),
             audits: Kind::ALL.iter().map(|_| None).collect(),
-            events: BTreeSet::new(),
+            events: Newest::new(events),
             counts: Counts::default(),
             ended: Ended::default(),
             pool: Interner::default(),
@@ -80,6 +79,10 @@ impl State {
 
     pub(super) fn audit(&mut self, kind: Kind) -> &mut Option<Audited> {
         &mut self.audits[kind.index()]
+    }
+
+    pub(super) fn events(&mut self) -> &mut Newest {
+        &mut self.events
     }
 
     pub(super) fn pool(&mut self) -> &mut Interner {
@@ -296,7 +299,7 @@ impl State {
         }
         self.derived(derive, before.as_deref(), Some(&record), at);
         if kind == Kind::Event {
-            self.order_event(before.as_deref(), &record);
+            self.events.replace(before.as_deref(), Some(&record));
         }
         if before.is_some() {
             self.replace(kind, uid, record);
@@ -304,10 +307,9 @@ impl State {
             let place = self.table(kind).rows.insert(record);
             self.index[kind.index()].add(&self.cluster.table(kind).rows, place);
         }
-        while self.events.len() > EVENTS
-            && let Some((_, oldest)) = self.events.pop_first()
-        {
+        while let Some(oldest) = self.events.overflow() {
             self.forget(Kind::Event, oldest);
+            self.table(Kind::Event).bounded = true;
         }
     }
 
@@ -336,7 +338,9 @@ impl State {
         let Some(before) = self.known(kind, uid).cloned() else { return };
         self.derived(derive, Some(&before), None, at);
         if kind == Kind::Event {
-            self.events.remove(&(event_time(&before), uid));
+            self.events.replace(Some(&before), None);
+            // Events go when they are old enough: what was left out was older.
+            self.table(Kind::Event).bounded = false;
         }
         self.forget(kind, uid);
     }
@@ -346,13 +350,6 @@ impl State {
         if let Some(place) = self.index[kind.index()].take(rows, uid) {
             rows.remove(place);
         }
-    }
-
-    fn order_event(&mut self, before: Option<&Record>, after: &Record) {
-        if let Some(before) = before {
-            self.events.remove(&(event_time(before), before.meta().uid));
-        }
-        self.events.insert((event_time(after), after.meta().uid));
     }
 
     /// Totals, symptoms and signals of one change, all asked before the rows change.
@@ -386,14 +383,14 @@ impl State {
     }
 
     fn keep_symptom(&mut self, uid: Uid, found: Option<Symptom>, at: Time) {
-        let old = self.cluster.symptoms.get(&uid);
+        let old = self.cluster.symptoms.get(&uid).map(Arc::as_ref);
         let symptom = self.ended.follow(uid, old, found, at);
         if old == symptom.as_ref() {
             return;
         }
         let symptoms = Arc::make_mut(&mut self.cluster_mut().symptoms);
         match symptom {
-            Some(symptom) => symptoms.insert(uid, symptom),
+            Some(symptom) => symptoms.insert(uid, Arc::new(symptom)),
             None => symptoms.remove(&uid),
         };
     }
@@ -401,7 +398,7 @@ impl State {
     /// It is another cluster, or an older state of it: only what the connection says of itself stays.
     fn reset(&mut self, at: Time) {
         let old = self.cluster.clone();
-        let mut fresh = State::new(old.id, old.info.clone(), at);
+        let mut fresh = State::new(old.id, old.info.clone(), at, self.events.room());
         let cluster = fresh.cluster_mut();
         cluster.link = old.link.clone();
         cluster.login = old.login.clone();
@@ -481,12 +478,6 @@ fn set<T: PartialEq>(place: &mut T, value: T) -> bool {
     let changed = *place != value;
     *place = value;
     changed
-}
-
-/// When an event last happened, as far as it says.
-pub(super) fn event_time(record: &Record) -> Time {
-    let said = record.event().and_then(|e| e.last.or(e.first));
-    said.or(record.meta().created).unwrap_or(Time::from_millis(1))
 }
 
 /// Whether this is a node that came within the last hour: it says so itself, so that what scaled before the console was

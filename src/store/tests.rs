@@ -150,7 +150,7 @@ fn seen(cluster: &Cluster) -> Seen {
     Seen {
         rows: rows.map(|r| ((r.kind(), r.meta().uid), Record::clone(r))).collect(),
         totals: cluster.totals.clone(),
-        symptoms: cluster.symptoms.iter().map(|(u, s)| (*u, s.clone())).collect(),
+        symptoms: cluster.symptoms.iter().map(|(u, s)| (*u, Symptom::clone(s))).collect(),
         place: (cluster.provider, cluster.region.clone()),
     }
 }
@@ -394,10 +394,11 @@ fn events_are_bounded_to_the_newest_and_replays_of_dropped_ones_stay_out() {
             ..Event::default()
         })
     };
-    let all = EVENTS as u32 + 50;
+    let kept = newest::room(1);
+    let all = kept as u32 + 50;
     list(&mut store, Kind::Event, (0..all).map(event).collect(), u64::from(all) + 10);
     // Events speak of their own time, so the first list of them is told.
-    assert_eq!(told.0.lock().unwrap().len(), EVENTS);
+    assert_eq!(told.0.lock().unwrap().len(), kept);
     for n in all..all + 5 {
         send(
             &mut store,
@@ -411,9 +412,12 @@ fn events_are_bounded_to_the_newest_and_replays_of_dropped_ones_stay_out() {
     send(&mut store, Change::Upsert(Box::new(event(0))));
     let snapshot = store.snapshot(at(1));
     let table = snapshot.fleet.clusters[0].table(Kind::Event);
-    assert_eq!((table.rows.len(), table.refused), (EVENTS, 1));
+    assert_eq!((table.rows.len(), table.refused), (kept, 1));
     let oldest = table.rows.iter().filter_map(|r| r.event()?.last).min();
-    assert_eq!(oldest, Some(at(55)));
+    assert_eq!((oldest, table.bounded), (Some(at(55)), true));
+    // Events go when they are an hour old: those that were left out went before this one.
+    send(&mut store, Change::Gone(Kind::Event, uid(55), Version(u64::from(all) + 20)));
+    assert!(!store.snapshot(at(1)).fleet.clusters[0].table(Kind::Event).bounded);
 }
 
 #[test]

@@ -22,7 +22,7 @@ const LOOK: Span = Span::from_seconds(2);
 /// How often it is looked for by time alone: symptoms begin to count by themselves.
 const LOOK_AGAIN: Span = Span::from_seconds(30);
 
-type Symptoms = Arc<FxHashMap<Uid, Symptom>>;
+type Symptoms = Arc<FxHashMap<Uid, Arc<Symptom>>>;
 
 /// The critical findings that are known, and those that nobody has seen yet.
 #[derive(Default)]

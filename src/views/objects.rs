@@ -129,6 +129,7 @@ fn footer(kind: Kind, clusters: &[&Arc<Cluster>], now: Time) -> String {
                 format!("◌ {why}, as last seen")
             }
             _ if table.unreadable > 0 => format!("{} could not be read", table.unreadable),
+            _ if table.bounded => "only the newest kept".to_owned(),
             _ => continue,
         };
         reasons.entry(reason).or_default().push(&cluster.info.name);

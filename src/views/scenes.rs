@@ -201,7 +201,7 @@ impl Scene {
         for record in records {
             let found = rules.iter().find_map(|rule| rule.symptom(&self.cluster, &record, at));
             if let Some(symptom) = found {
-                Arc::make_mut(&mut self.cluster.symptoms).insert(record.meta().uid, symptom);
+                Arc::make_mut(&mut self.cluster.symptoms).insert(record.meta().uid, Arc::new(symptom));
             }
             self.cluster.tables[record.kind().index()].rows.insert(Arc::new(record));
         }

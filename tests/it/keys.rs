@@ -337,11 +337,11 @@ fn a_new_critical_finding_stays_until_it_was_seen() {
     let mut screen = on_nodes();
     let mut worse = fleet();
     let mut second = (*worse.clusters[1]).clone();
-    let old = worse.clusters[0].symptoms.values().next().unwrap().clone();
+    let old = Symptom::clone(worse.clusters[0].symptoms.values().next().unwrap());
     let object = ObjectKey { cluster: ClusterId(1), uid: Uid::parse("web"), ..old.object.clone() };
     let cause = SymptomCause { reason: "CrashLoopBackOff".into(), subject: "web".into() };
     let symptom = Symptom { object, cause, ..old };
-    second.symptoms = Arc::new([(symptom.object.uid, symptom)].into_iter().collect());
+    second.symptoms = Arc::new([(symptom.object.uid, Arc::new(symptom))].into_iter().collect());
     worse.clusters[1] = Arc::new(second);
     screen.now = after(5);
     screen.fleet(worse.clone());

@@ -250,7 +250,7 @@ pub(crate) fn fleet() -> Fleet {
         evidence: "manifest not found".into(),
         workload: None,
     };
-    clusters[0].symptoms = Arc::new([(uid(51), symptom)].into_iter().collect());
+    clusters[0].symptoms = Arc::new([(uid(51), Arc::new(symptom))].into_iter().collect());
     Fleet { clusters: clusters.into_iter().map(Arc::new).collect() }
 }
 

@@ -173,6 +173,7 @@ impl<'a> Scene<'a> {
         let mut symptoms: Vec<&Symptom> = cluster
             .symptoms
             .values()
+            .map(|symptom| &**symptom)
             .filter(|s| s.counts_from <= now && is_news(s, now) && scope.holds_namespace(&s.object.namespace))
             .filter(|s| inside.as_ref().is_none_or(|set| set.contains(&s.object.uid)))
             .filter(|s| !waits_on_purpose(cluster, s))
