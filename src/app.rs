@@ -22,6 +22,7 @@ mod read;
 mod recovery;
 mod registry;
 mod reports;
+mod rewritten;
 mod screen;
 mod terminal;
 #[cfg(test)]

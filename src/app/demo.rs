@@ -55,6 +55,7 @@ pub(super) async fn run(arguments: &DemoArgs, clusters: &ClusterArgs) -> Result<
     let mut opened = opened::open(clusters)?;
     if !beside {
         opened.targets.clear();
+        opened.kubeconfig = None;
         opened.looked_at.clear();
     }
     let own = add_fleet(&mut opened, &fleet)?;
@@ -86,6 +87,7 @@ pub(super) async fn start(
 ) -> Result<(Fleet, Opened)> {
     let fleet = Fleet::start(scenario, options).await?;
     opened.targets.clear();
+    opened.kubeconfig = None;
     opened.looked_at.clear();
     add_fleet(&mut opened, &fleet)?;
     Ok((fleet, opened))

@@ -18,7 +18,7 @@ use super::engine::Engine;
 use super::opened::Opened;
 use super::screen::{self, Canvas, News};
 use super::terminal::Screen;
-use super::{abilities, cut_off, demo, files, keyboard, opened, recovery, registry, reports};
+use super::{abilities, cut_off, demo, files, keyboard, opened, recovery, registry, reports, rewritten};
 use crate::input::{self, Keymap};
 use crate::model::{ClusterId, Face, Problem, Source, Text, Time};
 use crate::operations::{self, Recoveries};
@@ -96,6 +96,9 @@ pub(super) async fn on(
     let name = move |id: ClusterId| names.get(usize::from(id.0)).cloned().unwrap_or_default();
     tokio::spawn(report_runs(from_runner, onward, inbound.clone(), opened.dirs.reports(), name));
 
+    if let Some(kubeconfig) = &opened.kubeconfig {
+        tokio::spawn(rewritten::tell(kubeconfig.clone(), inbound.clone()));
+    }
     let cut_off = cut_off::runs(&opened.dirs.journal());
     if !cut_off.is_empty() {
         let _ = inbound.try_send(ui::Inbound::CutOff(cut_off));

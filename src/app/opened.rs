@@ -24,6 +24,8 @@ pub(super) struct Opened {
     pub(super) targets: Vec<ClusterTarget>,
     /// The credential plugins, and which of them may run.
     pub(super) plugins: Plugins,
+    /// The kubeconfig that they come from, if they come from one.
+    pub(super) kubeconfig: Option<Kubeconfig>,
     /// Where clusters were looked for.
     pub(super) looked_at: Vec<Looked>,
     /// What nodes cost.
@@ -32,6 +34,17 @@ pub(super) struct Opened {
     pub(super) recoveries: Vec<Arc<RecoveryFile>>,
     /// The machine of the embedded fleet's scenario, when that is what is opened: it may sleep.
     pub(super) workstation: Option<Workstation>,
+}
+
+/// Where clusters come from, and what it led to.
+#[derive(Clone)]
+pub(super) struct Kubeconfig {
+    /// Which files.
+    pub(super) sources: Sources,
+    /// Which contexts of them.
+    pub(super) contexts: Vec<String>,
+    /// The clusters, as they were found.
+    pub(super) targets: Vec<ClusterTarget>,
 }
 
 /// Reads settings and kubeconfigs. Only a missing home directory is an error; everything else is
@@ -51,7 +64,9 @@ pub(super) fn open(arguments: &ClusterArgs) -> Result<Opened, Fault> {
     let mut problems = loaded.problems;
     problems.extend(plugins.problem());
     let mut found = find_clusters(&sources, &arguments.context);
+    problems.append(&mut found.problems);
     problems.extend(files::make_room(found.targets.len()));
+    let targets = found.targets.clone();
     for target in &mut found.targets {
         let by_name = tier_by_name(&target.info.name);
         loaded.settings.apply(&mut target.info, by_name);
@@ -63,6 +78,7 @@ pub(super) fn open(arguments: &ClusterArgs) -> Result<Opened, Fault> {
         problems,
         targets: found.targets,
         plugins,
+        kubeconfig: Some(Kubeconfig { sources, contexts: arguments.context.clone(), targets }),
         looked_at: found.looked_at,
         recoveries: Vec::new(),
         workstation: None,

@@ -142,6 +142,7 @@ fn nothing(home: &std::path::Path) -> Opened {
         problems: Vec::new(),
         targets: Vec::new(),
         plugins: crate::cluster::Plugins::default(),
+        kubeconfig: None,
         looked_at: Vec::new(),
         prices: std::sync::Arc::new(crate::views::prices::Prices::new(Default::default())),
         recoveries: Vec::new(),

@@ -12,6 +12,7 @@ mod file;
 mod glob;
 mod in_cluster;
 mod merge;
+mod rewritten;
 mod user;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,12 +20,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use glob::chosen;
+pub use rewritten::rewritten;
 pub(super) use user::read_again;
 
 use self::merge::Merged;
 use super::target::{Auth, ClusterTarget, Connection, PluginSpec};
 use super::tier::tier_by_name;
-use crate::model::{ClusterId, ClusterInfo, Fault, PluginId, Text, Tier};
+use crate::model::{ClusterId, ClusterInfo, Fault, PluginId, Problem, Text, Tier};
 
 /// Where to look, as values, so that tests look elsewhere.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +56,12 @@ impl Sources {
         }
     }
 
+    /// The files to read, in the order of their precedence, whether they are there or not.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        paths(self, &mut Vec::new())
+    }
+
     pub(super) fn var(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str).filter(|v| !v.is_empty())
     }
@@ -74,6 +82,8 @@ pub struct Found {
     pub targets: Vec<ClusterTarget>,
     /// Where was looked, for the screen that says that there is nothing.
     pub looked_at: Vec<Looked>,
+    /// What is wrong with files that can be read.
+    pub problems: Vec<Problem>,
     /// The name of the current context, if a file says one that exists.
     pub current: Option<Text>,
 }
@@ -111,6 +121,7 @@ pub fn find_clusters(sources: &Sources, contexts: &[String]) -> Found {
     }
     let merged = Merged::of(&files);
     found.current = merged.current.map(Text::clean);
+    found.problems = merged.problems();
     let mut targets = contexts_of(&merged, contexts, sources);
     if files.is_empty() && found.targets.is_empty() && sources.file.is_none() {
         let inside = in_cluster::find(sources);

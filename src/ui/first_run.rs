@@ -32,15 +32,13 @@ impl Ui {
         true
     }
 
-    /// Opens a kubeconfig file in place of what is open.
+    /// Opens a kubeconfig file in place of what is open; without a name the one that was open, as it is now.
     pub(super) fn open_file(&mut self, path: &str) -> Result<(), Text> {
-        if path.is_empty() {
-            return Err("which file? :kubeconfig FILE".into());
-        }
         if self.running() > 0 {
             return Err("an operation runs: stop it or wait for it before other clusters are opened".into());
         }
-        self.effects.push(Effect::Open(Opening::File(path.to_owned())));
+        let opening = if path.is_empty() { Opening::Again } else { Opening::File(path.to_owned()) };
+        self.effects.push(Effect::Open(opening));
         Ok(())
     }
 

@@ -24,7 +24,7 @@ const KEPT_FOR: Span = Span::from_seconds(60 * 60);
 
 /// Bytes that states of the past may hold beside what the newest one holds anyway, by estimate: as
 /// much as that one, within these bounds. The upper one is what a storm may cost (the design's G10).
-const BUDGET: (usize, usize) = (16 << 20, 40 << 20);
+const BUDGET: (usize, usize) = (16 << 20, 24 << 20);
 
 /// What a record holds on the heap beside itself: its name and containers, its place in a row; labels,
 /// images and owners are shared. The bench's `--only store` measures it with the record and the indexes.

@@ -354,3 +354,42 @@ fn hostile_files_are_rows() {
     }
     assert!(file::read(Path::new("/"), String::new()).is_err());
 }
+
+#[test]
+fn what_leads_elsewhere_is_told_and_what_users_say_is_not() {
+    let found = |text: &str| {
+        let home = Home::new();
+        home.file(".kube/config", text).find().targets
+    };
+    let one = found(&config("dev", SERVER, "token: a"));
+    let now = |text: String| rewritten(&one, &found(&text));
+    assert_eq!(now(config("dev", SERVER, "token: b")), None);
+    assert_eq!(
+        now(config("dev", "server: 'https://api.example:7443'", "token: a")).unwrap(),
+        "dev leads elsewhere"
+    );
+    let pem = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, certificate().0);
+    let trusting = format!("{SERVER}, certificate-authority-data: {pem}");
+    assert_eq!(now(config("dev", &trusting, "token: a")).unwrap(), "dev leads elsewhere");
+    let named = format!("{SERVER}, tls-server-name: other");
+    assert_eq!(now(config("dev", &named, "token: a")).unwrap(), "dev leads elsewhere");
+    assert_eq!(now(config("web", SERVER, "token: a")).unwrap(), "1 context is new, 1 context is gone");
+    assert_eq!(now("{".to_owned()), None, "it is being written");
+}
+
+#[test]
+fn a_cluster_that_another_context_of_its_name_hides_is_a_problem() {
+    let mut home = Home::new();
+    home.file("a", &config("admin", SERVER, "token: a"))
+        .file("b", &config("admin", "server: 'https://other.example:6443'", "token: b"))
+        .file("c", &config("admin", SERVER, "token: c"));
+    home.env("KUBECONFIG", "HOME/a:HOME/b:HOME/c");
+    let found = home.find();
+    assert_eq!(found.targets.len(), 1);
+    let [problem] = found.problems.as_slice() else { panic!("{:?}", found.problems) };
+    assert_eq!(
+        problem.to_string(),
+        "~/b: context admin leads to https://other.example:6443, and is hidden by that of ~/a:4, as in kubectl: \
+         rename one to see both"
+    );
+}

@@ -39,7 +39,7 @@ pub(super) const LINES: [(&str, &str); 7] = [
     ("ctx", "narrow the scope to a cluster; * stands for anything"),
     ("ns", "narrow the scope to a namespace"),
     ("at", "the fleet as it was: :at 02:10, :at 5m, :at now"),
-    ("kubeconfig", "open the clusters of this file instead"),
+    ("kubeconfig", "open the clusters of this file instead; without one, read the same again"),
     ("failover init", "propose a recovery plan from what runs now"),
     ("theme", "try themes on, keep one"),
     ("q", "leave; asks if something runs"),
