@@ -129,11 +129,12 @@ fn bucket(at: Time, length: Span) -> i64 {
 
 /// A state without what was derived from clusters that changed since: that is made again when somebody goes back.
 fn bare(state: &Snapshot, newer: &Snapshot) -> Snapshot {
-    let pairs = state.fleet.clusters.iter().zip(&newer.fleet.clusters);
-    let bare = |(old, new): (&Arc<Cluster>, _)| {
-        if Arc::ptr_eq(old, new) { Arc::clone(old) } else { Arc::new(Cluster::clone(old)) }
+    let bare = |old: &Arc<Cluster>| match newer.fleet.cluster(old.id) {
+        Some(new) if Arc::ptr_eq(old, new) => Arc::clone(old),
+        _ => Arc::new(Cluster::clone(old)),
     };
-    Snapshot::new(state.at, state.sequence, Fleet { clusters: pairs.map(bare).collect() })
+    let clusters = state.fleet.clusters.iter().map(bare).collect();
+    Snapshot::new(state.at, state.sequence, Fleet { clusters })
 }
 
 /// What the records of a state hold, in bytes, by estimate.
