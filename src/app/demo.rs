@@ -19,6 +19,7 @@ use crate::model::{ClusterId, EMBEDDED, Text};
 use crate::operations::RecoveryFile;
 use crate::sim::{Fleet, Options, Pace, Role, Scenario};
 use client_files::ClientFiles;
+use suffer::Suffering;
 
 /// Between two bookmarks of a watch, as kube-apiserver has it (`defaultBookmarkFrequency`).
 const BOOKMARKS: Duration = Duration::from_secs(60);
@@ -60,20 +61,33 @@ pub(super) async fn run(arguments: &DemoArgs, clusters: &ClusterArgs) -> Result<
     }
     let own = add_fleet(&mut opened, &fleet)?;
     opened.recoveries.extend(recovery_of(&arguments.scenario)?.map(Arc::new));
-    let _suffers = suffer::start(fleet.workstation(), out.into_iter().chain([own]).collect());
-    live::run(opened, Some(fleet), clusters, &arguments.screen).await
+    let played = Played::new(fleet, out.into_iter().chain([own]).collect());
+    live::run(opened, Some(played), clusters, &arguments.screen).await
+}
+
+/// A fleet that is played, and what its scenario does to this machine. Both end when it is dropped.
+pub(super) struct Played {
+    _fleet: Fleet,
+    _suffers: Suffering,
+}
+
+impl Played {
+    fn new(fleet: Fleet, files: Vec<ClientFiles>) -> Played {
+        Played { _suffers: suffer::start(fleet.workstation(), files), _fleet: fleet }
+    }
 }
 
 /// The embedded fleet as it is without any argument, and nothing beside it.
 ///
 /// # Errors
 /// It cannot be started.
-pub(super) async fn embedded(clusters: &ClusterArgs) -> Result<(Fleet, Opened)> {
+pub(super) async fn embedded(clusters: &ClusterArgs) -> Result<(Played, Opened)> {
     let (name, text) = Scenario::SHIPPED.first().ok_or_else(|| eyre!("no scenario is shipped"))?;
     let scenario = Scenario::parse(&format!("{name}.toml"), text)?;
-    let (fleet, mut opened) = start(scenario, opened::open(clusters)?, Options::default()).await?;
+    let options = Options { bookmarks: BOOKMARKS, ..Options::default() };
+    let (played, mut opened) = start(scenario, opened::open(clusters)?, options).await?;
     opened.recoveries.extend(recovery_of(name)?.map(Arc::new));
-    Ok((fleet, opened))
+    Ok((played, opened))
 }
 
 /// A fleet, and it alone of what is opened.
@@ -84,13 +98,13 @@ pub(super) async fn start(
     scenario: Scenario,
     mut opened: Opened,
     options: Options,
-) -> Result<(Fleet, Opened)> {
+) -> Result<(Played, Opened)> {
     let fleet = Fleet::start(scenario, options).await?;
     opened.targets.clear();
     opened.kubeconfig = None;
     opened.looked_at.clear();
-    add_fleet(&mut opened, &fleet)?;
-    Ok((fleet, opened))
+    let own = add_fleet(&mut opened, &fleet)?;
+    Ok((Played::new(fleet, vec![own]), opened))
 }
 
 /// Recovery plans of the shipped scenarios. One of a file lies beside it: `NAME.recovery.toml`.

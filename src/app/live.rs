@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::cli::{ClusterArgs, ScreenArgs};
 use super::clock::now;
+use super::demo::Played;
 use super::effects::{Acts, report_runs};
 use super::engine::Engine;
 use super::opened::Opened;
@@ -23,7 +24,6 @@ use crate::input::{self, Keymap};
 use crate::model::{ClusterId, Face, Problem, Source, Text, Time};
 use crate::operations::{self, Recoveries};
 use crate::runner::{Journal, Runner, Sessions, Who, system_clock};
-use crate::sim::Fleet;
 use crate::theme::{self, Theme};
 use crate::ui::{self, Opening, Ui};
 
@@ -37,7 +37,7 @@ const NEWS: usize = 256;
 /// There is no terminal, it goes away, or what was asked for on it cannot be opened.
 pub(super) async fn run(
     mut opened: Opened,
-    mut embedded: Option<Fleet>,
+    mut embedded: Option<Played>,
     clusters: &ClusterArgs,
     arguments: &ScreenArgs,
 ) -> Result<()> {

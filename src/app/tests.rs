@@ -17,7 +17,7 @@ use super::screen::Canvas;
 use super::{demo, live};
 use crate::config::{Dirs, Settings};
 use crate::model::Time;
-use crate::sim::{Fleet, Options, Pace, Scenario};
+use crate::sim::{Options, Pace, Scenario};
 use crate::ui::{Opening, Ui};
 
 /// Longer than anything here takes on the slowest machine; only a failure waits for it.
@@ -150,7 +150,7 @@ fn nothing(home: &std::path::Path) -> Opened {
     }
 }
 
-async fn still(home: &std::path::Path) -> (Fleet, Opened) {
+async fn still(home: &std::path::Path) -> (demo::Played, Opened) {
     let scenario = Scenario::parse("still.toml", STILL).unwrap_or_else(|e| panic!("{e}"));
     let options = Options { pace: Pace::Running(1.0), tick: Duration::from_millis(50), ..Options::default() };
     demo::start(scenario, nothing(home), options).await.unwrap()

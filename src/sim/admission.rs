@@ -150,7 +150,7 @@ pub(crate) fn alone(world: &World, res: Res, object: &Value) -> Result<(), Refus
                 "PriorityClass {} is already marked as default. Only one default can exist",
                 name(other)
             );
-            Err(quota::forbidden(res.spec(), name(object), &why))
+            Err(Refusal::forbids(res.spec(), name(object), &why))
         }
     }
 }

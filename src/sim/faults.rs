@@ -51,6 +51,11 @@ impl Active {
         !self.file.chooses() || self.met.get()
     }
 
+    /// Whether it happens to some requests only.
+    fn of_some(&self) -> bool {
+        self.file.times.is_some() || self.file.nth.is_some()
+    }
+
     /// Whether it happens this time.
     fn happens(&self) -> bool {
         if self.file.times.is_some_and(|times| self.happened.get() >= times) {
@@ -162,17 +167,32 @@ impl Faults {
         self.breaks.iter().any(|(at, file)| *at > since && file.concerns(about, verb))
     }
 
-    /// The faults of these that lie on the way of a request for as long as they are on; those that
-    /// happen to some requests only are told by [`Faults::strike`].
-    pub(crate) fn on_the_way(&self, name: FaultName, about: About<'_>, verb: &str) -> Option<&FaultFile> {
+    /// The fault of this name that lies on the way of a request for as long as it is on; one that
+    /// happens to some requests only is told by [`Faults::strike_some`]. It happens to a request that
+    /// did not know it yet.
+    pub(crate) fn on_the_way(
+        &self,
+        name: FaultName,
+        about: About<'_>,
+        verb: &str,
+        known: &[FaultFile],
+    ) -> Option<&FaultFile> {
         let lies = |a: &&Active| {
-            let file = &a.file;
-            let each = file.times.is_none() && file.nth.is_none();
-            file.fault == name && each && !a.of_connections() && a.concerns(about, verb)
+            a.file.fault == name && !a.of_some() && !a.of_connections() && a.concerns(about, verb)
         };
         let found = self.active.iter().find(lies)?;
-        found.happened.set(found.happened.get().saturating_add(1));
+        if !known.contains(&found.file) {
+            found.happened.set(found.happened.get().saturating_add(1));
+        }
         Some(&found.file)
+    }
+
+    /// The fault of this name that happens to this request of a kind and a verb, and not to each.
+    pub(crate) fn strike_some(&self, name: FaultName, about: About<'_>, verb: &str) -> Option<FaultFile> {
+        let meant = |a: &&Active| {
+            a.file.fault == name && a.of_some() && !a.of_connections() && a.concerns(about, verb)
+        };
+        self.active.iter().filter(meant).find(|a| a.happens()).map(|a| a.file.clone())
     }
 
     /// Whether a version of a kind is not served any more; `preferred` is what the kind is usually
@@ -220,6 +240,22 @@ mod tests {
         assert_eq!(faults.all().count(), 1, "the same one once");
         assert_eq!(faults.remove(|a| a.file.fault == FaultName::Error), 1);
         assert!(faults.none());
+    }
+
+    #[test]
+    fn a_fault_of_the_way_happens_once_to_a_request_and_hides_no_other() {
+        let mut faults = Faults::default();
+        faults.add(Active::new(Some(0), read("fault = \"slow\"\nkinds = [\"pods\"]")));
+        faults.add(Active::new(Some(1), read("fault = \"slow\"\nkinds = [\"pods\"]\ntimes = 1\nbytes = 9")));
+        let some = || faults.strike_some(FaultName::Slow, ("", "pods"), "list").and_then(|file| file.bytes);
+        assert_eq!((some(), some()), (Some(9), None));
+        let on = |known: &[FaultFile]| {
+            let file = faults.on_the_way(FaultName::Slow, ("", "pods"), "list", known).cloned();
+            Vec::from_iter(file)
+        };
+        let known = on(&[]);
+        assert_eq!((on(&known), known.len()), (known.clone(), 1), "looked at again");
+        assert_eq!(faults.all().map(Active::happened).collect::<Vec<_>>(), [1, 1]);
     }
 
     #[test]

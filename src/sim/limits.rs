@@ -4,7 +4,7 @@
 use super::fields::{annotate, list, list_mut, map, name, namespace, object_mut, place, text};
 use super::json::{Map, Value};
 use super::objects::Store;
-use super::quota::{amount, forbidden, quantity_of, sum};
+use super::quota::{amount, quantity_of, sum};
 use super::refusal::Refusal;
 use super::resources::Res;
 use super::world::World;
@@ -110,7 +110,7 @@ pub(crate) fn refuse(world: &World, res: Res, object: &Value) -> Result<(), Refu
         [one] => one.clone(),
         many => format!("[{}]", many.join(", ")),
     };
-    Err(forbidden(res.spec(), name(object), &why))
+    Err(Refusal::forbids(res.spec(), name(object), &why))
 }
 
 impl Said<'_> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::fields::{at, list, map, name, namespace, requests, set, text};
 use super::json::{Map, Value};
 use super::objects::Store;
-use super::refusal::{Refusal, details};
+use super::refusal::Refusal;
 use super::resources::{Res, Spec};
 use super::world::World;
 use crate::model::quantity;
@@ -182,7 +182,7 @@ pub(crate) fn admit(
                 said(&now),
                 said(&|k| hard[k])
             );
-            return Err(forbidden(res.spec(), name(object), &why));
+            return Err(Refusal::forbids(res.spec(), name(object), &why));
         }
         if !dry {
             let sum =
@@ -211,13 +211,7 @@ fn told(quota: &Value, hard: &Amounts, pod: &Value) -> Result<(), Refusal> {
         return Ok(());
     }
     let why = format!("failed quota: {}: must specify {}", name(quota), missing.join("; "));
-    Err(forbidden(Res::Pods.spec(), name(pod), &why))
-}
-
-pub(crate) fn forbidden(spec: &Spec, name: &str, why: &str) -> Refusal {
-    let message = format!("{} {name:?} is forbidden: {why}", spec.qualified());
-    let details = Box::new(details(name, &spec.group, &spec.plural));
-    Refusal { details, ..Refusal::forbidden(message) }
+    Err(Refusal::forbids(Res::Pods.spec(), name(pod), &why))
 }
 
 /// The quota controller: counts what is used.

@@ -171,14 +171,18 @@ impl Refusal {
         Refusal { details: Box::new(details), ..Refusal::new(409, "Conflict", message) }
     }
 
+    /// This object is not admitted.
+    pub(crate) fn forbids(spec: &Spec, name: &str, why: &str) -> Refusal {
+        let message = format!("{} {name:?} is forbidden: {why}", spec.qualified());
+        Refusal::forbidden(message).about(spec, name)
+    }
+
     /// Nothing is made in a namespace that goes.
     pub(crate) fn closing(spec: &Spec, name: &str, namespace: &str) -> Refusal {
         let why = format!("namespace {namespace} is being terminated");
-        let message = format!(
-            "{} {name:?} is forbidden: unable to create new content in namespace {namespace} because it is being terminated",
-            spec.qualified()
-        );
-        let refusal = Refusal::forbidden(message).about(spec, name);
+        let whole =
+            format!("unable to create new content in namespace {namespace} because it is being terminated");
+        let refusal = Refusal::forbids(spec, name, &whole);
         let mut details = *refusal.details;
         let cause =
             json!({ "reason": "NamespaceTerminating", "message": why, "field": "metadata.namespace" });
@@ -331,9 +335,7 @@ impl Refusal {
     /// A namespace without which there is no cluster
     /// (`plugin/pkg/admission/namespace/lifecycle`).
     pub(crate) fn immortal(spec: &Spec, name: &str) -> Refusal {
-        let message =
-            format!("{} {name:?} is forbidden: this namespace may not be deleted", spec.qualified());
-        Refusal::forbidden(message).about(spec, name)
+        Refusal::forbids(spec, name, "this namespace may not be deleted")
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Refusal {

@@ -9,7 +9,7 @@ use crate::sim::fields::{
 };
 use crate::sim::json::{Value, intern, json};
 use crate::sim::random::Random;
-use crate::sim::refusal::{Refusal, details};
+use crate::sim::refusal::Refusal;
 use crate::sim::resources::Res;
 use crate::sim::world::World;
 
@@ -344,8 +344,7 @@ pub(super) fn known(world: &World, pod: &Value) -> Result<(), Refusal> {
             None => return Ok(()),
         }
     };
-    let details = Box::new(details(name(pod), "", "pods"));
-    Err(Refusal { details, ..Refusal::forbidden(format!("pods {:?} is forbidden: {why}", name(pod))) })
+    Err(Refusal::forbids(Res::Pods.spec(), name(pod), &why))
 }
 
 /// The class of service of a pod (`pkg/apis/core/v1/helper/qos` `ComputePodQOS`).

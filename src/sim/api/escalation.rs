@@ -36,10 +36,7 @@ pub(super) fn check(
         let wish = Wish { verb, group: GROUP, resource, namespace: space, name };
         access::reason(world, who, &wish).is_some()
     };
-    let refused = |why: String| {
-        let message = format!("{} {:?} is forbidden: {why}", target.spec.qualified(), name(new));
-        Err(Refusal::forbidden(message).about(&target.spec, name(new)))
-    };
+    let refused = |why: String| Err(Refusal::forbids(&target.spec, name(new), &why));
     let given: Vec<&Value> = if role {
         if may("escalate", &target.spec.plural, target.named()) {
             return Ok(());

@@ -61,11 +61,8 @@ impl Passage {
             if faults.none() {
                 return (faults.changes, false, false);
             }
-            let strike = |name| faults.strike(&[name], about, verb);
-            own = LASTING.into_iter().filter_map(strike).collect();
-            // what lies on every such request is looked at as long as it is on
-            own.retain(|file| file.times.is_some() || file.nth.is_some());
-            if strike(FaultName::GoAway).is_some() {
+            own = LASTING.into_iter().filter_map(|name| faults.strike_some(name, about, verb)).collect();
+            if faults.strike(&[FaultName::GoAway], about, verb).is_some() {
                 line.notify_one();
             }
             (faults.changes, true, faults.all().any(|a| a.file.fault.of_greetings()))
@@ -130,7 +127,8 @@ impl Passage {
         let (now, broken) = self.shared.read(|world| {
             let faults = &world.trouble;
             let own = self.own.iter().filter(|own| faults.all().any(|a| a.file == **own)).cloned();
-            let lying = LASTING.iter().filter_map(|name| faults.on_the_way(*name, about, self.verb)).cloned();
+            let lies = |name: &FaultName| faults.on_the_way(*name, about, self.verb, &self.now);
+            let lying = LASTING.iter().filter_map(lies).cloned();
             let now: Vec<FaultFile> = if faults.none() { Vec::new() } else { own.chain(lying).collect() };
             (now, faults.broken_off(self.since, about, self.verb))
         });

@@ -68,16 +68,7 @@ pub(super) fn write(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
             http::Method::PATCH => writes::patched(call, target, layout, &scale(target, &old))?,
             _ => body::value(call)?,
         };
-        let named = text(&sent, "metadata.name");
-        if !named.is_empty() && named != target.named() {
-            let url = target.named();
-            let why = format!("the name of the object ({named}) does not match the name on the URL ({url})");
-            return Err(Refusal::bad_request(why));
-        }
-        let version = text(&sent, "metadata.resourceVersion");
-        if !version.is_empty() && version != text(&old, "metadata.resourceVersion") {
-            return Err(Refusal::outdated(&target.spec, target.named()));
-        }
+        writes::same_object(target, &old, &sent)?;
         let replicas = wanted(target, &sent)?;
         let mut new = (*old).clone();
         set(&mut new, paths(target)[0], replicas);

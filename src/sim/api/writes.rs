@@ -236,7 +236,7 @@ pub(super) fn appliable(call: &Call, target: &Target, config: &Value) -> Result<
 }
 
 /// A write must mean the object that is there, if it says which.
-fn same_object(target: &Target, old: &Value, sent: &Value) -> Result<(), Refusal> {
+pub(super) fn same_object(target: &Target, old: &Value, sent: &Value) -> Result<(), Refusal> {
     let spec = &target.spec;
     let version = text(sent, "metadata.resourceVersion");
     if !version.is_empty() && version != text(old, "metadata.resourceVersion") {
