@@ -8,7 +8,8 @@ use quarterdeck::app::{self, cli::Cli, cli::Exit};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let began = color_eyre::install().and_then(|()| {
-        Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        Ok(runtime.worker_threads(2).on_thread_start(give_way).enable_all().build()?)
     });
     match began.and_then(|runtime| runtime.block_on(app::run(cli))) {
         Ok(exit) => exit.into(),
@@ -17,6 +18,13 @@ fn main() -> ExitCode {
             Exit::Usage.into()
         }
     }
+}
+
+/// What reads, keeps and computes gives way to the thread that takes keys and draws: in a storm there is work for every
+/// core. Only Linux has a priority for each thread (`man 2 nice`, BUGS); elsewhere it would be that of all.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(5);
 }
 
 #[expect(clippy::print_stderr, reason = "there is no screen any more")]
