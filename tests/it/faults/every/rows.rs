@@ -234,7 +234,6 @@ pub(super) const ODD: &[Row] = &[
         Equal,
     ),
     row("endless-pages", &[r#"{"fault": "endless-pages", "kinds": ["pods"], "times": 3}"#, RELIST], Equal),
-    row("restore", &[r#"{"fault": "restore", "value": "5"}"#], Equal),
     row("lagging", &[r#"{"fault": "lagging", "value": "500", "kinds": ["pods"]}"#, RELIST], Marked(&[])),
     row("replaced", &[r#"{"fault": "replaced"}"#], Equal),
     row("replaced-gracefully", &[r#"{"fault": "replaced", "value": "gracefully"}"#], Equal),
@@ -243,6 +242,8 @@ pub(super) const ODD: &[Row] = &[
 
 /// Faults of events that only the next list or an audit can find.
 pub(super) const HIDDEN: &[Row] = &[
+    // These servers go on at once, and have caught up before anybody can tell by their versions.
+    row("restore", &[r#"{"fault": "restore", "value": "5"}"#], Hidden),
     row("unknown-modified", &[r#"{"fault": "unknown-modified", "kinds": ["pods"], "times": 2}"#], Hidden),
     row("lost-delete", &[r#"{"fault": "lost-delete", "kinds": ["pods"]}"#], Hidden),
 ];
