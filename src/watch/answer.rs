@@ -53,7 +53,7 @@ impl Answer {
             (Ask::Stream { .. }, _) => {
                 Content::Stream { format, frames: Frames::new(format), initial: Some(Vec::new()) }
             }
-            (Ask::List { .. } | Ask::Probe, _) => Content::List {
+            (Ask::List { .. } | Ask::Probe { .. }, _) => Content::List {
                 list: RecordList::new(version, format),
                 records: Vec::new(),
                 without_id: 0,

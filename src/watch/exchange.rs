@@ -147,7 +147,13 @@ fn request(version: &VersionDecl, ask: &Ask, json: bool) -> Request {
             let next = token.as_ref().map(|t| format!("&continue={}", escaped(t))).unwrap_or_default();
             Request::get(format!("{path}?limit={PAGE}{next}")).accept(format.accept()).gzip()
         }
-        Ask::Probe => Request::get(format!("{path}?limit=1")).accept(format.accept()).gzip(),
+        Ask::Probe { of: None } => Request::get(format!("{path}?limit=1")).accept(format.accept()).gzip(),
+        // Of one namespace, where a name is a key of the store: nothing has to be searched.
+        Ask::Probe { of: Some((namespace, name)) } => {
+            let (path, name) = (version.path_in(&escaped(namespace)), escaped(name));
+            let query = format!("limit=1&fieldSelector=metadata.name%3D{name}");
+            Request::get(format!("{path}?{query}")).accept(format.accept()).gzip()
+        }
         // Compressed, a gzip member for each event. No version: the server's newest.
         Ask::Stream { timeout_seconds } => {
             let query = format!(

@@ -18,6 +18,7 @@
 //! | the same again, although the server's version moved on | a list from scratch |
 //! | the server's version is behind ours | ask again soon: it may be a replica that lags |
 //! | it stays behind | it is another cluster or an older state: start over |
+//! | it has the newest object that was seen at an older version, or never says where it went | the same |
 //!
 //! Where a server offers it compressed, a list comes as the beginning of a watch (a streaming list):
 //! the same items and the same end in one request. The watch that follows is asked for anew, not
@@ -36,6 +37,7 @@ mod simulate;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 pub use backoff::{Dice, delay};
 pub use input::{Ask, Event, Input, Output, PageEnd, Refusal};
@@ -46,6 +48,7 @@ use crate::model::{Cause, Change, Fault, Kind, Link, LinkState, Span, Time, Uid,
 use listing::Listing;
 pub(super) use listing::Tokens;
 use stream::Stream;
+use witness::{Missing, Probe, Witness};
 
 /// Objects asked for in one page of a list. Paging costs the server nothing (measured), but each page
 /// costs a round trip in which neither side works.
@@ -95,6 +98,9 @@ pub struct Machine {
     compared: Option<(Version, Time)>,
     /// How often in a row the server was behind, and when that was seen last.
     behind: Option<(usize, Time)>,
+    /// The newest object that was seen.
+    witness: Option<Witness>,
+    missing: Option<Missing>,
     /// Streams in a row that brought nothing at all.
     silences: u32,
     /// Failures since the last complete list.
@@ -128,9 +134,8 @@ enum Phase {
     Queued,
     /// A list is coming in.
     Listing(Listing),
-    /// The server is asked for its version, since then: its answer is as of no later time, however
-    /// long it takes to arrive.
-    Probing { asked: Time },
+    /// The server is asked for its version.
+    Probing(Probe),
     /// A watch was asked for that the server is to end then.
     Opening { until: Time },
     /// A watch is open.
@@ -155,6 +160,8 @@ impl Machine {
             verify: false,
             compared: None,
             behind: None,
+            witness: None,
+            missing: None,
             silences: 0,
             list_strikes: 0,
             stream_strikes: 0,
@@ -310,12 +317,12 @@ impl Machine {
                 self.wake = None;
             }
             Phase::Resting => self.proceed(now, out),
-            Phase::Listing(_) | Phase::Probing { .. } | Phase::Opening { .. } if now < self.patience => {
+            Phase::Listing(_) | Phase::Probing(_) | Phase::Opening { .. } if now < self.patience => {
                 self.no_longer_live(now, rules::too_slow(self.kind, UNWATCHED), out);
             }
             // Its end does not come: not every server that sends such lists can end them.
             Phase::Listing(_) if self.streams() => self.in_pages(now, out),
-            Phase::Listing(_) | Phase::Probing { .. } | Phase::Opening { .. } => {
+            Phase::Listing(_) | Phase::Probing(_) | Phase::Opening { .. } => {
                 let fault = rules::too_slow(self.kind, PATIENCE);
                 self.failed(now, fault, out);
             }
@@ -339,8 +346,7 @@ impl Machine {
             return;
         };
         if self.verify {
-            self.phase = Phase::Probing { asked: now };
-            out.push(Output::Ask { ask: Ask::Probe, json: self.json });
+            self.probe(now, true, out);
         } else {
             let (timeout_seconds, until) = self.lifetime(now);
             self.phase = Phase::Opening { until };
@@ -378,7 +384,7 @@ impl Machine {
     fn opened(&mut self, now: Time, out: &mut Vec<Output>) {
         match &mut self.phase {
             Phase::Listing(_) => self.page_opened(now, out),
-            Phase::Probing { .. } => self.await_answer(now),
+            Phase::Probing(_) => self.await_answer(now),
             Phase::Opening { until } => {
                 let until = *until;
                 self.watching(now, until, out);
@@ -388,7 +394,7 @@ impl Machine {
     }
 
     fn unreadable(&mut self, now: Time, count: u64, out: &mut Vec<Output>) {
-        if count > 0 && !matches!(self.phase, Phase::Probing { .. }) {
+        if count > 0 && !matches!(self.phase, Phase::Probing(_)) {
             self.unreadable += count;
             self.tell_left_out(out);
             self.heard(now, out);
@@ -406,7 +412,7 @@ impl Machine {
             Phase::Listing(_) => {
                 out.extend([Output::Stop, Output::Release, Output::Tell(Change::Void(self.kind))]);
             }
-            Phase::Probing { .. } | Phase::Opening { .. } | Phase::Watching(_) => out.push(Output::Stop),
+            Phase::Probing(_) | Phase::Opening { .. } | Phase::Watching(_) => out.push(Output::Stop),
             Phase::Down | Phase::Resting => {}
         }
     }

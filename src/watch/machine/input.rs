@@ -142,5 +142,8 @@ pub enum Ask {
         timeout_seconds: u32,
     },
     /// A list of one item, for its version.
-    Probe,
+    Probe {
+        /// Namespace and name of the only object that is to be listed, if it is there.
+        of: Option<(Text, Text)>,
+    },
 }

@@ -5,8 +5,8 @@ use std::hash::BuildHasher;
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::input::{Ask, Output, PageEnd};
-use super::{Machine, PATIENCE, Phase, rules};
-use crate::model::{Change, LinkState, Record, Span, Time, Version};
+use super::{Machine, PATIENCE, Phase, Probe, Witness, rules};
+use crate::model::{Change, Fault, LinkState, Record, Span, Time, Version};
 
 /// More pages than any list has: a million objects of one kind are more than an apiserver holds.
 const MOST_PAGES: usize = 2_000;
@@ -48,6 +48,7 @@ pub(super) struct Listing {
     tokens: Tokens,
     /// The lowest version of any page: a watch from there misses nothing.
     version: Option<Version>,
+    newest: Option<Witness>,
 }
 
 impl Machine {
@@ -70,6 +71,7 @@ impl Machine {
             of: None,
             tokens: Tokens::default(),
             version: None,
+            newest: None,
         });
         self.await_answer(now);
         if self.link.state == LinkState::Waiting {
@@ -120,7 +122,11 @@ impl Machine {
     }
 
     pub(super) fn records(&mut self, now: Time, records: Vec<Record>, out: &mut Vec<Output>) {
+        if matches!(self.phase, Phase::Probing(_)) {
+            return self.testify(&records);
+        }
         let Phase::Listing(listing) = &mut self.phase else { return };
+        listing.newest = Witness::newest(listing.newest.take(), &records);
         listing.got = listing.got.saturating_add(u32::try_from(records.len()).unwrap_or(u32::MAX));
         self.link.state = LinkState::Listing { got: listing.got, of: listing.of };
         self.progress(now);
@@ -144,7 +150,7 @@ impl Machine {
 
     pub(super) fn page_end(&mut self, now: Time, end: PageEnd, out: &mut Vec<Output>) {
         match &mut self.phase {
-            Phase::Probing { asked } => {
+            Phase::Probing(Probe { asked, .. }) => {
                 let asked = *asked;
                 self.compared(now, asked, end.version, out);
             }
@@ -177,9 +183,11 @@ impl Machine {
     }
 
     fn synced(&mut self, now: Time, out: &mut Vec<Output>) {
-        let Phase::Listing(Listing { version: Some(version), since, stream, .. }) = self.phase else {
+        let Phase::Listing(Listing { version: Some(version), since, stream, newest, .. }) = &mut self.phase
+        else {
             return;
         };
+        let (version, since, stream, newest) = (*version, *since, *stream, newest.take());
         out.push(Output::Release);
         // A list without a version is read from the server's quorum, so it is never behind what
         // the same server showed before, unless it is a replica of its own that lags.
@@ -187,6 +195,8 @@ impl Machine {
             return self.behind(now, version, out);
         }
         self.behind = None;
+        self.witness = newest;
+        self.missing = None;
         self.resume = Some(version);
         self.highest = version;
         self.shown = true;
@@ -210,6 +220,7 @@ impl Machine {
         match version {
             None => self.failed(now, rules::list_unversioned(self.kind), out),
             Some(version) if version < self.highest => self.behind(now, version, out),
+            Some(version) if self.contradicted(version) => self.restored(now, out),
             Some(version) => {
                 self.behind = None;
                 self.compared = Some((version, asked));
@@ -227,7 +238,9 @@ impl Machine {
     /// seconds, so what is shown stays, marked as old, until the server was behind at every look.
     fn behind(&mut self, now: Time, version: Version, out: &mut Vec<Output>) {
         let looks = self.behind.filter(|(_, last)| last.age(now) <= IN_A_ROW).map_or(0, |(looks, _)| looks);
-        let Some(pause) = CATCH_UP.get(looks) else { return self.replaced(now, version, out) };
+        let Some(pause) = CATCH_UP.get(looks) else {
+            return self.replaced(now, rules::behind(self.kind, version, self.highest), out);
+        };
         self.behind = Some((looks + 1, now));
         self.stop(out);
         self.phase = Phase::Resting;
@@ -238,9 +251,9 @@ impl Machine {
         self.tell_trouble(now, LinkState::Broken, fault, Some(retry_at), 0, out);
     }
 
-    fn replaced(&mut self, now: Time, version: Version, out: &mut Vec<Output>) {
+    /// It is another cluster, or an older state of it.
+    pub(super) fn replaced(&mut self, now: Time, fault: Fault, out: &mut Vec<Output>) {
         self.behind = None;
-        let fault = rules::behind(self.kind, version, self.highest);
         self.phase = Phase::Down;
         self.wake = None;
         self.resume = None;

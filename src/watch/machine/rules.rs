@@ -24,6 +24,12 @@ impl Machine {
         let for_watch = matches!(self.phase, Phase::Opening { .. } | Phase::Watching(_));
         match refusal.status {
             410 => self.relist(now, fault, out),
+            // Something on the way may not let us ask for one object alone.
+            400 | 403..=405 | 422 if self.asks_for_witness() => {
+                self.stop(out);
+                self.probe(now, false, out);
+                self.await_answer(now);
+            }
             406 | 415 if !self.json => self.fall_back(now, out),
             // The server does not offer what its version does.
             400 | 422 if self.streams() => self.in_pages(now, out),
@@ -125,7 +131,7 @@ impl Machine {
     pub(super) fn asking(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Listing(_) | Phase::Probing { .. } | Phase::Opening { .. } | Phase::Watching(_)
+            Phase::Listing(_) | Phase::Probing(_) | Phase::Opening { .. } | Phase::Watching(_)
         )
     }
 }
@@ -201,6 +207,19 @@ pub(super) fn lags(kind: Kind, version: Version, highest: Version) -> Fault {
         version.0, highest.0
     );
     Fault::new(Cause::Server, what, "")
+}
+
+pub(super) fn restored(kind: Kind) -> Fault {
+    let plural = kind.names().plural;
+    let what =
+        format!("{plural}: the server has the newest one that was seen no more as it was: it was restored");
+    Fault::new(Cause::Replaced, what, "")
+}
+
+pub(super) fn unaccounted(kind: Kind) -> Fault {
+    let plural = kind.names().plural;
+    let what = format!("{plural}: the newest one that was seen is not there, and nobody said that it went");
+    Fault::new(Cause::Replaced, what, "")
 }
 
 pub(super) fn behind(kind: Kind, version: Version, highest: Version) -> Fault {

@@ -15,7 +15,7 @@ mod world;
 
 use super::*;
 use crate::model::Cause;
-use world::{Faults, World};
+use world::{Faults, Restore, World};
 
 fn seeds(default: u64) -> std::ops::Range<u64> {
     let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
@@ -42,7 +42,7 @@ fn it_converges_never_goes_backwards_and_is_honest() {
         every: 4 + seed % 60,
         silence: false,
         streaming: seed % 3 == 0,
-        restore: false,
+        restore: Restore::Never,
         lag: false,
     });
 }
@@ -53,7 +53,18 @@ fn streams_that_fall_silent_and_restored_servers_are_survived() {
         every: 10 + seed % 90,
         silence: true,
         streaming: seed % 3 == 0,
-        restore: seed % 2 == 0,
+        restore: if seed % 2 == 0 { Restore::Old } else { Restore::Never },
+        lag: false,
+    });
+}
+
+#[test]
+fn restores_that_were_caught_up_with_are_survived() {
+    run_all(seeds(200), |seed| Faults {
+        every: 10 + seed % 90,
+        silence: seed % 4 == 0,
+        streaming: seed % 3 == 0,
+        restore: Restore::Late,
         lag: false,
     });
 }
@@ -64,7 +75,7 @@ fn replicas_that_lag_are_not_taken_for_restored_servers() {
         every: 4 + seed % 60,
         silence: false,
         streaming: seed % 3 == 0,
-        restore: false,
+        restore: Restore::Never,
         lag: true,
     });
 }
@@ -74,7 +85,13 @@ fn without_faults_there_is_one_list_and_nothing_is_asked_twice() {
     for seed in 0..20 {
         let mut world = World::new(
             seed,
-            Faults { every: u64::MAX, silence: false, streaming: seed % 2 == 0, restore: false, lag: false },
+            Faults {
+                every: u64::MAX,
+                silence: false,
+                streaming: seed % 2 == 0,
+                restore: Restore::Never,
+                lag: false,
+            },
             false,
         );
         world.run().unwrap_or_else(|violation| panic!("seed {seed}: {violation}"));

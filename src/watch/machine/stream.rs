@@ -58,6 +58,8 @@ impl Machine {
         let patience = stream.since + PATIENCE;
         if now >= patience {
             self.silent(now, out);
+        } else if now >= stream.lull && self.missing.is_some() {
+            self.relist(now, rules::unaccounted(self.kind), out);
         } else if now >= stream.lull {
             if let Some((had, _)) = self.compared {
                 // Nothing is to come any more up to the version that the server had before.
@@ -126,15 +128,20 @@ impl Machine {
         self.highest = self.highest.max(version);
         match event {
             Event::Upsert(record) => {
+                self.seen(&record);
                 self.read_again(record.meta().uid, out);
                 out.push(Output::Tell(Change::Upsert(record)));
             }
             Event::Gone(uid, version) => {
+                self.went(uid);
                 self.read_again(uid, out);
                 out.push(Output::Tell(Change::Gone(kind, uid, version)));
             }
             Event::Unreadable { uid, version, .. } => self.leave_out(uid, version, out),
             _ => out.push(Output::Tell(Change::Bookmark(kind, version))),
+        }
+        if self.unaccounted(version) {
+            return self.restored(now, out);
         }
         if stream.caught_up {
             self.wake = Some(now + SILENCE);
@@ -155,6 +162,7 @@ impl Machine {
             self.tell_left_out(out);
             return out.push(Output::Tell(Change::Bookmark(self.kind, version)));
         }
+        self.went(uid);
         if self.lost.insert(uid) {
             self.tell_left_out(out);
         }
@@ -210,7 +218,7 @@ impl Machine {
                 out.push(Output::Doubt);
                 self.failed(now, rules::ended_early(self.kind), out);
             }
-            Phase::Listing(_) | Phase::Probing { .. } | Phase::Opening { .. } => {
+            Phase::Listing(_) | Phase::Probing(_) | Phase::Opening { .. } => {
                 self.failed(now, rules::cut_off(self.kind), out);
             }
             Phase::Down | Phase::Queued | Phase::Resting => {}

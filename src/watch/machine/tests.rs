@@ -4,6 +4,7 @@ mod failures;
 mod listing;
 mod stream;
 mod streaming;
+mod witness;
 
 use super::*;
 use crate::model::{Cause, Meta, Namespace, Record, Text, Uid};

@@ -22,6 +22,8 @@ pub(super) struct Server {
     /// What it has now.
     pub(super) live: BTreeMap<u64, u64>,
     next_uid: u64,
+    /// What nobody changes any more.
+    at_rest: Option<u64>,
 }
 
 impl Server {
@@ -32,6 +34,7 @@ impl Server {
             history: Vec::new(),
             live: BTreeMap::new(),
             next_uid: 1,
+            at_rest: None,
         };
         for _ in 0..8 {
             server.create(at);
@@ -46,7 +49,7 @@ impl Server {
 
     /// Changes or removes some object, or makes one.
     pub(super) fn change(&mut self, at: Time, chance: u64) {
-        let live: Vec<u64> = self.live.keys().copied().collect();
+        let live: Vec<u64> = self.live.keys().copied().filter(|uid| Some(*uid) != self.at_rest).collect();
         let Some(uid) = live.get(usize::try_from(chance / 10).unwrap_or(0) % live.len().max(1)) else {
             return self.create(at);
         };
@@ -55,6 +58,22 @@ impl Server {
             2 | 3 => self.commit(at, *uid, true),
             _ => self.commit(at, *uid, false),
         }
+    }
+
+    /// Whether what happened last left an object that bears witness to it.
+    pub(super) fn can_lose(&self) -> bool {
+        self.history.last().is_some_and(|last| !last.gone && last.version > self.compacted)
+    }
+
+    /// Restored to before what happened last, and what happened some times before; then much else happens.
+    pub(super) fn lose_the_last(&mut self, more: u32) {
+        let lost = self.history.pop();
+        for _ in 0..more {
+            self.history.pop_if(|commit| commit.version > self.compacted);
+        }
+        self.live = self.state(u64::MAX);
+        self.at_rest = lost.map(|lost| lost.uid);
+        self.version += 100;
     }
 
     fn commit(&mut self, at: Time, uid: u64, gone: bool) {

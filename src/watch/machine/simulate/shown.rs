@@ -14,6 +14,8 @@ pub(super) struct Shown {
     /// The highest version at which each object was ever shown.
     best: BTreeMap<Uid, u64>,
     gone: BTreeSet<Uid>,
+    /// The server was restored, and is ahead of what was seen: the store takes from its lists what is older.
+    pub(super) restored: bool,
     pub(super) link: Option<Link>,
 }
 
@@ -35,6 +37,9 @@ impl Shown {
                 let removed: Vec<Uid> = self.rows.keys().filter(|u| !new.contains_key(u)).copied().collect();
                 self.gone.extend(removed);
                 self.rows = new;
+                if self.restored {
+                    (self.best, self.gone) = Default::default();
+                }
                 self.synced = true;
             }
             Change::Upsert(record) => {
@@ -43,13 +48,19 @@ impl Shown {
                 if version < known {
                     return Ok(()); // the store refuses it, too
                 }
+                if self.restored {
+                    // It went in a history that is not any more.
+                    self.gone.remove(&uid);
+                }
                 self.rows.insert(uid, version);
             }
             Change::Gone(_, uid, _) => {
                 self.rows.remove(&uid);
                 self.gone.insert(uid);
             }
-            Change::Reset => *self = Shown { link: self.link.clone(), ..Shown::default() },
+            Change::Reset => {
+                *self = Shown { link: self.link.clone(), restored: self.restored, ..Shown::default() };
+            }
             _ => {}
         }
         self.never_backwards()

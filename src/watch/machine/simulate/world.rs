@@ -18,9 +18,19 @@ pub(super) struct Faults {
     /// Lists come as streams.
     pub(super) streaming: bool,
     /// The server may be restored to an earlier state.
-    pub(super) restore: bool,
+    pub(super) restore: Restore,
     /// What answers lists may be a replica that is some seconds behind.
     pub(super) lag: bool,
+}
+
+/// Whether the server is restored, and to what.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Restore {
+    Never,
+    /// To a state whose version is far behind ever after.
+    Old,
+    /// To a state of moments ago: before anybody looks, its version is ahead again.
+    Late,
 }
 
 /// What was asked for.
@@ -154,26 +164,46 @@ impl World {
             n => i64::from(n) * 150,
         };
         self.next_change = self.now + Span::from_millis(pause);
+        if self.restorable() && over > TROUBLE / 2 {
+            self.restore();
+        }
         let chance = self.dice.roll() >> 8;
         self.server.change(self.now, chance);
         if self.dice.below(60) == 0 {
             self.server.compacted = self.server.version;
         }
-        if self.faults.restore && self.restored.is_none() && over > TROUBLE / 2 {
-            self.restored = Some(self.now);
+    }
+
+    fn restorable(&self) -> bool {
+        match self.faults.restore {
+            _ if self.restored.is_some() => false,
+            Restore::Never => false,
+            Restore::Old => true,
+            Restore::Late => self.caught_up() && self.server.can_lose(),
+        }
+    }
+
+    fn restore(&mut self) {
+        self.restored = Some(self.now);
+        self.note(|| "the server was restored".to_owned());
+        let late = self.faults.restore == Restore::Late;
+        self.shown.restored = late;
+        if late {
+            self.server.lose_the_last(self.dice.below(6));
+        } else {
             self.server = self.snapshot.clone();
-            self.note(|| "the server was restored".to_owned());
-            if let Some(exchange) = &mut self.exchange {
-                // Streams of the old server fall silent, come to the new one as they are, or end in
-                // good order.
-                exchange.place = match (self.dice.below(3), &exchange.place) {
-                    (0, _) => Place::Dead,
-                    (1, Place::Stream { at, bookmark, opened, .. }) => {
-                        Place::Stream { at: *at, bookmark: *bookmark, opened: *opened, until: self.now }
-                    }
-                    _ => Place::Head,
-                };
-            }
+        }
+        // Streams of the old server fall silent, come to the new one as they are, or end in good order. A new
+        // one that is ahead would go on with them; but no stream outlives its server.
+        let way = if late { 1 } else { self.dice.below(3) };
+        if let Some(exchange) = &mut self.exchange {
+            exchange.place = match (way, &exchange.place) {
+                (0, _) => Place::Dead,
+                (1, Place::Stream { at, bookmark, opened, .. }) => {
+                    Place::Stream { at: *at, bookmark: *bookmark, opened: *opened, until: self.now }
+                }
+                _ => Place::Head,
+            };
         }
     }
 
@@ -218,7 +248,7 @@ impl World {
         match &ask {
             Ask::List { token: None } | Ask::Stream { .. } => self.asked.lists += 1,
             Ask::List { .. } => {}
-            Ask::Probe => self.asked.probes += 1,
+            Ask::Probe { .. } => self.asked.probes += 1,
             Ask::Watch { .. } => self.asked.watches += 1,
         }
         // Until an answer begins it may be minutes, too.

@@ -10,7 +10,7 @@ fn a_watch_that_always_ends_at_once_is_asked_for_ever_more_seldom() {
         bench.step(Input::Ended);
         assert_eq!(bench.state(), LinkState::Broken);
         waits.push(bench.wait().millis());
-        assert_eq!(bench.ask(), Some(Ask::Probe));
+        assert_eq!(bench.ask(), Some(Ask::Probe { of: None }));
         bench.step(Input::Opened);
         bench.step(page(10, None));
         bench.step(Input::Opened);
@@ -62,7 +62,7 @@ fn a_410_relists_wherever_it_comes_from() {
                 let mut b = Bench::live();
                 b.pass(75);
                 b.step(Input::Timer);
-                assert_eq!(b.ask(), Some(Ask::Probe));
+                assert_eq!(b.ask(), Some(Ask::Probe { of: None }));
                 b
             },
             || refused(410),
@@ -130,7 +130,7 @@ fn other_error_events_back_off_compare_and_resume() {
         assert_eq!(bench.state(), LinkState::Broken);
         assert!(bench.machine.link().retry_at.is_some());
         bench.wait();
-        assert_eq!(bench.ask(), Some(Ask::Probe), "{status}");
+        assert_eq!(bench.ask(), Some(Ask::Probe { of: None }), "{status}");
         bench.step(Input::Opened);
         bench.step(page(11, None));
         assert!(matches!(bench.ask(), Some(Ask::Watch { from: Version(11), .. })));
@@ -199,7 +199,7 @@ fn when_the_cluster_is_down_nothing_is_asked_and_it_says_so() {
     bench.step(Input::Kick);
     assert!(bench.out.is_empty());
     bench.step(Input::Up);
-    assert_eq!(bench.ask(), Some(Ask::Probe), "no relist, but versions are compared");
+    assert_eq!(bench.ask(), Some(Ask::Probe { of: None }), "no relist, but versions are compared");
     bench.step(Input::Opened);
     bench.step(page(10, None));
     bench.step(Input::Opened);

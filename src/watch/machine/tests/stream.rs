@@ -36,7 +36,7 @@ fn a_watch_that_ends_before_its_time_is_followed_by_a_comparison() {
     bench.step(upsert("a", 11));
     bench.pass(60);
     bench.step(Input::Ended);
-    assert_eq!(bench.ask(), Some(Ask::Probe), "whoever answers now may be another server");
+    assert_eq!(bench.ask(), Some(Ask::Probe { of: None }), "whoever answers now may be another server");
     bench.step(Input::Opened);
     bench.step(page(10, None));
     assert_eq!(bench.state(), LinkState::Broken, "it may have been restored while nobody looked");
@@ -46,7 +46,7 @@ fn a_watch_that_ends_before_its_time_is_followed_by_a_comparison() {
 fn a_person_who_asks_has_versions_compared_at_once() {
     let mut bench = Bench::live();
     bench.step(Input::Kick);
-    assert_eq!((&bench.out[0], bench.ask()), (&Output::Stop, Some(Ask::Probe)));
+    assert_eq!((&bench.out[0], bench.ask()), (&Output::Stop, Some(Ask::Probe { of: None })));
     assert!(bench.machine.link().live(), "it stays live meanwhile");
     bench.step(Input::Kick);
     assert!(bench.out.is_empty(), "asking twice asks once");
@@ -100,7 +100,7 @@ fn silence_is_broken_by_comparing_versions() {
     assert!(bench.out.is_empty(), "a bookmark is a sign of life");
     bench.pass(1);
     bench.step(Input::Timer);
-    assert_eq!((&bench.out[0], bench.ask()), (&Output::Stop, Some(Ask::Probe)));
+    assert_eq!((&bench.out[0], bench.ask()), (&Output::Stop, Some(Ask::Probe { of: None })));
     bench.step(Input::Opened);
     bench.step(page(15, None));
     assert!(matches!(bench.ask(), Some(Ask::Watch { from: Version(15), .. })));
@@ -112,7 +112,7 @@ fn two_silent_streams_in_a_row_relist_if_the_server_moved_on() {
         let mut bench = Bench::live();
         for _ in 0..2 {
             bench.wait();
-            if bench.ask() == Some(Ask::Probe) {
+            if bench.ask() == Some(Ask::Probe { of: None }) {
                 bench.step(Input::Opened);
                 bench.step(page(version, None));
                 bench.step(Input::Opened);
@@ -264,7 +264,7 @@ fn behind() -> Bench {
 /// The next look at the server, which is at this version.
 fn look(bench: &mut Bench, version: u64) -> Span {
     let waited = bench.wait();
-    assert_eq!(bench.ask(), Some(Ask::Probe));
+    assert_eq!(bench.ask(), Some(Ask::Probe { of: None }));
     bench.step(Input::Opened);
     bench.step(page(version, None));
     waited
@@ -365,7 +365,7 @@ fn without_an_open_watch_nothing_stays_live_for_long() {
         let heard = bench.machine.link().heard;
         bench.pass(75);
         bench.step(Input::Timer);
-        assert_eq!(bench.ask(), Some(Ask::Probe));
+        assert_eq!(bench.ask(), Some(Ask::Probe { of: None }));
         if first == 10 {
             bench.pass(2);
             bench.step(Input::Opened);
@@ -409,7 +409,7 @@ fn a_comparison_is_as_of_when_it_was_asked_for() {
     let mut bench = Bench::live();
     bench.step(Input::Failed(fault(Cause::Closed)));
     bench.wait();
-    assert_eq!(bench.ask(), Some(Ask::Probe));
+    assert_eq!(bench.ask(), Some(Ask::Probe { of: None }));
     let asked = bench.now;
     bench.step(Input::Opened);
     // The answer is on its way for long: what happened meanwhile is not in it.

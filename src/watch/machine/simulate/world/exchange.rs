@@ -107,7 +107,7 @@ impl World {
                 let until = self.now + Span::from_seconds(i64::from(timeout_seconds));
                 exchange.place = Place::Initial { from: 0, version: now, until };
             }
-            Ask::Probe => exchange.place = Place::Page { from: 0, version: now },
+            Ask::Probe { .. } => exchange.place = Place::Page { from: 0, version: now },
             Ask::Watch { from, .. } if from.0 < self.server.compacted => {
                 if self.dice.below(2) == 0 {
                     return self.refuse(410);
@@ -129,9 +129,12 @@ impl World {
     }
 
     fn page(&mut self, from: usize, version: u64) -> Result<(), String> {
-        let state: Vec<(u64, u64)> = self.server.state(version).into_iter().collect();
-        let probe = matches!(self.exchange.as_ref().map(|e| &e.ask), Some(Ask::Probe));
-        let size = if probe { 1 } else { SIZE };
+        let mut state: Vec<(u64, u64)> = self.server.state(version).into_iter().collect();
+        let mut size = SIZE;
+        if let Some(Exchange { ask: Ask::Probe { of }, .. }) = &self.exchange {
+            size = 1;
+            state.retain(|(id, _)| of.as_ref().is_none_or(|(_, wanted)| *wanted == name(*id)));
+        }
         let items = state.iter().skip(from).take(size).map(|(id, v)| record(*id, *v)).collect();
         let left = state.len().saturating_sub(from + size);
         let token = (left > 0).then(|| format!("{} {version}", from + size));
@@ -203,8 +206,12 @@ pub(super) fn refusal(status: u16) -> Refusal {
     Refusal { status, retry_after: None, message: Text::EMPTY }
 }
 
+fn name(id: u64) -> Text {
+    Text::clean(&format!("n{id}"))
+}
+
 pub(super) fn record(id: u64, version: u64) -> Record {
-    let meta = Meta { uid: uid(id), version: Version(version), ..Meta::default() };
+    let meta = Meta { uid: uid(id), name: name(id), version: Version(version), ..Meta::default() };
     Record::Namespace(Namespace { meta, ..Namespace::default() })
 }
 
