@@ -58,7 +58,7 @@
 //! | 48 | 100,000 items in a page | `watch::faults::answers::a_server_that_ignores_the_limit`, with its memory; every: no-limit |
 //! | 49 | an item on two pages | every: repeated-item |
 //! | 50 | pages in a circle | every: endless-pages; `watch::faults::answers::tokens_that_lead_in_a_circle_are_not_followed` |
-//! | 51 | etcd restored | every: restore; `watch::faults::answers::a_restore_that_comes_with_an_upgrade_is_noticed` |
+//! | 51 | etcd restored | every: restore; `watch::faults::answers::a_restore_that_comes_with_an_upgrade_is_noticed`, `watch::faults::answers::a_restore_that_was_caught_up_with_is_noticed` |
 //! | 52 | a replica that lags | every: lagging; `watch::faults::answers::a_replica_that_lags_is_waited_for` |
 //! | 53 | another cluster at the address | every: replaced, replaced-gracefully; [`course::class_53_another_cluster_takes_over_in_good_order`], `watch::a_restored_or_replaced_server_voids_what_was_known` |
 //! | 54 | another version of the server | every: version; `watch::faults::answers::an_upgrade_is_noticed` |

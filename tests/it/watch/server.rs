@@ -276,6 +276,26 @@ impl Server {
         world.kinds.values_mut().for_each(Objects::clear);
     }
 
+    /// Goes back to what it was before the last change, and much happens before anybody looks.
+    pub(crate) fn restore_and_go_on(&self) {
+        let mut world = self.world.lock().unwrap();
+        if let Some((_, plural, _, name)) = world.history.pop() {
+            let before = world
+                .history
+                .iter()
+                .rfind(|(_, p, event, n)| *p == plural && *n == name && *event != "DELETED");
+            let before = before.map(|(version, ..)| *version);
+            let objects = world.kinds.get_mut(plural).unwrap();
+            match before {
+                Some(version) => objects.insert(name, version),
+                None => objects.remove(&name),
+            };
+        }
+        world.version += 1000;
+        drop(world);
+        self.break_connections();
+    }
+
     /// Becomes another cluster at a later version.
     pub(crate) fn replace(&self) {
         let mut world = self.world.lock().unwrap();

@@ -242,7 +242,8 @@ pub(super) const ODD: &[Row] = &[
 
 /// Faults of events that only the next list or an audit can find.
 pub(super) const HIDDEN: &[Row] = &[
-    // These servers go on at once, and have caught up before anybody can tell by their versions.
+    // These servers go on at once: they have caught up before anybody can tell by their versions, and may have made
+    // anew what was seen last.
     row("restore", &[r#"{"fault": "restore", "value": "5"}"#], Hidden),
     row("unknown-modified", &[r#"{"fault": "unknown-modified", "kinds": ["pods"], "times": 2}"#], Hidden),
     row("lost-delete", &[r#"{"fault": "lost-delete", "kinds": ["pods"]}"#], Hidden),

@@ -1,6 +1,6 @@
 //! Faults of HTTP: refusals, and answers that are no answers.
 
-use quarterdeck::model::{Cause, Fleet, Kind, LinkState, Login};
+use quarterdeck::model::{Cause, Fleet, Kind, LinkState, Login, Version};
 
 use super::super::server::{Body, Misdeed, object, zipped};
 use super::super::view::{View, link, names, pass};
@@ -203,6 +203,22 @@ async fn a_restore_that_comes_with_an_upgrade_is_noticed() {
     server.put("pods", "new");
     server.come_back();
     view.within(60, "only what the server has now", shows(&["new"])).await;
+}
+
+#[tokio::test]
+async fn a_restore_that_was_caught_up_with_is_noticed() {
+    // What the last change made is not there any more, or is as it was before.
+    for (last, left) in [("d", &["a", "b", "c"][..]), ("c", &["a", "b", "c"])] {
+        let (server, mut view) = shown().await;
+        server.put("pods", last);
+        let version = server.version();
+        let newest = move |f: &Fleet| f.clusters[0].pods().any(|pod| pod.meta.version == Version(version));
+        view.within(10, "the last change", newest).await;
+        server.restore_and_go_on();
+        view.within(15, "what the server has now", |f| shows(left)(f) && !newest(f)).await;
+        let asked = format!("/api/v1/namespaces/ns/pods?limit=1&fieldSelector=metadata.name%3D{last}");
+        assert!(server.count(&asked) > 0, "{last}");
+    }
 }
 
 #[tokio::test]

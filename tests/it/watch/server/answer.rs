@@ -72,7 +72,7 @@ pub(super) async fn answer(
         "/api/v1/namespaces/kube-system" => {
             json(format!(r#"{{"metadata":{{"name":"kube-system","uid":"id-{}"}}}}"#, locked.identity), gzip)
         }
-        path => match path.strip_prefix("/api/v1/").and_then(|p| locked.kinds.get_key_value(p)) {
+        path => match collection(path).and_then(|plural| locked.kinds.get_key_value(plural)) {
             None => status_answer(404),
             Some(_) if query.contains("sendInitialEvents") && locked.streams.is_none() => status_answer(422),
             Some((plural, _)) if query.contains("watch=true") => {
@@ -82,6 +82,12 @@ pub(super) async fn answer(
             Some((plural, objects)) => list(&locked, plural, objects, &query, gzip),
         },
     })
+}
+
+/// The plural of the path of a collection; every object is in the same namespace.
+fn collection(path: &str) -> Option<&str> {
+    let path = path.strip_prefix("/api/v1/")?;
+    Some(path.strip_prefix("namespaces/ns/").unwrap_or(path))
 }
 
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
@@ -104,9 +110,11 @@ fn list(world: &World, plural: &str, objects: &Objects, query: &str, gzip: bool)
     }
     let limit: usize = parameter(query, "limit").unwrap().parse().unwrap();
     let size = limit.min(world.page);
+    let name = parameter(query, "fieldSelector").map(|it| it.strip_prefix("metadata.name%3D").unwrap());
+    let all: Vec<_> = objects.iter().filter(|(it, _)| name.is_none_or(|name| name == *it)).collect();
     let items: Vec<String> =
-        objects.iter().skip(from).take(size).map(|(name, version)| object(plural, name, *version)).collect();
-    let left = objects.len().saturating_sub(from + size);
+        all.iter().skip(from).take(size).map(|(name, version)| object(plural, name, **version)).collect();
+    let left = all.len().saturating_sub(from + size);
     let next = match left {
         0 => String::new(),
         left => format!(r#","continue":"{}.{version}","remainingItemCount":{left}"#, from + size),
