@@ -77,13 +77,16 @@ pub use error::{Error, Result};
 pub use looks::Look;
 pub use plane::Plane;
 pub use toolset::Toolset;
-pub use wait::wait_until;
+pub use wait::{wait_until, within};
 
 use kubeconfig::Credential;
 use process::{Process, Undertaker};
 
 /// How long a component may take to come up; generous, because several builds may share the machine.
 const START: Duration = Duration::from_secs(120);
+
+/// Between two looks at a component that comes up, unless it ends.
+const A_MOMENT: Duration = Duration::from_millis(50);
 
 /// Users known to every plane by token, and the roles (`manifests/rbac.yaml`) each is bound to at the start.
 pub const USERS: &[(&str, &[&str])] = &[

@@ -10,7 +10,6 @@ use std::time::Duration;
 use super::binaries::Unavailable;
 use super::process::{Process, Undertaker};
 use super::toolset::{Patch, Shipped, Toolset};
-use super::wait::wait_until;
 
 /// Fetching one module; it tells a missing proxy from a slow build.
 const PROBE: Duration = Duration::from_secs(120);
@@ -130,14 +129,10 @@ impl<'a> Go<'a> {
         let failed = |why: String| Unavailable(format!("go {verb}: {why}"));
         let mut go = Process::spawn("go", command, &log, &self.undertaker)
             .map_err(|error| Unavailable(format!("{error} (is Go 1.26 or newer installed?)")))?;
-        let mut status = None;
-        wait_until(deadline, "it ends", || {
-            status = go.ended()?;
-            Ok(status.is_some())
-        })
-        .map_err(|error| failed(error.to_string()))?;
+        let status = go.ended(deadline).map_err(|error| failed(error.to_string()))?;
+        let status = status.ok_or_else(|| failed(format!("still running after {} s", deadline.as_secs())))?;
         let output = fs::read_to_string(&log).unwrap_or_default();
-        if status.is_some_and(|status| status.success()) {
+        if status.success() {
             return Ok(json_part(&output).to_owned());
         }
         Err(failed(cause(&output)))

@@ -18,7 +18,9 @@ use super::pki::Pki;
 use super::process::Process;
 use super::toolset::KWOK_CONFIG;
 use super::wait::wait_until;
-use super::{Ground, ONE_NAMESPACE, Options, START, Servers, USERS, components, crds, nodes, ports};
+use super::{
+    A_MOMENT, Ground, ONE_NAMESPACE, Options, START, Servers, USERS, components, crds, nodes, ports,
+};
 
 const ROLES: &str = include_str!("../manifests/rbac.yaml");
 const METRICS_PATHS: &str = include_str!("../manifests/kwok-metrics.yaml");
@@ -279,10 +281,10 @@ impl Plane {
     fn wait_ready(&mut self) -> Result<()> {
         let what = format!("{} is ready", self.name());
         wait_until(START, &what, || {
-            if let Some(api) = self.api.as_mut() {
-                api.must_run()?;
-            }
             // Asking kubectl costs a process; while nobody listens, a connection says as much.
+            if let Some(api) = self.api.as_mut() {
+                api.must_run(A_MOMENT)?;
+            }
             Ok(listens(self.port) && self.kubectl(&["get", "--raw=/readyz", "--request-timeout=5s"]).is_ok())
         })
     }
@@ -331,7 +333,7 @@ impl Plane {
     pub(crate) fn add_component(&mut self, name: &str, command: Command, port: u16) -> Result<()> {
         let mut process = self.spawn_process(name, command)?;
         wait_until(START, &format!("{name} of {} listens", self.name()), || {
-            process.must_run()?;
+            process.must_run(A_MOMENT)?;
             Ok(listens(port))
         })?;
         self.controllers.push(process);

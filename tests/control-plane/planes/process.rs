@@ -5,9 +5,11 @@ use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::error::{Error, Result};
 
@@ -22,6 +24,8 @@ pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
+    /// Closes when it has ended.
+    end: Mutex<Receiver<()>>,
     undertaker: Arc<Undertaker>,
 }
 
@@ -40,7 +44,8 @@ impl Process {
         command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
         let child = command.spawn().map_err(Error::on(format!("cannot run {name}")))?;
         undertaker.tell('+', child.id());
-        Ok(Self { name: name.to_owned(), child, log: log.to_owned(), undertaker: Arc::clone(undertaker) })
+        let (name, log, end) = (name.to_owned(), log.to_owned(), Mutex::new(end_of(&child)));
+        Ok(Self { name, child, log, end, undertaker: Arc::clone(undertaker) })
     }
 
     /// What it is.
@@ -55,20 +60,23 @@ impl Process {
         self.child.id()
     }
 
-    /// The exit status, if it has ended.
+    /// The exit status, if it ends within this time.
     ///
     /// # Errors
     /// When the system does not say.
-    pub fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
+    pub fn ended(&mut self, limit: Duration) -> Result<Option<std::process::ExitStatus>> {
+        let end = self.end.get_mut().unwrap_or_else(PoisonError::into_inner);
+        // Nothing ever comes: it closes, or the time is over.
+        let _ = end.recv_timeout(limit);
         self.child.try_wait().map_err(Error::on(format!("cannot ask after {}", self.name)))
     }
 
-    /// Fails when the process has ended, with the end of its log.
+    /// Lets this time pass, in which the process must not end.
     ///
     /// # Errors
-    /// When it has ended.
-    pub fn must_run(&mut self) -> Result<()> {
-        match self.ended()? {
+    /// When it has ended, with the end of its log.
+    pub fn must_run(&mut self, time: Duration) -> Result<()> {
+        match self.ended(time)? {
             None => Ok(()),
             Some(status) => Err(Error::new(format!("{} ended ({status})\n{}", self.name, self.log_tail()))),
         }
@@ -104,6 +112,17 @@ impl Drop for Process {
 
 fn group(child: &Child) -> Pid {
     Pid::from_child(child)
+}
+
+/// What closes when a child has ended, which is still to be reaped then.
+fn end_of(child: &Child) -> Receiver<()> {
+    let (open, end) = channel();
+    let pid = Pid::from_child(child);
+    std::thread::spawn(move || {
+        let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        drop(open);
+    });
+    end
 }
 
 /// Whether a process of this id exists.

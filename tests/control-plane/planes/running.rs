@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::Planes;
 use super::binaries;
 use super::error::{Error, Result};
-use super::wait::wait_until;
+use super::wait::within;
 
 /// How long planes may take to end.
 const END: Duration = Duration::from_secs(60);
@@ -71,7 +71,11 @@ impl Running {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| Error::new(format!("{} is no process", self.pid)))?;
         kill_process(pid, Signal::TERM).map_err(Error::on(format!("cannot end {}", self.pid)))?;
-        wait_until(END, &format!("the planes of {} are gone", self.pid), || Ok(!held(&self.path)))
+        let path = self.path.clone();
+        // The lock is there to be had when it is gone, and so may the file be.
+        within(END, &format!("the planes of {} are gone", self.pid), move || {
+            File::open(path).and_then(|file| file.lock_shared()).ok();
+        })
     }
 }
 

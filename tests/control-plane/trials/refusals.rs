@@ -176,13 +176,22 @@ fn refused(plane: &Plane) -> Result<u64> {
     Ok(counts.sum::<f64>() as u64)
 }
 
-/// Waits until the server answers a plain request with this status.
+/// More than the first second of a watch is.
+const ENOUGH: usize = 64 << 20;
+
+/// Waits until the server answers with this status. It is asked to watch for a second, so that every other answer takes
+/// its time.
 fn answers(session: &Session, status: u16) -> Result<()> {
     let runtime = tokio::runtime::Handle::current();
     blocking(|| {
         wait_until(PATIENCE, &format!("a request is answered with {status}"), || {
-            let answer = runtime.block_on(session.send(Request::get("/api/v1/nodes?limit=1")));
-            Ok(answer.is_ok_and(|answer| answer.status == status))
+            let request = Request::get("/api/v1/nodes?watch=1&timeoutSeconds=1");
+            let Ok(answer) = runtime.block_on(session.send(request)) else { return Ok(false) };
+            let answered = answer.status == status;
+            if !answered {
+                drop(runtime.block_on(answer.bytes(ENOUGH)));
+            }
+            Ok(answered)
         })
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Outcome;
 use super::planes::process::{Process, Undertaker, exists};
-use super::planes::{Binaries, Error, Options, Plane, Planes, wait_until};
+use super::planes::{Binaries, Error, Options, Plane, Planes, wait_until, within};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -101,12 +101,13 @@ pub(crate) fn undertaker(_: &Binaries) -> Outcome {
     let mut orphan = Command::new("sleep");
     orphan.arg("600");
     let mut orphan = Process::spawn("sleep", orphan, &log, &undertaker)?;
-    orphan.must_run()?;
+    orphan.must_run(Duration::ZERO)?;
     undertaker.abandon();
-    wait_until(SOON, "the orphan is killed and its data removed", || {
-        Ok(orphan.ended()?.is_some() && !data.exists())
-    })?;
-    Ok(())
+    check(orphan.ended(SOON)?.is_some(), "the orphan is killed", "it runs")?;
+    drop(orphan);
+    // It is waited for when nobody needs it any more.
+    within(SOON, "the undertaker is done", move || drop(undertaker))?;
+    check(!data.exists(), "its data is removed", "it is there")
 }
 
 fn check(holds: bool, what: &str, seen: &str) -> Outcome {
