@@ -45,7 +45,7 @@ pub use price::{Basis, CostTotals, Price};
 pub use problem::{Problem, Source};
 pub use quantity::Resources;
 pub use record::*;
-pub use rows::{Place, Rows};
+pub use rows::{Held, Place, Rows};
 pub use rules::{Freeze, Rules, Window};
 pub use shipped::Shipped;
 pub use signal::{CostChange, Direction, Happening, NodeChange, Signal, Symptom, SymptomCause, Tone};

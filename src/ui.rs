@@ -24,6 +24,7 @@ mod proposal;
 mod rows;
 mod runs;
 mod screen;
+mod sheets;
 mod summary;
 mod table;
 mod text_view;

@@ -62,6 +62,7 @@ enum Wake {
     Snapshot,
     Sheet(Option<Box<SheetDone>>),
     Time,
+    Looking,
     End,
 }
 
@@ -118,6 +119,8 @@ pub(super) async fn run(
             done = finished(&mut sheet) => Wake::Sheet(done.map(Box::new)),
             Ok(()) = news.snapshots.changed() => Wake::Snapshot,
             () = sleep_until(wake_at.unwrap_or_else(Instant::now)), if wake_at.is_some() => Wake::Time,
+            // Whatever else there is comes first.
+            () = std::future::ready(()), if ui.looking() => Wake::Looking,
         };
         let now = clock();
         let mut pace = PACE;
@@ -143,6 +146,7 @@ pub(super) async fn run(
                 }
             }
             Wake::Time => {}
+            Wake::Looking => ui.look_on(),
         }
         let frame = last_frame + pace;
         draw_at = Some(draw_at.map_or(frame, |at| at.min(frame)));

@@ -9,13 +9,18 @@ use super::Record;
 const CHUNK: usize = 64;
 
 /// A row's place: stable until the row is removed or the table is compacted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Place(u32);
+
+type Chunk = Vec<Option<Arc<Record>>>;
+
+/// What is held at a place.
+pub type Held<'a> = Option<&'a Arc<Record>>;
 
 /// The records of one kind in one cluster. Cloning shares every chunk.
 #[derive(Clone, Default)]
 pub struct Rows {
-    chunks: Vec<Arc<Vec<Option<Arc<Record>>>>>,
+    chunks: Vec<Arc<Chunk>>,
     free: Arc<Vec<u32>>,
     len: usize,
 }
@@ -45,16 +50,20 @@ impl Rows {
         places.zip(slots).filter_map(|(place, record)| Some((place, record.as_ref()?)))
     }
 
-    /// Whether `other` has the same objects at the same places, whatever their versions. Only
-    /// chunks that are not shared are looked at.
-    #[must_use]
-    pub fn same_objects(&self, other: &Rows) -> bool {
-        let uid = |record: &Option<Arc<Record>>| record.as_ref().map(|record| record.meta().uid);
-        self.len == other.len
-            && self.chunks.len() == other.chunks.len()
-            && self.chunks.iter().zip(&other.chunks).all(|(mine, theirs)| {
-                Arc::ptr_eq(mine, theirs) || mine.iter().map(uid).eq(theirs.iter().map(uid))
-            })
+    /// Where a record is not the one that `other` has there: the place, ours and theirs. Only chunks that are not
+    /// shared are looked at.
+    pub fn unlike<'a>(&'a self, other: &'a Rows) -> impl Iterator<Item = (Place, Held<'a>, Held<'a>)> {
+        let chunks = 0..self.chunks.len().max(other.chunks.len());
+        let pairs = chunks.map(|at| (at, self.chunks.get(at), other.chunks.get(at)));
+        let unshared = pairs.filter(|(_, mine, theirs)| !shared(*mine, *theirs));
+        unshared.flat_map(|(at, mine, theirs)| {
+            let slots = (0..CHUNK).map(move |slot| {
+                let held = |chunk: Option<&'a Arc<Chunk>>| chunk.and_then(|chunk| chunk.get(slot)?.as_ref());
+                let place = Place(u32::try_from(at * CHUNK + slot).unwrap_or(u32::MAX));
+                (place, held(mine), held(theirs))
+            });
+            slots.filter(|(_, mine, theirs)| !shared(*mine, *theirs))
+        })
     }
 
     /// The record at a place.
@@ -67,23 +76,9 @@ impl Rows {
     /// What of this is not shared with `other`: chunks, and records in them.
     #[must_use]
     pub fn beyond(&self, other: &Rows) -> (usize, usize) {
-        let (mut chunks, mut records) = (0, 0);
-        for (at, chunk) in self.chunks.iter().enumerate() {
-            let theirs = other.chunks.get(at);
-            if theirs.is_some_and(|theirs| Arc::ptr_eq(chunk, theirs)) {
-                continue;
-            }
-            chunks += 1;
-            records += chunk
-                .iter()
-                .enumerate()
-                .filter(|(slot, record)| {
-                    let twin = theirs.and_then(|theirs| theirs.get(*slot)).and_then(Option::as_ref);
-                    record.as_ref().is_some_and(|mine| twin.is_none_or(|twin| !Arc::ptr_eq(mine, twin)))
-                })
-                .count();
-        }
-        (chunks, records)
+        let chunks = self.chunks.iter().enumerate();
+        let own = chunks.filter(|(at, mine)| !shared(Some(*mine), other.chunks.get(*at))).count();
+        (own, self.unlike(other).filter(|(_, mine, _)| mine.is_some()).count())
     }
 
     /// Adds a record and says where.
@@ -125,6 +120,14 @@ impl Rows {
     }
 }
 
+/// Whether both are the same allocation, or neither is there.
+fn shared<T>(mine: Option<&Arc<T>>, theirs: Option<&Arc<T>>) -> bool {
+    match (mine, theirs) {
+        (Some(mine), Some(theirs)) => Arc::ptr_eq(mine, theirs),
+        (mine, theirs) => mine.is_none() && theirs.is_none(),
+    }
+}
+
 impl std::fmt::Debug for Rows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.iter()).finish()
@@ -158,10 +161,16 @@ mod tests {
         assert_eq!(before.beyond(&rows), (1, 2), "one was removed, one replaced");
         assert_eq!(before.beyond(&before.clone()), (0, 0));
         assert!(before.places().all(|(place, record)| before.get(place) == Some(record)));
-        assert!(!before.same_objects(&rows), "one went and another came in its place");
+        let names = |held: Held<'_>| held.map(|record| record.meta().name.to_string());
+        let unlike = rows.unlike(&before).map(|(place, mine, theirs)| (place, names(mine), names(theirs)));
+        let pair = |mine: &str, theirs: &str| (Some(mine.to_owned()), Some(theirs.to_owned()));
+        let wanted = [(places[7], pair("again", "7")), (places[8], pair("new", "8"))];
+        assert_eq!(unlike.map(|(place, mine, theirs)| (place, (mine, theirs))).collect::<Vec<_>>(), wanted);
         let mut newer = before.clone();
         newer.replace(places[9], record("9"));
-        assert!(newer.same_objects(&before) && !Arc::ptr_eq(&newer.chunks[0], &before.chunks[0]));
+        assert!(!Arc::ptr_eq(&newer.chunks[0], &before.chunks[0]));
+        let more = newer.insert(record("200"));
+        assert_eq!(newer.unlike(&before).map(|(place, ..)| place).collect::<Vec<_>>(), [places[9], more]);
         // Only the touched chunk was copied.
         assert!(Arc::ptr_eq(&before.chunks[2], &rows.chunks[2]));
         assert!(!Arc::ptr_eq(&before.chunks[0], &rows.chunks[0]));

@@ -131,7 +131,7 @@ impl Ui {
         self.show(pane);
         self.focus = Focus::Table;
         if let Some(table) = self.table() {
-            table.filter = Filter::default();
+            table.pass.filter = Filter::default();
             table.lens = 0;
             table.sort = None;
             table.release = true;

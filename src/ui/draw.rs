@@ -240,10 +240,14 @@ impl Ui {
 /// What stands where no rows are.
 fn nothing(table: &table::TableState, sheet: &Sheet, scope: &Scope, summary: &Summary) -> String {
     let empty = sheet.empty.as_str();
-    if table.total() > 0 && !table.filter.is_empty() {
-        return format!("0 of {} match /{}. esc clears.", grouped(table.total() as u64), table.filter.text);
+    if table.total() > 0 && !table.pass.filter.is_empty() {
+        return format!(
+            "0 of {} match /{}. esc clears.",
+            grouped(table.total() as u64),
+            table.pass.filter.text
+        );
     }
-    if table.total() > 0 && table.only_bad {
+    if table.total() > 0 && table.pass.only_bad {
         return format!("All {} are ok. esc shows them.", table.total());
     }
     if *scope != Scope::All && empty.is_empty() {

@@ -139,22 +139,14 @@ pub(super) fn state_line(ui: &Ui, canvas: &mut Canvas<'_>, y: u16) {
     if pane.name == "objects" {
         say(ui.kind.names().plural.to_owned(), Role::Title);
     }
-    if !table.filter.is_empty() {
-        let shown = table.slots.len() - usize::from(table.ghost.is_some());
-        say(
-            format!(
-                "/{} · {} of {}",
-                table.filter.text,
-                grouped(shown as u64),
-                grouped(table.total() as u64)
-            ),
-            Role::Title,
-        );
+    if !table.pass.filter.is_empty() {
+        let of = format!("{} of {}", table.listed_count(), grouped(table.total() as u64));
+        say(format!("/{} · {of}", table.pass.filter.text), Role::Title);
         if let Some(problem) = &table.filter_problem {
             say(problem.to_string(), Role::Warn);
         }
     }
-    if table.only_bad {
+    if table.pass.only_bad {
         say("only what is not ok".to_owned(), Role::Warn);
     }
     if !ui.marks.is_empty() {

@@ -4,6 +4,7 @@ use super::Effect;
 use super::overlays::{Flow, Overlay};
 use super::rows::REPLACED;
 use super::screen::{Focus, TWICE, Ui};
+use super::table::Pass;
 use crate::input::{Command, Key, Mode, Resolved};
 use crate::model::{Text, Time, many};
 use crate::views::Scope;
@@ -13,6 +14,9 @@ impl Ui {
     /// Takes a key and says what is to be done.
     pub fn key(&mut self, key: Key, now: Time) -> Vec<Effect> {
         self.saw_alarms();
+        if !self.overlays.last().is_some_and(Overlay::filters) {
+            self.look_through();
+        }
         let typing = self.overlays.last().is_some_and(Overlay::typing);
         // What was typed before such an overlay was on screen was not meant for it.
         if self.overlays.last().is_some_and(Overlay::too_early) && !self.interrupts(key) {
@@ -38,6 +42,7 @@ impl Ui {
 
     /// Takes a click on a row: the cursor goes there.
     pub fn click(&mut self, column: u16, row: u16, now: Time) -> Vec<Effect> {
+        self.look_through();
         let area = self.rows_at;
         if self.overlays.is_empty() && area.contains((column, row).into()) {
             let line = usize::from(row - area.y);
@@ -56,6 +61,7 @@ impl Ui {
         if self.overlays.last().is_some_and(Overlay::typing) {
             return Vec::new();
         }
+        self.look_through();
         let command = if down { Command::Down } else { Command::Up };
         for _ in 0..3 {
             self.run(command, now);
@@ -237,9 +243,8 @@ impl Ui {
             return;
         }
         if let Some(table) = self.table() {
-            if !table.filter.is_empty() || table.only_bad {
-                table.filter = super::table::Filter::default();
-                table.only_bad = false;
+            if !table.pass.all() {
+                table.pass = Pass::default();
                 table.relist();
                 return;
             }

@@ -192,6 +192,11 @@ impl Overlay {
         Overlay::Menu(Menu::new(&format!("{what}. Leave?"), items.into()).guarded())
     }
 
+    /// Whether it is the filter's line: the table follows what is typed there.
+    pub(super) fn filters(&self) -> bool {
+        matches!(self, Overlay::Filter(_))
+    }
+
     /// Whether keys type into it.
     pub(super) fn typing(&self) -> bool {
         match self {

@@ -63,9 +63,9 @@ impl Ui {
     fn look_otherwise(&mut self, command: Command, now: Time) {
         let Some(table) = self.tables.get_mut(self.active) else { return };
         match command {
-            Command::Filter => self.overlays.push(Overlay::filter(&table.filter)),
+            Command::Filter => self.overlays.push(Overlay::filter(&table.pass.filter)),
             Command::OnlyBad => {
-                table.only_bad = !table.only_bad;
+                table.pass.only_bad = !table.pass.only_bad;
                 table.relist();
             }
             Command::ShowNew => {

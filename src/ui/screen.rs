@@ -7,8 +7,9 @@ use super::alarm::Alarms;
 use super::overlays::Overlay;
 use super::pane::{PaneDecl, PaneInput};
 use super::past::Past;
+use super::sheets::REFRESH;
 use super::summary::{ClusterLine, Summary};
-use super::table::{Computed, JobKey, SheetDone, SheetJob, TableState};
+use super::table::TableState;
 use super::told::Told;
 use super::tree::TreePart;
 use super::{Detail, Effect, Inbound};
@@ -23,19 +24,6 @@ use crate::views::{Evidence, RowId, Scope, Snapshot};
 
 /// How long a notice stays on its row.
 const NOTICE: Span = Span::from_seconds(6);
-
-/// How often a sheet is computed at most while the fleet changes.
-const REFRESH: Span = Span::from_millis(500);
-
-/// Of its time a core computes sheets for one part in so many at most, while that makes nothing
-/// older than [`SLOWEST`].
-const SHARE: i64 = 20;
-
-/// How far apart large sheets are computed at most.
-const SLOWEST: Span = Span::from_seconds(2);
-
-/// How often a sheet is computed for its ages alone.
-const AGES: Span = Span::from_seconds(10);
 
 /// How long after one `ctrl-c` another one leaves.
 pub(super) const TWICE: Span = Span::from_seconds(2);
@@ -281,111 +269,6 @@ impl Ui {
         std::mem::take(&mut self.effects)
     }
 
-    fn job_key(&self, now: Time) -> Option<JobKey> {
-        let table = self.tables.get(self.active)?;
-        Some(JobKey {
-            pane: self.active,
-            sequence: self.snapshot()?.sequence,
-            scope: self.scope.clone(),
-            lens: table.lens,
-            kind: self.kind,
-            unit: self.unit,
-            sort: table.sort.clone(),
-            labels: table.filter.labels.clone(),
-            runs: self.runs_version,
-            frozen: self.frozen.as_ref().map(|held| held.sequence),
-            face: self.face.clone(),
-            held: table.held(now) || !self.marks.is_empty() || !self.overlays.is_empty(),
-        })
-    }
-
-    /// When the sheet on screen is to be computed again; `None` while that is under way.
-    fn job_due(&self, now: Time) -> Option<Time> {
-        let sheet = self.sheet_due(now);
-        let table = self.tables.get(self.active)?;
-        if table.in_flight.is_some() {
-            return sheet;
-        }
-        let alarms = self.newest.as_ref().map(|newest| self.alarms.due(newest, now));
-        [sheet, alarms].into_iter().flatten().min()
-    }
-
-    /// When its rows are.
-    fn sheet_due(&self, now: Time) -> Option<Time> {
-        let table = self.tables.get(self.active)?;
-        let wanted = self.job_key(now)?;
-        if table.in_flight.as_ref().is_some_and(|key| key.same_view(&wanted)) {
-            return None;
-        }
-        let Some(computed) = &table.computed else { return Some(now) };
-        let had = &computed.key;
-        if table.release
-            || !had.same_view(&wanted)
-            || had.sort != wanted.sort
-            || (had.held && !wanted.held && computed.withheld > 0)
-        {
-            return Some(now);
-        }
-        let changed = had.sequence != wanted.sequence || had.runs != wanted.runs;
-        if !changed && wanted.frozen.is_some() && !self.shows_runs() {
-            return None;
-        }
-        Some(computed.at + if changed { refresh(computed.took) } else { self.ages(now) })
-    }
-
-    fn ages(&self, now: Time) -> Span {
-        if self.counting(now) { Span::from_seconds(1) } else { AGES }
-    }
-
-    /// The sheet that has to be computed now, if one has. Run it wherever there is time, and hand
-    /// the result to [`Ui::sheet`]; keys work meanwhile.
-    pub fn job(&mut self, now: Time) -> Option<SheetJob> {
-        if self.job_due(now)? > now {
-            return None;
-        }
-        let key = self.job_key(now)?;
-        let pane = *self.panes.get(self.active)?;
-        let snapshot = Arc::clone(self.snapshot()?);
-        let runs = Arc::clone(&self.runs);
-        let table = self.tables.get_mut(self.active)?;
-        table.in_flight = Some(key.clone());
-        let same = |computed: &&Arc<Computed>| {
-            computed.key.same_view(&key) && computed.key.sort == key.sort && table.touched
-        };
-        let hold = table.computed.as_ref().filter(|_| key.held && !table.release).filter(same).cloned();
-        table.release = false;
-        let before = table.computed.as_ref().filter(|computed| computed.key.same_view(&key)).cloned();
-        let recoveries = Arc::clone(&self.settings.recoveries);
-        let told = Arc::clone(&self.told);
-        let newest = self.newest.clone().filter(|newest| self.alarms.due(newest, now) <= now);
-        if let Some(newest) = &newest {
-            self.alarms.looking(newest, now);
-        }
-        let shown_at = self.pane_time(now);
-        let alarms = newest;
-        Some(SheetJob { key, pane, snapshot, runs, recoveries, told, alarms, before, hold, shown_at, now })
-    }
-
-    /// Takes a computed sheet.
-    pub fn sheet(&mut self, done: SheetDone, now: Time) {
-        if let Some(critical) = done.critical {
-            self.alarms.take(critical, now);
-        }
-        let Some(table) = self.tables.get_mut(done.key.pane) else { return };
-        if table.in_flight.as_ref() == Some(&done.key) {
-            table.in_flight = None;
-        }
-        let took = done.computed.at.age(now);
-        table.take(Arc::new(Computed { took, ..done.computed }), now);
-    }
-
-    /// Computes here and now whatever is due: for tests and for small fleets.
-    pub fn settle(&mut self, now: Time) {
-        while let Some(job) = self.job(now) {
-            self.sheet(job.run(), now);
-        }
-    }
-
     /// Computes the totals again if the fleet changed.
     pub(super) fn summarise(&mut self, now: Time) {
         let Some(snapshot) = self.snapshot().cloned() else { return };
@@ -440,12 +323,12 @@ impl Ui {
     }
 
     /// Whether the active pane shows runs, which no freeze holds.
-    fn shows_runs(&self) -> bool {
+    pub(super) fn shows_runs(&self) -> bool {
         self.pane_name() == "operations"
     }
 
     /// The time that the active pane is computed for.
-    fn pane_time(&self, now: Time) -> Time {
+    pub(super) fn pane_time(&self, now: Time) -> Time {
         if self.shows_runs() { now } else { self.shown_at(now) }
     }
 
@@ -481,20 +364,4 @@ impl Ui {
 /// Whether a cluster was not seen yet.
 fn unseen(cluster: &ClusterLine) -> bool {
     matches!(cluster.tone, Tone::Unseen | Tone::Connecting)
-}
-
-/// How long a sheet that took so long to compute is shown at least.
-fn refresh(took: Span) -> Span {
-    Span::from_millis(took.millis().saturating_mul(SHARE)).clamp(REFRESH, SLOWEST)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sheets_that_take_long_are_computed_less_often() {
-        let shown = |took| refresh(Span::from_millis(took)).millis();
-        assert_eq!([0, 25, 40, 100, 5_000, -3].map(shown), [500, 500, 800, 2_000, 2_000, 500]);
-    }
 }

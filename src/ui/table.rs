@@ -5,6 +5,7 @@ mod columns;
 mod draw;
 mod filter;
 mod job;
+mod listed;
 mod motion;
 mod widths;
 
@@ -13,13 +14,15 @@ pub(super) use draw::{Look, draw};
 pub(super) use filter::{Filter, completions, contains, find};
 pub(super) use job::{Computed, JobKey};
 pub use job::{SheetDone, SheetJob};
+pub(super) use listed::{Pass, STEP};
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Span, Text, Time, Tone};
-use crate::views::{RowId, RowView, SheetRow};
+use crate::model::{Span, Text, Time};
+use crate::views::{RowId, SheetRow};
+use listed::Rest;
 
 /// For how long rows do not move after the cursor did.
 pub(super) const HOLD: Span = Span::from_seconds(5);
@@ -62,10 +65,12 @@ pub(super) struct TableState {
     pub(super) held_until: Option<Time>,
     pub(super) ghost: Option<Ghost>,
     pub(super) anchor: Option<RowId>,
-    pub(super) filter: Filter,
+    /// What rows must be like to be listed.
+    pub(super) pass: Pass,
+    /// Rows that were not looked at yet.
+    rest: Option<Rest>,
     /// What is wrong with the filter here.
     pub(super) filter_problem: Option<Text>,
-    pub(super) only_bad: bool,
     /// The title of the column that rows are sorted by, and whether backwards. A sheet without such
     /// a column comes in its own order.
     pub(super) sort: Option<(Text, bool)>,
@@ -194,62 +199,6 @@ impl TableState {
         self.top = self.at.saturating_sub(on_screen);
     }
 
-    /// Lists the rows that pass the filter.
-    fn list(&mut self) {
-        let all = self.computed.as_ref().map_or_else(Vec::new, |computed| computed.order.clone());
-        self.list_among(&all);
-    }
-
-    /// Lists those of these rows that pass the filter.
-    fn list_among(&mut self, among: &[u32]) {
-        self.slots.clear();
-        let Some(computed) = &self.computed else { return };
-        let filter = self.filter.bind(&computed.sheet, &computed.places, computed.shown_at);
-        self.filter_problem.clone_from(&filter.problem);
-        let rows = &computed.sheet.rows;
-        let muted: Vec<usize> = self.muted.keys().filter_map(|id| rows.find(id)).collect();
-        let bad = |row: &RowView<'_>| !self.only_bad || row.tone() > Tone::Paused;
-        let every = self.filter.is_empty() && !self.only_bad;
-        let mut spare = String::new();
-        let mut passes = |index: usize| {
-            let mut fits = |row: RowView<'_>| bad(&row) && filter.passes(&row, &mut spare);
-            !muted.contains(&index) && (every || rows.look(index).is_some_and(&mut fits))
-        };
-        self.slots.extend(among.iter().filter(|i| passes(**i as usize)).map(|i| Slot::Row(*i)));
-    }
-
-    /// Puts another filter on. Where it only says more than the one before, the rows that this left
-    /// out are not looked at again: a long table follows the typing.
-    pub(super) fn refilter(&mut self, filter: Filter) {
-        let narrower = filter.narrows(&self.filter);
-        self.filter = filter;
-        if !narrower {
-            return self.relist();
-        }
-        let listed = |slot: &Slot| match slot {
-            Slot::Row(index) => Some(*index),
-            Slot::Ghost => None,
-        };
-        let among: Vec<u32> = self.slots.iter().filter_map(listed).collect();
-        self.relist_among(&among);
-    }
-
-    /// Lists again after the filter changed; the cursor stays on its row if that still passes.
-    pub(super) fn relist(&mut self) {
-        let all = self.computed.as_ref().map_or_else(Vec::new, |computed| computed.order.clone());
-        self.relist_among(&all);
-    }
-
-    fn relist_among(&mut self, among: &[u32]) {
-        self.ghost = None;
-        let id = self.cursor.clone();
-        self.list_among(among);
-        self.at = id.and_then(|id| self.find(&id)).unwrap_or(0);
-        self.cursor = self.current().map(|row| row.id.clone());
-        self.drawn.clone_from(&self.cursor);
-        self.top = self.top.min(self.at);
-    }
-
     /// Puts the cursor on this row, now or when it comes.
     pub(super) fn seek(&mut self, id: RowId) {
         self.cursor = Some(id);
@@ -261,6 +210,7 @@ impl TableState {
     fn relist_to_cursor(&mut self) {
         let wanted = self.cursor.clone();
         self.relist();
+        self.look_through();
         self.cursor = wanted;
     }
 
@@ -278,6 +228,7 @@ impl TableState {
         let at = self.at;
         self.muted.insert(id, until);
         self.relist();
+        self.look_through();
         self.go(at, now);
     }
 

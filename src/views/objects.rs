@@ -4,6 +4,7 @@ mod columns;
 mod field;
 mod fields;
 mod listing;
+mod part;
 mod tones;
 
 pub use listing::{Listed, Listing};
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use crate::model::{Cause, Cluster, Column, Kind, LinkState, Time, grouped, many};
 use crate::views::health::{counted, denied, old, usage_age, usage_stale};
 use crate::views::{Hint, Scope, Sheet, SheetRows, Snapshot};
-use listing::Tally;
+use part::Tally;
 
 /// Every object of a kind in scope, by cluster, namespace and name. `before` is the sheet of the same
 /// kind and scope that this one follows, if there is one: what did not change is taken from it.

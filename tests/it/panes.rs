@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use quarterdeck::input::Key;
 use quarterdeck::model::*;
 use quarterdeck::operations::{OpEvent, OpId, Plan, PodProgress, PodState, Progress, Recovery};
 use quarterdeck::theme::{Depth, THEMES};
@@ -241,12 +242,11 @@ fn the_stopwatches_of_a_failover_never_scroll_away() {
     assert!(screen.picture().contains("RTO  10:01"));
 }
 
-/// A table of many rows is drawn by what is on screen, and its filter looks at every row.
-#[test]
-fn two_hundred_thousand_rows_can_be_filtered() {
+/// A cluster of so many pods more than any other has, in the pods table.
+fn long_table(pods: u32) -> Screen {
     let mut screen = Screen::new(120, 36);
     let mut big = cluster(0, "big", &["x"], Tier::Dev);
-    for n in 0..200_000_u32 {
+    for n in 0..pods {
         let mut pod = Pod::default();
         pod.meta.name = Text::from(format!("pod-{n:06}"));
         pod.meta.namespace = "load".into();
@@ -254,11 +254,45 @@ fn two_hundred_thousand_rows_can_be_filtered() {
         insert(&mut big, Record::Pod(pod));
     }
     screen.fleet(Fleet { clusters: vec![Arc::new(big)] });
-    screen.keys("0 G");
+    screen.keys("0");
+    screen
+}
+
+/// A table of many rows is drawn by what is on screen, and its filter looks at every row.
+#[test]
+fn two_hundred_thousand_rows_can_be_filtered() {
+    let mut screen = long_table(200_000);
+    screen.keys("G");
     assert!(screen.picture().contains("web-2"), "{}", screen.picture());
     screen.keys("/");
     screen.text("pod-1234");
     assert!(screen.picture().contains("/pod-1234 · 100 of 200,002"), "{}", screen.picture());
+}
+
+#[test]
+fn a_long_table_is_looked_through_in_steps_and_no_key_acts_on_half_of_it() {
+    let mut screen = long_table(30_000);
+    let shows = |screen: &mut Screen, text: &str| {
+        let picture = screen.glance();
+        assert!(picture.contains(text), "{text:?} is not in {picture}");
+    };
+    screen.keys("G k k k /");
+    screen.ui.key(Key::char('p'), NOW);
+    assert!(screen.ui.looking());
+    shows(&mut screen, "10,000+ of 30,002");
+    shows(&mut screen, "pod-000000");
+    while screen.ui.looking() {
+        screen.ui.look_on();
+    }
+    shows(&mut screen, "30,002 of 30,002");
+    // The cursor is where it was before, now that its row was found.
+    screen.ui.key(Key::sequence("enter").unwrap()[0], NOW);
+    shows(&mut screen, "▸● big      load       pod-029998");
+    for key in Key::sequence("/ o d - 0 2 enter G").unwrap() {
+        screen.ui.key(key, NOW);
+    }
+    shows(&mut screen, "10,000 of 30,002");
+    shows(&mut screen, "pod-029999");
 }
 
 /// A drain over a cluster of records: what waits, where the new pods are, and the budget in the way.

@@ -333,6 +333,10 @@ impl Screen {
 
     pub(crate) fn draw(&mut self) {
         self.ui.settle(self.now);
+        self.draw_now();
+    }
+
+    fn draw_now(&mut self) {
         let now = self.now;
         let ui = &mut self.ui;
         self.terminal.draw(|frame| ui.draw(frame, now)).unwrap();
@@ -345,6 +349,16 @@ impl Screen {
     /// The picture, without blanks at the ends of lines.
     pub(crate) fn picture(&mut self) -> String {
         self.draw();
+        self.drawn()
+    }
+
+    /// The picture as it is, whatever is still to be computed.
+    pub(crate) fn glance(&mut self) -> String {
+        self.draw_now();
+        self.drawn()
+    }
+
+    fn drawn(&self) -> String {
         let buffer = self.terminal.backend().buffer();
         let width = usize::from(buffer.area.width);
         let lines = buffer.content.chunks(width).map(|line| {

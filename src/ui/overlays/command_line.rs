@@ -210,7 +210,7 @@ fn pane_kind_or_operation(ui: &mut Ui, word: &str, rest: &str, now: Time) -> Res
         ui.kind = kind;
         ui.show(index);
         if let Some(table) = ui.table() {
-            table.filter = Filter::parse(rest);
+            table.pass.filter = Filter::parse(rest);
             table.follow_first();
             table.relist();
         }

@@ -77,8 +77,7 @@ impl FilterLine {
             let forms = "words  !not  cluster: ns: sev:  cpu>500m age<2h  -l app=web  -f fuzzy";
             canvas.pieces(x, last, &[(forms, Role::TextDim)]);
         } else {
-            let shown = table.slots.len() - usize::from(table.ghost.is_some());
-            let count = format!("{} of {}", grouped(shown as u64), grouped(table.total() as u64));
+            let count = format!("{} of {}", table.listed_count(), grouped(table.total() as u64));
             canvas.pieces(x, last, &[(&count, Role::TextDim)]);
         }
     }

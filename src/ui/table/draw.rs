@@ -50,7 +50,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>, table: &mut TableState, look:
         if let Some(row) = row {
             lines.push(row.id.clone());
             let drawn = Drawn { row: &row, gone, cursor: at == table.at };
-            draw_row(canvas, y, &drawn, &columns, &computed.sheet.columns, &table.filter, look);
+            draw_row(canvas, y, &drawn, &columns, &computed.sheet.columns, &table.pass.filter, look);
         }
     }
     table.lines = lines;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::widths;
+use super::{Pass, widths};
 use crate::model::{Cell, ClusterId, Face, Kind, Selector, Span, Text, Time, Uid};
 use crate::operations::{Recoveries, Run};
 use crate::ui::alarm::{Critical, critical};
@@ -60,6 +60,8 @@ pub struct SheetJob {
     /// The sheet that is shown now, if it is of the same view.
     pub(in crate::ui) before: Option<Arc<Computed>>,
     pub(in crate::ui) hold: Option<Arc<Computed>>,
+    /// What rows must be like to be listed.
+    pub(in crate::ui) pass: Pass,
     /// The time that the sheet is for: that of the state, when one is held.
     pub(in crate::ui) shown_at: Time,
     pub(in crate::ui) now: Time,
@@ -79,6 +81,8 @@ pub(in crate::ui) struct Computed {
     /// The widest cell of each column, heading included, as far as it was looked for.
     pub(in crate::ui) widest: Vec<u16>,
     pub(in crate::ui) order: Vec<u32>,
+    /// Those of them that pass what they must be like, and what is wrong with that here; nothing where all do.
+    pub(in crate::ui) listed: Option<(Pass, Vec<u32>, Option<Text>)>,
     /// Rows that are left out of the order because it is held.
     pub(in crate::ui) withheld: usize,
     /// How many rows there are, filtered or not.
@@ -125,8 +129,23 @@ impl SheetJob {
         let places = self.snapshot.fleet.clusters.iter().map(|c| c.info.name.clone()).collect();
         let (shown_at, at) = (self.shown_at, self.now);
         let (key, took) = (self.key.clone(), Span::ZERO);
-        let computed =
-            Computed { key: self.key, sheet, widest, order, withheld, total, places, shown_at, at, took };
+        let mut computed = Computed {
+            key: self.key,
+            sheet,
+            widest,
+            order,
+            listed: None,
+            withheld,
+            total,
+            places,
+            shown_at,
+            at,
+            took,
+        };
+        if !self.pass.all() {
+            let (rows, problem) = self.pass.among(&computed, &computed.order);
+            computed.listed = Some((self.pass, rows, problem));
+        }
         let critical = self.alarms.as_ref().map(|newest| critical(newest, self.now));
         SheetDone { key, computed, critical }
     }

@@ -1,12 +1,12 @@
 //! The rows of the objects pane: places of records, in order. A row is written when it is shown.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::field::{Field, may_be_figure};
 use super::fields::{self, Fields, Guests};
+use super::part::{Part, Tally};
 use super::tones;
 use crate::model::{Cell, Cluster, ClusterId, Kind, ObjectKey, Place, Record, Selector, Time, Tone, Uid};
 use crate::views::health::{old, usage_stale};
@@ -18,19 +18,16 @@ use crate::views::{RowId, Scope, SheetRow};
 pub struct Listing {
     kind: Kind,
     now: Time,
-    parts: Vec<Part>,
+    stretches: Vec<Stretch>,
     len: usize,
 }
 
 /// The rows of one cluster.
 #[derive(Clone, Debug)]
-struct Part {
-    cluster: Arc<Cluster>,
+struct Stretch {
+    part: Part,
     /// The row that its first one is.
     first: usize,
-    /// Where its records are, in the order of their rows. The same allocation as in the listing
-    /// before when no object came or went since.
-    order: Arc<[Place]>,
     guests: Option<Arc<Guests>>,
     stale: bool,
     /// Whether what its nodes and pods use was measured too long ago.
@@ -40,18 +37,9 @@ struct Part {
 /// A row that is not written yet.
 #[derive(Clone, Copy)]
 pub struct Listed<'a> {
-    part: &'a Part,
+    stretch: &'a Stretch,
     record: &'a Arc<Record>,
     now: Time,
-}
-
-/// What the rows of a listing are, counted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Tally {
-    /// Rows of tone warn or worse, and workloads that are short of pods however fine they move.
-    pub(super) troubled: usize,
-    /// Pods that ended.
-    pub(super) finished: usize,
 }
 
 impl Listing {
@@ -64,26 +52,25 @@ impl Listing {
         now: Time,
         before: Option<&Listing>,
     ) -> Listing {
-        let mut listing = Listing { kind, now, parts: Vec::with_capacity(clusters.len()), len: 0 };
+        let mut listing = Listing { kind, now, stretches: Vec::with_capacity(clusters.len()), len: 0 };
         for cluster in clusters {
-            let kept = before.filter(|before| before.kind == kind).and_then(|b| b.order_of(cluster));
-            let order = kept.unwrap_or_else(|| order(cluster, scope, kind));
+            let known = before.filter(|before| before.kind == kind).and_then(|b| b.stretch(cluster.id));
+            let part = match known {
+                Some(known) => known.part.follow(cluster, scope, kind, now),
+                None => Part::of(cluster, scope, kind, now),
+            };
             let guests = if kind == Kind::Node { fields::guests(cluster).map(Arc::new) } else { None };
             let stale = old(cluster, kind, now);
             let old_usage = usage_stale(cluster, now);
             let first = listing.len;
-            listing.len += order.len();
-            listing.parts.push(Part { cluster: Arc::clone(cluster), first, order, guests, stale, old_usage });
+            listing.len += part.order.len();
+            listing.stretches.push(Stretch { part, first, guests, stale, old_usage });
         }
         listing
     }
 
-    /// The order of a cluster's rows, if it still holds: the same objects are at the same places.
-    /// Whether a node is in a scope can change with the node.
-    fn order_of(&self, cluster: &Cluster) -> Option<Arc<[Place]>> {
-        let part = self.parts.iter().find(|part| part.cluster.id == cluster.id)?;
-        let (old, new) = (&part.cluster.table(self.kind).rows, &cluster.table(self.kind).rows);
-        (self.kind != Kind::Node && old.same_objects(new)).then(|| Arc::clone(&part.order))
+    fn stretch(&self, cluster: ClusterId) -> Option<&Stretch> {
+        self.stretches.iter().find(|stretch| stretch.part.cluster.id == cluster)
     }
 
     /// How many rows there are.
@@ -101,26 +88,27 @@ impl Listing {
     /// A row.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Listed<'_>> {
-        let at = self.parts.partition_point(|part| part.first <= index).checked_sub(1)?;
-        let part = self.parts.get(at)?;
-        let place = part.order.get(index - part.first)?;
-        let record = part.cluster.table(self.kind).rows.get(*place)?;
-        Some(Listed { part, record, now: self.now })
+        let at = self.stretches.partition_point(|stretch| stretch.first <= index).checked_sub(1)?;
+        let stretch = self.stretches.get(at)?;
+        let place = stretch.part.order.get(index - stretch.first)?;
+        let record = stretch.part.cluster.table(self.kind).rows.get(*place)?;
+        Some(Listed { stretch, record, now: self.now })
     }
 
     /// All rows, in order.
     pub fn iter(&self) -> impl Iterator<Item = Listed<'_>> {
-        self.parts.iter().flat_map(move |part| {
-            let rows = &part.cluster.table(self.kind).rows;
-            let listed = move |place: &Place| Some(Listed { part, record: rows.get(*place)?, now: self.now });
-            part.order.iter().filter_map(listed)
+        self.stretches.iter().flat_map(move |stretch| {
+            let rows = &stretch.part.cluster.table(self.kind).rows;
+            let listed =
+                move |place: &Place| Some(Listed { stretch, record: rows.get(*place)?, now: self.now });
+            stretch.part.order.iter().filter_map(listed)
         })
     }
 
     /// The row of an object.
     #[must_use]
     pub fn find(&self, key: &ObjectKey) -> Option<usize> {
-        let part = self.parts.iter().find(|part| part.cluster.id == key.cluster && self.kind == key.kind)?;
+        let Stretch { part, first, .. } = self.stretch(key.cluster).filter(|_| self.kind == key.kind)?;
         let rows = &part.cluster.table(self.kind).rows;
         let meta = |place: &Place| rows.get(*place).map(|record| record.meta());
         let wanted = (&key.namespace, &key.name);
@@ -131,18 +119,12 @@ impl Listing {
         let same = |place: &&Place| meta(place).is_some_and(|m| (&m.namespace, &m.name) == wanted);
         let twins = part.order.get(from..)?.iter().take_while(same);
         let at = twins.map(|place| meta(place).map(|m| m.uid)).position(|uid| uid == Some(key.uid))?;
-        Some(part.first + from + at)
+        Some(first + from + at)
     }
 
-    /// Counts what the answer tells.
+    /// What the answer tells.
     pub(super) fn tally(&self) -> Tally {
-        let mut tally = Tally::default();
-        for row in self.iter() {
-            let short = row.record.workload().is_some_and(|w| w.ready < w.desired);
-            tally.troubled += usize::from(short || row.tone() >= Tone::Warn);
-            tally.finished += usize::from(row.record.pod().is_some_and(crate::model::Pod::finished));
-        }
-        tally
+        self.stretches.iter().map(|stretch| stretch.part.tally).sum()
     }
 
     /// The rows by a column: numbers by their value, texts by themselves; what has no value comes
@@ -158,12 +140,13 @@ impl Listing {
     /// them are not in that.
     #[must_use]
     pub fn keep_order(&self, order: &[u32], other: &Listing, before: &[u32]) -> (Vec<u32>, usize) {
-        let same = self.parts.len() == other.parts.len()
-            && self.parts.iter().zip(&other.parts).all(|(a, b)| Arc::ptr_eq(&a.order, &b.order));
+        let mut pairs = self.stretches.iter().zip(&other.stretches);
+        let same = self.stretches.len() == other.stretches.len()
+            && pairs.all(|(a, b)| Arc::ptr_eq(&a.part.order, &b.part.order));
         if same && order.len() == before.len() {
             return (before.to_vec(), 0);
         }
-        let uid = |row: Listed<'_>| (row.part.cluster.id, row.record.meta().uid);
+        let uid = |row: Listed<'_>| (row.stretch.part.cluster.id, row.record.meta().uid);
         let mut places: FxHashMap<(ClusterId, Uid), u32> =
             order.iter().filter_map(|at| Some((uid(self.get(*at as usize)?), *at))).collect();
         let kept = before
@@ -183,32 +166,11 @@ enum Key<'a> {
     Made(String),
 }
 
-/// Where the records of a cluster are that are in scope, by namespace and name.
-fn order(cluster: &Cluster, scope: &Scope, kind: Kind) -> Arc<[Place]> {
-    let rows = cluster.table(kind).rows.places().filter(|(_, record)| in_scope(scope, record));
-    let mut keys: Vec<(&str, &str, Place)> = rows
-        .map(|(place, record)| (record.meta().namespace.as_str(), record.meta().name.as_str(), place))
-        .collect();
-    keys.sort_by(|a, b| match a.0.cmp(b.0) {
-        Ordering::Equal => a.1.cmp(b.1),
-        other => other,
-    });
-    keys.into_iter().map(|(_, _, place)| place).collect()
-}
-
-fn in_scope(scope: &Scope, record: &Record) -> bool {
-    match record {
-        Record::Node(node) => scope.holds_node(node),
-        _ if record.kind().names().namespaced => scope.holds_namespace(&record.meta().namespace),
-        _ => true,
-    }
-}
-
 impl<'a> Listed<'a> {
     /// The cluster that it is in.
     #[must_use]
     pub fn cluster(&self) -> &'a Cluster {
-        &self.part.cluster
+        &self.stretch.part.cluster
     }
 
     /// Its record.
@@ -220,7 +182,7 @@ impl<'a> Listed<'a> {
     /// How worrying it is.
     #[must_use]
     pub fn tone(&self) -> Tone {
-        tones::of(&self.part.cluster, self.record, self.now)
+        tones::of(self.cluster(), self.record, self.now)
     }
 
     /// Whether it has labels that a selector asks for.
@@ -234,13 +196,18 @@ impl<'a> Listed<'a> {
     #[must_use]
     pub fn says(&self, word: &str, spare: &mut String, found: &dyn Fn(&str) -> bool) -> bool {
         let meta = self.record.meta();
-        if found(&meta.name) || found(&meta.namespace) || found(&self.part.cluster.info.name) {
+        if found(&meta.name) || found(&meta.namespace) || found(&self.cluster().info.name) {
             return true;
         }
-        let figures = may_be_figure(word);
+        if !may_be_figure(word)
+            && let Record::Pod(pod) = &**self.record
+        {
+            // A filter asks this of every pod of a fleet, and their figures are scattered.
+            return found(pod.status()) || found(&pod.node);
+        }
         let mut own = Fields::new();
         self.append(&mut own);
-        own.iter().any(|field| (figures || field.known().is_some()) && field.says(spare, found))
+        own.iter().any(|field| field.says(spare, found))
     }
 
     /// One cell of it.
@@ -252,20 +219,20 @@ impl<'a> Listed<'a> {
     /// The whole row.
     #[must_use]
     pub fn row(&self) -> SheetRow {
-        let key = self.record.key(self.part.cluster.id);
+        let key = self.record.key(self.stretch.part.cluster.id);
         SheetRow {
             id: RowId::Object(key.clone()),
             tone: self.tone(),
             cells: self.fields().iter().map(Field::cell).collect(),
             objects: vec![key],
-            stale: self.part.stale,
+            stale: self.stretch.stale,
         }
     }
 
     fn fields(&self) -> Fields<'a> {
         let meta = self.record.meta();
         let mut out = Fields::new();
-        out.push(Field::Text(&self.part.cluster.info.name));
+        out.push(Field::Text(&self.cluster().info.name));
         if self.record.kind().names().namespaced {
             out.push(Field::Text(&meta.namespace));
         }
@@ -276,8 +243,8 @@ impl<'a> Listed<'a> {
 
     /// The fields that follow the name.
     fn append(&self, out: &mut Fields<'a>) {
-        let (guests, old) = (self.part.guests.as_deref(), self.part.old_usage);
-        fields::append(&self.part.cluster, self.record, guests, old, self.now, out);
+        let (guests, old) = (self.stretch.guests.as_deref(), self.stretch.old_usage);
+        fields::append(self.cluster(), self.record, guests, old, self.now, out);
         let created = self.record.meta().created;
         out.push(created.map_or(Field::Word("?"), |created| Field::Span(created.age(self.now))));
     }
