@@ -346,13 +346,13 @@ impl Machine {
             return;
         };
         if self.verify {
-            self.probe(now, true, out);
+            self.probe(now, out);
         } else {
             let (timeout_seconds, until) = self.lifetime(now);
             self.phase = Phase::Opening { until };
             out.push(Output::Ask { ask: Ask::Watch { from, timeout_seconds }, json: self.json });
+            self.await_answer(now);
         }
-        self.await_answer(now);
         self.tell(now, out);
     }
 

@@ -25,11 +25,7 @@ impl Machine {
         match refusal.status {
             410 => self.relist(now, fault, out),
             // Something on the way may not let us ask for one object alone.
-            400 | 403..=405 | 422 if self.asks_for_witness() => {
-                self.stop(out);
-                self.probe(now, false, out);
-                self.await_answer(now);
-            }
+            400 | 403..=405 | 422 if self.asks_for_witness() => self.probe_without_witness(now, out),
             406 | 415 if !self.json => self.fall_back(now, out),
             // The server does not offer what its version does.
             400 | 422 if self.streams() => self.in_pages(now, out),

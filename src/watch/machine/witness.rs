@@ -30,10 +30,18 @@ pub(super) struct Missing {
 pub(super) struct Probe {
     /// Since when it is asked: the answer is as of no later time, however long it takes to arrive.
     pub(super) asked: Time,
-    /// Whether the witness is asked for.
-    of_witness: bool,
-    /// At which version the server has it.
-    found: Option<Version>,
+    question: Question,
+}
+
+/// What a probe asks beside the server's version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Question {
+    /// Nothing: nobody bears witness.
+    Nothing,
+    /// At which version it has the witness; and the answer so far.
+    Witness(Option<Version>),
+    /// Nothing, since it would not say.
+    Refused,
 }
 
 impl Witness {
@@ -42,34 +50,52 @@ impl Witness {
         let newest = records.iter().max_by_key(|record| record.meta().version);
         let newer =
             |record: &&Record| known.as_ref().is_none_or(|known| known.version < record.meta().version);
-        newest.filter(newer).and_then(Witness::of).or(known)
+        newest.filter(newer).map(Witness::of).or(known)
     }
 
-    /// Nothing where the name may not be what the server calls it.
-    fn of(record: &Record) -> Option<Witness> {
+    fn of(record: &Record) -> Witness {
         let meta = record.meta();
+        let (namespace, name) = (meta.namespace.clone(), meta.name.clone());
+        Witness { uid: meta.uid, namespace, name, version: meta.version }
+    }
+
+    /// Namespace and name, unless that may not be what the server calls it.
+    fn place(&self) -> Option<(Text, Text)> {
         let plain = |text: &Text| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b));
-        (!meta.name.is_empty() && plain(&meta.name) && plain(&meta.namespace)).then(|| Witness {
-            uid: meta.uid,
-            namespace: meta.namespace.clone(),
-            name: meta.name.clone(),
-            version: meta.version,
-        })
+        let known = !self.name.is_empty() && plain(&self.name) && plain(&self.namespace);
+        known.then(|| (self.namespace.clone(), self.name.clone()))
     }
 }
 
 impl Machine {
     /// Whether the witness is asked for.
     pub(super) fn asks_for_witness(&self) -> bool {
-        matches!(self.phase, Phase::Probing(Probe { of_witness: true, .. }))
+        matches!(self.phase, Phase::Probing(Probe { question: Question::Witness(_), .. }))
     }
 
     /// Asks for the server's version, and for the witness if there is one.
-    pub(super) fn probe(&mut self, now: Time, with_witness: bool, out: &mut Vec<Output>) {
-        let witness = self.witness.as_ref().filter(|_| with_witness);
-        let of = witness.map(|w| (w.namespace.clone(), w.name.clone()));
-        self.phase = Phase::Probing(Probe { asked: now, of_witness: of.is_some(), found: None });
+    pub(super) fn probe(&mut self, now: Time, out: &mut Vec<Output>) {
+        let of = self.witness.as_ref().and_then(Witness::place);
+        let question = if of.is_some() { Question::Witness(None) } else { Question::Nothing };
+        self.ask_version(now, question, of, out);
+    }
+
+    /// Asks for the server's version alone: it would not say what it has of the witness.
+    pub(super) fn probe_without_witness(&mut self, now: Time, out: &mut Vec<Output>) {
+        self.stop(out);
+        self.ask_version(now, Question::Refused, None, out);
+    }
+
+    fn ask_version(
+        &mut self,
+        now: Time,
+        question: Question,
+        of: Option<(Text, Text)>,
+        out: &mut Vec<Output>,
+    ) {
+        self.phase = Phase::Probing(Probe { asked: now, question });
         out.push(Output::Ask { ask: Ask::Probe { of }, json: self.json });
+        self.await_answer(now);
     }
 
     /// What a probe brought.
@@ -77,7 +103,7 @@ impl Machine {
         let Some(witness) = &self.witness else { return };
         let found = records.iter().map(Record::meta).find(|meta| meta.uid == witness.uid);
         if let (Phase::Probing(probe), Some(found)) = (&mut self.phase, found) {
-            probe.found = Some(found.version);
+            probe.question = Question::Witness(Some(found.version));
         }
     }
 
@@ -85,16 +111,17 @@ impl Machine {
     /// restored.
     pub(super) fn contradicted(&mut self, version: Version) -> bool {
         let (Phase::Probing(probe), Some(witness)) = (&self.phase, &self.witness) else { return false };
-        if !probe.of_witness {
-            // It would not say: only a list tells.
-            self.resume = None;
-            return false;
-        }
-        if probe.found.is_none() {
+        match probe.question {
+            Question::Nothing => {}
+            Question::Witness(Some(found)) => return found < witness.version,
             // An earlier one of which nothing was said yet stays: the stream broke before.
-            self.missing.get_or_insert(Missing { uid: witness.uid, since: version });
+            Question::Witness(None) => {
+                self.missing.get_or_insert(Missing { uid: witness.uid, since: version });
+            }
+            // Only a list tells.
+            Question::Refused => self.resume = None,
         }
-        probe.found.is_some_and(|found| found < witness.version)
+        false
     }
 
     /// Something was said about this object.
@@ -110,7 +137,7 @@ impl Machine {
     /// This came after everything else that was seen.
     pub(super) fn seen(&mut self, record: &Record) {
         self.accounted(record.meta().uid);
-        self.witness = Witness::of(record);
+        self.witness = Some(Witness::of(record));
     }
 
     /// It went, or cannot be read any more.
