@@ -67,6 +67,18 @@ pub(crate) use writer::{bytes as put_bytes, integer as put_integer, nested};
 /// 1.5 MiB by default; this leaves room for aggregated servers and still bounds a hostile one.
 pub const LARGEST: usize = 20 << 20;
 
+/// An item or a frame that is longer than this may become as long as any.
+const LONG: usize = 256 << 10;
+
+/// Appends to what is held of an item or a frame. A buffer that grows by copies is there twice; one that has room for
+/// the largest at once takes only the memory that is written to.
+fn append(buffer: &mut Vec<u8>, bytes: &[u8]) {
+    if buffer.len() + bytes.len() > buffer.capacity().max(LONG) {
+        buffer.reserve_exact(LARGEST + bytes.len());
+    }
+    buffer.extend_from_slice(bytes);
+}
+
 /// A wire format of the Kubernetes API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {

@@ -37,7 +37,7 @@ impl Frames {
         }
         self.searched -= self.at.min(self.searched);
         self.at = 0;
-        self.buffer.extend_from_slice(bytes);
+        super::append(&mut self.buffer, bytes);
     }
 
     /// The next complete frame, or `None` when more bytes are needed. Empty lines are passed

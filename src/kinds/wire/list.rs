@@ -112,7 +112,7 @@ impl ListDecoder {
         self.before += self.at;
         self.buffer.drain(..self.at);
         self.at = 0;
-        self.buffer.extend_from_slice(chunk);
+        super::append(&mut self.buffer, chunk);
     }
 
     /// The next item's message, or `None` when more bytes are needed.
