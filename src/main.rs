@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use quarterdeck::app::{self, cli::Cli, cli::Exit};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let began = color_eyre::install().and_then(|()| {
