@@ -125,7 +125,9 @@ impl SheetJob {
         }
         let withheld = self.hold.as_ref().map_or(0, |hold| keep_order(&sheet, &mut order, hold));
         let total = sheet.rows.len() - withheld;
-        let widest = widths::of(&sheet);
+        // Of a long table that follows another the rows that are shown are measured.
+        let known = self.before.filter(|_| matches!(sheet.rows, SheetRows::Listed(_)));
+        let widest = known.map_or_else(|| widths::of(&sheet), |before| before.widest.clone());
         let places = self.snapshot.fleet.clusters.iter().map(|c| c.info.name.clone()).collect();
         let (shown_at, at) = (self.shown_at, self.now);
         let (key, took) = (self.key.clone(), Span::ZERO);

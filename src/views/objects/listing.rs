@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::field::{Field, may_be_figure};
 use super::fields::{self, Fields, Guests};
-use super::part::{Part, Tally};
+use super::part::{Part, Tally, find};
 use super::tones;
 use crate::model::{Cell, Cluster, ClusterId, Kind, ObjectKey, Place, Record, Selector, Time, Tone, Uid};
 use crate::views::health::{old, usage_stale};
@@ -109,17 +109,7 @@ impl Listing {
     #[must_use]
     pub fn find(&self, key: &ObjectKey) -> Option<usize> {
         let Stretch { part, first, .. } = self.stretch(key.cluster).filter(|_| self.kind == key.kind)?;
-        let rows = &part.cluster.table(self.kind).rows;
-        let meta = |place: &Place| rows.get(*place).map(|record| record.meta());
-        let wanted = (&key.namespace, &key.name);
-        let from = part
-            .order
-            .partition_point(|place| meta(place).is_some_and(|meta| (&meta.namespace, &meta.name) < wanted));
-        // One object of a name can be followed by its successor while both are there.
-        let same = |place: &&Place| meta(place).is_some_and(|m| (&m.namespace, &m.name) == wanted);
-        let twins = part.order.get(from..)?.iter().take_while(same);
-        let at = twins.map(|place| meta(place).map(|m| m.uid)).position(|uid| uid == Some(key.uid))?;
-        Some(first + from + at)
+        Some(first + find(&part.cluster.table(self.kind).rows, &part.order, key)?)
     }
 
     /// What the answer tells.

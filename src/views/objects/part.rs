@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 
 use super::tones;
-use crate::model::{Cluster, Kind, Place, Pod, Record, Rows, Time, Tone};
+use crate::model::{Cluster, Held, Kind, ObjectKey, Place, Pod, Record, Rows, Time, Tone};
 use crate::views::Scope;
 
 /// Where the records of a cluster are, in the order of their rows, by namespace and name; and what they are.
@@ -54,15 +54,19 @@ impl Part {
         }
         let (rows, old) = (&cluster.table(kind).rows, &self.cluster.table(kind).rows);
         let (mut gone, mut came) = (FxHashSet::default(), Vec::new());
-        let mut tally = self.tally;
+        let (mut tally, mut done) = (self.tally, FxHashSet::default());
+        let mut recount = |before: Held<'_>, after: Held<'_>| {
+            let of = |cluster, record: Held<'_>, now| {
+                record.map_or_else(Tally::default, |record| Tally::of(cluster, record, now))
+            };
+            tally = tally + of(cluster, after, now) - of(&self.cluster, before, self.now);
+        };
         for (place, mine, theirs) in rows.unlike(old) {
             let mine = mine.filter(|record| in_scope(scope, record));
             let theirs = theirs.filter(|record| in_scope(scope, record));
-            let counted = |cluster, record: Option<&Arc<Record>>, now| {
-                record.map_or_else(Tally::default, |record| Tally::of(cluster, record, now))
-            };
-            tally = tally + counted(cluster, mine, now) - counted(&self.cluster, theirs, self.now);
+            recount(theirs, mine);
             let uid = |record: &Arc<Record>| record.meta().uid;
+            done.extend([mine, theirs].into_iter().flatten().map(uid));
             if mine.map(uid) != theirs.map(uid) {
                 gone.extend(theirs.map(|_| place));
                 came.extend(mine.map(|_| place));
@@ -75,18 +79,30 @@ impl Part {
             let kept: Vec<Place> = self.order.iter().copied().filter(|place| !gone.contains(place)).collect();
             merged(rows, &kept, &came)
         };
-        if self.judges_alike(cluster, now) {
-            Part { cluster: Arc::clone(cluster), now, order, tally }
-        } else {
-            Part::counted(cluster, kind, now, order)
+        for object in self.judged_otherwise(cluster, kind, now).filter(|object| done.insert(object.uid)) {
+            let record = find(rows, &order, object).and_then(|at| rows.get(*order.get(at)?));
+            recount(record, record);
         }
+        Part { cluster: Arc::clone(cluster), now, order, tally }
     }
 
-    /// Whether a record that did not change is to the newer state what it was to this one.
-    fn judges_alike(&self, newer: &Cluster, now: Time) -> bool {
-        let counts_since = |at: Time| self.now < at && at <= now;
-        Arc::ptr_eq(&self.cluster.symptoms, &newer.symptoms)
-            && !newer.symptoms.values().any(|symptom| counts_since(symptom.counts_from))
+    /// Objects that may be something else to the newer state though they did not change: what is wrong with them did,
+    /// or counts since.
+    fn judged_otherwise<'a>(
+        &'a self,
+        newer: &'a Cluster,
+        kind: Kind,
+        now: Time,
+    ) -> impl Iterator<Item = &'a ObjectKey> {
+        let (old, new) = (&self.cluster.symptoms, &newer.symptoms);
+        let counts_since = move |at: Time| self.now < at && at <= now;
+        let same = Arc::ptr_eq(old, new);
+        let came = new.iter().filter(move |(uid, symptom)| {
+            let known = || same || old.get(uid).is_some_and(|old| Arc::ptr_eq(old, symptom));
+            counts_since(symptom.counts_from) || !known()
+        });
+        let went = old.iter().filter(move |(uid, _)| !same && !new.contains_key(uid));
+        came.chain(went).map(|(_, symptom)| &symptom.object).filter(move |object| object.kind == kind)
     }
 }
 
@@ -131,6 +147,16 @@ fn key(rows: &Rows, place: Place) -> Option<(&str, &str)> {
     Some((meta.namespace.as_str(), meta.name.as_str()))
 }
 
+/// Where an object is in an order.
+pub(super) fn find(rows: &Rows, order: &[Place], object: &ObjectKey) -> Option<usize> {
+    let wanted = Some((object.namespace.as_str(), object.name.as_str()));
+    let from = order.partition_point(|place| key(rows, *place) < wanted);
+    // One object of a name can be followed by its successor while both are there.
+    let twins = order.get(from..)?.iter().take_while(|place| key(rows, **place) == wanted);
+    let uid = |place: &Place| rows.get(*place).map(|record| record.meta().uid);
+    twins.map(uid).position(|uid| uid == Some(object.uid)).map(|at| from + at)
+}
+
 fn sort(rows: &Rows, order: &mut [Place]) {
     order.sort_by_cached_key(|place| key(rows, *place));
 }
@@ -164,24 +190,26 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{ClusterId, ClusterInfo, ObjectKey, Phase, Span, Symptom, SymptomCause, Text, Uid};
+    use crate::model::{ClusterId, ClusterInfo, Phase, Span, Symptom, SymptomCause, Text, Uid};
     use crate::views::scenes;
 
-    /// What happens to a pod of this number: it comes or changes to this phase, goes, or is found to be in trouble from
-    /// so many seconds on.
+    /// What happens to a pod of this number: it comes or changes to this phase, goes, is found to be in trouble from so
+    /// many seconds on, or well again.
     #[derive(Clone, Copy, Debug)]
     enum Step {
         Put(u8, Phase),
         Remove(u8),
         Trouble(u8, i64),
+        Well(u8),
     }
 
     fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
         let phase = prop_oneof![Just(Phase::Running), Just(Phase::Failed), Just(Phase::Succeeded)];
         let step = prop_oneof![
-            (any::<u8>(), phase).prop_map(|(n, phase)| Step::Put(n, phase)),
-            any::<u8>().prop_map(Step::Remove),
-            (any::<u8>(), 0..50_i64).prop_map(|(n, after)| Step::Trouble(n, after)),
+            (0..24_u8, phase).prop_map(|(n, phase)| Step::Put(n, phase)),
+            (0..24_u8).prop_map(Step::Remove),
+            (0..24_u8, 0..50_i64).prop_map(|(n, after)| Step::Trouble(n, after)),
+            (0..24_u8).prop_map(Step::Well),
         ];
         prop::collection::vec(prop::collection::vec(step, 0..40), 1..6)
     }
@@ -198,14 +226,7 @@ mod tests {
         Record::Pod(pod)
     }
 
-    fn symptom(uid: Uid, counts_from: Time) -> Symptom {
-        let object = ObjectKey {
-            cluster: ClusterId(0),
-            kind: Kind::Pod,
-            namespace: Text::EMPTY,
-            name: Text::EMPTY,
-            uid,
-        };
+    fn symptom(object: ObjectKey, counts_from: Time) -> Symptom {
         let cause = SymptomCause { reason: "test".into(), subject: Text::EMPTY };
         let (tone, since, evidence) = (Tone::Crit, counts_from, Text::EMPTY);
         Symptom { object, cause, tone, since, since_sure: true, counts_from, evidence, workload: None }
@@ -241,11 +262,16 @@ mod tests {
                             None => drop(rows.insert(Arc::new(pod(n, phase, 0)))),
                         },
                         Step::Remove(n) => drop(at(n).and_then(|(place, _)| rows.remove(place))),
-                        Step::Trouble(n, after) => {
+                        Step::Well(n) => {
                             let found = at(n).map(|(_, uid)| uid);
-                            let symptom = |uid| symptom(uid, start + Span::from_seconds(after));
                             let symptoms = Arc::make_mut(&mut cluster.symptoms);
-                            symptoms.extend(found.map(|uid| (uid, Arc::new(symptom(uid)))));
+                            symptoms.retain(|uid, _| Some(*uid) != found);
+                        }
+                        Step::Trouble(n, after) => {
+                            let found = at(n).and_then(|(place, _)| rows.get(place)).map(|r| r.key(ClusterId(0)));
+                            let symptom = |object| symptom(object, start + Span::from_seconds(after));
+                            let symptoms = Arc::make_mut(&mut cluster.symptoms);
+                            symptoms.extend(found.map(|object| (object.uid, Arc::new(symptom(object)))));
                         }
                     }
                 }
