@@ -289,8 +289,12 @@ impl Ui {
     /// show it as it is, and so does a fleet that is still connecting.
     #[must_use]
     pub fn shows_states(&self) -> bool {
-        let connecting = self.summary.clusters.is_empty() || self.summary.clusters.iter().any(unseen);
-        connecting || self.running() > 0 || !self.overlays.is_empty()
+        self.connecting() || self.running() > 0 || !self.overlays.is_empty()
+    }
+
+    /// Whether there are clusters of which nothing was seen yet.
+    pub(super) fn connecting(&self) -> bool {
+        self.summary.clusters.is_empty() || self.summary.clusters.iter().any(unseen)
     }
 
     /// Whether seconds matter on screen: something runs, ends or gets older by itself.

@@ -6,6 +6,9 @@ use super::screen::Ui;
 use super::table::{Computed, JobKey, STEP, SheetDone, SheetJob, TableState};
 use crate::model::{Span, Time};
 
+/// How often a sheet without rows is computed at most while the fleet is still connecting.
+const FIRST: Span = Span::from_millis(50);
+
 /// How often a sheet is computed at most while the fleet changes.
 pub(super) const REFRESH: Span = Span::from_millis(500);
 
@@ -69,7 +72,9 @@ impl Ui {
         if !changed && wanted.frozen.is_some() && !self.shows_runs() {
             return None;
         }
-        Some(computed.at + if changed { refresh(computed.took) } else { self.ages(now) })
+        // Whoever just started waits for the first rows.
+        let least = if computed.total == 0 && self.connecting() { FIRST } else { REFRESH };
+        Some(computed.at + if changed { refresh(computed.took, least) } else { self.ages(now) })
     }
 
     fn ages(&self, now: Time) -> Span {
@@ -168,8 +173,8 @@ impl Ui {
 }
 
 /// How long a sheet that took so long to compute is shown at least.
-fn refresh(took: Span) -> Span {
-    Span::from_millis(took.millis().saturating_mul(SHARE)).clamp(REFRESH, SLOWEST)
+fn refresh(took: Span, least: Span) -> Span {
+    Span::from_millis(took.millis().saturating_mul(SHARE)).clamp(least, SLOWEST)
 }
 
 #[cfg(test)]
@@ -178,7 +183,7 @@ mod tests {
 
     #[test]
     fn sheets_that_take_long_are_computed_less_often() {
-        let shown = |took| refresh(Span::from_millis(took)).millis();
+        let shown = |took| refresh(Span::from_millis(took), REFRESH).millis();
         assert_eq!([0, 25, 40, 100, 5_000, -3].map(shown), [500, 500, 800, 2_000, 2_000, 500]);
     }
 }

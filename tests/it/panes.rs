@@ -7,6 +7,7 @@ use quarterdeck::model::*;
 use quarterdeck::operations::{OpEvent, OpId, Plan, PodProgress, PodState, Progress, Recovery};
 use quarterdeck::theme::{Depth, THEMES};
 use quarterdeck::ui::{Effect, Inbound};
+use quarterdeck::views::Snapshot;
 
 use crate::screen::{NOW, Screen, cluster, fleet, insert};
 
@@ -293,6 +294,32 @@ fn a_long_table_is_looked_through_in_steps_and_no_key_acts_on_half_of_it() {
     }
     shows(&mut screen, "10,000 of 30,002");
     shows(&mut screen, "pod-029999");
+}
+
+#[test]
+fn whoever_just_started_does_not_wait_for_the_first_rows() {
+    let mut screen = Screen::new(80, 24);
+    screen.keys("0");
+    let empty = |state: LinkState| {
+        let info = Arc::new(ClusterInfo { name: "one".into(), ..ClusterInfo::default() });
+        let mut one = Cluster::new(ClusterId(0), info, NOW);
+        one.link.state = state;
+        Fleet { clusters: vec![Arc::new(one)] }
+    };
+    let mut sequence = 100;
+    let mut shown_after = |screen: &mut Screen, fleet: Fleet, millis: i64| {
+        screen.now = screen.now + Span::from_seconds(60);
+        screen.fleet(fleet);
+        sequence += 1;
+        let now = screen.now + Span::from_millis(millis);
+        let full = Fleet { clusters: vec![Arc::new(cluster(0, "one", &[], Tier::Dev))] };
+        screen.ui.inbound(Inbound::Snapshot(Arc::new(Snapshot::new(now, sequence, full))), now);
+        screen.ui.job(now).is_some()
+    };
+    assert!(!shown_after(&mut screen, empty(LinkState::Connecting), 40));
+    assert!(shown_after(&mut screen, empty(LinkState::Connecting), 60));
+    // A table of a fleet that is there and has no such objects is in no hurry.
+    assert!(!shown_after(&mut screen, empty(LinkState::Live), 60));
 }
 
 /// A drain over a cluster of records: what waits, where the new pods are, and the budget in the way.
