@@ -189,15 +189,10 @@ impl<'a> Listed<'a> {
         if found(&meta.name) || found(&meta.namespace) || found(&self.cluster().info.name) {
             return true;
         }
-        if !may_be_figure(word)
-            && let Record::Pod(pod) = &**self.record
-        {
-            // A filter asks this of every pod of a fleet, and their figures are scattered.
-            return found(pod.status()) || found(&pod.node);
-        }
+        let figures = may_be_figure(word);
         let mut own = Fields::new();
         self.append(&mut own);
-        own.iter().any(|field| field.says(spare, found))
+        own.iter().any(|field| (figures || field.known().is_some()) && field.says(spare, found))
     }
 
     /// One cell of it.
