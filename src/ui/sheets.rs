@@ -137,6 +137,7 @@ impl Ui {
         let older = table.computed.as_ref().is_some_and(|before| before.key.same_view(&done.key));
         if long && older && !table.listed_by(&done.computed) {
             // Its rows would have to be looked through again, for what was typed meanwhile: the next one is.
+            table.release |= table.withheld() > done.computed.withheld;
             return;
         }
         let took = done.computed.at.age(now);
