@@ -125,8 +125,9 @@ impl SheetJob {
         }
         let withheld = self.hold.as_ref().map_or(0, |hold| keep_order(&sheet, &mut order, hold));
         let total = sheet.rows.len() - withheld;
-        // Of a long table that follows another the rows that are shown are measured.
-        let known = self.before.filter(|_| matches!(sheet.rows, SheetRows::Listed(_)));
+        // Of a long table only some rows are measured. As long as none came or went they are the same.
+        let same = |before: &Arc<Computed>| before.sheet.rows.len() == sheet.rows.len();
+        let known = self.before.filter(|before| matches!(sheet.rows, SheetRows::Listed(_)) && same(before));
         let widest = known.map_or_else(|| widths::of(&sheet), |before| before.widest.clone());
         let places = self.snapshot.fleet.clusters.iter().map(|c| c.info.name.clone()).collect();
         let (shown_at, at) = (self.shown_at, self.now);
