@@ -240,6 +240,9 @@ impl Ui {
 /// What stands where no rows are.
 fn nothing(table: &table::TableState, sheet: &Sheet, scope: &Scope, summary: &Summary) -> String {
     let empty = sheet.empty.as_str();
+    if table.looking() {
+        return format!("Looking through {}…", grouped(table.total() as u64));
+    }
     if table.total() > 0 && !table.pass.filter.is_empty() {
         return format!(
             "0 of {} match /{}. esc clears.",

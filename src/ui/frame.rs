@@ -140,8 +140,7 @@ pub(super) fn state_line(ui: &Ui, canvas: &mut Canvas<'_>, y: u16) {
         say(ui.kind.names().plural.to_owned(), Role::Title);
     }
     if !table.pass.filter.is_empty() {
-        let of = format!("{} of {}", table.listed_count(), grouped(table.total() as u64));
-        say(format!("/{} · {of}", table.pass.filter.text), Role::Title);
+        say(format!("/{} · {}", table.pass.filter.text, table.listed_of_all()), Role::Title);
         if let Some(problem) = &table.filter_problem {
             say(problem.to_string(), Role::Warn);
         }

@@ -277,7 +277,14 @@ fn a_long_table_is_looked_through_in_steps_and_no_key_acts_on_half_of_it() {
         let picture = screen.glance();
         assert!(picture.contains(text), "{text:?} is not in {picture}");
     };
-    screen.keys("G k k k /");
+    screen.keys("/");
+    screen.ui.key(Key::char('#'), NOW);
+    shows(&mut screen, "Looking through 30,002…");
+    while screen.ui.looking() {
+        screen.ui.look_on();
+    }
+    shows(&mut screen, "0 of 30,002 match /#.");
+    screen.keys("esc G k k k /");
     screen.ui.key(Key::char('p'), NOW);
     assert!(screen.ui.looking());
     shows(&mut screen, "10,000+ of 30,002");

@@ -2,7 +2,6 @@
 
 use super::Flow;
 use crate::input::{Command, Key};
-use crate::model::grouped;
 use crate::theme::Role;
 use crate::ui::canvas::Canvas;
 use crate::ui::field::Field;
@@ -77,8 +76,7 @@ impl FilterLine {
             let forms = "words  !not  cluster: ns: sev:  cpu>500m age<2h  -l app=web  -f fuzzy";
             canvas.pieces(x, last, &[(forms, Role::TextDim)]);
         } else {
-            let count = format!("{} of {}", table.listed_count(), grouped(table.total() as u64));
-            canvas.pieces(x, last, &[(&count, Role::TextDim)]);
+            canvas.pieces(x, last, &[(&table.listed_of_all(), Role::TextDim)]);
         }
     }
 }

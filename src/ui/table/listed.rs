@@ -45,10 +45,11 @@ impl Pass {
 }
 
 impl TableState {
-    /// How many rows are listed, for showing: `12`, and `12+` while the rest is looked through.
-    pub(in crate::ui) fn listed_count(&self) -> String {
+    /// How many of all rows are listed: `12 of 1,306`, and `12+ of 1,306` while the rest is looked through.
+    pub(in crate::ui) fn listed_of_all(&self) -> String {
         let listed = self.slots.len() - usize::from(self.ghost.is_some());
-        format!("{}{}", grouped(listed as u64), if self.looking() { "+" } else { "" })
+        let more = if self.looking() { "+" } else { "" };
+        format!("{}{more} of {}", grouped(listed as u64), grouped(self.total() as u64))
     }
 
     /// Whether there are rows that are still to be looked at.
