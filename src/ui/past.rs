@@ -13,6 +13,9 @@ use crate::views::Snapshot;
 /// How far apart states are at first.
 const FINE: Span = Span::from_seconds(10);
 
+/// How soon a state that was just kept is weighed again at the earliest.
+const SOON: Span = Span::from_millis(500);
+
 /// For how long they are that close.
 const FINE_FOR: Span = Span::from_seconds(10 * 60);
 
@@ -47,19 +50,24 @@ struct Moment {
 #[derive(Default)]
 pub(super) struct Past {
     moments: VecDeque<Moment>,
+    /// When the newest of them is weighed again.
+    weigh_at: Option<Time>,
 }
 
 impl Past {
     /// Takes the state that `newer` follows, if it is the last of its ten seconds, and lets go of
     /// what is too old or too much.
     pub(super) fn keep(&mut self, state: &Arc<Snapshot>, newer: &Snapshot) {
-        let (least, most) = BUDGET;
-        self.keep_within(state, newer, whole(newer).clamp(least, most));
+        let last = bucket(state.at, FINE) != bucket(newer.at, FINE);
+        if last || self.to_weigh(newer) {
+            let (least, most) = BUDGET;
+            self.keep_within(state, newer, whole(newer).clamp(least, most));
+        }
     }
 
     fn keep_within(&mut self, state: &Arc<Snapshot>, newer: &Snapshot, budget: usize) {
         if bucket(state.at, FINE) == bucket(newer.at, FINE) {
-            return;
+            return self.weigh(newer, budget);
         }
         // It held what the state after it did not; now it holds what this one does not, ten seconds on.
         if let Some(last) = self.moments.back_mut() {
@@ -68,12 +76,35 @@ impl Past {
         let weight = weight(state, newer);
         self.moments.push_back(Moment { snapshot: Arc::new(bare(state, newer)), weight });
         self.thin(newer.at);
+        self.lighten(budget);
+        self.weigh_at = Some(newer.at + SOON);
+    }
+
+    /// Weighs the newest of them, which shares less with every change: a storm must not wait until it is too much.
+    fn weigh(&mut self, newer: &Snapshot, budget: usize) {
+        let due = self.to_weigh(newer);
+        let Some(last) = self.moments.back_mut().filter(|_| due) else { return };
+        last.weight = weight(&last.snapshot, newer);
+        let (weight, took) = (last.weight.max(1), last.snapshot.at.age(newer.at).max(SOON));
+        let room = budget.saturating_sub(self.lighten(budget));
+        let until_full = usize::try_from(took.millis()).unwrap_or_default().saturating_mul(room) / weight;
+        let until_full = Span::from_millis(i64::try_from(until_full).unwrap_or(i64::MAX));
+        self.weigh_at = Some(newer.at + until_full.clamp(SOON, FINE));
+    }
+
+    fn to_weigh(&self, newer: &Snapshot) -> bool {
+        !self.moments.is_empty() && self.weigh_at.is_none_or(|at| at <= newer.at)
+    }
+
+    /// Lets the oldest go until they weigh no more than this; gives what they weigh.
+    fn lighten(&mut self, budget: usize) -> usize {
         let mut held: usize = self.moments.iter().map(|moment| moment.weight).sum();
         while held > budget
             && let Some(oldest) = self.moments.pop_front()
         {
             held -= oldest.weight;
         }
+        held
     }
 
     /// Past ten minutes only the last state of every minute stays, past an hour none.
@@ -232,6 +263,28 @@ mod tests {
     }
 
     #[test]
+    fn a_storm_is_weighed_before_ten_seconds_are_over() {
+        let one = weight(&state(0), &state(1));
+        let mut past = Past::default();
+        let mut last = state(9);
+        // Each is as different from that of the tenth second as the one before was, and it is alone: nothing to let go.
+        for second in 10..15 {
+            let next = state(second);
+            past.keep_within(&last, &next, one);
+            last = next;
+        }
+        assert_eq!(seconds(&past), [9]);
+        // More than there is room for.
+        past.keep_within(&last, &state(16), one - 1);
+        assert!(past.moments.is_empty());
+        // Nothing is kept until the next ten seconds are over.
+        past.keep_within(&state(16), &state(17), one);
+        assert!(past.moments.is_empty());
+        past.keep_within(&state(19), &state(20), one);
+        assert_eq!(seconds(&past), [19]);
+    }
+
+    #[test]
     fn what_is_kept_weighs_what_changed_until_the_next_that_is_kept() {
         let record = || Arc::new(Record::Namespace(Namespace::default()));
         let mut cluster = Cluster::new(ClusterId(0), Arc::new(ClusterInfo::default()), BEGAN);
@@ -244,7 +297,7 @@ mod tests {
             Arc::new(Snapshot::new(BEGAN + Span::from_seconds(second), 0, fleet))
         };
         let (mut past, mut last) = (Past::default(), state(0));
-        for second in 1..25 {
+        for second in 1..21 {
             let next = state(second);
             past.keep_within(&last, &next, usize::MAX);
             last = next;
