@@ -1,8 +1,11 @@
 //! Who set which field (`metadata.managedFields`), and server-side apply
-//! (`kubernetes-sigs/structured-merge-diff`). Only what clients write is tracked: the fleet's own
-//! controllers own nothing.
+//! (`kubernetes-sigs/structured-merge-diff`). What clients write is tracked, and who made a pod and
+//! says how it is; of other objects the fleet's own controllers own nothing.
 
 mod paths;
+mod pods;
+
+pub(crate) use pods::{made, reported};
 
 use crate::sim::json::{Value, json};
 

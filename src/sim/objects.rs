@@ -13,6 +13,7 @@ use crate::sim::json::{Value, share};
 use super::admission;
 use super::custom::Custom;
 use super::fields::{self, deleting, list, name, namespace, set, text};
+use super::managed;
 use super::random::Random;
 use super::refusal::{Cause, Refusal};
 use super::resources::{Res, Slot, Spec};
@@ -449,6 +450,9 @@ impl Store {
         let old = self.get(slot, namespace, name)?.clone();
         let mut new = (*old).clone();
         change(&mut new);
+        if slot == Res::Pods {
+            managed::reported(&old, &mut new, self.now);
+        }
         Some(self.replace(slot, &old, new))
     }
 

@@ -17,6 +17,7 @@
 
 mod conform;
 mod protobuf;
+mod texts;
 mod times;
 
 use std::collections::HashMap;

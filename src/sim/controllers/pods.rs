@@ -13,6 +13,7 @@ use crate::sim::fields::{
     at, condition, controller, deleting, drop_owner, holds, int, list, list_mut, map, name, namespace,
     object_mut, owner_reference, place, set, text, time, uid,
 };
+use crate::sim::managed;
 use crate::sim::objects::Touched;
 use crate::sim::queue::{Id, Work};
 use crate::sim::quota;
@@ -159,6 +160,7 @@ pub(super) fn create_for(
 
 /// Makes a pod. Before the curtain rises it is placed and serving at once.
 pub(super) fn create(world: &mut World, mut pod: Value) -> Result<Arc<Value>, Refusal> {
+    managed::made(&mut pod, world.now);
     admission::admit(world, Res::Pods, &mut pod);
     if let Err(refusal) = admission::refuse(world, Res::Pods, &pod, false) {
         if !name(&pod).is_empty() {
@@ -180,6 +182,7 @@ pub(super) fn create(world: &mut World, mut pod: Value) -> Result<Arc<Value>, Re
         }
         if !text(&pod, "spec.nodeName").is_empty() {
             kubelet::make_ready(world, &mut pod);
+            managed::reported(&Value::Null, &mut pod, world.now);
         }
     }
     let made = world.store.create(Res::Pods, pod, world.now);

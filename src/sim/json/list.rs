@@ -16,7 +16,7 @@ impl List {
     }
 
     /// Where it is.
-    pub(super) fn address(&self) -> usize {
+    pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.0) as usize
     }
 }

@@ -26,12 +26,12 @@ impl Map {
     }
 
     /// Whether it is the same allocation.
-    pub(super) fn same(&self, other: &Map) -> bool {
+    pub(crate) fn same(&self, other: &Map) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Where it is.
-    pub(super) fn address(&self) -> usize {
+    pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.0) as usize
     }
 

@@ -264,6 +264,9 @@ pub(crate) struct WorkloadFile {
     /// `Recreate` instead of a rolling update.
     #[serde(default)]
     pub(crate) recreate: bool,
+    /// Whether its pods say as much as those of a chart do, which is what a fleet is measured with.
+    #[serde(skip)]
+    pub(crate) wordy: bool,
 }
 
 /// Over what pods are spread.

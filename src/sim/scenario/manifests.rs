@@ -1,5 +1,7 @@
 //! The objects of a workload, as a person would apply them.
 
+mod wordy;
+
 use crate::sim::json::{Map, Value, json};
 
 use super::base::storage_class;
@@ -141,6 +143,9 @@ fn template(world: &World, cluster: &ClusterFile, w: &WorkloadFile) -> Value {
             "dnsPolicy": "ClusterFirst", "serviceAccountName": "default", "schedulerName": "default-scheduler",
         },
     });
+    if w.wordy {
+        wordy::add(w, &mut pod);
+    }
     if let Some(value) = w.priority {
         set(&mut pod, "spec.priorityClassName", class(value));
     }

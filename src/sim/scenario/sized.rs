@@ -91,6 +91,7 @@ fn workloads(file: &mut ScenarioFile, cluster: &str, pods: usize, nodes: usize) 
                 queue: None,
                 stabilization: None,
             }),
+            wordy: true,
             ..WorkloadFile::default()
         });
         n += 1;

@@ -4,7 +4,7 @@ use crate::sim::json::{Map, Value, intern};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Field, Kind, Message, Shape};
+use super::{Field, Kind, Message, Shape, texts};
 use crate::kinds::wire::{Reader, Tag, Wire, WireError, nested, put_bytes, put_integer};
 
 /// A message as JSON. Fields that the table does not know are stepped over.
@@ -245,9 +245,8 @@ fn write_value(field: &Field, number: u32, value: &Value, out: &mut Vec<u8>) {
             let millis: i64 = text().trim_end_matches("ms").parse().unwrap_or_default();
             put_integer(1, millis * 1_000_000, out);
         }),
-        Kind::Raw | Kind::Fields => {
-            nested(number, out, |out| put_bytes(1, value.to_string().as_bytes(), out))
-        }
+        Kind::Fields => nested(number, out, |out| texts::put(value, out)),
+        Kind::Raw => nested(number, out, |out| put_bytes(1, value.to_string().as_bytes(), out)),
         Kind::Message(_) => {
             if let (Some(message), Some(map)) = (field.message(), value.as_object()) {
                 nested(number, out, |out| write(message, map, out));
