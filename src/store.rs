@@ -11,7 +11,8 @@ mod ended;
 mod index;
 mod interner;
 mod list;
-pub mod load;
+#[cfg(test)]
+mod load;
 mod newest;
 mod ring;
 mod state;

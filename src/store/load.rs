@@ -12,8 +12,7 @@ use crate::model::{
 const REPLICAS: u64 = 7;
 
 /// The pod of this number at this version: always the same for the same numbers.
-#[must_use]
-pub fn pod(number: u64, version: u64) -> Record {
+pub(super) fn pod(number: u64, version: u64) -> Record {
     let app = number / REPLICAS;
     let name = format!("app-{app}-6c9f77b5d8");
     let uid = |class: u32, n: u64| Uid::parse(&format!("{class:08x}-0000-4000-8000-{n:012x}"));
@@ -60,7 +59,7 @@ pub fn pod(number: u64, version: u64) -> Record {
 
 /// Lists `pods` pods of one cluster into the store in pages of 500 and says how many are there
 /// then. Pods per second is this count by the time that it took.
-pub fn list_pods(store: &mut Store, cluster: ClusterId, pods: u64, at: Time) -> usize {
+pub(super) fn list_pods(store: &mut Store, cluster: ClusterId, pods: u64, at: Time) -> usize {
     let mut send = |change| store.apply(Delta { cluster, at, change });
     send(Change::Begin(Kind::Pod));
     for page in 0..pods.div_ceil(500) {
@@ -73,7 +72,14 @@ pub fn list_pods(store: &mut Store, cluster: ClusterId, pods: u64, at: Time) -> 
 
 /// Changes `events` pods of a listed cluster one by one, from `version` on, and says how many of
 /// those deltas changed something.
-pub fn churn(store: &mut Store, cluster: ClusterId, pods: u64, version: u64, events: u64, at: Time) -> u64 {
+pub(super) fn churn(
+    store: &mut Store,
+    cluster: ClusterId,
+    pods: u64,
+    version: u64,
+    events: u64,
+    at: Time,
+) -> u64 {
     let generation =
         |store: &Store| store.clusters.get(usize::from(cluster.0)).map_or(0, |s| s.cluster().generation);
     let before = generation(store);

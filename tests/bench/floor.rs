@@ -76,6 +76,23 @@ async fn list(session: &Session, version: &'static VersionDecl, floor: &mut Floo
     Ok(())
 }
 
+/// The pods of every cluster of a kubeconfig that is asked, as protobuf.
+pub(crate) fn pods(kubeconfig: &Path) -> Result<Vec<Vec<u8>>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let found = find_clusters(&Sources { file: Some(kubeconfig.to_owned()), ..Sources::default() }, &[]);
+        let path = quarterdeck::kinds::of(Kind::Pod).preferred().path();
+        let mut lists = Vec::new();
+        for target in found.targets.iter().take(ASKED) {
+            let session = Session::new(target, &Plugins::default()).map_err(|fault| eyre!("{fault}"))?;
+            let request = Request::get(path.clone()).accept(Format::Protobuf.accept());
+            let response = session.send(request).await.map_err(|fault| eyre!("{fault}"))?;
+            lists.push(response.bytes(LARGEST).await.map_err(|fault| eyre!("{fault}"))?.to_vec());
+        }
+        Ok(lists)
+    })
+}
+
 /// How long the first cluster of a kubeconfig takes for the list of a kind as the program asks for it,
 /// in protobuf and compressed, when what comes is thrown away.
 pub(crate) fn asked(kubeconfig: &Path, kind: Kind) -> Result<Duration> {
