@@ -235,6 +235,10 @@ impl State {
         }
         self.bookmark(kind, version);
         if let Some(known) = self.known(kind, uid) {
+            if record.meta().name == known.meta().name {
+                // The only text that is not pooled: what is shown still and what follows it have it together.
+                record.meta_mut().name = known.meta().name.clone();
+            }
             record.meta_mut().version = known.meta().version;
             let (same, again) = (**known == record, known.meta().version == version);
             record.meta_mut().version = version;

@@ -25,9 +25,9 @@ const COARSE: Span = Span::from_seconds(60);
 /// For how long anything is kept.
 const KEPT_FOR: Span = Span::from_seconds(60 * 60);
 
-/// Bytes that states of the past may hold beside what the newest one holds anyway, by estimate: as
-/// much as that one, within these bounds. The upper one is what a storm may cost (the design's G10).
-const BUDGET: (usize, usize) = (16 << 20, 24 << 20);
+/// Bytes that states of the past may hold beside what the newest one holds anyway, by estimate: what a storm may cost
+/// (the design's G10) less what tables on screen hold of it.
+const BUDGET: usize = 16 << 20;
 
 /// What a record holds on the heap beside itself: its name and containers, its place in a row; labels,
 /// images and owners are shared. The bench's `--only store` measures it with the record and the indexes.
@@ -60,8 +60,7 @@ impl Past {
     pub(super) fn keep(&mut self, state: &Arc<Snapshot>, newer: &Snapshot) {
         let last = bucket(state.at, FINE) != bucket(newer.at, FINE);
         if last || self.to_weigh(newer) {
-            let (least, most) = BUDGET;
-            self.keep_within(state, newer, whole(newer).clamp(least, most));
+            self.keep_within(state, newer, BUDGET);
         }
     }
 
@@ -166,12 +165,6 @@ fn bare(state: &Snapshot, newer: &Snapshot) -> Snapshot {
     };
     let clusters = state.fleet.clusters.iter().map(bare).collect();
     Snapshot::new(state.at, state.sequence, Fleet { clusters })
-}
-
-/// What the records of a state hold, in bytes, by estimate.
-fn whole(state: &Snapshot) -> usize {
-    let tables = state.fleet.clusters.iter().flat_map(|cluster| cluster.tables.iter());
-    tables.map(|table| table.rows.len() * (size_of::<Record>() + RECORD_HEAP)).sum()
 }
 
 /// What a state holds that the next newer one does not, in bytes, by estimate.
