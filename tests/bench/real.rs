@@ -87,7 +87,7 @@ fn quarterdeck(binary: &Path, kubeconfig: &Path, home: &Path) -> Result<(f64, f6
 fn k9s(binary: &Path, kubeconfig: &Path, home: &Path) -> Result<(f64, f64)> {
     let (kubeconfig, home) = (text(kubeconfig)?, text(home)?);
     let arguments = ["--kubeconfig", kubeconfig, "-A", "-c", "pods", "--splashless"];
-    complete(binary, &arguments, ("K9S_CONFIG_DIR", home), "[10000]")
+    complete(binary, &arguments, ("K9S_CONFIG_DIR", home), "[10,000]")
 }
 
 fn text(path: &Path) -> Result<&str> {
