@@ -52,6 +52,8 @@ pub(super) struct Past {
     moments: VecDeque<Moment>,
     /// When the newest of them is weighed again.
     weigh_at: Option<Time>,
+    /// What one of them comes to weigh until the next is kept, by the last one.
+    growth: usize,
 }
 
 impl Past {
@@ -68,14 +70,23 @@ impl Past {
         if bucket(state.at, FINE) == bucket(newer.at, FINE) {
             return self.weigh(newer, budget);
         }
-        // It held what the state after it did not; now it holds what this one does not, ten seconds on.
-        if let Some(last) = self.moments.back_mut() {
-            last.weight = weight(&last.snapshot, state);
+        match self.moments.back_mut() {
+            // It held what the state after it did not; now it holds what this one does not, ten seconds on.
+            Some(last) => {
+                last.weight = weight(&last.snapshot, state);
+                self.growth = last.weight;
+            }
+            None => self.growth /= 2,
         }
         let weight = weight(state, newer);
+        let expected = self.growth.max(weight);
+        if expected > budget {
+            // It would be let go before the next one is kept. After a while it is tried again.
+            return;
+        }
+        self.lighten(budget - expected);
         self.moments.push_back(Moment { snapshot: Arc::new(bare(state, newer)), weight });
         self.thin(newer.at);
-        self.lighten(budget);
         self.weigh_at = Some(newer.at + SOON);
     }
 
@@ -84,9 +95,11 @@ impl Past {
         let due = self.to_weigh(newer);
         let Some(last) = self.moments.back_mut().filter(|_| due) else { return };
         last.weight = weight(&last.snapshot, newer);
+        let millis = |span: Span| usize::try_from(span.millis()).unwrap_or_default();
         let (weight, took) = (last.weight.max(1), last.snapshot.at.age(newer.at).max(SOON));
+        self.growth = weight.saturating_mul(millis(FINE)) / millis(took);
         let room = budget.saturating_sub(self.lighten(budget));
-        let until_full = usize::try_from(took.millis()).unwrap_or_default().saturating_mul(room) / weight;
+        let until_full = millis(took).saturating_mul(room) / weight;
         let until_full = Span::from_millis(i64::try_from(until_full).unwrap_or(i64::MAX));
         self.weigh_at = Some(newer.at + until_full.clamp(SOON, FINE));
     }
