@@ -26,10 +26,15 @@ const REPORTER: &str = "kubelet";
 /// How many sets of fields a thread remembers. When there are more, it begins anew.
 const MOST: usize = 4_096;
 
+/// Who made a pod: the owner's uid, where the containers are that it asks for, and its labels and annotations.
+type Maker = (String, usize, u64);
+
+/// Those containers, kept so that no other list can come to lie where they are, and the fields.
+type Made = (Value, Value);
+
 thread_local! {
-    /// What owners set, by who they are and the containers they ask for: these are kept, so that no other list can
-    /// come to lie where they are.
-    static MADE: RefCell<FxHashMap<(String, usize), (Value, Value)>> = RefCell::default();
+    /// What owners set.
+    static MADE: RefCell<FxHashMap<Maker, Made>> = RefCell::default();
     /// What kubelets set, by what it is.
     static REPORTED: RefCell<FxHashMap<u64, Value>> = RefCell::default();
 }
@@ -38,7 +43,11 @@ thread_local! {
 pub(crate) fn made(pod: &mut Value, now: Time) {
     let containers = at(pod, "spec.containers").clone();
     let (Some(owner), Value::Array(items)) = (controller(pod), &containers) else { return };
-    let key = (text(owner, "uid").to_owned(), items.address());
+    let mut marks = FxHasher::default();
+    for kind in ["metadata.labels", "metadata.annotations"] {
+        keys(at(pod, kind), &mut marks);
+    }
+    let key = (text(owner, "uid").to_owned(), items.address(), marks.finish());
     let fields = MADE.with_borrow_mut(|known| {
         if known.len() >= MOST {
             known.clear();
@@ -109,12 +118,18 @@ fn status_fields(pod: &Value) -> Value {
 fn outline(pod: &Value) -> u64 {
     let mut hasher = FxHasher::default();
     let status = at(pod, "status");
-    status.as_object().into_iter().flatten().for_each(|(key, _)| key.as_str().hash(&mut hasher));
+    keys(status, &mut hasher);
     for condition in list(status, "conditions") {
-        condition.as_object().into_iter().flatten().for_each(|(key, _)| key.as_str().hash(&mut hasher));
+        keys(condition, &mut hasher);
         text(condition, "type").hash(&mut hasher);
     }
     hasher.finish()
+}
+
+fn keys(of: &Value, hasher: &mut FxHasher) {
+    let map = of.as_object();
+    map.map_or(0, |map| map.len()).hash(hasher);
+    map.into_iter().flatten().for_each(|(key, _)| key.as_str().hash(hasher));
 }
 
 #[cfg(test)]
@@ -158,6 +173,12 @@ mod tests {
         set(&mut other, "metadata.ownerReferences", json!([{ "uid": "u-2", "controller": true }]));
         made(&mut other, NOW);
         assert!(fields(&other, MAKER)["f:metadata"]["f:ownerReferences"]["k:{\"uid\":\"u-2\"}"].is_object());
+        // and so have those that its template gives another mark
+        let mut marked = pod();
+        set(&mut marked, "metadata.annotations", json!({ "restarted": "now" }));
+        set(&mut marked, "spec.containers", first["spec"]["containers"].clone());
+        made(&mut marked, NOW);
+        assert!(fields(&marked, MAKER)["f:metadata"]["f:annotations"].is_object());
         let mut alone = pod();
         unset(&mut alone, "metadata.ownerReferences");
         made(&mut alone, NOW);
