@@ -65,7 +65,7 @@ pub(crate) use writer::{bytes as put_bytes, integer as put_integer, nested};
 
 /// The largest list item or watch frame that is held in memory. etcd refuses objects above
 /// 1.5 MiB by default; this leaves room for aggregated servers and still bounds a hostile one.
-pub const LARGEST: usize = 16 << 20;
+pub const LARGEST: usize = 20 << 20;
 
 /// An item or a frame that is longer than this may become as long as any.
 const LONG: usize = 256 << 10;
