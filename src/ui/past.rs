@@ -60,10 +60,7 @@ impl Past {
     /// Takes the state that `newer` follows, if it is the last of its ten seconds, and lets go of
     /// what is too old or too much.
     pub(super) fn keep(&mut self, state: &Arc<Snapshot>, newer: &Snapshot) {
-        let last = bucket(state.at, FINE) != bucket(newer.at, FINE);
-        if last || self.to_weigh(newer) {
-            self.keep_within(state, newer, BUDGET);
-        }
+        self.keep_within(state, newer, BUDGET);
     }
 
     fn keep_within(&mut self, state: &Arc<Snapshot>, newer: &Snapshot, budget: usize) {
@@ -81,6 +78,7 @@ impl Past {
         let weight = weight(state, newer);
         let expected = self.growth.max(weight);
         if expected > budget {
+            self.lighten(budget);
             // It would be let go before the next one is kept. After a while it is tried again.
             return;
         }
@@ -92,7 +90,7 @@ impl Past {
 
     /// Weighs the newest of them, which shares less with every change: a storm must not wait until it is too much.
     fn weigh(&mut self, newer: &Snapshot, budget: usize) {
-        let due = self.to_weigh(newer);
+        let due = self.weigh_at.is_none_or(|at| at <= newer.at);
         let Some(last) = self.moments.back_mut().filter(|_| due) else { return };
         last.weight = weight(&last.snapshot, newer);
         let millis = |span: Span| usize::try_from(span.millis()).unwrap_or_default();
@@ -102,10 +100,6 @@ impl Past {
         let until_full = millis(took).saturating_mul(room) / weight;
         let until_full = Span::from_millis(i64::try_from(until_full).unwrap_or(i64::MAX));
         self.weigh_at = Some(newer.at + until_full.clamp(SOON, FINE));
-    }
-
-    fn to_weigh(&self, newer: &Snapshot) -> bool {
-        !self.moments.is_empty() && self.weigh_at.is_none_or(|at| at <= newer.at)
     }
 
     /// Lets the oldest go until they weigh no more than this; gives what they weigh.
