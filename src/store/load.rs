@@ -1,4 +1,4 @@
-//! Made-up load for measuring the store: pods as a cluster of many applications has them.
+//! Made-up load for the store's tests: pods as a cluster of many applications has them.
 
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ pub(super) fn pod(number: u64, version: u64) -> Record {
 }
 
 /// Lists `pods` pods of one cluster into the store in pages of 500 and says how many are there
-/// then. Pods per second is this count by the time that it took.
+/// then.
 pub(super) fn list_pods(store: &mut Store, cluster: ClusterId, pods: u64, at: Time) -> usize {
     let mut send = |change| store.apply(Delta { cluster, at, change });
     send(Change::Begin(Kind::Pod));
