@@ -1,6 +1,7 @@
 //! What the parts of one simulated cluster share: its world behind a lock, and who waits for it.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) options: ServerOptions,
     /// What watches of the same changes share.
     pub(crate) encoded: Encoded,
+    /// What each open watch is of, and up to which version its client was told.
+    told: Mutex<Vec<(Slot, Weak<AtomicU64>)>>,
 }
 
 /// A token after so many renewals.
@@ -68,6 +71,7 @@ impl Shared {
             tokens,
             options,
             encoded: Encoded::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -160,5 +164,25 @@ impl Shared {
     /// Hears of changes of a resource.
     pub(crate) fn subscribe(&self, slot: Slot) -> watch::Receiver<u64> {
         self.changed[bit(slot)].subscribe()
+    }
+
+    /// A watch begins: where it says up to which version its client was told.
+    pub(crate) fn begin_watch(&self, slot: Slot, position: u64) -> Arc<AtomicU64> {
+        let told = Arc::new(AtomicU64::new(position));
+        let mut all = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|(_, other)| other.strong_count() > 0);
+        all.push((slot, Arc::downgrade(&told)));
+        told
+    }
+
+    /// How many changes are there for open watches that their clients were not told yet.
+    pub(crate) fn untold(&self, world: &World) -> usize {
+        let all = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = all.iter().filter_map(|(slot, told)| Some((*slot, told.upgrade()?)));
+        // a watch from a version that is forgotten ends, so nothing waits for it
+        open.map(|(slot, told)| {
+            world.store.since(slot, told.load(Ordering::Relaxed)).map_or(0, Iterator::count)
+        })
+        .sum()
     }
 }

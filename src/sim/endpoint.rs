@@ -218,6 +218,7 @@ fn clusters(hands: &Hands) -> Value {
                 "reach": format!("{:?}", faults::way(world.reach, &world.trouble).reach).to_lowercase(),
                 "nodes": count(super::resources::Res::Nodes), "pods": count(super::resources::Res::Pods),
                 "connections": connections, "stuck": member.stuck(), "faults": on, "changes": world.store.version(), "pod-changes": world.churn.total(),
+                "untold": member.shared.untold(world),
             })
         })
     };

@@ -108,7 +108,7 @@ fn storm(session: &mut Session, control: &Control, pid: u32) -> Result<()> {
     });
     row(&Row {
         figure: "G10",
-        what: &format!("{storm}: from the servers' last change until all is through"),
+        what: &format!("{storm}: from the servers' last word until all is through"),
         target: "2 s at 20,000",
         floor: format!("the servers went on for {:.1} s", seen.after.as_secs_f64()),
         measured: format!("{:.1} s", seen.lag.as_secs_f64()),
@@ -180,8 +180,8 @@ impl Counted {
     }
 }
 
-/// How long the servers go on changing pods, and how long after that it goes on working: until three tenths of a
-/// second in a row were mostly idle.
+/// How long the servers go on changing pods and telling what changed, and how long after that it goes on working:
+/// until three tenths of a second in a row were mostly idle.
 fn rests(session: &mut Session, control: &Control, pid: u32) -> Result<(Duration, Duration)> {
     const LOOK: Duration = Duration::from_millis(100);
     let began = Instant::now();
@@ -190,8 +190,8 @@ fn rests(session: &mut Session, control: &Control, pid: u32) -> Result<(Duration
         let before = process::cpu(pid)?;
         until(session, Instant::now() + LOOK);
         calm = if process::cpu(pid)?.saturating_sub(before) <= LOOK / 5 { calm + 1 } else { 0 };
-        let now = control.pod_changes()?;
-        if now != made {
+        let (now, untold) = (control.pod_changes()?, control.untold()?);
+        if now != made || untold > 0 {
             (made, last, calm) = (now, Instant::now(), 0);
         }
         if calm == 3 {

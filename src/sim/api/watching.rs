@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::sim::json::Value;
@@ -48,6 +49,8 @@ struct Watch {
     bookmarks: bool,
     /// Every change up to this version was sent or did not matter.
     position: u64,
+    /// The same, without what the connection did not take yet.
+    told: Arc<AtomicU64>,
     /// Objects that are sent as new before changes are.
     initial: VecDeque<Arc<Value>>,
     /// Whether the end of the initial objects is to be said.
@@ -119,6 +122,7 @@ pub(super) fn watch(shared: &Arc<Shared>, call: &Call, target: &Target) -> Resul
         troubled: false,
         bookmarks,
         position,
+        told: shared.begin_watch(target.slot, position),
         initial,
         // the end is said in a bookmark, to those who take bookmarks
         announce: announce && bookmarks,
@@ -149,6 +153,8 @@ fn compresses(version: &str) -> bool {
 
 async fn next(mut watch: Watch) -> Option<(Bytes, Watch)> {
     loop {
+        // the connection took what was written last
+        watch.told.store(watch.position, Ordering::Relaxed);
         if watch.ended {
             return None;
         }
@@ -162,6 +168,7 @@ async fn next(mut watch: Watch) -> Option<(Bytes, Watch)> {
         if more || watch.ended {
             continue;
         }
+        watch.told.store(watch.position, Ordering::Relaxed);
         let wake = watch.deadline.min(if watch.bookmarks { watch.bookmark_at } else { watch.deadline });
         tokio::select! {
             // the sender lives as long as the shared state that this watch holds

@@ -400,6 +400,28 @@ async fn churn_pace_and_incidents_are_said_while_it_runs() {
 }
 
 #[tokio::test]
+async fn what_watches_were_not_told_yet_is_counted() {
+    let (_fleet, hand, client) = ground().await;
+    let untold = async || {
+        let (_, clusters) = hand.send(Method::GET, "/clusters", "").await;
+        clusters.as_array().unwrap().iter().map(|c| c["untold"].as_u64().unwrap()).sum::<u64>()
+    };
+    hand.on(&json!({"fault": "silence"})).await;
+    let watch =
+        tokio::spawn(async move { client.get(&format!("{PODS}?watch=true&timeoutSeconds=60")).await });
+    hand.send(Method::PUT, "/churn", "{\"rate\": 50}").await;
+    while untold().await == 0 {
+        hand.send(Method::POST, "/advance", "{\"by\": \"1s\"}").await;
+    }
+    hand.send(Method::PUT, "/churn", "{\"rate\": 0}").await;
+    hand.off().await;
+    while untold().await > 0 {
+        hand.send(Method::POST, "/advance", "{\"by\": \"1s\"}").await;
+    }
+    watch.abort();
+}
+
+#[tokio::test]
 async fn a_fault_that_happens_once_waits_for_what_it_can_happen_to() {
     let (_fleet, hand, client) = ground().await;
     hand.on(&json!({"fault": "expired", "times": 1})).await;

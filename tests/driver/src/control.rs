@@ -89,6 +89,11 @@ impl Control {
         self.sum("pod-changes")
     }
 
+    /// How many changes wait at the servers for watches that were not told of them yet.
+    pub fn untold(&self) -> Result<u64> {
+        self.sum("untold")
+    }
+
     /// A number of every cluster, in all.
     fn sum(&self, of: &str) -> Result<u64> {
         let said: serde_json::Value = serde_json::from_str(&self.ask("GET", "/clusters", "")?)?;
