@@ -46,3 +46,4 @@ pub use response::{Body, Response, StatusMessage};
 pub use session::Session;
 pub use target::{ClusterTarget, Connection, Names};
 pub use tier::tier_by_name;
+pub use transport::towards_anybody;

@@ -12,6 +12,8 @@ mod http2;
 mod tls;
 mod tunnel;
 
+pub use tls::towards_anybody;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;

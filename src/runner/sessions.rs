@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::{OnceCell, watch};
 
 use super::api::{Api, ApiAnswer, ApiRequest, Identity};
-use crate::cluster::{Request, Session};
+use crate::cluster::{Request, Session, towards_anybody};
 use crate::model::{Cause, ClusterId, Fault, Text};
 
 /// How long a probe may take.
@@ -52,13 +52,12 @@ async fn made() -> Result<Web, Fault> {
 }
 
 fn web() -> Result<Web, Fault> {
-    let cannot = |error: std::io::Error| {
+    let cannot = |error: rustls::Error| {
         let what = format!("the system's certificates cannot be read: {error}");
         Fault::new(Cause::Tls, what, "set SSL_CERT_FILE to a file with roots")
     };
     let https = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
-        .map_err(cannot)?
+        .with_tls_config(towards_anybody().map_err(cannot)?)
         .https_or_http()
         .enable_http1()
         .enable_http2()

@@ -123,7 +123,7 @@ fn identity(user: &Entry<'_, AuthInfo>) -> Result<Option<Identity>, Wrong> {
 fn impersonation(info: &AuthInfo) -> Result<Option<Impersonation>, Wrong> {
     let user = info.impersonate.clone().unwrap_or_default();
     let mut extra: Vec<_> = info.impersonate_user_extra.clone().unwrap_or_default().into_iter().collect();
-    extra.sort();
+    extra.sort_unstable();
     let groups = info.impersonate_groups.clone().unwrap_or_default();
     let uid = info.impersonate_uid.clone().filter(|uid| !uid.is_empty());
     if user.is_empty() {

@@ -1,12 +1,18 @@
 //! TLS as a kubeconfig wants it: its CA or the system's, its client certificate, or the one that
 //! a plugin made.
 
-use base64::Engine;
-use kube::client::ConfigExt;
-use rustls::ClientConfig;
+use std::sync::Arc;
+
+use rustls::client::WantsClientCert;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme, WantsVerifier,
+};
+use rustls_platform_verifier::BuilderVerifierExt;
+use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::cluster::credentials::ClientCertificate;
 use crate::cluster::target::{Connection, Pem, Trust};
@@ -21,43 +27,131 @@ pub(super) fn towards_server(
     instead: Option<&ClientCertificate>,
     server: &str,
 ) -> Result<ClientConfig, Fault> {
-    // With only one crypto provider compiled in, kube leaves its installation to the program.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut config = kube::Config::new(connection.server.clone());
-    match &connection.trust {
-        Trust::System => {}
-        // Without a root the system's are loaded, which fails where there are none.
+    let refused = |error: Error| unusable(server, &error.to_string());
+    let trusting = match &connection.trust {
+        Trust::System => system().map_err(refused)?,
         Trust::Anything => {
-            config.accept_invalid_certs = true;
-            config.root_cert = Some(Vec::new());
+            let (builder, provider) = builder().map_err(refused)?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
         }
         Trust::Ca(pem) => {
             let pem = read(pem, server, "certificate-authority")?;
-            let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.expose_secret()).collect();
-            let all = all.map_err(|_| unusable(server, "certificate-authority is not PEM"))?;
-            config.root_cert = Some(all.into_iter().map(|der| der.as_ref().to_vec()).collect());
+            let roots = authorities(pem.expose_secret(), server)?;
+            builder().map_err(refused)?.0.with_root_certificates(roots)
         }
-    }
-    if let Some(made) = instead {
-        config.auth_info.client_certificate_data = Some(encoded(made.certificate.expose_secret().as_bytes()));
-        config.auth_info.client_key_data =
-            Some(SecretString::from(encoded(made.key.expose_secret().as_bytes())));
+    };
+    let mut tls = if let Some(made) = instead {
+        identified(
+            trusting,
+            made.certificate.expose_secret().as_bytes(),
+            made.key.expose_secret().as_bytes(),
+            server,
+        )?
     } else if let Some(own) = &connection.identity {
         let certificate = read(&own.certificate, server, "client-certificate")?;
         let key = read(&own.key, server, "client-key")?;
-        config.auth_info.client_certificate_data = Some(encoded(certificate.expose_secret()));
-        config.auth_info.client_key_data = Some(SecretString::from(encoded(key.expose_secret())));
-    }
-    let mut tls = config.rustls_client_config().map_err(|error| unusable(server, &error.to_string()))?;
+        identified(trusting, certificate.expose_secret(), key.expose_secret(), server)?
+    } else {
+        trusting.with_no_client_auth()
+    };
     tls.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
     Ok(tls)
 }
 
 /// How to greet an https:// proxy: the system's CAs, HTTP/1.1.
-pub(super) fn towards_proxy(proxy: &http::Uri, shown: &str) -> Result<ClientConfig, Fault> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = kube::Config::new(proxy.clone());
-    config.rustls_client_config().map_err(|error| unusable(shown, &error.to_string()))
+pub(super) fn towards_proxy(shown: &str) -> Result<ClientConfig, Fault> {
+    towards_anybody().map_err(|error| unusable(shown, &error.to_string()))
+}
+
+/// How to greet a server of the web, of which nothing is known: by the CAs that the system trusts.
+/// Their files are read (`SSL_CERT_FILE` is heeded), so not on a thread that others wait for.
+///
+/// # Errors
+/// There are none, or they cannot be read.
+pub fn towards_anybody() -> Result<ClientConfig, Error> {
+    Ok(system()?.with_no_client_auth())
+}
+
+/// A configuration begins, with the one crypto provider that is compiled in.
+fn builder() -> Result<(ConfigBuilder<ClientConfig, WantsVerifier>, Arc<CryptoProvider>), Error> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
+    Ok((builder.with_safe_default_protocol_versions()?, provider))
+}
+
+fn system() -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
+    builder()?.0.with_platform_verifier()
+}
+
+/// The certificates of a CA file.
+fn authorities(pem: &[u8], server: &str) -> Result<RootCertStore, Fault> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|_| unusable(server, "certificate-authority is not PEM"))?;
+        let unfit = |error| unusable(server, &format!("certificate-authority holds what is no CA: {error}"));
+        roots.add(certificate).map_err(unfit)?;
+    }
+    if roots.is_empty() {
+        return Err(unusable(server, "certificate-authority holds no certificate"));
+    }
+    Ok(roots)
+}
+
+/// With a client certificate: its chain and its key, both PEM.
+fn identified(
+    trusting: ConfigBuilder<ClientConfig, WantsClientCert>,
+    certificate: &[u8],
+    key: &[u8],
+    server: &str,
+) -> Result<ClientConfig, Fault> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
+    let chain = chain.map_err(|_| unusable(server, "client-certificate is not PEM"))?;
+    if chain.is_empty() {
+        return Err(unusable(server, "client-certificate holds no certificate"));
+    }
+    let key =
+        PrivateKeyDer::from_pem_slice(key).map_err(|_| unusable(server, "client-key holds no key in PEM"))?;
+    let unfit = |error| unusable(server, &format!("client-certificate and client-key: {error}"));
+    trusting.with_client_auth_cert(chain, key).map_err(unfit)
+}
+
+/// Takes anybody for the server, as `insecure-skip-tls-verify` asks.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 /// The name that the server's certificate must bear.
@@ -73,8 +167,4 @@ fn read(pem: &Pem, server: &str, what: &str) -> Result<SecretSlice<u8>, Fault> {
 
 fn unusable(server: &str, why: &str) -> Fault {
     Fault::new(Cause::Config, format!("{server}: TLS cannot be set up: {why}"), "fetch the kubeconfig again")
-}
-
-fn encoded(bytes: &[u8]) -> String {
-    base64::engine::general_purpose::STANDARD.encode(bytes)
 }

@@ -30,7 +30,7 @@ pub(super) async fn through(proxy: &Intercept, host: &str, port: u16) -> Result<
     let stream = tcp(None, proxy_host, proxy_port, &shown).await.map_err(of_proxy)?;
     match uri.scheme_str() {
         Some("http" | "https") if https => {
-            let config = Arc::new(tls::towards_proxy(uri, &shown)?);
+            let config = Arc::new(tls::towards_proxy(&shown)?);
             let name = tls::server_name(proxy_host, &shown)?;
             let greeted = TlsConnector::from(config).connect(name, stream).await;
             let stream = greeted.map_err(|error| of_proxy(faults::tls(&error, &shown)))?;
