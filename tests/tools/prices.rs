@@ -11,6 +11,7 @@
 //! `src/views/prices/table.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::Path;
 
 use color_eyre::eyre::{Result, ensure, eyre};
@@ -63,13 +64,15 @@ fn encode(
     types: &BTreeSet<&str>,
     regions: &BTreeMap<(String, String), Region>,
 ) -> Result<Vec<u8>> {
-    let mut out = b"QDPRICE1".to_vec();
+    let mut out = b"QDPRICE2".to_vec();
     out.extend(date.as_bytes());
     out.extend(u16::try_from(types.len())?.to_le_bytes());
     out.extend(u16::try_from(regions.len())?.to_le_bytes());
+    let mut names = Vec::new();
     for name in types {
-        text(&mut out, name)?;
+        text(&mut names, name)?;
     }
+    block(&mut out, &names)?;
     for ((provider, name), region) in regions {
         text(&mut out, provider)?;
         text(&mut out, name)?;
@@ -80,13 +83,33 @@ fn encode(
             out.extend(multiplier.to_le_bytes());
         }
         out.extend(u16::try_from(region.rows.len())?.to_le_bytes());
-        for (id, (price, ratio)) in &region.rows {
-            out.extend(id.to_le_bytes());
-            out.extend(price.to_le_bytes());
-            out.extend(ratio.to_le_bytes());
-        }
+        block(&mut out, &columns(&region.rows))?;
     }
     Ok(out)
+}
+
+fn columns(rows: &BTreeMap<u16, (u32, u16)>) -> Vec<u8> {
+    let (mut out, mut before) = (Vec::new(), 0);
+    for id in rows.keys() {
+        out.extend((id - before).to_le_bytes());
+        before = *id;
+    }
+    for byte in 0..4 {
+        out.extend(rows.values().map(|(price, _)| price.to_le_bytes()[byte]));
+    }
+    for byte in 0..2 {
+        out.extend(rows.values().map(|(_, ratio)| ratio.to_le_bytes()[byte]));
+    }
+    out
+}
+
+fn block(out: &mut Vec<u8>, bytes: &[u8]) -> Result<()> {
+    let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    zlib.write_all(bytes)?;
+    let packed = zlib.finish()?;
+    out.extend(u32::try_from(packed.len())?.to_le_bytes());
+    out.extend(packed);
+    Ok(())
 }
 
 fn text(out: &mut Vec<u8>, text: &str) -> Result<()> {

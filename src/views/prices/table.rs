@@ -1,13 +1,22 @@
 //! The embedded table of list prices, read in place.
 //!
-//! `assets/prices.bin`, little-endian: `QDPRICE1`, the date in ten bytes, how many types (u16)
-//! and regions (u16); the types' names, sorted (length u8, text); then each region, sorted by
-//! provider and name: both texts, its multiplier against the home region (u32, ten-thousandths;
-//! 0 unknown), its classes (u16; text and multiplier each), its rows (u16), each a type (u16, its
-//! place among the names), micro-dollars an hour (u32), and what spot costs of that (u16,
-//! ten-thousandths; 0 unknown), sorted by type.
+//! `assets/prices.bin`, little-endian: `QDPRICE2`, the date in ten bytes, how many types (u16)
+//! and regions (u16); a block with the types' names, sorted (length u8, text); then each region,
+//! sorted by provider and name: both texts, its multiplier against the home region (u32,
+//! ten-thousandths; 0 unknown), its classes (u16; text and multiplier each), its rows (u16) and a
+//! block with them. A block is its length (u32) and that many bytes of zlib.
+//!
+//! The rows are columns, so that they compress to a third: how much higher the type's place among
+//! the names is than that of the row before (u16 each, sorted), the lowest bytes of all
+//! micro-dollars an hour, then the next ones, up to the fourth; and what spot costs of that (u16,
+//! ten-thousandths; 0 unknown), its low bytes and its high bytes. A region is inflated when it is
+//! asked for first.
 
+use std::io::Read;
+use std::ops::Range;
 use std::sync::OnceLock;
+
+use flate2::read::ZlibDecoder;
 
 static BYTES: &[u8] = include_bytes!("../../../assets/prices.bin");
 
@@ -30,7 +39,9 @@ pub(super) struct Quote {
 #[derive(Debug, Default)]
 struct Index {
     date: &'static str,
-    types: Vec<&'static str>,
+    /// The names one after the other, and where each of them is.
+    names: String,
+    types: Vec<Range<usize>>,
     regions: Vec<Region>,
 }
 
@@ -40,10 +51,19 @@ struct Region {
     name: &'static str,
     multiplier: u32,
     classes: Vec<(&'static str, u32)>,
-    rows: &'static [u8],
+    count: usize,
+    packed: &'static [u8],
+    rows: OnceLock<Vec<Row>>,
 }
 
+/// A type, by its place among the names, and what it costs.
+type Row = (u16, Quote);
+
+/// The bytes of a row.
 const ROW: usize = 8;
+
+/// More than any block of this file inflates to.
+const LARGEST: usize = 1 << 20;
 
 /// The home region of a provider: every multiplier is against it.
 const HOMES: [(&str, &str); 3] = [("aws", "us-east-1"), ("gcp", "us-central1"), ("azure", "eastus")];
@@ -62,7 +82,8 @@ impl Table {
 
     /// The price of this type in this region.
     pub(super) fn lookup(&self, provider: &str, region: &str, instance_type: &str) -> Option<Quote> {
-        let id = self.index.types.binary_search(&instance_type).ok()?;
+        let Index { names, types, .. } = self.index;
+        let id = types.binary_search_by_key(&instance_type, |place| &names[place.clone()]).ok()?;
         self.region(provider, region)?.quote(u16::try_from(id).ok()?)
     }
 
@@ -85,12 +106,14 @@ impl Table {
 
 impl Region {
     fn quote(&self, id: u16) -> Option<Quote> {
-        let rows = self.rows.as_chunks::<ROW>().0;
-        let place = rows.binary_search_by_key(&id, |row| u16::from_le_bytes([row[0], row[1]])).ok()?;
-        let row = rows[place];
-        Some(Quote {
-            micros: u32::from_le_bytes([row[2], row[3], row[4], row[5]]),
-            spot_ratio: u16::from_le_bytes([row[6], row[7]]),
+        let rows = self.rows();
+        let place = rows.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(rows[place].1)
+    }
+
+    fn rows(&self) -> &[Row] {
+        self.rows.get_or_init(|| {
+            inflated(self.packed).and_then(|bytes| rows(&bytes, self.count)).unwrap_or_default()
         })
     }
 
@@ -111,17 +134,52 @@ impl Region {
     }
 }
 
+fn inflated(block: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    ZlibDecoder::new(block).take(LARGEST as u64).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// So many rows from their columns.
+fn rows(columns: &[u8], count: usize) -> Option<Vec<Row>> {
+    (columns.len() == count * ROW).then_some(())?;
+    let byte = |column: usize, row: usize| columns[column * count + row];
+    let mut id = 0_u16;
+    let row = |row: usize| {
+        id = id.checked_add(u16::from_le_bytes([columns[2 * row], columns[2 * row + 1]]))?;
+        let micros = u32::from_le_bytes([byte(2, row), byte(3, row), byte(4, row), byte(5, row)]);
+        Some((id, Quote { micros, spot_ratio: u16::from_le_bytes([byte(6, row), byte(7, row)]) }))
+    };
+    (0..count).map(row).collect()
+}
+
+/// Where each of so many texts is, one after the other with their lengths before them.
+fn places(names: &[u8], count: u16) -> Option<Vec<Range<usize>>> {
+    let mut at = 0;
+    let mut place = |_| {
+        let (start, length) = (at + 1, usize::from(*names.get(at)?));
+        at = start + length;
+        names.get(start..at).map(|_| start..at)
+    };
+    (0..count).map(&mut place).collect()
+}
+
 /// Reads the bytes from front to back; `None` as soon as they are not what they should be.
 struct Reader(&'static [u8]);
 
 impl Reader {
     fn index(mut self) -> Option<Index> {
-        (self.bytes(8)? == b"QDPRICE1").then_some(())?;
+        (self.bytes(8)? == b"QDPRICE2").then_some(())?;
         let date = std::str::from_utf8(self.bytes(10)?).ok()?;
         let (types, regions) = (self.u16()?, self.u16()?);
+        let names = inflated(self.block()?)?;
+        let types = places(&names, types)?;
+        let names = String::from_utf8(names).ok()?;
+        types.iter().all(|place| names.get(place.clone()).is_some()).then_some(())?;
         Some(Index {
             date,
-            types: (0..types).map(|_| self.text()).collect::<Option<_>>()?,
+            names,
+            types,
             regions: (0..regions).map(|_| self.region()).collect::<Option<_>>()?,
         })
     }
@@ -130,8 +188,21 @@ impl Reader {
         let (provider, name, multiplier) = (self.text()?, self.text()?, self.u32()?);
         let classes = self.u16()?;
         let classes = (0..classes).map(|_| Some((self.text()?, self.u32()?))).collect::<Option<_>>()?;
-        let rows = usize::from(self.u16()?);
-        Some(Region { provider, name, multiplier, classes, rows: self.bytes(rows * ROW)? })
+        let count = usize::from(self.u16()?);
+        Some(Region {
+            provider,
+            name,
+            multiplier,
+            classes,
+            count,
+            packed: self.block()?,
+            rows: OnceLock::new(),
+        })
+    }
+
+    fn block(&mut self) -> Option<&'static [u8]> {
+        let length = usize::try_from(self.u32()?).ok()?;
+        self.bytes(length)
     }
 
     fn bytes(&mut self, count: usize) -> Option<&'static [u8]> {
@@ -162,9 +233,13 @@ mod tests {
     fn the_table_is_whole() {
         let table = Table::embedded();
         assert_eq!(table.date().len(), 10);
-        assert!(table.index.types.is_sorted());
-        assert!(table.index.regions.is_sorted_by_key(|r| (r.provider, r.name)));
-        let rows: usize = table.index.regions.iter().map(|r| r.rows.len() / ROW).sum();
+        let Index { names, types, regions, .. } = table.index;
+        assert!(types.is_sorted_by_key(|place| &names[place.clone()]));
+        assert!(regions.is_sorted_by_key(|r| (r.provider, r.name)));
+        assert!(
+            regions.iter().all(|r| r.rows().len() == r.count && r.rows().is_sorted_by_key(|(id, _)| *id))
+        );
+        let rows: usize = regions.iter().map(|r| r.count).sum();
         assert!(rows > 90_000, "{rows}");
     }
 
@@ -175,7 +250,9 @@ mod tests {
             name: "x",
             multiplier: 12_000,
             classes: vec![("m", 11_000), ("m-arm", 11_500), ("m-amd", 11_200)],
-            rows: &[],
+            count: 0,
+            packed: &[],
+            rows: OnceLock::new(),
         };
         assert_eq!(region.multiplier_of("m6i.large"), 11_000);
         assert_eq!(region.multiplier_of("m7g.large"), 11_500);
