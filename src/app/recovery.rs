@@ -16,7 +16,7 @@ pub(super) fn load_all(folder: &Path) -> (Vec<Arc<RecoveryFile>>, Vec<Problem>) 
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|e| e == "toml"))
         .collect();
-    paths.sort();
+    paths.sort_unstable();
     let mut plans = Vec::new();
     let mut problems = Vec::new();
     for path in paths {

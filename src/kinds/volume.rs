@@ -113,7 +113,7 @@ impl Volume<'_> {
             .flat_map(|e| e.values.iter().filter(|zone| !zone.is_empty()))
             .map(|zone| text(zone))
             .collect();
-        zones.sort();
+        zones.sort_unstable();
         zones.dedup();
         zones.into()
     }

@@ -15,7 +15,7 @@ impl Labels {
         if pairs.is_empty() {
             return Labels(None);
         }
-        pairs.sort();
+        pairs.sort_unstable();
         pairs.dedup_by(|a, b| a.0 == b.0);
         Labels(Some(pairs.into()))
     }

@@ -83,7 +83,7 @@ impl Money {
             left -= share;
             remainders.push((product % total, index));
         }
-        remainders.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        remainders.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         for (_, index) in remainders.into_iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
             parts[index].0 += sign;
         }

@@ -229,7 +229,7 @@ impl<'a> Draft<'a> {
     fn workloads(&self, node: &OneNode<'a>) -> Vec<ObjectKey> {
         let mut keys: Vec<ObjectKey> =
             node.going(self.options()).iter().filter_map(|on| self.workload(node, on)).collect();
-        keys.sort();
+        keys.sort_unstable();
         keys.dedup();
         keys
     }
@@ -395,7 +395,7 @@ impl<'a> Draft<'a> {
                 readings.extend(on.budgets.iter().map(|b| (key(Kind::Budget, &b.meta), b.meta.version)));
             }
         }
-        readings.sort();
+        readings.sort_unstable();
         readings.dedup();
         readings
     }

@@ -197,7 +197,7 @@ impl<'a> Draft<'a> {
         let writes = steps.iter().flat_map(|s| std::iter::once(&s.action).chain(&s.undo));
         let mut ids: Vec<ClusterId> =
             writes.filter_map(|action| action.writes_to()).map(|target| target.cluster).collect();
-        ids.sort();
+        ids.sort_unstable();
         ids.dedup();
         ids
     }
@@ -214,7 +214,7 @@ impl<'a> Draft<'a> {
             return Confirmation { word: Text::clean("yes") };
         }
         let mut order = touches.to_vec();
-        order.sort_by_key(|id| (*id != self.to.id, *id != self.from.id, *id));
+        order.sort_unstable_by_key(|id| (*id != self.to.id, *id != self.from.id, *id));
         let names: Vec<String> = order.iter().map(|id| name_of(fleet, *id).to_string()).collect();
         Confirmation { word: names.join(" ").into() }
     }

@@ -112,7 +112,7 @@ impl Unfinished {
     pub fn clusters<'a>(&self, fleet: &'a Fleet) -> Vec<&'a Cluster> {
         let mut names: Vec<&Text> = self.back.iter().map(|back| &back.object.cluster).collect();
         names.extend(self.subjects.iter().map(|subject| &subject.cluster));
-        names.sort();
+        names.sort_unstable();
         names.dedup();
         names.into_iter().filter_map(|name| fleet.by_name(name)).map(AsRef::as_ref).collect()
     }
@@ -143,7 +143,7 @@ fn plan(input: &PlanInput<'_>) -> Result<Plan, Text> {
         laid.iter().partition(|l| over || l.changed.is_none());
     let steps: Vec<Step> = sent.iter().map(|l| step(l.back, l.cluster)).collect();
     let mut touches: Vec<_> = sent.iter().map(|l| l.cluster.id).collect();
-    touches.sort();
+    touches.sort_unstable();
     touches.dedup();
     if steps.is_empty() {
         refusals.push(Text::clean(match kept.is_empty() {

@@ -24,7 +24,7 @@ pub(super) fn name_of(fleet: &Fleet, id: ClusterId) -> Text {
 /// The clusters of these objects, each once, in order.
 pub(super) fn clusters_of(subjects: &[ObjectKey]) -> Vec<ClusterId> {
     let mut ids: Vec<ClusterId> = subjects.iter().map(|s| s.cluster).collect();
-    ids.sort();
+    ids.sort_unstable();
     ids.dedup();
     ids
 }

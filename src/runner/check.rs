@@ -115,7 +115,7 @@ fn rights(plan: &Plan, of: Need) -> Vec<Right> {
             }
         }
     }
-    rights.sort();
+    rights.sort_unstable();
     rights.dedup();
     rights
 }
@@ -163,7 +163,7 @@ async fn rights_lines<A: Api>(api: &A, snapshot: &Snapshot, plan: &Plan) -> Vec<
         futures::stream::iter(asked).buffered(SLOTS).filter_map(std::future::ready).collect().await;
     let allowed = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Allowed);
     let mut titles: Vec<String> = allowed.map(|(right, _)| right.title()).collect();
-    titles.sort();
+    titles.sort_unstable();
     titles.dedup();
     let mut lines = Vec::new();
     if !titles.is_empty() {

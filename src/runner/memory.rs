@@ -71,7 +71,7 @@ pub(super) fn way_back<A: Api>(ctx: &Context<A>) -> Vec<Value> {
 pub(super) fn clusters<A: Api>(ctx: &Context<A>) -> Vec<Value> {
     let mut ids = ctx.plan.touches.clone();
     ids.extend(ctx.plan.recovery.iter().flat_map(|recovery| [recovery.from, recovery.to]));
-    ids.sort();
+    ids.sort_unstable();
     ids.dedup();
     ids.into_iter().map(|id| json!(ctx.name(id))).collect()
 }

@@ -136,7 +136,7 @@ impl Ui {
     /// `5 marked in 3 clusters`.
     pub(super) fn marks_text(&self) -> String {
         let mut places: Vec<_> = self.marks.values().flatten().map(|key| key.cluster).collect();
-        places.sort();
+        places.sort_unstable();
         places.dedup();
         match (self.marks.len(), places.len()) {
             (0, _) => String::new(),

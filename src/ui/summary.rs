@@ -33,7 +33,7 @@ impl Summary {
         let header = fleet::header(snapshot, now);
         let mut clusters: Vec<ClusterLine> =
             snapshot.fleet.clusters.iter().map(|cluster| ClusterLine::of(cluster, now)).collect();
-        clusters.sort_by(|a, b| b.tone.cmp(&a.tone).then_with(|| a.name.cmp(&b.name)));
+        clusters.sort_unstable_by(|a, b| b.tone.cmp(&a.tone).then_with(|| a.name.cmp(&b.name)));
         Summary { at: Some(now), header, clusters }
     }
 

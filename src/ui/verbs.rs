@@ -40,7 +40,7 @@ impl Ui {
             false => self.stands_for(key).filter(|key| fits(&key)),
         };
         let mut fitting: Vec<ObjectKey> = behind.iter().filter_map(own).collect();
-        fitting.sort();
+        fitting.sort_unstable();
         fitting.dedup();
         if !fitting.is_empty() {
             return Ok(fitting);
@@ -284,7 +284,7 @@ fn unchanged(snapshot: &Snapshot, rests_on: &[(ObjectKey, Version)]) -> bool {
     let mut wanted: FxHashMap<Uid, Version> =
         rests_on.iter().map(|(key, version)| (key.uid, *version)).collect();
     let mut tables: Vec<_> = rests_on.iter().map(|(key, _)| (key.cluster, key.kind)).collect();
-    tables.sort();
+    tables.sort_unstable();
     tables.dedup();
     for (cluster, kind) in tables {
         let Some(cluster) = snapshot.fleet.cluster(cluster) else { return false };

@@ -151,7 +151,7 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
             (rank(row.tone), blast, row)
         })
         .collect();
-    rows.sort_by(|a, b| (a.0, b.1).cmp(&(b.0, a.1)).then_with(|| name(&a.2).cmp(name(&b.2))));
+    rows.sort_unstable_by(|a, b| (a.0, b.1).cmp(&(b.0, a.1)).then_with(|| name(&a.2).cmp(name(&b.2))));
     let tones: Vec<Tone> = rows.iter().map(|(_, _, row)| row.tone).collect();
     Sheet {
         answer: answer(&clusters, &tones, now),

@@ -98,7 +98,7 @@ fn names(folder: &Path) -> Vec<String> {
     let plans = paths.filter(|path| path.extension().is_some_and(|e| e == "toml"));
     let mut names: Vec<String> =
         plans.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned())).collect();
-    names.sort();
+    names.sort_unstable();
     names
 }
 

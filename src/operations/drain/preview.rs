@@ -230,7 +230,7 @@ impl<'a> Draft<'a> {
     fn touched(&self, touches: &[ClusterId]) -> Line {
         let pods: usize = self.nodes.iter().map(|n| n.going(self.options()).len()).sum();
         let mut workloads: Vec<_> = self.nodes.iter().flat_map(|n| self.workloads(n)).collect();
-        workloads.sort();
+        workloads.sort_unstable();
         workloads.dedup();
         let text = [
             count(touches.len(), "cluster"),
@@ -255,7 +255,7 @@ impl<'a> Draft<'a> {
 /// `pool std, zones c and d`; zones by their last part where they share the rest.
 fn place_name(pools: &[&Text], rooms: &[fit::Room<'_>]) -> String {
     let mut names: Vec<&Text> = pools.to_vec();
-    names.sort();
+    names.sort_unstable();
     names.dedup();
     let pool = match names[..] {
         [one] if one.is_empty() => "nodes without a pool".to_owned(),
@@ -264,7 +264,7 @@ fn place_name(pools: &[&Text], rooms: &[fit::Room<'_>]) -> String {
     };
     let mut zones: Vec<&Text> =
         rooms.iter().map(|r| &r.node.identity.zone).filter(|z| !z.is_empty()).collect();
-    zones.sort();
+    zones.sort_unstable();
     zones.dedup();
     match zones[..] {
         [] => pool,

@@ -39,7 +39,7 @@ pub fn unfinished(path: &Path, host: &str, alive: Alive<'_>) -> Vec<Unfinished> 
     let Runs { open, cut_off } = without_end(path, host);
     let dead = open.into_values().filter(|run| !alive(run.pid, run.at));
     let mut runs: Vec<Unfinished> = cut_off.into_iter().chain(dead).filter_map(|run| read(&run)).collect();
-    runs.sort_by_key(|run| run.seq);
+    runs.sort_unstable_by_key(|run| run.seq);
     runs
 }
 

@@ -300,7 +300,7 @@ fn aggregated(served: &Groups, wanted: impl Fn(&str) -> bool) -> Answer {
                 .into_iter()
                 .map(|version| {
                     let mut own: Vec<&Served> = list.iter().filter(|s| s.version == version).collect();
-                    own.sort_by(|a, b| a.plural.cmp(&b.plural));
+                    own.sort_unstable_by(|a, b| a.plural.cmp(&b.plural));
                     let resources: Vec<Value> = own.iter().map(|s| aggregated_entry(group, s)).collect();
                     json!({ "version": version, "resources": resources, "freshness": "Current" })
                 })
@@ -332,7 +332,7 @@ fn aggregated_entry(group: &str, s: &Served) -> Value {
     }
     if !s.subresources.is_empty() {
         let mut names: Vec<&String> = s.subresources.iter().collect();
-        names.sort();
+        names.sort_unstable();
         let subs = names.into_iter().map(|sub| {
             let (g, v, k, verbs) = subresource(s, sub);
             let response = if v.is_empty() { kind(group, version, k) } else { kind(g, v, k) };

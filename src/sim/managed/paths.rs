@@ -80,7 +80,7 @@ fn walk(layout: Layout<'_>, value: &Value, path: &mut Vec<String>, out: &mut Pat
 fn element(listing: &Listing, item: &Value) -> String {
     let Listing::Keyed(keys) = listing else { return format!("v:{item}") };
     let mut sorted = keys.clone();
-    sorted.sort();
+    sorted.sort_unstable();
     let mut key = Map::new();
     for name in sorted {
         // the one key of a built-in kind that has a default

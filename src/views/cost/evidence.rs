@@ -63,6 +63,6 @@ pub fn evidence(snapshot: &Snapshot, scope: &Scope, row: &RowId, now: Time) -> E
 /// The five dearest.
 fn dearest(shares: &FxHashMap<Text, Share>) -> impl Iterator<Item = (&Text, &Share)> {
     let mut sorted: Vec<_> = shares.iter().collect();
-    sorted.sort_by(|a, b| b.1.rate.cmp(&a.1.rate).then_with(|| a.0.cmp(b.0)));
+    sorted.sort_unstable_by(|a, b| b.1.rate.cmp(&a.1.rate).then_with(|| a.0.cmp(b.0)));
     sorted.into_iter().take(5)
 }

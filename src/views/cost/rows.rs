@@ -234,7 +234,7 @@ fn apart(name: &str, share: &Share) -> Option<Named> {
 }
 
 fn sorted(mut shares: Vec<Named>) -> Vec<Named> {
-    shares.sort_by(|a, b| b.2.rate.cmp(&a.2.rate).then_with(|| a.0.cmp(&b.0)));
+    shares.sort_unstable_by(|a, b| b.2.rate.cmp(&a.2.rate).then_with(|| a.0.cmp(&b.0)));
     shares
 }
 

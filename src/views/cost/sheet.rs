@@ -53,7 +53,7 @@ impl CostLens {
 fn costs<'a>(snapshot: &'a Snapshot, scope: &Scope) -> Vec<(&'a Cluster, Arc<Breakdown>)> {
     let in_scope = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c) && c.seen());
     let mut costs: Vec<_> = in_scope.map(|c| (c.as_ref(), breakdown(c, scope))).collect();
-    costs.sort_by_key(|(cluster, cost)| (-cost.whole.rate.nanos(), cluster.id));
+    costs.sort_unstable_by_key(|(cluster, cost)| (-cost.whole.rate.nanos(), cluster.id));
     costs
 }
 

@@ -44,7 +44,9 @@ pub(super) fn waste(costs: &[(&Cluster, Arc<Breakdown>)], now: Time) -> Vec<Item
             pools(cluster, cost).chain(workloads(cluster, cost, old)).chain(volumes(cluster, cost))
         })
         .collect();
-    items.sort_by(|a, b| b.rate.cmp(&a.rate).then_with(|| (&a.cluster, &a.what).cmp(&(&b.cluster, &b.what))));
+    items.sort_unstable_by(|a, b| {
+        b.rate.cmp(&a.rate).then_with(|| (&a.cluster, &a.what).cmp(&(&b.cluster, &b.what)))
+    });
     items
 }
 

@@ -113,7 +113,7 @@ fn spread(snapshot: &Snapshot, finding: &Finding) -> Option<EvidenceLine> {
     let origin = first_symptom(finding).map(|symptom| symptom.object.cluster);
     let others = finding.clusters.iter().filter(|h| Some(h.cluster) != origin);
     let mut later: Vec<_> = others.map(|h| (h.since, h.cluster)).collect();
-    later.sort();
+    later.sort_unstable();
     if later.is_empty() || origin.is_none() {
         return None;
     }

@@ -216,7 +216,7 @@ fn columns_for<'a>(snapshot: &'a Snapshot, scope: &Scope, rows: &[Row]) -> Vec<&
     }
     let mut clusters: Vec<&Cluster> =
         snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).map(AsRef::as_ref).collect();
-    clusters.sort_by_key(|c| (std::cmp::Reverse(differs.get(&c.id).copied().unwrap_or(0)), c.id));
+    clusters.sort_unstable_by_key(|c| (std::cmp::Reverse(differs.get(&c.id).copied().unwrap_or(0)), c.id));
     clusters.truncate(CLUSTER_COLUMNS);
     clusters
 }

@@ -135,7 +135,7 @@ fn object(members: &[Row]) -> Option<Row> {
 fn cause(members: &[Row]) -> Option<Row> {
     let mut row = over(members)?;
     let mut places: Vec<&Text> = members.iter().map(|member| &member.place).collect();
-    places.sort();
+    places.sort_unstable();
     places.dedup();
     let mut subjects: Vec<&str> = members.iter().map(subject).collect();
     subjects.sort_unstable();

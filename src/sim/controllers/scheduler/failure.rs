@@ -92,6 +92,6 @@ impl Failure {
 fn counted<'a>(reasons: impl IntoIterator<Item = (&'a str, usize)>) -> String {
     let said = reasons.into_iter().filter(|(_, n)| *n > 0).map(|(reason, n)| format!("{n} {reason}"));
     let mut parts: Vec<String> = said.collect();
-    parts.sort();
+    parts.sort_unstable();
     parts.join(", ")
 }

@@ -68,7 +68,7 @@ fn budgets_of(run: &Run) -> usize {
             _ => None,
         })
         .collect();
-    names.sort();
+    names.sort_unstable();
     names.dedup();
     names.len()
 }

@@ -39,7 +39,7 @@ pub(in crate::ui) fn completions(typed: &str, sheet: &Sheet, snapshot: &Snapshot
 fn named(prefix: &str, begin: &str, names: impl Iterator<Item = Text>) -> Vec<String> {
     let mut names: Vec<String> =
         names.filter(|name| name.starts_with(begin)).map(|name| format!("{prefix}:{name}")).collect();
-    names.sort();
+    names.sort_unstable();
     names.dedup();
     names
 }
