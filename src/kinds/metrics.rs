@@ -1,22 +1,28 @@
 //! What nodes and pods use now: `metrics.k8s.io/v1beta1`
 //! (`k8s.io/metrics/pkg/apis/metrics/v1beta1/generated.proto`). It can be listed, not watched.
 
-use super::meta::{ObjectMeta, text, time};
+use super::meta::{text, time};
 use super::resources::{Amounts, amounts};
 use super::wire::{Format, ListDecoder, ListEnd, Str, Time, WireError, from_protobuf, read_page, wire};
 use crate::model::{PodUsageBuilder, Resources, Usage, Used};
 
 wire! {
+    /// Who uses it. The labels, which are most of an answer, are stepped over.
+    pub struct Named<'a> {
+        1 "name" name: Str<'a>,
+        3 "namespace" namespace: Str<'a>,
+    }
+
     /// What a node uses.
     pub struct NodeMetrics<'a> {
-        1 "metadata" metadata: ObjectMeta<'a>,
+        1 "metadata" metadata: Named<'a>,
         2 "timestamp" at: Time,
         4 "usage" usage: Amounts<'a>,
     }
 
     /// What a pod uses.
     pub struct PodMetrics<'a> {
-        1 "metadata" metadata: ObjectMeta<'a>,
+        1 "metadata" metadata: Named<'a>,
         2 "timestamp" at: Time,
         4 "containers" containers: Vec<ContainerMetrics<'a>>,
     }
