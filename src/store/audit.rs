@@ -125,7 +125,8 @@ impl State {
         let table = self.table(kind);
         table.audited = Some(at);
         table.repaired += repaired;
-        self.changed();
+        // All as it was, as nearly always: it is shown with what comes next.
+        if repaired > 0 { self.changed() } else { self.unseen() }
     }
 }
 

@@ -102,6 +102,11 @@ impl State {
         self.cluster.records(kind).map(|record| record.meta().uid).collect()
     }
 
+    /// Notes that something changed that nobody looks for.
+    pub(super) fn unseen(&mut self) {
+        self.quiet = true;
+    }
+
     /// Whether something changed since the last call, or the last snapshot, that nobody could see.
     pub(super) fn take_quiet(&mut self) -> bool {
         std::mem::take(&mut self.quiet)
