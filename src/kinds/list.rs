@@ -53,6 +53,15 @@ impl RecordList {
         }
     }
 
+    /// How many bytes it holds.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        match &self.decoder {
+            Decoder::Protobuf(decoder) => decoder.held(),
+            Decoder::Json(decoder) => decoder.held(),
+        }
+    }
+
     /// Ends the body and hands out what is left: an error unless the list is complete.
     pub fn finish(self, mut each: impl FnMut(Record)) -> Result<ListEnd, WireError> {
         let RecordList { version, decoder, odd } = self;

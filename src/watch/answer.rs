@@ -74,6 +74,14 @@ impl Answer {
         self.sound(result, inputs)
     }
 
+    /// How many bytes it holds of what is not complete.
+    pub(super) fn held(&self) -> usize {
+        match &self.content {
+            Content::List { list, .. } => list.held(),
+            Content::Stream { frames, .. } => frames.held(),
+        }
+    }
+
     /// The body ended. With HTTP/2, and with HTTP/1.1 where the length was said, a cut is a fault and
     /// does not come here; where it was not, an end may be a cut: only the content tells.
     pub(super) fn end(mut self, inputs: &mut Vec<Input>) {
@@ -125,12 +133,17 @@ impl Answer {
             Trouble::Wire(error) => wire_fault(self.version, error),
             Trouble::Said => return false,
         };
-        inputs.push(match self.content {
+        inputs.push(self.given_up(fault));
+        false
+    }
+
+    /// What follows cannot be read.
+    pub(super) fn given_up(&self, fault: Fault) -> Input {
+        match self.content {
             // What was lost may have been anything.
             Content::Stream { .. } => Input::Event(Event::Garbled(fault)),
-            _ => Input::Failed(fault),
-        });
-        false
+            Content::List { .. } => Input::Failed(fault),
+        }
     }
 }
 

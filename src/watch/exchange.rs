@@ -4,6 +4,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::answer::{Answer, refusal};
+use super::large::Place;
 use super::machine::{Ask, Input, PAGE, Refusal};
 use crate::cluster::{Body, Request, Response, Session};
 use crate::kinds::VersionDecl;
@@ -26,7 +27,7 @@ pub(super) struct Exchange {
 enum Stage {
     Sending(BoxFuture<'static, Result<Response, Fault>>),
     Refused(BoxFuture<'static, Refusal>),
-    Reading(Body, Box<Answer>),
+    Reading(Body, Box<Answer>, Place),
     Over,
 }
 
@@ -62,24 +63,32 @@ impl Exchange {
                 self.stage = Stage::Over;
                 inputs.push(Input::Refused(refusal));
             }
-            Stage::Reading(body, answer) => match body.chunk().await {
-                Some(Ok(bytes)) => {
-                    inputs.push(Input::Progress);
-                    self.received += bytes.len();
-                    if !answer.chunk(&bytes, inputs) {
+            Stage::Reading(body, answer, place) => {
+                place.to_hold(answer.held()).await;
+                match place.within(body.chunk()).await {
+                    None => {
+                        inputs.push(answer.given_up(endless(self.version)));
                         self.stage = Stage::Over;
                     }
-                }
-                Some(Err(fault)) => {
-                    self.stage = Stage::Over;
-                    inputs.push(Input::Failed(fault));
-                }
-                None => {
-                    if let Stage::Reading(_, answer) = std::mem::replace(&mut self.stage, Stage::Over) {
-                        answer.end(inputs);
+                    Some(Some(Ok(bytes))) => {
+                        inputs.push(Input::Progress);
+                        self.received += bytes.len();
+                        if !answer.chunk(&bytes, inputs) {
+                            self.stage = Stage::Over;
+                        }
+                    }
+                    Some(Some(Err(fault))) => {
+                        self.stage = Stage::Over;
+                        inputs.push(Input::Failed(fault));
+                    }
+                    Some(None) => {
+                        if let Stage::Reading(_, answer, _) = std::mem::replace(&mut self.stage, Stage::Over)
+                        {
+                            answer.end(inputs);
+                        }
                     }
                 }
-            },
+            }
             Stage::Over => futures::future::pending().await,
         }
     }
@@ -101,7 +110,7 @@ impl Exchange {
             Some(format) if format == Format::Json || !self.json => {
                 self.second_choice = format == Format::Json && !self.json;
                 let answer = Box::new(Answer::new(self.version, &self.ask, format, response.gzip));
-                self.stage = Stage::Reading(response.body, answer);
+                self.stage = Stage::Reading(response.body, answer, Place::default());
                 inputs.push(Input::Opened);
             }
             _ => inputs.push(self.unacceptable(&response.content_type)),
@@ -122,6 +131,12 @@ impl Exchange {
         let kind = if content_type.is_empty() { "no type at all" } else { content_type };
         Input::Unacceptable(Fault::new(Cause::Garbled, format!("{plural}: the answer is of {kind}"), ""))
     }
+}
+
+/// An object of which too much came for too long.
+fn endless(version: &VersionDecl) -> Fault {
+    let what = format!("{}: an object does not come to its end", version.kind.names().plural);
+    Fault::new(Cause::Garbled, what, "the link may be too slow for it")
 }
 
 async fn read_refusal(response: Response) -> Refusal {

@@ -65,6 +65,11 @@ impl Frames {
         Ok(())
     }
 
+    /// How many bytes it holds that are not read.
+    pub fn held(&self) -> usize {
+        self.buffer.len() - self.at
+    }
+
     /// Ends the stream: an error if it was cut inside a frame.
     pub fn finish(&self) -> Result<(), WireError> {
         match self.buffer.get(self.at..).unwrap_or_default().trim_ascii().is_empty() {

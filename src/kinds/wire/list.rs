@@ -156,6 +156,11 @@ impl ListDecoder {
         self.end.bad
     }
 
+    /// How many bytes it holds that are not read.
+    pub fn held(&self) -> usize {
+        self.buffer.len() - self.at
+    }
+
     /// Ends the body: an error unless the list is complete. Every item must have been taken.
     pub fn finish(self) -> Result<ListEnd, WireError> {
         let complete = self.listed

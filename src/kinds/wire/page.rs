@@ -125,10 +125,9 @@ impl PageDecoder {
         self.parts.end.bad
     }
 
-    /// How many bytes are held.
-    #[cfg(test)]
-    pub(super) fn held(&self) -> usize {
-        self.buffer.capacity()
+    /// How many bytes it holds.
+    pub fn held(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Ends the body: an error unless the list is complete.
