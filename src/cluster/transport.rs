@@ -10,6 +10,7 @@ mod ending;
 mod http1;
 mod http2;
 mod tls;
+mod together;
 mod tunnel;
 
 pub use tls::towards_anybody;
@@ -22,7 +23,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1 as h1, http2 as h2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ClientConfig;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
@@ -33,6 +34,7 @@ pub(super) use self::ending::Ending;
 pub(super) use self::http1::Spare;
 use self::http2::Http2;
 pub(super) use self::http2::Place;
+use self::together::Together;
 use super::credentials::ClientCertificate;
 use super::faults;
 use super::target::{Connection, Names, Pem};
@@ -302,7 +304,7 @@ impl Transport {
         let ending = Ending::new(&self.server);
         let stream = self.cuttable(dialled, &cut, &ending);
         let (sender, connection) = h2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
+            .timer(Together::default())
             .adaptive_window(false)
             // Until the server has said how many it takes: what is too much it would refuse.
             .initial_max_send_streams(1)

@@ -1,0 +1,80 @@
+//! Timers that end together: many connections with nothing to say send their pings in the same
+//! moment, so that a thread wakes once for all of them.
+
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use hyper::rt::{Sleep, Timer};
+use hyper_util::rt::TokioTimer;
+
+/// How much later than asked for a timer ends at most.
+pub(super) const SLACK: Duration = Duration::from_millis(250);
+
+/// Tokio's timer, whose moments are whole multiples of [`SLACK`] since the first of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Together(TokioTimer);
+
+impl Timer for Together {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        self.sleep_until(self.now() + duration)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        self.0.sleep_until(self.late(deadline))
+    }
+
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn reset(&self, sleep: &mut Pin<Box<dyn Sleep>>, deadline: Instant) {
+        self.0.reset(sleep, self.late(deadline));
+    }
+}
+
+impl Together {
+    fn late(&self, deadline: Instant) -> Instant {
+        static FIRST: OnceLock<Instant> = OnceLock::new();
+        rounded(*FIRST.get_or_init(|| self.now()), deadline)
+    }
+}
+
+fn rounded(first: Instant, deadline: Instant) -> Instant {
+    let past = deadline.saturating_duration_since(first).as_nanos() % SLACK.as_nanos();
+    match u64::try_from(past) {
+        Ok(0) | Err(_) => deadline,
+        Ok(past) => deadline + (SLACK - Duration::from_nanos(past)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_rounded_up() {
+        let first = Instant::now();
+        let millis = |of: Instant| of.duration_since(first).as_millis();
+        for (asked, is) in [(0, 0), (1, 250), (249, 250), (250, 250), (7_001, 7_250)] {
+            assert_eq!(millis(rounded(first, first + Duration::from_millis(asked))), is);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn timers_of_many_end_together() {
+        let timer = Together::default();
+        let began = timer.now();
+        let mut ends = Vec::new();
+        for apart in 1..=50 {
+            let mut sleep = timer.sleep(Duration::from_millis(apart));
+            timer.reset(&mut sleep, began + Duration::from_secs(7) + Duration::from_millis(apart));
+            ends.push(async {
+                sleep.await;
+                Together::default().now().duration_since(began).as_millis()
+            });
+        }
+        let ends = futures::future::join_all(ends).await;
+        assert!(ends.iter().all(|end| *end == ends[0] && *end >= 7_050 && *end <= 7_301), "{ends:?}");
+    }
+}
