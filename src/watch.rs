@@ -12,7 +12,7 @@
 //! | `task` | one kind: carries out what its machine decides |
 //! | [`machine`] | what to do next, purely |
 //! | `exchange`, `answer`, `inflate` | one request; from bytes to what the machine is told |
-//! | `large` | how many answers may hold much of an object |
+//! | `large` | how much answers may hold of objects that are coming in |
 //! | `admission` | whose turn it is to list |
 //! | `audit` | compares what is known with what servers list, slowly |
 //! | `metrics` | what nodes and pods use, polled |

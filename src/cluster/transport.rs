@@ -1,8 +1,9 @@
 //! One connection to one server, made when it is needed and made again when it is gone.
 //!
 //! Everything goes over one HTTP/2 connection, or as few as the server's limit of requests at a time
-//! allows: whoever comes while it is being made waits for it, and shares its failure. Pings go out even while nothing else does, so that a dead link is
-//! noticed within [`PING_EVERY`] and [`PING_LIMIT`] together. A server that speaks only HTTP/1.1
+//! allows: whoever comes while it is being made waits for it, and shares its failure. Pings go out
+//! even while nothing else does, so that a dead link is noticed within [`PING_EVERY`] and
+//! [`PING_LIMIT`], and half a second for rounding ([`Together`]). A server that speaks only HTTP/1.1
 //! gets a connection for each request under way; TCP keep-alive takes the place of pings there.
 
 mod dial;

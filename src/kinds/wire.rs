@@ -67,8 +67,8 @@ pub(crate) use writer::{bytes as put_bytes, integer as put_integer, nested};
 /// 1.5 MiB by default; this leaves room for aggregated servers and still bounds a hostile one.
 pub const LARGEST: usize = 20 << 20;
 
-/// An item or a frame that is longer than this may become as long as any.
-const LONG: usize = 256 << 10;
+/// An item or a frame that is longer than this is a rare one, and may become as long as any.
+pub const LONG: usize = 256 << 10;
 
 /// Appends to what is held of an item or a frame. A buffer that grows by copies is there twice; one that has room for
 /// the largest at once takes only the memory that is written to.
@@ -77,6 +77,14 @@ fn append(buffer: &mut Vec<u8>, bytes: &[u8]) {
         buffer.reserve_exact(LARGEST + bytes.len());
     }
     buffer.extend_from_slice(bytes);
+}
+
+/// Lets go of what was read at the front, and of the memory that something long took.
+fn let_go(buffer: &mut Vec<u8>, read: usize) {
+    buffer.drain(..read);
+    if buffer.len() <= LONG && buffer.capacity() > LONG {
+        buffer.shrink_to(LONG);
+    }
 }
 
 /// A wire format of the Kubernetes API.

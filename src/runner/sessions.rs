@@ -37,7 +37,7 @@ type Web = Client<HttpsConnector<HttpConnector>, Empty<Bytes>>;
 
 impl Sessions {
     /// Writes through whatever session a cluster has at that moment. Probes trust what the system
-    /// trusts (`SSL_CERT_FILE` is heeded), and no proxy is used for them. Where the system's
+    /// trusts (on Linux `SSL_CERT_FILE` is heeded), and no proxy is used for them. Where the system's
     /// certificates cannot be read, every probe says so and all else works.
     #[must_use]
     pub fn new(sessions: watch::Receiver<SessionMap>) -> Sessions {

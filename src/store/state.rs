@@ -102,7 +102,7 @@ impl State {
         self.cluster.records(kind).map(|record| record.meta().uid).collect()
     }
 
-    /// Notes that something changed that nobody looks for.
+    /// Notes that something changed that may be shown some seconds later: with the next tick, or what comes before it.
     pub(super) fn unseen(&mut self) {
         self.quiet = true;
     }

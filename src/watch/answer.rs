@@ -3,17 +3,20 @@
 mod event;
 
 use super::inflate::{Broken, Inflate};
+use super::large::Place;
 use super::machine::{Ask, BATCH, Event, Input, PageEnd, Refusal};
 use crate::kinds::wire::{Format, Frames, ListEnd, Status, WatchEvent, WireError, WireErrorKind};
 use crate::kinds::{RecordList, VersionDecl};
 use crate::model::{Cause, Fault, Record, Span, Text, Version};
 use event::event;
+use tokio::time::Instant;
 
 /// The body of an answer that is coming in.
 pub(super) struct Answer {
     version: &'static VersionDecl,
     inflate: Option<Inflate>,
     content: Content,
+    place: Place,
 }
 
 /// What the body is.
@@ -31,6 +34,8 @@ enum Trouble {
     Wire(WireError),
     /// An event was garbled, which was said: what follows it is not read.
     Said,
+    /// All answers together hold too much.
+    Full,
 }
 
 impl From<Broken> for Trouble {
@@ -60,26 +65,27 @@ impl Answer {
                 told: 0,
             },
         };
-        Answer { version, inflate: gzip.then(Inflate::new), content }
+        Answer { version, inflate: gzip.then(Inflate::new), content, place: Place::default() }
     }
 
     /// Takes the next bytes; false when nothing that follows can be read.
     pub(super) fn chunk(&mut self, bytes: &[u8], inputs: &mut Vec<Input>) -> bool {
-        let Answer { version, inflate, content } = self;
+        let Answer { version, inflate, content, place } = self;
+        let mut take = |bytes: &[u8]| {
+            content.take(version, bytes, inputs)?;
+            if place.hold(content.held()) { Ok(()) } else { Err(Trouble::Full) }
+        };
         let result = match inflate {
-            Some(inflate) => inflate.feed(bytes, |bytes| content.take(version, bytes, inputs)),
-            None => content.take(version, bytes, inputs),
+            Some(inflate) => inflate.feed(bytes, take),
+            None => take(bytes),
         };
         content.hand_over(inputs);
         self.sound(result, inputs)
     }
 
-    /// How many bytes it holds of what is not complete.
-    pub(super) fn held(&self) -> usize {
-        match &self.content {
-            Content::List { list, .. } => list.held(),
-            Content::Stream { frames, .. } => frames.held(),
-        }
+    /// Until when it may hold what it does of an object, if that is much.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.place.until()
     }
 
     /// The body ended. With HTTP/2, and with HTTP/1.1 where the length was said, a cut is a fault and
@@ -132,22 +138,30 @@ impl Answer {
             }
             Trouble::Wire(error) => wire_fault(self.version, error),
             Trouble::Said => return false,
+            Trouble::Full => {
+                let what = "too many large objects come in from everywhere";
+                inputs.push(Input::Failed(fault(self.version, Cause::Timeout, what)));
+                return false;
+            }
         };
-        inputs.push(self.given_up(fault));
-        false
-    }
-
-    /// What follows cannot be read.
-    pub(super) fn given_up(&self, fault: Fault) -> Input {
-        match self.content {
+        inputs.push(match self.content {
             // What was lost may have been anything.
             Content::Stream { .. } => Input::Event(Event::Garbled(fault)),
             Content::List { .. } => Input::Failed(fault),
-        }
+        });
+        false
     }
 }
 
 impl Content {
+    /// How many bytes it holds of what is not complete.
+    fn held(&self) -> usize {
+        match self {
+            Content::List { list, .. } => list.held(),
+            Content::Stream { frames, .. } => frames.held(),
+        }
+    }
+
     fn take(&mut self, version: &VersionDecl, bytes: &[u8], inputs: &mut Vec<Input>) -> Result<(), Trouble> {
         match self {
             Content::List { list, records, without_id, .. } => list.feed(bytes, |record| {

@@ -2,9 +2,9 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Answer, refusal};
-use super::large::Place;
 use super::machine::{Ask, Input, PAGE, Refusal};
 use crate::cluster::{Body, Request, Response, Session};
 use crate::kinds::VersionDecl;
@@ -27,7 +27,7 @@ pub(super) struct Exchange {
 enum Stage {
     Sending(BoxFuture<'static, Result<Response, Fault>>),
     Refused(BoxFuture<'static, Refusal>),
-    Reading(Body, Box<Answer>, Place),
+    Reading(Body, Box<Answer>),
     Over,
 }
 
@@ -63,32 +63,28 @@ impl Exchange {
                 self.stage = Stage::Over;
                 inputs.push(Input::Refused(refusal));
             }
-            Stage::Reading(body, answer, place) => {
-                place.to_hold(answer.held()).await;
-                match place.within(body.chunk()).await {
-                    None => {
-                        inputs.push(answer.given_up(endless(self.version)));
+            Stage::Reading(body, answer) => match before(answer.until(), body.chunk()).await {
+                Some(Some(Ok(bytes))) => {
+                    inputs.push(Input::Progress);
+                    self.received += bytes.len();
+                    if !answer.chunk(&bytes, inputs) {
                         self.stage = Stage::Over;
-                    }
-                    Some(Some(Ok(bytes))) => {
-                        inputs.push(Input::Progress);
-                        self.received += bytes.len();
-                        if !answer.chunk(&bytes, inputs) {
-                            self.stage = Stage::Over;
-                        }
-                    }
-                    Some(Some(Err(fault))) => {
-                        self.stage = Stage::Over;
-                        inputs.push(Input::Failed(fault));
-                    }
-                    Some(None) => {
-                        if let Stage::Reading(_, answer, _) = std::mem::replace(&mut self.stage, Stage::Over)
-                        {
-                            answer.end(inputs);
-                        }
                     }
                 }
-            }
+                Some(Some(Err(fault))) => {
+                    self.stage = Stage::Over;
+                    inputs.push(Input::Failed(fault));
+                }
+                Some(None) => {
+                    if let Stage::Reading(_, answer) = std::mem::replace(&mut self.stage, Stage::Over) {
+                        answer.end(inputs);
+                    }
+                }
+                None => {
+                    inputs.push(Input::Failed(endless(self.version)));
+                    self.stage = Stage::Over;
+                }
+            },
             Stage::Over => futures::future::pending().await,
         }
     }
@@ -110,7 +106,7 @@ impl Exchange {
             Some(format) if format == Format::Json || !self.json => {
                 self.second_choice = format == Format::Json && !self.json;
                 let answer = Box::new(Answer::new(self.version, &self.ask, format, response.gzip));
-                self.stage = Stage::Reading(response.body, answer, Place::default());
+                self.stage = Stage::Reading(response.body, answer);
                 inputs.push(Input::Opened);
             }
             _ => inputs.push(self.unacceptable(&response.content_type)),
@@ -133,10 +129,18 @@ impl Exchange {
     }
 }
 
-/// An object of which too much came for too long.
+/// What comes of `next`, or nothing when that moment is over before.
+async fn before<T>(until: Option<Instant>, next: impl Future<Output = T>) -> Option<T> {
+    match until {
+        Some(until) => timeout_at(until, next).await.ok(),
+        None => Some(next.await),
+    }
+}
+
+/// An object of which much came, and that was not all of it for long.
 fn endless(version: &VersionDecl) -> Fault {
     let what = format!("{}: an object does not come to its end", version.kind.names().plural);
-    Fault::new(Cause::Garbled, what, "the link may be too slow for it")
+    Fault::new(Cause::Timeout, what, "the link may be too slow for it")
 }
 
 async fn read_refusal(response: Response) -> Refusal {

@@ -1,73 +1,108 @@
-//! Who may hold much of one object that is coming in: a few answers in the whole process.
+//! How much all answers together may hold of objects that are coming in.
 //!
 //! Each answer is bounded by itself ([`LARGEST`](crate::kinds::wire::LARGEST)), but two hundred clusters
 //! with sixteen watches each, all of them with an object that does not end, would be sixty gigabytes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-/// What every answer may hold. etcd's largest object is six times as much, and those of the built-in
-/// kinds are a tenth of it.
-const SMALL: usize = 256 << 10;
+use crate::kinds::wire::LONG;
 
-/// How many answers may hold more.
-const PLACES: usize = 3;
-
-/// How long one of them may.
+/// For how long an answer may hold more than [`LONG`] bytes.
 const LIMIT: Duration = Duration::from_secs(60);
 
-static ROOM: Semaphore = Semaphore::const_new(PLACES);
+/// What is above [`LONG`] bytes in all answers of the process.
+static ROOM: Room = Room::new(48 << 20);
 
-/// The place of one answer, which it has while it holds more than others may.
-#[derive(Default)]
-pub(super) struct Place(Option<(SemaphorePermit<'static>, Instant)>);
+#[derive(Debug)]
+struct Room {
+    taken: AtomicUsize,
+    size: usize,
+}
 
-impl Place {
-    /// Waits until an answer that holds so many bytes may read on. It may be dropped at any time.
-    pub(super) async fn to_hold(&mut self, bytes: usize) {
-        if bytes <= SMALL {
-            self.0 = None;
-        } else if self.0.is_none()
-            && let Ok(permit) = ROOM.acquire().await
-        {
-            self.0 = Some((permit, Instant::now() + LIMIT));
-        }
+impl Room {
+    const fn new(size: usize) -> Room {
+        Room { taken: AtomicUsize::new(0), size }
     }
 
-    /// What comes of `next`, or nothing when the place was held for too long: others wait for it.
-    pub(super) async fn within<T>(&self, next: impl Future<Output = T>) -> Option<T> {
-        match &self.0 {
-            Some((_, until)) => timeout_at(*until, next).await.ok(),
-            None => Some(next.await),
+    fn take(&self, bytes: usize) -> bool {
+        let taken = self.taken.fetch_add(bytes, Ordering::Relaxed);
+        let fits = taken + bytes <= self.size;
+        if !fits {
+            self.give_back(bytes);
         }
+        fits
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.taken.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// What one answer has of the room.
+#[derive(Debug)]
+pub(super) struct Place {
+    room: &'static Room,
+    taken: usize,
+    until: Option<Instant>,
+}
+
+impl Default for Place {
+    fn default() -> Place {
+        Place { room: &ROOM, taken: 0, until: None }
+    }
+}
+
+impl Place {
+    /// The answer holds so many bytes now; false when there is no room for them. Nobody waits for
+    /// room: what is silent meanwhile would be taken for a watch in which nothing happens.
+    pub(super) fn hold(&mut self, bytes: usize) -> bool {
+        let above = bytes.saturating_sub(LONG);
+        if above > self.taken && !self.room.take(above - self.taken) {
+            return false;
+        }
+        self.room.give_back(self.taken.saturating_sub(above));
+        self.taken = above;
+        self.until = (above > 0).then(|| self.until.unwrap_or_else(|| Instant::now() + LIMIT));
+        true
+    }
+
+    /// Until when it may hold what it does, if that is much.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.until
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.room.give_back(self.taken);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures::FutureExt;
-
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_few_may_hold_much_and_not_for_ever() {
-        let mut places: Vec<Place> = (0..=PLACES).map(|_| Place::default()).collect();
-        for place in &mut places {
-            place.to_hold(SMALL).await;
-        }
-        let (last, first) = places.split_last_mut().unwrap();
-        for place in first.iter_mut() {
-            place.to_hold(SMALL + 1).await;
-        }
-        assert!(last.to_hold(SMALL + 1).now_or_never().is_none(), "there is no place");
-        assert!(last.within(std::future::ready(())).await.is_some(), "it holds none");
-        let began = Instant::now();
-        assert_eq!(first[0].within(std::future::pending::<()>()).await, None);
-        assert_eq!(began.elapsed(), LIMIT);
-        first[0].to_hold(0).await;
-        last.to_hold(20 * SMALL).now_or_never().unwrap();
-        assert!(first[0].to_hold(SMALL + 1).now_or_never().is_none(), "another has it");
+    async fn what_all_hold_together_is_bounded() {
+        let room: &'static Room = Box::leak(Box::new(Room::new(1000)));
+        let place = || Place { room, taken: 0, until: None };
+        let (mut one, mut two, mut three) = (place(), place(), place());
+        assert!(one.hold(LONG) && one.until().is_none(), "that much every answer may hold");
+        assert!(one.hold(LONG + 600));
+        let until = one.until();
+        assert_eq!(until, Some(Instant::now() + LIMIT));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(one.hold(LONG + 700) && one.until() == until, "it has held much since then");
+        assert!(!two.hold(LONG + 400) && two.until().is_none());
+        assert!(two.hold(LONG + 300) && !three.hold(LONG + 1));
+        assert!(one.hold(10) && one.until().is_none());
+        assert!(three.hold(LONG + 700) && !one.hold(LONG + 1));
+        drop(three);
+        assert!(one.hold(LONG + 700), "what is gone holds nothing");
+        drop((one, two));
+        assert_eq!(room.taken.load(Ordering::Relaxed), 0);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
@@ -31,13 +31,13 @@ pub(super) fn towards_server(
     let trusting = match &connection.trust {
         Trust::System => system().map_err(refused)?,
         Trust::Anything => {
-            let (builder, provider) = builder().map_err(refused)?;
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            let builder = builder().map_err(refused)?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody))
         }
         Trust::Ca(pem) => {
             let pem = read(pem, server, "certificate-authority")?;
             let roots = authorities(pem.expose_secret(), server)?;
-            builder().map_err(refused)?.0.with_root_certificates(roots)
+            builder().map_err(refused)?.with_root_certificates(roots)
         }
     };
     let mut tls = if let Some(made) = instead {
@@ -64,7 +64,7 @@ pub(super) fn towards_proxy(shown: &str) -> Result<ClientConfig, Fault> {
 }
 
 /// How to greet a server of the web, of which nothing is known: by the CAs that the system trusts.
-/// Their files are read (`SSL_CERT_FILE` is heeded), so not on a thread that others wait for.
+/// On Linux their files are read, and `SSL_CERT_FILE` is heeded.
 ///
 /// # Errors
 /// There are none, or they cannot be read.
@@ -73,28 +73,33 @@ pub fn towards_anybody() -> Result<ClientConfig, Error> {
 }
 
 /// A configuration begins, with the one crypto provider that is compiled in.
-fn builder() -> Result<(ConfigBuilder<ClientConfig, WantsVerifier>, Arc<CryptoProvider>), Error> {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
-    Ok((builder.with_safe_default_protocol_versions()?, provider))
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
 }
 
 fn system() -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Error> {
-    builder()?.0.with_platform_verifier()
+    builder()?.with_platform_verifier()
 }
 
-/// The certificates of a CA file.
+/// The certificates of a CA file. As for Go, one that nobody can read does not keep the others from
+/// being trusted.
 fn authorities(pem: &[u8], server: &str) -> Result<RootCertStore, Fault> {
-    let mut roots = RootCertStore::empty();
+    let (mut roots, mut odd) = (RootCertStore::empty(), None);
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|_| unusable(server, "certificate-authority is not PEM"))?;
-        let unfit = |error| unusable(server, &format!("certificate-authority holds what is no CA: {error}"));
-        roots.add(certificate).map_err(unfit)?;
+        if let Err(error) = roots.add(certificate) {
+            odd = Some(error);
+        }
     }
-    if roots.is_empty() {
-        return Err(unusable(server, "certificate-authority holds no certificate"));
+    match odd {
+        _ if !roots.is_empty() => Ok(roots),
+        Some(error) => Err(unusable(
+            server,
+            &format!("certificate-authority holds no certificate that can be read: {error}"),
+        )),
+        None => Err(unusable(server, "certificate-authority holds no certificate")),
     }
-    Ok(roots)
 }
 
 /// With a client certificate: its chain and its key, both PEM.
@@ -117,7 +122,7 @@ fn identified(
 
 /// Takes anybody for the server, as `insecure-skip-tls-verify` asks.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct Anybody;
 
 impl ServerCertVerifier for Anybody {
     fn verify_server_cert(
@@ -150,7 +155,22 @@ impl ServerCertVerifier for Anybody {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        // All that there are: nothing is verified, so nobody need know how.
+        vec![
+            SignatureScheme::RSA_PKCS1_SHA1,
+            SignatureScheme::ECDSA_SHA1_Legacy,
+            SignatureScheme::RSA_PKCS1_SHA256,
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            SignatureScheme::RSA_PKCS1_SHA384,
+            SignatureScheme::ECDSA_NISTP384_SHA384,
+            SignatureScheme::RSA_PKCS1_SHA512,
+            SignatureScheme::ECDSA_NISTP521_SHA512,
+            SignatureScheme::RSA_PSS_SHA256,
+            SignatureScheme::RSA_PSS_SHA384,
+            SignatureScheme::RSA_PSS_SHA512,
+            SignatureScheme::ED25519,
+            SignatureScheme::ED448,
+        ]
     }
 }
 

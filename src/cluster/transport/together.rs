@@ -9,7 +9,7 @@ use hyper::rt::{Sleep, Timer};
 use hyper_util::rt::TokioTimer;
 
 /// How much later than asked for a timer ends at most.
-pub(super) const SLACK: Duration = Duration::from_millis(250);
+const SLACK: Duration = Duration::from_millis(250);
 
 /// Tokio's timer, whose moments are whole multiples of [`SLACK`] since the first of them.
 #[derive(Clone, Debug, Default)]
@@ -41,11 +41,8 @@ impl Together {
 }
 
 fn rounded(first: Instant, deadline: Instant) -> Instant {
-    let past = deadline.saturating_duration_since(first).as_nanos() % SLACK.as_nanos();
-    match u64::try_from(past) {
-        Ok(0) | Err(_) => deadline,
-        Ok(past) => deadline + (SLACK - Duration::from_nanos(past)),
-    }
+    let steps = deadline.saturating_duration_since(first).as_nanos().div_ceil(SLACK.as_nanos());
+    first + SLACK * u32::try_from(steps).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ impl Frames {
         if self.at == self.buffer.len() && self.buffer.capacity() > KEPT {
             self.buffer = Vec::new();
         } else {
-            self.buffer.drain(..self.at);
+            super::let_go(&mut self.buffer, self.at);
         }
         self.searched -= self.at.min(self.searched);
         self.at = 0;

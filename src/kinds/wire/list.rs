@@ -110,7 +110,7 @@ impl ListDecoder {
     /// Takes the next chunk of the body.
     pub fn push(&mut self, chunk: &[u8]) {
         self.before += self.at;
-        self.buffer.drain(..self.at);
+        super::let_go(&mut self.buffer, self.at);
         self.at = 0;
         super::append(&mut self.buffer, chunk);
     }

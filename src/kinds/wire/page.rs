@@ -130,6 +130,12 @@ impl PageDecoder {
         self.buffer.len()
     }
 
+    /// How many bytes it has taken from the allocator.
+    #[cfg(test)]
+    pub(super) fn room(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Ends the body: an error unless the list is complete.
     pub fn finish(mut self, item: &mut impl ReadFirst) -> Result<ListEnd, WireError> {
         self.read(item)?;
@@ -141,7 +147,7 @@ impl PageDecoder {
     fn read(&mut self, item: &mut impl ReadFirst) -> Result<(), WireError> {
         let read = self.parts.read(&self.buffer, item).map_err(|e| e.shifted(self.before))?;
         self.before += read;
-        self.buffer.drain(..read);
+        super::let_go(&mut self.buffer, read);
         Ok(())
     }
 

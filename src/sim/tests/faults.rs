@@ -410,14 +410,19 @@ async fn what_watches_were_not_told_yet_is_counted() {
     let watch =
         tokio::spawn(async move { client.get(&format!("{PODS}?watch=true&timeoutSeconds=60")).await });
     hand.send(Method::PUT, "/churn", "{\"rate\": 50}").await;
-    while untold().await == 0 {
-        hand.send(Method::POST, "/advance", "{\"by\": \"1s\"}").await;
-    }
+    let until = async |wanted: fn(u64) -> bool| {
+        let wait = async {
+            while !wanted(untold().await) {
+                hand.send(Method::POST, "/advance", "{\"by\": \"1s\"}").await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("it is counted otherwise");
+    };
+    until(|untold| untold > 0).await;
     hand.send(Method::PUT, "/churn", "{\"rate\": 0}").await;
     hand.off().await;
-    while untold().await > 0 {
-        hand.send(Method::POST, "/advance", "{\"by\": \"1s\"}").await;
-    }
+    until(|untold| untold == 0).await;
+    assert!(!watch.is_finished(), "it was told, and not ended");
     watch.abort();
 }
 

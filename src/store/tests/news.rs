@@ -1,6 +1,7 @@
 //! What is news and what is not, and what a list makes void.
 
 use super::*;
+use crate::model::Audit;
 
 #[test]
 fn what_a_restored_server_does_not_have_any_more_goes_with_its_first_list() {
@@ -38,6 +39,15 @@ fn what_nobody_could_see_raises_no_generation_and_keeps_what_was_derived() {
     assert_eq!((after.generation, after.api_p95), (before.generation, Some(Span::from_millis(7))));
     assert_eq!(after.records(Kind::Node).next().map(|r| r.meta().version), Some(Version(30)));
     assert_eq!(after.table(Kind::Node).version, Version(30));
+    // An audit that finds all as it was.
+    for step in [Audit::Begin, Audit::Page(vec![record(Kind::Node, 60, 30, 7)]), Audit::End(Version(30))] {
+        send(&mut store, Change::Audit(Kind::Node, step));
+    }
+    assert!(!store.changed());
+    store.tick(at(1));
+    assert!(store.changed(), "it is handed out with the next tick");
+    let audited = cluster(&mut store);
+    assert_eq!((audited.generation, audited.table(Kind::Node).audited), (after.generation, Some(at(1))));
     assert!(Arc::ptr_eq(&derived, &after.derived(|| Text::clean("twice"))));
     // An older reading is refused all the same, and news is news.
     send(&mut store, Change::Upsert(Box::new(record(Kind::Node, 60, 29, 6))));

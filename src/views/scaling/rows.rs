@@ -88,9 +88,7 @@ pub(super) fn pool_name(pool: &str) -> String {
 pub(super) fn rows(snapshot: &Snapshot, scope: &Scope, now: Time, window: Span) -> Vec<Row> {
     let clusters = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c));
     let mut rows: Vec<Row> = clusters.flat_map(|c| of_cluster(c, scope, now, window)).collect();
-    rows.sort_unstable_by(|a, b| {
-        b.at.cmp(&a.at).then_with(|| (a.cluster, &a.what).cmp(&(b.cluster, &b.what)))
-    });
+    rows.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| (a.cluster, &a.what).cmp(&(b.cluster, &b.what))));
     crowded(rows)
 }
 
