@@ -236,6 +236,7 @@ fn troubles(ui: &Ui, now: Time) -> Vec<(&'static str, Text, Role)> {
         let fault = cluster.link.fault.as_ref().map(|fault| fault.cause);
         let why = match fault {
             None if line.login => "login",
+            None if line.tone == Tone::Denied => "not all may be read",
             None => "no answer",
             Some(cause) => cause.word(),
         };

@@ -399,12 +399,20 @@ impl Ui {
         let Some(snapshot) = self.newest.clone() else {
             return self.notice(now, "no cluster was asked yet");
         };
-        let waiting = snapshot.fleet.clusters.iter().filter(|c| self.scope.holds(c) && !c.link.live());
+        let here = snapshot.fleet.clusters.iter().filter(|c| self.scope.holds(c));
+        // Of an entry that is wrong there is nobody to be asked.
+        let (wrong, sound): (Vec<_>, Vec<_>) = here.partition(|c| c.info.broken.is_some());
+        if sound.is_empty() && !wrong.is_empty() {
+            return self.notice(
+                now,
+                "the entry in the kubeconfig is wrong: mend it, and :kubeconfig reads it again",
+            );
+        }
+        let waiting = sound.iter().filter(|c| !c.link.live());
         let mut ids: Vec<_> = waiting.map(|c| c.id).collect();
         let silent = ids.len();
-        let refusing = snapshot.fleet.clusters.iter().filter(|c| {
-            self.scope.holds(c) && c.link.live() && crate::views::health::denied(c).next().is_some()
-        });
+        let refusing =
+            sound.iter().filter(|c| c.link.live() && crate::views::health::denied(c).next().is_some());
         ids.extend(refusing.map(|c| c.id));
         if silent == 0 && !ids.is_empty() {
             let text = format!("asking {} again for what it refuses", many(ids.len(), "cluster"));
@@ -413,8 +421,7 @@ impl Ui {
             self.effects.push(Effect::Retry(ids));
         } else if ids.is_empty() {
             // All of them are live as far as is known: a right that was taken away is seen only by asking.
-            let live = snapshot.fleet.clusters.iter().filter(|c| self.scope.holds(c));
-            let ids: Vec<_> = live.map(|c| c.id).collect();
+            let ids: Vec<_> = sound.iter().map(|c| c.id).collect();
             let text = format!("asking {} again, live as they are", many(ids.len(), "cluster"));
             self.notice(now, text);
             self.effects.push(Effect::Retry(ids));

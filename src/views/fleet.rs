@@ -409,12 +409,12 @@ fn silent(cluster: &Cluster, now: Time) -> Option<String> {
     Some(said + &wait.unwrap_or_default())
 }
 
-/// `⊘ eks-use1: pods not readable (403 at 02:12, again at 02:17). Not counted here.`
+/// `⊘ eks-use1: pods not readable (403 at 02:12, asked again at 02:17). Not counted here.`
 fn refused(cluster: &Cluster) -> Vec<String> {
     let said = |table: &Table| {
         let at = table.link.since.clock();
         let again =
-            table.link.retry_at.map_or(String::new(), |at| format!(", again at {}", &at.clock()[..5]));
+            table.link.retry_at.map_or(String::new(), |at| format!(", asked again at {}", &at.clock()[..5]));
         let name = &cluster.info.name;
         let kind = table.kind.names().plural;
         format!("⊘ {name}: {kind} not readable (403 at {}{again}). Not counted here.", &at[..5])

@@ -215,7 +215,7 @@ fn login(cluster: &Cluster, findings: &mut Findings) {
 fn badge_line(badge: &Badge) -> (How, String) {
     match badge {
         Badge::SkipVerify => {
-            let next = "give the kubeconfig entry certificate-authority-data";
+            let next = "take insecure-skip-tls-verify out of the entry, and give it a certificate-authority";
             (How::Warn, format!("the server's certificate is not checked → {next}"))
         }
         Badge::PlainHttp => {

@@ -258,7 +258,7 @@ impl Plugin {
         let lower = ran.stderr.to_ascii_lowercase();
         if ["login", "log in", "logged in", "expired", "reauth", "sign in"].iter().any(|w| lower.contains(w))
         {
-            wanted(what, "log in in a shell; it is tried again every half minute")
+            wanted(what, "log in in a shell; it is tried again by itself")
         } else {
             failed(what, "run it in a shell to see more")
         }

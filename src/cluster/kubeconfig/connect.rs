@@ -18,7 +18,7 @@ use crate::model::{Cause, Fault};
 /// What is wrong and what to do: [`connection`] adds where.
 pub(super) type Wrong = (String, &'static str);
 
-pub(super) const MEND: &str = "mend the entry in the kubeconfig";
+pub(super) const MEND: &str = "mend the entry in the kubeconfig; :kubeconfig reads it again";
 
 /// How to reach the cluster of a context.
 pub(super) fn connection(
@@ -126,7 +126,10 @@ pub(super) fn readable(what: &str, pem: &Pem) -> Result<secrecy::SecretSlice<u8>
             Pem::File(path) => path.display().to_string(),
             Pem::Data(_) => String::new(),
         };
-        (format!("{what} {path} cannot be read: {error}"), "restore the file, or fetch the kubeconfig again")
+        (
+            format!("{what} {path} cannot be read: {error}"),
+            "restore the file, and let :kubeconfig read the entry again",
+        )
     })
 }
 

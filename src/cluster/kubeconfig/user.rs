@@ -115,7 +115,10 @@ fn identity(user: &Entry<'_, AuthInfo>) -> Result<Option<Identity>, Wrong> {
     certificates("client-certificate", readable("client-certificate", &certificate)?.expose_secret())?;
     let data = readable("client-key", &key)?;
     if PrivateKeyDer::from_pem_slice(data.expose_secret()).is_err() {
-        return Err(("client-key holds no private key in PEM form (PKCS8, PKCS1 or SEC1)".to_owned(), MEND));
+        return Err((
+            "client-key holds no private key in PEM form (PKCS8, PKCS1 or SEC1, not encrypted)".to_owned(),
+            MEND,
+        ));
     }
     Ok(Some(Identity { certificate, key }))
 }

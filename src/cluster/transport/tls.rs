@@ -116,7 +116,10 @@ fn identified(
     }
     let key =
         PrivateKeyDer::from_pem_slice(key).map_err(|_| unusable(server, "client-key holds no key in PEM"))?;
-    let unfit = |error| unusable(server, &format!("client-certificate and client-key: {error}"));
+    let unfit = |error| match error {
+        Error::InconsistentKeys(_) => unusable(server, "client-key is not the key of client-certificate"),
+        error => unusable(server, &format!("client-certificate and client-key: {error}")),
+    };
     trusting.with_client_auth_cert(chain, key).map_err(unfit)
 }
 

@@ -138,7 +138,7 @@ fn refused_kinds_and_lagging_kinds_are_told() {
         notices(&snapshot, &Scope::All, now()),
         [
             "◌ eks-use1: horizontalpodautoscalers not updated for 1m22s (server error).",
-            "⊘ eks-use1: pods not readable (403 at 02:12, again at 02:17). Not counted here.",
+            "⊘ eks-use1: pods not readable (403 at 02:12, asked again at 02:17). Not counted here.",
         ]
     );
     let sheet = sheet(&snapshot, &Scope::All, now());
