@@ -37,6 +37,8 @@ mod components;
 mod crds;
 #[path = "planes/error.rs"]
 pub mod error;
+#[path = "planes/etcd.rs"]
+pub mod etcd;
 #[path = "planes/karpenter.rs"]
 mod karpenter;
 #[path = "planes/keda.rs"]
@@ -67,20 +69,21 @@ pub mod toolset;
 pub mod wait;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use addon::Addon;
 pub use binaries::{Binaries, Unavailable};
 pub use error::{Error, Result};
+pub use etcd::Backup;
 pub use looks::Look;
 pub use plane::Plane;
 pub use toolset::Toolset;
 pub use wait::{wait_until, within};
 
+use etcd::Etcd;
 use kubeconfig::Credential;
-use process::{Process, Undertaker};
+use process::Undertaker;
 
 /// How long a component may take to come up; generous, because several builds may share the machine.
 const START: Duration = Duration::from_secs(120);
@@ -166,8 +169,9 @@ pub(crate) struct Ground {
 pub struct Planes {
     // Dropped in this order: the planes, their etcd, what they share, and at last the directory.
     planes: Vec<Plane>,
-    etcd: Process,
+    etcd: Etcd,
     ground: Arc<Ground>,
+    options: Options,
     dir: tempfile::TempDir,
 }
 
@@ -189,12 +193,12 @@ impl Planes {
             .map_err(|error| Error::new(format!("cannot make a directory for the planes: {error}")))?;
         let undertaker = Arc::new(Undertaker::start(dir.path())?);
         let pki = pki::Pki::write(&dir.path().join("pki"))?;
-        let (etcd, etcd_url) = start_etcd(binaries, dir.path(), &undertaker)?;
+        let etcd = Etcd::start(binaries, dir.path(), &undertaker)?;
         let ground = Arc::new(Ground {
             binaries: binaries.clone(),
             dir: dir.path().to_owned(),
             pki,
-            etcd_url,
+            etcd_url: etcd.url().to_owned(),
             undertaker,
         });
         // All API servers first, so that they come up side by side.
@@ -208,7 +212,7 @@ impl Planes {
         for plane in &mut planes {
             plane.finish(options)?;
         }
-        let started = Self { planes, etcd, ground, dir };
+        let started = Self { planes, etcd, ground, options: options.clone(), dir };
         started.write_kubeconfigs()?;
         Ok(started)
     }
@@ -240,6 +244,42 @@ impl Planes {
         self.planes.iter_mut().find(|plane| plane.name() == name).ok_or(unknown)
     }
 
+    /// The etcd of all planes stops in its tracks: servers answer what they have cached, and nothing else.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn freeze_etcd(&self) -> Result<()> {
+        self.etcd.freeze()
+    }
+
+    /// Lets it go on where it stood.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn thaw_etcd(&self) -> Result<()> {
+        self.etcd.thaw()
+    }
+
+    /// Copies the data of all planes as they are now. Nothing of them stops for longer than that takes.
+    ///
+    /// # Errors
+    /// When the data cannot be copied.
+    pub fn back_up(&self) -> Result<Backup> {
+        self.etcd.back_up()
+    }
+
+    /// Every plane as it was when this was copied, as after `etcdctl snapshot restore`: versions go back, and what was
+    /// written since never was. Servers and controllers are down meanwhile, as
+    /// <https://kubernetes.io/docs/tasks/administer-cluster/configure-upgrade-etcd/> asks for.
+    ///
+    /// # Errors
+    /// When the data cannot be put back, or a component does not come up.
+    pub fn restore(&mut self, backup: &Backup) -> Result<()> {
+        self.planes.iter_mut().for_each(Plane::stop);
+        self.etcd.restore(&self.ground, backup)?;
+        self.planes.iter_mut().try_for_each(|plane| plane.start(&self.options))
+    }
+
     /// The kubeconfig with one context per plane for `admin` or one of [`USERS`].
     #[must_use]
     pub fn kubeconfig(&self, user: &str) -> PathBuf {
@@ -258,7 +298,7 @@ impl Planes {
         let planes = self.planes.iter().flat_map(|plane| {
             plane.pids().into_iter().map(|(component, pid)| (format!("{}/{component}", plane.name()), pid))
         });
-        std::iter::once(("etcd".to_owned(), self.etcd.pid())).chain(planes).collect()
+        self.etcd.pid().map(|pid| ("etcd".to_owned(), pid)).into_iter().chain(planes).collect()
     }
 
     fn write_kubeconfigs(&self) -> Result<()> {
@@ -317,20 +357,4 @@ fn look_of(options: &Options, index: usize) -> Result<Look> {
         look.name = format!("{}-{}", look.name, index / count + 1).into();
     }
     Ok(look)
-}
-
-fn start_etcd(binaries: &Binaries, dir: &Path, undertaker: &Arc<Undertaker>) -> Result<(Process, String)> {
-    let [client, peer] = [ports::free()?, ports::free()?].map(|port| format!("http://127.0.0.1:{port}"));
-    let mut command = Command::new(binaries.path("etcd"));
-    command.args(["--name=fleet", "--unsafe-no-fsync=true", "--auto-compaction-retention=1"]);
-    command.arg("--quota-backend-bytes=8589934592").arg(format!("--data-dir={}", dir.join("etcd").display()));
-    command.args([
-        format!("--listen-client-urls={client}"),
-        format!("--advertise-client-urls={client}"),
-        format!("--listen-peer-urls={peer}"),
-        format!("--initial-advertise-peer-urls={peer}"),
-        format!("--initial-cluster=fleet={peer}"),
-    ]);
-    let etcd = Process::spawn("etcd", command, &dir.join("etcd.log"), undertaker)?;
-    Ok((etcd, client))
 }

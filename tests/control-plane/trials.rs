@@ -74,6 +74,7 @@ const TRIALS: &[(&str, Run)] = &[
     ("a_login_that_is_over_is_renewed_once_for_all", refusals::logins),
     ("one_namespace_is_no_fleet_and_that_is_said", refusals::one_namespace),
     ("versions_that_etcd_compacted_are_listed_anew", watch::compaction),
+    ("a_restored_etcd_is_noticed_and_shown_as_it_is", watch::restored),
     ("nodes_are_drained_as_kubectl_would_and_as_budgets_let", drain::nodes),
     ("a_fleet_fails_over_and_says_how_long_it_took", failover::all_ways),
 ];

@@ -31,6 +31,7 @@ pub struct Plane {
     // The API server first: it is dropped first, so the controllers cannot act on half of a shutdown.
     api: Option<Process>,
     controllers: Vec<Process>,
+    addons: Vec<Process>,
     api_flags: Vec<String>,
     port: u16,
     url: String,
@@ -55,6 +56,7 @@ impl Plane {
         let mut plane = Self {
             api: None,
             controllers: Vec::new(),
+            addons: Vec::new(),
             api_flags: components::api_server(ground, &look.name, port, options),
             port,
             url: format!("https://127.0.0.1:{port}"),
@@ -127,7 +129,8 @@ impl Plane {
     /// Component and process id of what runs.
     #[must_use]
     pub fn pids(&self) -> Vec<(String, u32)> {
-        self.api.iter().chain(&self.controllers).map(|it| (it.name().to_owned(), it.pid())).collect()
+        let all = self.api.iter().chain(&self.controllers).chain(&self.addons);
+        all.map(|it| (it.name().to_owned(), it.pid())).collect()
     }
 
     /// Runs `kubectl` as the administrator and gives what it prints.
@@ -227,6 +230,18 @@ impl Plane {
     /// When it is not running.
     pub fn thaw_api(&self) -> Result<()> {
         self.signal_api(Signal::CONT)
+    }
+
+    /// Ends everything that holds what it read from etcd: the server and its controllers.
+    pub(crate) fn stop(&mut self) {
+        self.stop_api();
+        self.controllers.clear();
+    }
+
+    /// Starts it all again.
+    pub(crate) fn start(&mut self, options: &Options) -> Result<()> {
+        self.start_api()?;
+        self.spawn_controllers(options)
     }
 
     /// Makes `count` more nodes of this plane's look.
@@ -336,7 +351,7 @@ impl Plane {
             process.must_run(A_MOMENT)?;
             Ok(listens(port))
         })?;
-        self.controllers.push(process);
+        self.addons.push(process);
         Ok(())
     }
 

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::Outcome;
 use super::fleet::{Real, runtime};
-use super::ground::{Disturb, Ground, PATIENCE, User, all_live, blocking, known};
+use super::ground::watch::as_listed;
+use super::ground::{Disturb, Ground, PATIENCE, User, all_live, blocking};
 use super::planes::{Binaries, Error, Options, Plane, Result, wait_until};
 
 const THROTTLE: &str = include_str!("../manifests/throttle.yaml");
@@ -45,14 +46,6 @@ fn rows(cluster: &Cluster) -> Vec<usize> {
     cluster.tables.iter().map(|table| table.rows.len()).collect()
 }
 
-/// Every kind is what the server lists.
-async fn equal(ground: &mut Ground, name: &str) {
-    for kind in Kind::ALL {
-        let listed = ground.listed(name, kind).await;
-        ground.until(name, &format!("{kind:?} as listed"), |c| known(c, kind) == listed).await;
-    }
-}
-
 /// Priority and fairness has no seat for us: rows stay, the server's words are shown, tries become rare, and once it
 /// lets us in again everything is live and equal.
 pub(crate) fn throttled(binaries: &Binaries) -> Outcome {
@@ -80,7 +73,7 @@ pub(crate) fn throttled(binaries: &Binaries) -> Outcome {
         rare(&mut ground, plane).await?;
         blocking(|| plane.kubectl(&["delete", "flowschema", "no-time"]))?;
         ground.live(name).await;
-        equal(&mut ground, name).await;
+        as_listed(&mut ground, name).await;
         ground.handle.shutdown().await;
         seat.request.abort();
         Ok(())
@@ -300,7 +293,7 @@ pub(crate) fn logins(binaries: &Binaries) -> Outcome {
         assert!(version(&again) > known_before);
         assert_eq!(pilot.runs(), 3, "one login for every watch that was refused");
         assert_eq!(ground.session(name).login(), Login::Good(None));
-        equal(&mut ground, name).await;
+        as_listed(&mut ground, name).await;
         ground.handle.shutdown().await;
         Ok(())
     })

@@ -23,12 +23,17 @@ pub(crate) async fn everything_is_seen(disturb: &mut dyn Disturb) {
         let cluster =
             ground.until(&name, "its format", |c| c.badges.contains(&Badge::JsonOnly) == json).await;
         assert_eq!(cluster.served.versions.len(), Kind::COUNT, "{:?}", cluster.served);
-        for kind in Kind::ALL {
-            equal(&mut ground, &name, kind).await;
-        }
+        as_listed(&mut ground, &name).await;
         comes_and_goes(&mut ground, &name).await;
     }
     ground.handle.shutdown().await;
+}
+
+/// Every kind is what the server lists.
+pub(crate) async fn as_listed(ground: &mut Ground, name: &str) {
+    for kind in Kind::ALL {
+        equal(ground, name, kind).await;
+    }
 }
 
 /// The cluster goes on meanwhile, so what it lists is asked for until both are the same.
@@ -137,9 +142,7 @@ pub(crate) async fn forgotten(disturb: &mut dyn Disturb) {
         all_live(c) && c.tables.iter().zip(&before.tables).any(|(after, was)| after.synced != was.synced)
     };
     ground.until(&name, "it is listed again", listed_again).await;
-    for kind in Kind::ALL {
-        equal(&mut ground, &name, kind).await;
-    }
+    as_listed(&mut ground, &name).await;
     ground.handle.shutdown().await;
 }
 
