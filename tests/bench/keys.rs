@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Result, eyre};
 
-use crate::fleet::{Fleet, Size};
 use crate::screen;
+use crate::size::Size;
 use crate::table::{Row, row, spread};
+use driver::Fleet;
 use driver::Session;
 
 const KEYS: usize = 200;

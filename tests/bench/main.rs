@@ -22,18 +22,17 @@
 mod planes;
 
 mod decode;
-mod fleet;
 mod floor;
 mod keys;
 mod outage;
 mod plugin;
-mod process;
 mod real;
 mod refused;
 mod relay;
 mod rest;
 mod screen;
 mod serve;
+mod size;
 mod store;
 mod storm;
 mod sync;
@@ -46,7 +45,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use color_eyre::eyre::{Result, eyre};
 
-use fleet::Size;
+use size::Size;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 /// Counts what this program itself holds, for the store's own bytes.

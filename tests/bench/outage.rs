@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Result, eyre};
 
-use crate::fleet::{Fleet, Size};
 use crate::relay::{Carry, Relays};
 use crate::screen;
+use crate::size::Size;
 use crate::table::{Row, row};
+use driver::Fleet;
 use driver::Session;
 
 /// How long anything may take.

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Result, eyre};
 
-use crate::fleet::{Fleet, Size};
+use crate::size::Size;
 use crate::table::{Row, row, spread};
 use crate::{keys, screen};
+use driver::Fleet;
 
 pub(crate) fn measure(binary: &Path, size: Size) -> Result<()> {
     let fleet = Fleet::serve(binary, &size.scenario())?;

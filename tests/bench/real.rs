@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use color_eyre::eyre::{Result, eyre};
 use quarterdeck::model::Kind;
 
+use crate::floor;
 use crate::planes::{Binaries, Options, Planes};
 use crate::table::{Row, row};
-use crate::{floor, process};
 use driver::Session;
+use driver::process;
 
 const NODES: u32 = 200;
 const PODS: u32 = 10_000;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use color_eyre::eyre::{Result, eyre};
 
-use crate::fleet::{Fleet, Size};
 use crate::screen;
+use crate::size::Size;
 use crate::table::{Row, row};
+use driver::Fleet;
 
 /// Before this, trying again soon is right.
 const FIRST: Duration = Duration::from_secs(120);

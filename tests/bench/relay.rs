@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use color_eyre::eyre::{Result, eyre};
+use color_eyre::eyre::Result;
+use driver::redirected;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -34,22 +35,14 @@ impl Relays {
         let runtime = Runtime::new()?;
         let (carry, _) = watch::channel(Carry::All);
         let received = Arc::<AtomicU64>::default();
-        let mut text = std::fs::read_to_string(kubeconfig)?;
-        let servers: Vec<String> = text
-            .split("https://127.0.0.1:")
-            .skip(1)
-            .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect())
-            .collect();
-        if servers.is_empty() {
-            return Err(eyre!("no server on 127.0.0.1 in {}", kubeconfig.display()));
-        }
-        for port in servers {
+        let text = std::fs::read_to_string(kubeconfig)?;
+        let text = redirected(&text, |port| {
             let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
             let relayed = listener.local_addr()?.port();
-            text = replace_port(&text, &port, relayed);
             let server = format!("127.0.0.1:{port}");
             runtime.spawn(accept(listener, server, carry.clone(), received.clone()));
-        }
+            Ok(relayed)
+        })?;
         let through = kubeconfig.with_extension("relayed");
         std::fs::write(&through, text)?;
         Ok(Relays { _runtime: runtime, carry, received, kubeconfig: through })
@@ -67,22 +60,6 @@ impl Relays {
     pub(crate) fn carry(&self, carry: Carry) {
         self.carry.send_replace(carry);
     }
-}
-
-/// The text with another port of 127.0.0.1, where it is this one and no longer one.
-fn replace_port(text: &str, port: &str, by: u16) -> String {
-    let mut parts = text.split("https://127.0.0.1:");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        out += "https://127.0.0.1:";
-        match part.strip_prefix(port) {
-            Some(rest) if !rest.starts_with(|c: char| c.is_ascii_digit()) => {
-                out += &format!("{by}{rest}");
-            }
-            _ => out += part,
-        }
-    }
-    out
 }
 
 async fn accept(

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use color_eyre::eyre::Result;
 
-use crate::fleet::{Fleet, Size};
+use crate::screen;
+use crate::size::Size;
 use crate::table::{Row, row};
-use crate::{process, screen};
+use driver::Fleet;
+use driver::process;
 
 /// How long a start takes, with all that follows it.
 const START: Duration = Duration::from_secs(40);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use color_eyre::eyre::{Result, eyre};
 
-use crate::fleet::{Fleet, Size};
+use crate::size::Size;
+use driver::Fleet;
 use driver::Session;
 
 pub(crate) const SIZE: (u16, u16) = (200, 60);

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use color_eyre::eyre::{Result, eyre};
 use driver::Control;
 
-use crate::fleet::{Fleet, Size};
-use crate::process;
+use crate::size::Size;
 use crate::storm::Counted;
 use crate::table::{Row, row};
+use driver::Fleet;
+use driver::process;
 
 /// How long each rate is looked at.
 const LOOK: Duration = Duration::from_secs(20);

@@ -10,9 +10,10 @@ use quarterdeck::model::{Change, ClusterId, ClusterInfo, Delta, Extras, Kind, Pr
 use quarterdeck::store::{Derive, Store};
 use stats_alloc::Region;
 
-use crate::fleet::{Fleet, Size};
+use crate::size::Size;
 use crate::table::{Row, row};
 use crate::{MEMORY, floor};
+use driver::Fleet;
 
 /// As many as a page of a list has.
 const PAGE: usize = 500;

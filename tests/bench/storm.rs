@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Result, eyre};
 
-use crate::fleet::{Fleet, Size};
+use crate::size::Size;
 use crate::table::{Row, row, spread};
-use crate::{keys, process, screen};
+use crate::{keys, screen};
 use driver::Control;
+use driver::Fleet;
 use driver::Session;
+use driver::process;
 
 /// How long the reference load is looked at.
 const STEADY: Duration = Duration::from_secs(30);

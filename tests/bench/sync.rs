@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use color_eyre::eyre::Result;
 
-use crate::fleet::{Fleet, Size};
 use crate::relay::Relays;
+use crate::size::Size;
 use crate::table::{Row, percentile, row};
-use crate::{floor, process, screen};
+use crate::{floor, screen};
+use driver::Fleet;
+use driver::process;
 
 pub(crate) fn measure(binary: &Path, size: Size) -> Result<()> {
     row(&Row {

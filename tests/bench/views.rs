@@ -13,8 +13,8 @@ use quarterdeck::views::{Scope, Sheet, Snapshot, cost, fleet, health, objects, p
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use crate::process;
 use crate::table::{Row, row};
+use driver::process;
 
 const CLUSTERS: u16 = 200;
 const NODES: u32 = 50;

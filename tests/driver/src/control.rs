@@ -1,9 +1,8 @@
 //! The control endpoint of an embedded fleet: churn and faults, over plain HTTP on loopback.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
 use color_eyre::eyre::{Result, eyre};
+
+use crate::http::ask;
 
 /// Where a fleet is disturbed.
 pub struct Control {
@@ -49,9 +48,18 @@ impl Control {
 
     /// How many connections a cluster's server took so far.
     pub fn connections(&self, cluster: &str) -> Result<u64> {
+        self.number("connections", cluster)
+    }
+
+    /// How many pods a cluster has.
+    pub fn pods_in(&self, cluster: &str) -> Result<u64> {
+        self.number("pods", cluster)
+    }
+
+    fn number(&self, of: &str, cluster: &str) -> Result<u64> {
         let said: Vec<serde_json::Value> = serde_json::from_str(&self.ask("GET", "/clusters", "")?)?;
         let one = said.iter().find(|c| c["name"] == cluster).ok_or_else(|| eyre!("no cluster {cluster}"))?;
-        one["connections"].as_u64().ok_or_else(|| eyre!("{cluster} counts no connections"))
+        one[of].as_u64().ok_or_else(|| eyre!("{cluster} counts no {of}"))
     }
 
     /// Every fault that there is.
@@ -103,22 +111,6 @@ impl Control {
     }
 
     fn ask(&self, method: &str, path: &str, body: &str) -> Result<String> {
-        let mut stream = TcpStream::connect(&self.address)?;
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            self.address,
-            self.token,
-            body.len()
-        )?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        let status = head.split_whitespace().nth(1).unwrap_or_default();
-        if !status.starts_with('2') {
-            return Err(eyre!("{method} {path} of the control endpoint: {status} {body}"));
-        }
-        Ok(body.to_owned())
+        ask(&self.address, &self.token, method, path, body)
     }
 }

@@ -3,71 +3,22 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::str::FromStr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use color_eyre::eyre::{Result, WrapErr, eyre};
 use tempfile::TempDir;
 
-use driver::Control;
-
-/// How large the fleet is: the reference load, or a tenth of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Size {
-    L,
-    Tenth,
-}
-
-impl FromStr for Size {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Size, String> {
-        match text {
-            "L" => Ok(Size::L),
-            "L/10" => Ok(Size::Tenth),
-            _ => Err("expected L or L/10".to_owned()),
-        }
-    }
-}
-
-impl Size {
-    /// One figure at L, another at L/10.
-    pub(crate) fn pick<T>(self, large: T, tenth: T) -> T {
-        if self == Size::L { large } else { tenth }
-    }
-
-    pub(crate) fn clusters(self) -> usize {
-        self.pick(200, 20)
-    }
-
-    pub(crate) fn pods(self) -> usize {
-        self.pick(200_000, 20_000)
-    }
-
-    /// Events a second of the reference load.
-    pub(crate) fn events(self) -> u32 {
-        self.pick(1000, 100)
-    }
-
-    pub(crate) fn scenario(self) -> String {
-        self.with(self.pods())
-    }
-
-    /// The same fleet with so many pods.
-    pub(crate) fn with(self, pods: usize) -> String {
-        format!("sized:{}x{}x{pods}", self.clusters(), 50 * self.clusters())
-    }
-}
+use crate::Control;
 
 /// A serving process; stopped when dropped.
-pub(crate) struct Fleet {
+pub struct Fleet {
     child: Child,
     /// What it says; the other end closes when it ends.
     said: Receiver<String>,
     folder: TempDir,
     /// Where it is disturbed, if the program can do that.
-    pub(crate) control: Option<Control>,
+    pub control: Option<Control>,
 }
 
 impl Drop for Fleet {
@@ -79,7 +30,7 @@ impl Drop for Fleet {
 
 impl Fleet {
     /// Serves a scenario in which nothing happens by itself.
-    pub(crate) fn serve(binary: &Path, scenario: &str) -> Result<Fleet> {
+    pub fn serve(binary: &Path, scenario: &str) -> Result<Fleet> {
         let folder = tempfile::tempdir()?;
         let kubeconfig = folder.path().join("kubeconfig");
         let help =
@@ -110,7 +61,7 @@ impl Fleet {
     ///
     /// # Errors
     /// It ends before.
-    pub(crate) fn run_for(&self, time: Duration) -> Result<()> {
+    pub fn run_for(&self, time: Duration) -> Result<()> {
         let end = Instant::now() + time;
         loop {
             match self.said.recv_timeout(end.saturating_duration_since(Instant::now())) {
@@ -122,16 +73,17 @@ impl Fleet {
     }
 
     /// The process that serves.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub(crate) fn kubeconfig(&self) -> PathBuf {
+    /// Leads to its clusters.
+    pub fn kubeconfig(&self) -> PathBuf {
         self.folder.path().join("kubeconfig")
     }
 
     /// A folder for the program's own files.
-    pub(crate) fn home(&self) -> &Path {
+    pub fn home(&self) -> &Path {
         self.folder.path()
     }
 }

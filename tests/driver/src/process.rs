@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use color_eyre::eyre::{Result, eyre};
 
-use driver::Session;
+use crate::Session;
 
 /// The process of a screen.
-pub(crate) fn of(session: &Session) -> Result<u32> {
+pub fn of(session: &Session) -> Result<u32> {
     session.pid().ok_or_else(|| eyre!("the program has ended"))
 }
 
 /// Resident memory now and at most, in MiB.
-pub(crate) fn memory(pid: u32) -> Option<(f64, f64)> {
+pub fn memory(pid: u32) -> Option<(f64, f64)> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let mib = |key: &str| -> Option<f64> {
         let line = status.lines().find(|line| line.starts_with(key))?;
@@ -24,12 +24,12 @@ pub(crate) fn memory(pid: u32) -> Option<(f64, f64)> {
 }
 
 /// The same, or an error.
-pub(crate) fn memory_of(pid: u32) -> Result<(f64, f64)> {
+pub fn memory_of(pid: u32) -> Result<(f64, f64)> {
     memory(pid).ok_or_else(|| eyre!("no memory of process {pid} in /proc"))
 }
 
 /// CPU time so far, of all its threads. The kernel counts in hundredths of a second.
-pub(crate) fn cpu(pid: u32) -> Result<Duration> {
+pub fn cpu(pid: u32) -> Result<Duration> {
     let read = || {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The command's name may hold spaces; what follows its closing bracket does not.
@@ -41,7 +41,7 @@ pub(crate) fn cpu(pid: u32) -> Result<Duration> {
 }
 
 /// How many descriptors it has open, and how many of them are established TCP connections.
-pub(crate) fn descriptors(pid: u32) -> Result<(usize, usize)> {
+pub fn descriptors(pid: u32) -> Result<(usize, usize)> {
     let links =
         fs::read_dir(format!("/proc/{pid}/fd"))?.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
     let links: Vec<String> = links.map(|link| link.to_string_lossy().into_owned()).collect();
