@@ -110,7 +110,7 @@ pub fn find_clusters(sources: &Sources, contexts: &[String]) -> Found {
                 files.push(config);
                 (shown, format!("{count} {}", if count == 1 { "context" } else { "contexts" }))
             }
-            Ok(None) => (sources.shown(&path), "none".to_owned()),
+            Ok(None) => (sources.shown(&path), "no such file".to_owned()),
             Err(fault) => {
                 let shown = sources.shown(&path);
                 found.targets.push(broken_file(&shown, fault));

@@ -83,11 +83,10 @@ impl Alarms {
         self.looked_at = snapshot.fleet.clusters.iter().map(|c| Arc::clone(&c.symptoms)).collect();
     }
 
-    /// Takes what was found.
-    pub(super) fn take(&mut self, critical: Critical, now: Time) {
+    /// Takes what was found; gives what ended by itself before anybody saw it, which needs nobody any more.
+    pub(super) fn take(&mut self, critical: Critical, now: Time) -> Vec<Alarm> {
         let causes: BTreeSet<SymptomCause> = critical.findings.iter().map(|(c, ..)| c.clone()).collect();
-        // What ended by itself needs nobody any more.
-        self.unseen.retain(|alarm| causes.contains(&alarm.cause));
+        let ended = self.unseen.extract_if(.., |alarm| !causes.contains(&alarm.cause)).collect();
         for (cause, places, text) in critical.findings {
             let news = !self.known.contains(&cause) && !places.is_disjoint(&self.whole);
             if news {
@@ -96,6 +95,7 @@ impl Alarms {
         }
         self.known = causes;
         self.whole = critical.whole;
+        ended
     }
 
     /// The newest that nobody has seen, and how many more there are.
@@ -169,7 +169,8 @@ mod tests {
         alarms.take(found(&[("Newer", 0), ("New", 1)], &[0, 1]), now);
         assert_eq!(newest(&alarms), Some(("Newer".to_owned(), 1)));
         // It spreads: that is the same finding.
-        alarms.take(found(&[("Newer", 0), ("Newer", 1)], &[0, 1]), now);
+        let ended = alarms.take(found(&[("Newer", 0), ("Newer", 1)], &[0, 1]), now);
+        assert_eq!(ended.iter().map(|alarm| alarm.text.as_str()).collect::<Vec<_>>(), ["New"]);
         assert_eq!(newest(&alarms), Some(("Newer".to_owned(), 0)), "what ended needs nobody");
         alarms.take(found(&[], &[0, 1]), now);
         assert_eq!(newest(&alarms), None);

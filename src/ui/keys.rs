@@ -289,6 +289,7 @@ impl Ui {
             self.last_view = Some((self.active, self.scope.clone()));
             self.active = index;
             self.lower_top = 0;
+            self.want_journal();
         }
     }
 

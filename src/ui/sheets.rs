@@ -127,7 +127,10 @@ impl Ui {
     /// Takes a computed sheet.
     pub fn sheet(&mut self, done: SheetDone, now: Time) {
         if let Some(critical) = done.critical {
-            self.alarms.take(critical, now);
+            for ended in self.alarms.take(critical, now) {
+                let since = self.face.column(ended.at, now);
+                self.notice(now, format!("{}: critical at {since}, ended before anybody looked", ended.text));
+            }
         }
         let Some(table) = self.tables.get_mut(done.key.pane) else { return };
         if table.in_flight.as_ref() == Some(&done.key) {

@@ -75,7 +75,7 @@ fn nothing_says_where_it_looked() {
     let found = home.find();
     assert!(found.targets.is_empty());
     let looked: Vec<String> = found.looked_at.iter().map(|l| format!("{} ({})", l.place, l.found)).collect();
-    assert_eq!(looked, ["KUBECONFIG (not set)", "~/.kube/config (none)", "in-cluster (no)"]);
+    assert_eq!(looked, ["KUBECONFIG (not set)", "~/.kube/config (no such file)", "in-cluster (no)"]);
     home.env("KUBECONFIG", "HOME/a::HOME/a:HOME/b");
     let places: Vec<String> = home.find().looked_at.iter().map(|l| l.place.to_string()).collect();
     assert_eq!(places, ["~/a", "~/b", "in-cluster"]);
@@ -158,7 +158,7 @@ fn a_file_alone_and_one_that_is_broken() {
     home.sources.file = Some(home.folder.path().join("none"));
     let found = home.find();
     assert!(found.targets.is_empty());
-    assert_eq!(found.looked_at, [Looked { place: "~/none".into(), found: "none".into() }]);
+    assert_eq!(found.looked_at, [Looked { place: "~/none".into(), found: "no such file".into() }]);
 }
 
 #[test]
