@@ -6,7 +6,8 @@ use super::{Span, Text, Time};
 pub const LINK_LIMIT: Span = Span::from_seconds(15);
 
 /// For how long a broken link may be mended before anybody needs to know: connections are renewed
-/// now and then. A dead one was silent for up to 12 s already when it is found to be broken.
+/// now and then. One that gave no answer in time was silent for up to 13 s when it is found to be
+/// broken, and may not be for longer.
 pub const BLINK: Span = Span::from_seconds(2);
 
 /// After how long metrics are stale.
@@ -75,10 +76,12 @@ impl Link {
     }
 
     /// Whether what came over it must be shown as old: it is older than [`LINK_LIMIT`], or the
-    /// link is broken for longer than a [`BLINK`].
+    /// link is broken for a [`BLINK`], or since it gave no answer in time.
     #[must_use]
     pub fn stale(&self, now: Time) -> bool {
-        let broken = self.state == LinkState::Broken && self.since.age(now) > BLINK;
+        let unanswered = self.fault.as_ref().is_some_and(|fault| fault.cause == Cause::Timeout);
+        let patience = if unanswered { Span::ZERO } else { BLINK };
+        let broken = self.state == LinkState::Broken && self.since.age(now) >= patience;
         self.age(now).is_some_and(|age| broken || age > LINK_LIMIT)
     }
 }
@@ -176,3 +179,24 @@ impl std::fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_gave_no_answer_in_time_is_stale_at_once_and_a_renewed_connection_after_a_blink() {
+        let at = Time::from_seconds;
+        let broken = |cause| Link {
+            state: LinkState::Broken,
+            heard: Some(at(95)),
+            fault: Some(Fault::new(cause, "test", "")),
+            ..Link::waiting(at(100))
+        };
+        assert!(broken(Cause::Timeout).stale(at(100)));
+        let renewed = broken(Cause::Closed);
+        assert!([100, 101].iter().all(|second| !renewed.stale(at(*second))) && renewed.stale(at(102)));
+        let live = Link { state: LinkState::Live, ..broken(Cause::Closed) };
+        assert!(!live.stale(at(1_000)));
+    }
+}

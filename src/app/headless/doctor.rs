@@ -88,7 +88,11 @@ fn files(opened: &Opened, clusters: &ClusterArgs, findings: &mut Findings) {
     let settings = clusters.settings.as_deref().unwrap_or(&own);
     match opened.problems.as_slice() {
         [] if settings.exists() => findings.say(How::Ok, "settings", settings.display().to_string()),
-        [] => findings.say(How::Ok, "settings", format!("{}: no such file, all is as shipped", settings.display())),
+        [] => findings.say(
+            How::Ok,
+            "settings",
+            format!("{}: no such file, all is as shipped", settings.display()),
+        ),
         problems => {
             let own = settings.display().to_string();
             for problem in problems {

@@ -226,7 +226,8 @@ fn a_kind_that_is_denied_is_said_and_a_short_silence_is_not() {
         };
     });
     let short = Scene::new(1, "b").set(|c| {
-        c.link = Link { since: now() - Span::from_seconds(1), ..broken(Some("02:13:58")) };
+        let fault = Some(Fault::new(Cause::Closed, "b ended the connection", ""));
+        c.link = Link { since: now() - Span::from_seconds(1), fault, ..broken(Some("02:13:58")) };
     });
     let found = findings(&snapshot(vec![denied, short]), &Scope::All, now());
     let said: Vec<String> = found.iter().map(|f| format!("{:?} {} {}", f.tone, f.what, f.blast)).collect();
