@@ -33,8 +33,8 @@ pub use derived::Derived;
 pub use extras::Extras;
 pub use face::Face;
 pub use fleet::{
-    Badge, Cluster, ClusterInfo, EMBEDDED, Fleet, Login, PluginId, Prompt, Sample, Series, Served, Table,
-    Tier, Totals,
+    Badge, Cluster, ClusterInfo, EMBEDDED, Fleet, Login, PluginId, Prompt, SameAs, Sample, Series, Served,
+    Table, Tier, Totals,
 };
 pub use identity::{Capacity, Identity, Provider, identify};
 pub use ids::{ClusterId, Kind, KindNames, ObjectKey, Uid, Version};

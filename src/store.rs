@@ -15,6 +15,7 @@ mod list;
 mod load;
 mod newest;
 mod ring;
+mod same;
 mod state;
 mod task;
 mod totals;
@@ -58,6 +59,8 @@ pub struct Store {
     sequence: u64,
     changed: bool,
     urgent: bool,
+    /// Whether a connection changed: by which context a cluster is counted may change with it.
+    ways: bool,
 }
 
 impl Store {
@@ -65,7 +68,8 @@ impl Store {
     /// [`ClusterId`].
     #[must_use]
     pub fn new(clusters: impl IntoIterator<Item = Arc<ClusterInfo>>, now: Time, derive: Derive) -> Store {
-        let mut store = Store { clusters: Vec::new(), derive, sequence: 0, changed: true, urgent: true };
+        let mut store =
+            Store { clusters: Vec::new(), derive, sequence: 0, changed: true, urgent: true, ways: false };
         for info in clusters {
             store.push(info, now);
         }
@@ -106,7 +110,13 @@ impl Store {
         if let Change::Synced(kind, _) = &delta.change {
             self.urgent |= state.cluster().table(*kind).synced.is_none();
         }
-        self.changed |= state.apply(&self.derive, delta.change, delta.at);
+        let of_connection = matches!(
+            delta.change,
+            Change::Link(_) | Change::KindLink(..) | Change::Server { .. } | Change::Reset
+        );
+        let changed = state.apply(&self.derive, delta.change, delta.at);
+        self.changed |= changed;
+        self.ways |= changed && of_connection;
     }
 
     /// Takes a sample of every cluster that is due for one, and hands out with the next snapshot what
@@ -134,6 +144,9 @@ impl Store {
         self.sequence += 1;
         self.changed = false;
         self.urgent = false;
+        if std::mem::take(&mut self.ways) {
+            same::settle(&mut self.clusters);
+        }
         self.clusters.iter_mut().for_each(|state| state.settle(&self.derive));
         let clusters = self.clusters.iter().map(|state| state.cluster().clone()).collect();
         Snapshot::new(now, self.sequence, Fleet { clusters })

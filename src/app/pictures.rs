@@ -60,7 +60,11 @@ impl Play {
         let live = Link { state: LinkState::Live, heard: Some(now()), ..Link::waiting(at) };
         self.say(cluster, at, Change::Link(live.clone()));
         let served = Box::new(Served { metrics: true, ..Served::default() });
-        self.say(cluster, at, Change::Server { version: "v1.36.3".into(), served, badges: Vec::new() });
+        self.say(
+            cluster,
+            at,
+            Change::Server { version: "v1.36.3".into(), identity: None, served, badges: Vec::new() },
+        );
         for kind in Kind::ALL {
             self.say(cluster, at, Change::Begin(kind));
             let own: Vec<Record> = records.iter().filter(|record| record.kind() == kind).cloned().collect();

@@ -22,6 +22,8 @@ pub enum Change {
     Server {
         /// `v1.36.3-eks-…`
         version: Text,
+        /// Which cluster it is ([`super::Cluster::identity`]).
+        identity: Option<Uid>,
         /// What it serves of what we declare.
         served: Box<Served>,
         /// What is peculiar about this connection.

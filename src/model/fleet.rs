@@ -149,6 +149,15 @@ impl Fleet {
     }
 }
 
+/// The context that a cluster is counted by, when several users of one server are in the fleet.
+#[derive(Clone, Debug)]
+pub struct SameAs {
+    /// Its id.
+    pub id: ClusterId,
+    /// What it is called, and where it is grouped.
+    pub info: Arc<ClusterInfo>,
+}
+
 /// All that is known of one cluster.
 #[derive(Clone, Debug)]
 pub struct Cluster {
@@ -164,6 +173,10 @@ pub struct Cluster {
     pub badges: Vec<Badge>,
     /// The server's version; empty while unknown.
     pub version: Text,
+    /// Which cluster it is: the uid of its namespace kube-system, where that may be read.
+    pub identity: Option<Uid>,
+    /// The context that this cluster is counted by, when this is a further way to the same one.
+    pub same_as: Option<SameAs>,
     /// What it serves.
     pub served: Arc<Served>,
     /// Who runs most of its nodes.
@@ -247,6 +260,8 @@ impl Cluster {
             login: Login::Unknown,
             badges: Vec::new(),
             version: Text::EMPTY,
+            identity: None,
+            same_as: None,
             served: Arc::default(),
             provider: Provider::Unknown,
             region: Text::EMPTY,
@@ -336,6 +351,13 @@ impl Cluster {
     #[must_use]
     pub fn find(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Arc<Record>> {
         self.records(kind).find(|r| r.meta().name == name && r.meta().namespace == namespace)
+    }
+
+    /// What tells it from every other cluster: its server's address and its namespace kube-system. The
+    /// namespace alone does not, for a cluster that was made from a backup of another has it, too.
+    #[must_use]
+    pub fn identified(&self) -> Option<(Uid, Text)> {
+        Some((self.identity?, self.info.server.clone()))
     }
 
     /// Whether anything was ever seen of it.

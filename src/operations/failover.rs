@@ -129,7 +129,8 @@ fn draft<'a>(input: &PlanInput<'a>) -> Result<Draft<'a>, Text> {
     };
     let primary = find("primary", &wish.file.primary)?;
     let standby = find("standby", &wish.file.standby)?;
-    if primary.id == standby.id {
+    let known = primary.identified().is_some();
+    if primary.id == standby.id || (known && primary.identified() == standby.identified()) {
         let text =
             format!("{}: {} and {} are one cluster", wish.file.name, wish.file.primary, wish.file.standby);
         return Err(text.into());

@@ -11,8 +11,8 @@ use super::newest::Newest;
 use super::totals::Counts;
 use super::{Derive, SAMPLE_EVERY, SAMPLES, YOUNG, ring};
 use crate::model::{
-    Change, Cluster, ClusterId, ClusterInfo, Kind, Link, LinkState, Record, Sample, Symptom, Table, Time,
-    Uid, Usage, Version,
+    Change, Cluster, ClusterId, ClusterInfo, Kind, Link, LinkState, Record, SameAs, Sample, Symptom, Table,
+    Time, Uid, Usage, Version,
 };
 
 /// One cluster in the store.
@@ -61,6 +61,15 @@ impl State {
 
     fn cluster_mut(&mut self) -> &mut Cluster {
         owned(&mut self.cluster)
+    }
+
+    /// Notes by which context this cluster is counted when not by this one.
+    pub(super) fn same_as(&mut self, other: Option<SameAs>) {
+        let id = |same: &Option<SameAs>| same.as_ref().map(|same| same.id);
+        if id(&self.cluster.same_as) != id(&other) {
+            self.cluster_mut().same_as = other;
+            self.changed();
+        }
     }
 
     /// Notes that a reader could see a difference.
@@ -180,13 +189,11 @@ impl State {
         let cluster = self.cluster_mut();
         let changed = match change {
             Change::Link(link) => set(&mut cluster.link, link),
-            Change::Server { version, served, badges } => {
-                let news =
-                    cluster.version != version || *cluster.served != *served || cluster.badges != badges;
-                cluster.version = version;
-                cluster.served = Arc::new(*served);
-                cluster.badges = badges;
-                news
+            Change::Server { version, identity, served, badges } => {
+                let mut news = set(&mut cluster.version, version);
+                news |= set(&mut cluster.identity, identity);
+                news |= set(&mut cluster.badges, badges);
+                news | set(&mut cluster.served, Arc::new(*served))
             }
             Change::Login(login) => set(&mut cluster.login, login),
             Change::KindLink(kind, link) => set(&mut cluster.tables[kind.index()].link, link),

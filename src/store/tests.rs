@@ -14,6 +14,7 @@ use crate::model::{
 
 mod first_list;
 mod news;
+mod same;
 mod symptoms;
 
 fn at(second: i64) -> Time {

@@ -31,7 +31,7 @@ type Pieces = Vec<(String, Role)>;
 /// What stands left, in the order of worth; some with a shorter form for where there is less room.
 fn left_pieces(ui: &Ui, wide: bool) -> Vec<(Pieces, Option<Pieces>)> {
     let summary = &ui.summary;
-    let count = summary.clusters.len();
+    let count = summary.header.clusters;
     let head = if wide { many(count, "cluster") } else { format!("{count}:") };
     let mut first: Pieces = vec![(head, Role::Text)];
     let totals = &summary.header;

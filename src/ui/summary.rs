@@ -25,6 +25,8 @@ pub(super) struct ClusterLine {
     pub(super) nodes: u32,
     pub(super) ready: u32,
     pub(super) login: bool,
+    /// Whether it is a further context of a cluster that another one counts.
+    pub(super) further: bool,
 }
 
 impl Summary {
@@ -54,6 +56,7 @@ impl ClusterLine {
             nodes: cluster.totals.nodes,
             ready: cluster.totals.nodes_ready,
             login: health::login_wanted(cluster),
+            further: cluster.same_as.is_some(),
         }
     }
 }

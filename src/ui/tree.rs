@@ -75,7 +75,8 @@ impl TreePart {
         }
         self.open_what_hurts(summary, height);
         let clusters: Vec<&ClusterLine> = summary.clusters.iter().collect();
-        let draft = Draft { snapshot, theme, width, tree: self, clusters: clusters.len() };
+        let counted = summary.header.clusters;
+        let draft = Draft { snapshot, theme, width, tree: self, clusters: clusters.len(), counted };
         let mut items = vec![TreeItem::new_leaf(Node::Everything, draft.first_line())];
         items.extend(draft.level(&clusters, &mut Vec::new()));
         self.items = items;
@@ -116,7 +117,7 @@ impl TreePart {
             cluster.groups.iter().map(|name| name.as_str().width() + 2 * GLYPHS + 4).max().unwrap_or(0)
         };
         let groups = summary.clusters.iter().filter(|_| !flat).map(group).max().unwrap_or(0);
-        let first = 2 + all(summary.clusters.len()).width();
+        let first = 2 + all(summary.header.clusters).width();
         let wanted = (names.max(first) + AGE + NODES + 1).max(groups);
         cells(wanted)
     }
@@ -208,8 +209,10 @@ struct Draft<'a> {
     theme: &'a Theme,
     width: u16,
     tree: &'a TreePart,
-    /// How many clusters there are at all.
+    /// How many contexts there are at all.
     clusters: usize,
+    /// How many clusters they lead to.
+    counted: usize,
 }
 
 /// Cells before a name on the outermost level: the fold, the glyph, a space.
@@ -278,7 +281,9 @@ impl Draft<'_> {
             format!("{}/{}", line.ready, line.nodes)
         };
         let known = cluster.seen();
-        let nodes = if !known {
+        let nodes = if line.further {
+            "=".to_owned()
+        } else if !known {
             "?".to_owned()
         } else if cluster.link.live() {
             nodes
@@ -308,7 +313,7 @@ impl Draft<'_> {
 
     /// Everything, and what the columns say.
     fn first_line(&self) -> String {
-        self.columns(&all(self.clusters), "data", "nodes", 2)
+        self.columns(&all(self.counted), "data", "nodes", 2)
     }
 
     /// `prod  ✖2 ▲4 ●11`; closed, and in a large fleet, with a glyph for each cluster.
@@ -316,7 +321,7 @@ impl Draft<'_> {
         let mut spans = vec![Span::raw(format!("{name} "))];
         if opened && self.clusters <= MANY {
             let mut counts = BTreeMap::<Tone, usize>::new();
-            for member in members {
+            for member in members.iter().filter(|member| !member.further) {
                 *counts.entry(member.tone).or_default() += 1;
             }
             for (tone, count) in counts.into_iter().rev() {
@@ -325,7 +330,8 @@ impl Draft<'_> {
             return Line::from(spans);
         }
         let room = usize::from(self.width).saturating_sub(depth * 2 + 3 + name.as_str().width());
-        spans.extend(glyphs(members.iter().map(|m| m.tone), self.theme, room));
+        let counted: Vec<Tone> = members.iter().filter(|m| !m.further).map(|m| m.tone).collect();
+        spans.extend(glyphs(counted.into_iter(), self.theme, room));
         Line::from(spans)
     }
 }
@@ -372,7 +378,7 @@ fn grouped<'a>(
     of: impl Fn(&'a ClusterLine) -> Option<&'a Text>,
 ) -> Vec<(&'a str, Vec<Tone>)> {
     let mut groups: Vec<(&str, Vec<Tone>)> = Vec::new();
-    for cluster in &summary.clusters {
+    for cluster in summary.clusters.iter().filter(|cluster| !cluster.further) {
         let name = of(cluster).map_or("", |name| name.as_str());
         match groups.iter_mut().find(|(group, _)| *group == name) {
             Some((_, tones)) => tones.push(cluster.tone),

@@ -11,8 +11,8 @@ use super::cost::Unit;
 use super::health::{self, Finding, Standing, age, counted, fault, standing, unhurt};
 use super::{Hint, RowId, Scope, Sheet, SheetRow, Snapshot};
 use crate::model::{
-    Badge, Cause, Cell, Cluster, Column, CostTotals, Kind, LinkState, Login, Money, Span, Table, Text, Time,
-    Tone, grouped, many,
+    Badge, Cause, Cell, Cluster, Column, CostTotals, Kind, LinkState, Login, Money, SameAs, Span, Table,
+    Text, Time, Tone, grouped, many,
 };
 
 /// How many troubles of one cluster are named one by one.
@@ -90,7 +90,7 @@ impl fmt::Display for Count {
 /// The totals of the whole fleet.
 #[must_use]
 pub fn header(snapshot: &Snapshot, now: Time) -> Header {
-    let clusters = &snapshot.fleet.clusters;
+    let clusters: Vec<_> = snapshot.fleet.clusters.iter().filter(|c| Scope::All.holds(c)).collect();
     let mut header =
         Header { clusters: clusters.len(), oldest: health::oldest(snapshot, now), ..Header::default() };
     let mut tones: BTreeMap<u8, (Tone, usize)> = BTreeMap::new();
@@ -136,23 +136,30 @@ fn out_of_date(cluster: &Cluster, now: Time) -> bool {
 /// The pane.
 #[must_use]
 pub fn sheet(snapshot: &Snapshot, scope: &Scope, now: Time) -> Sheet {
-    let clusters: Vec<&Cluster> =
-        snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).map(|c| &**c).collect();
-    let peculiar = clusters.iter().any(|cluster| !cluster.badges.is_empty());
-    let mut rows: Vec<(u8, u32, SheetRow)> = clusters
+    let named: Vec<&Cluster> =
+        snapshot.fleet.clusters.iter().filter(|c| scope.names(c)).map(|c| &**c).collect();
+    let peculiar = named.iter().any(|cluster| !cluster.badges.is_empty());
+    let mut tones = Vec::new();
+    let mut rows: Vec<(u8, u32, SheetRow)> = named
         .iter()
         .map(|cluster| {
-            let findings = health::of_cluster(cluster, now);
-            let mut row = row(cluster, &findings, now);
+            let (mut row, blast) = match cluster.same_as.as_ref().filter(|_| !scope.holds(cluster)) {
+                None => {
+                    let findings = health::of_cluster(cluster, now);
+                    let row = row(cluster, &findings, now);
+                    tones.push(row.tone);
+                    (row, findings.iter().map(|f| f.blast.pods).sum())
+                }
+                Some(other) => (further_row(cluster, other, now), 0),
+            };
             if peculiar {
                 row.cells.push(Cell::text(badges(cluster)));
             }
-            let blast = findings.iter().map(|f| f.blast.pods).sum();
             (rank(row.tone), blast, row)
         })
         .collect();
     rows.sort_unstable_by(|a, b| (a.0, b.1).cmp(&(b.0, a.1)).then_with(|| name(&a.2).cmp(name(&b.2))));
-    let tones: Vec<Tone> = rows.iter().map(|(_, _, row)| row.tone).collect();
+    let clusters: Vec<&Cluster> = named.into_iter().filter(|c| scope.holds(c)).collect();
     Sheet {
         answer: answer(&clusters, &tones, now),
         charts: Vec::new(),
@@ -207,12 +214,7 @@ fn badge(badge: &Badge) -> String {
 
 fn row(cluster: &Cluster, findings: &[Finding], now: Time) -> SheetRow {
     let stands = standing(cluster, now);
-    let tone = match stands {
-        Standing::Unseen => Tone::Unseen,
-        Standing::Denied => Tone::Denied,
-        Standing::Connecting => Tone::Connecting,
-        Standing::Live => findings.first().map_or_else(|| unhurt(cluster), |f| f.tone),
-    };
+    let tone = tone(stands).unwrap_or_else(|| findings.first().map_or_else(|| unhurt(cluster), |f| f.tone));
     let totals = &cluster.totals;
     let stale = out_of_date(cluster, now);
     let old = if stale { "~" } else { "" };
@@ -226,10 +228,6 @@ fn row(cluster: &Cluster, findings: &[Finding], now: Time) -> SheetRow {
         let percent = i64::try_from(i128::from(asked) * 100 / i128::from(of.max(1))).unwrap_or(i64::MAX);
         if known { Cell::number(format!("{old}{percent}"), percent) } else { Cell::text("?") }
     };
-    let data = age(cluster, now).map_or_else(
-        || Cell::text(if stands == Standing::Connecting { "·" } else { "never" }),
-        |age| Cell::number(age.to_string(), age.millis()),
-    );
     let figure = |kind: Kind, text: String, value: u32| {
         let denied = cluster.table(kind).link.state == LinkState::Denied;
         match counted(cluster, kind) {
@@ -243,7 +241,7 @@ fn row(cluster: &Cluster, findings: &[Finding], now: Time) -> SheetRow {
         tone,
         cells: vec![
             Cell::text(cluster.info.name.clone()),
-            data,
+            data(cluster, now),
             Cell::text(worst(cluster, stands, findings)),
             figure(Kind::Node, nodes, totals.nodes),
             figure(Kind::Pod, format!("{old}{}", grouped(u64::from(totals.pods))), totals.pods),
@@ -252,15 +250,69 @@ fn row(cluster: &Cluster, findings: &[Finding], now: Time) -> SheetRow {
             share(totals.requests.cpu, totals.allocatable.cpu),
             share(totals.requests.memory, totals.allocatable.memory),
             rate(cluster, stale),
-            Cell::text(if cluster.region.is_empty() { "?".into() } else { cluster.region.clone() }),
-            cluster.api_p95.map_or_else(
-                || Cell::text("?"),
-                |took| Cell::number(format!("{old}{}", took.millis()), took.millis()),
-            ),
+            region(cluster),
+            latency(cluster, old),
         ],
         objects: Vec::new(),
         stale,
     }
+}
+
+/// The row of a further context of a cluster: what is about this context, its connection and its login.
+fn further_row(cluster: &Cluster, other: &SameAs, now: Time) -> SheetRow {
+    let stale = out_of_date(cluster, now);
+    let counted_there = || Cell::text("·");
+    SheetRow {
+        id: RowId::Cluster(cluster.id),
+        tone: tone(standing(cluster, now)).unwrap_or(Tone::Ok),
+        cells: vec![
+            Cell::text(cluster.info.name.clone()),
+            data(cluster, now),
+            Cell::text(format!("the same cluster as {}, counted there", other.info.name)),
+            counted_there(),
+            counted_there(),
+            login(&cluster.login, now),
+            Cell::text(version(&cluster.version)),
+            counted_there(),
+            counted_there(),
+            counted_there(),
+            region(cluster),
+            latency(cluster, if stale { "~" } else { "" }),
+        ],
+        objects: Vec::new(),
+        stale,
+    }
+}
+
+/// The tone of a cluster that is not live.
+fn tone(stands: Standing) -> Option<Tone> {
+    match stands {
+        Standing::Unseen => Some(Tone::Unseen),
+        Standing::Denied => Some(Tone::Denied),
+        Standing::Connecting => Some(Tone::Connecting),
+        Standing::Live => None,
+    }
+}
+
+/// How old its data is.
+fn data(cluster: &Cluster, now: Time) -> Cell {
+    let connecting = standing(cluster, now) == Standing::Connecting;
+    age(cluster, now).map_or_else(
+        || Cell::text(if connecting { "·" } else { "never" }),
+        |age| Cell::number(age.to_string(), age.millis()),
+    )
+}
+
+fn region(cluster: &Cluster) -> Cell {
+    Cell::text(if cluster.region.is_empty() { "?".into() } else { cluster.region.clone() })
+}
+
+/// How long its server takes to begin an answer.
+fn latency(cluster: &Cluster, old: &str) -> Cell {
+    cluster.api_p95.map_or_else(
+        || Cell::text("?"),
+        |took| Cell::number(format!("{old}{}", took.millis()), took.millis()),
+    )
 }
 
 fn worst(cluster: &Cluster, stands: Standing, findings: &[Finding]) -> Text {

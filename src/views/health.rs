@@ -453,7 +453,8 @@ fn kind_rows(findings: &[Finding], now: Time) -> Vec<SheetRow> {
 /// The age of the oldest data on screen and whose it is.
 #[must_use]
 pub fn oldest(snapshot: &Snapshot, now: Time) -> Option<(Text, Span)> {
-    let ages = snapshot.fleet.clusters.iter().filter_map(|c| Some((c.info.name.clone(), age(c, now)?)));
+    let counted = snapshot.fleet.clusters.iter().filter(|c| Scope::All.holds(c));
+    let ages = counted.filter_map(|c| Some((c.info.name.clone(), age(c, now)?)));
     ages.reduce(|a, b| if b.1 > a.1 { b } else { a })
 }
 

@@ -34,9 +34,22 @@ pub fn grouping(cluster: &Cluster) -> Vec<Text> {
 }
 
 impl Scope {
-    /// Whether this cluster, or a part of it, is in scope.
+    /// Whether this cluster, or a part of it, is in scope. A cluster that several contexts lead to is in
+    /// a scope by one of them ([`Cluster::same_as`]).
     #[must_use]
     pub fn holds(&self, cluster: &Cluster) -> bool {
+        let counted = cluster.same_as.as_ref().is_some_and(|other| match self {
+            Scope::All | Scope::NamespaceEverywhere(_) => true,
+            Scope::Group(_) => other.info.groups == cluster.info.groups,
+            Scope::Clusters(ids) => ids.contains(&other.id),
+            Scope::Namespace(..) | Scope::Pool(..) => false,
+        });
+        self.names(cluster) && !counted
+    }
+
+    /// Whether this context is in scope, be it counted or not.
+    #[must_use]
+    pub fn names(&self, cluster: &Cluster) -> bool {
         match self {
             Scope::All | Scope::NamespaceEverywhere(_) => true,
             Scope::Group(path) => grouping(cluster).starts_with(path),

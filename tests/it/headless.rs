@@ -309,6 +309,29 @@ async fn a_cluster_that_refuses_is_named_and_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_two_users_have_contexts_for_is_counted_once() {
+    let rig = Rig::start().await;
+    let nodes = async || rig.run(&["get", "objects", "nodes", "--output", "json"]).await.with(0).json();
+    let once = nodes().await["rows"].as_array().unwrap().len();
+    let reader = "contexts:\n- name: a-reader\n  context:\n    cluster: alpha\n    user: viewer\n";
+    let both = rig.fleet.kubeconfig_with_users().replace("contexts:\n", reader);
+    std::fs::write(rig.path("kubeconfig"), both).unwrap();
+    let twice = nodes().await;
+    assert_eq!(twice["rows"].as_array().unwrap().len(), once, "{twice}");
+    let fleet = rig.run(&["get", "fleet"]).await.out;
+    let has = |words: &str| fleet.contains(words);
+    assert!(
+        has("a-reader") && (has("the same cluster as alpha") || has("the same cluster as a-reader")),
+        "{fleet}"
+    );
+    let doctor = rig.run(&["doctor"]).await.out;
+    assert!(doctor.contains("the same cluster as "), "{doctor}");
+    // Who is asked for by name is shown.
+    let reader = rig.run(&["get", "objects", "nodes", "--context", "a-reader"]).await.with(0).out;
+    assert!(reader.contains("a-reader"), "{reader}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn doctor_says_what_is_wrong_where() {
     let rig = Rig::start().await;
     std::fs::create_dir_all(rig.path("config")).unwrap();

@@ -61,6 +61,11 @@ pub(super) async fn run(arguments: &DoctorArgs, clusters: &ClusterArgs) -> Resul
         let mut engine = Engine::start(&opened);
         let snapshot = wait::settle(&mut engine, arguments.timeout, &[], &Kind::ALL).await;
         for cluster in &snapshot.fleet.clusters {
+            if let Some(other) = &cluster.same_as {
+                let said =
+                    format!("the same cluster as {}: counted there, in every sum once", other.info.name);
+                findings.say(How::Ok, cluster.info.name.as_str(), said);
+            }
             all_answer &= connection(cluster, &mut findings) && all_known(cluster);
             if cluster.link.live() {
                 rights(&engine, cluster, &mut findings).await;

@@ -195,6 +195,14 @@ fn what_is_missing_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn two_contexts_of_one_cluster_are_no_fleet() {
+    let of_one = |cluster: &mut Cluster| cluster.identity = Some(crate::operations::fixture::uid(7));
+    let both = worlds(2).into_iter().map(|world| world.with(of_one)).collect();
+    let refused = of(&snapshot(both), FILE, Way::Run).unwrap_err();
+    assert_eq!(refused, "shop-eu: gke and eks are one cluster");
+}
+
+#[test]
 fn room_is_a_warning_until_there_is_none() {
     let [gke, _] = worlds(2);
     let eks = |cpu: i64| {

@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use super::*;
-use crate::model::{Cause, Fault, Link, Record};
+use crate::model::{Cause, ClusterId, ClusterInfo, Fault, Link, Record};
 use crate::views::health::rules;
 use crate::views::scenes::*;
 
@@ -65,6 +67,34 @@ fn every_cluster_has_a_row_that_says_how_sure_it_is() {
         "◌ edge-17: no answer for 4m12s (timeout). Shown as last seen. Retry in 9s. · ◌ edge-18: never answered (timeout). Retry in 9s."
     );
     assert!(sheet.columns.iter().zip(&sheet.rows[0].cells).count() == sheet.columns.len());
+}
+
+#[test]
+fn a_further_context_of_a_cluster_is_counted_nowhere_but_by_itself() {
+    let mut scenes = scenes();
+    scenes.truncate(2);
+    let other = SameAs {
+        id: ClusterId(0),
+        info: Arc::new(ClusterInfo { name: "gke-fine".into(), ..ClusterInfo::default() }),
+    };
+    scenes[1] = std::mem::replace(&mut scenes[1], Scene::new(1, "")).set(|c| c.same_as = Some(other));
+    let snapshot = snapshot(scenes);
+    let rows = |scope: &Scope| sheet(&snapshot, scope, now()).rows.iter().map(cells).collect::<Vec<_>>();
+    assert_eq!(
+        rows(&Scope::All),
+        [
+            "gke-fine | 0s | · | 4 | 8 | ok | 1.36.3 | 12 | 6 | 1.56 | europe-west1 | ?",
+            "gke-hurt | 0s | the same cluster as gke-fine, counted there | · | · | 23m left | 1.36.3 | · | · | · | europe-west1 | 48",
+        ]
+    );
+    assert_eq!(sheet(&snapshot, &Scope::All, now()).answer, "1 of 1 cluster fine.");
+    let header = header(&snapshot, now());
+    assert_eq!((header.clusters, header.nodes.to_string().as_str()), (1, "4"));
+    assert_eq!(header.tones, [(Tone::Ok, 1)]);
+    let alone = Scope::Clusters(vec![ClusterId(1)]);
+    assert_eq!(sheet(&snapshot, &alone, now()).answer, "1 of 1 cluster hurt.");
+    assert!(rows(&alone)[0].contains("nodes NotReady"));
+    assert!(rows(&Scope::Clusters(vec![ClusterId(0), ClusterId(1)]))[1].contains("counted there"));
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Keeper {
         let mut badges = self.session.badges();
         badges.extend(self.json_only.then_some(Badge::JsonOnly));
         let (version, served) = (found.version.clone(), Box::new(found.served.clone()));
-        self.tell(Change::Server { version, served, badges }).await?;
+        self.tell(Change::Server { version, identity: found.identity, served, badges }).await?;
         self.tell_login().await
     }
 

@@ -1,0 +1,72 @@
+//! Several contexts of one cluster.
+
+use super::*;
+use crate::model::{Cause, Fault, LinkState, SameAs, Tier};
+
+fn two(servers: [&str; 2]) -> Store {
+    let derive = store().0.derive;
+    let info = |(name, server): (&str, &str)| {
+        let (name, server) = (name.into(), server.into());
+        Arc::new(ClusterInfo { name, server, tier: Tier::Dev, ..ClusterInfo::default() })
+    };
+    Store::new(["reader", "admin"].into_iter().zip(servers).map(info), at(0), derive)
+}
+
+fn say(store: &mut Store, cluster: u16, change: Change) {
+    store.apply(Delta { cluster: ClusterId(cluster), at: at(1), change });
+}
+
+/// It answers, and is the cluster of this number; unknown which for 0.
+fn answers(store: &mut Store, cluster: u16, number: u32) {
+    let live = Link { state: LinkState::Live, heard: Some(at(1)), ..Link::waiting(at(1)) };
+    let identity = (number > 0).then(|| uid(number));
+    say(store, cluster, Change::Link(live));
+    let (served, badges) = (Box::default(), Vec::new());
+    say(store, cluster, Change::Server { version: "v1.36.3".into(), identity, served, badges });
+}
+
+/// By whom each is counted, if not by itself.
+fn counted(store: &mut Store) -> [Option<u16>; 2] {
+    let snapshot = store.snapshot(at(2));
+    let by = |cluster: &Arc<Cluster>| cluster.same_as.as_ref().map(|SameAs { id, .. }| id.0);
+    [by(&snapshot.fleet.clusters[0]), by(&snapshot.fleet.clusters[1])]
+}
+
+#[test]
+fn a_cluster_with_two_contexts_is_counted_by_the_first() {
+    let mut store = two(["https://one", "https://one"]);
+    answers(&mut store, 0, 7);
+    assert_eq!(counted(&mut store), [None, None]);
+    answers(&mut store, 1, 7);
+    assert_eq!(counted(&mut store), [None, Some(0)]);
+    // One of them turns out to be another cluster.
+    say(&mut store, 0, Change::Reset);
+    assert_eq!(counted(&mut store), [None, None]);
+    answers(&mut store, 0, 8);
+    assert_eq!(counted(&mut store), [None, None]);
+}
+
+#[test]
+fn only_what_is_certainly_the_same_is() {
+    // A cluster that was made from a backup of another.
+    let mut store = two(["https://one", "https://other"]);
+    [0, 1].into_iter().for_each(|cluster| answers(&mut store, cluster, 7));
+    assert_eq!(counted(&mut store), [None, None]);
+    // Neither may say which it is.
+    let mut store = two(["https://one", "https://one"]);
+    [0, 1].into_iter().for_each(|cluster| answers(&mut store, cluster, 0));
+    assert_eq!(counted(&mut store), [None, None]);
+}
+
+#[test]
+fn who_answers_and_who_sees_more_is_counted() {
+    let mut store = two(["https://one", "https://one"]);
+    [0, 1].into_iter().for_each(|cluster| answers(&mut store, cluster, 7));
+    let denied = Link { state: LinkState::Denied, ..Link::waiting(at(1)) };
+    say(&mut store, 0, Change::KindLink(Kind::Node, denied));
+    assert_eq!(counted(&mut store), [Some(1), None]);
+    let fault = Some(Fault::new(Cause::Unauthorized, "401", ""));
+    let out = Link { state: LinkState::Denied, fault, ..Link::waiting(at(1)) };
+    say(&mut store, 1, Change::Link(out));
+    assert_eq!(counted(&mut store), [None, Some(0)]);
+}
