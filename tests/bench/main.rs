@@ -14,9 +14,9 @@
 //! measures some of them; `--only refused` those of G19, which take five minutes. The table comes at
 //! the end, in the order of the figures; what could not be measured is a row of its own. `--real`
 //! prints G29 and G30 on a real control plane with 10,000 pods, beside kubectl's time and memory for
-//! the same table in the same run, and with `--k9s PROGRAM` beside those of k9s; `--decode` times the reading of one pod, and of a list, in both
-//! formats; `--views` times each pane over 200,000 pods, and prints G12 without a terminal. Machines
-//! are noisy: compare within one run.
+//! the same table in the same run, with `--k9s PROGRAM` and `--sofka PROGRAM` beside those of k9s and
+//! sofka; `--decode` times the reading of one pod, and of a list, in both formats; `--views` times each
+//! pane over 200,000 pods, and prints G12 without a terminal. Machines are noisy: compare within one run.
 
 #[path = "../control-plane/planes.rs"]
 mod planes;
@@ -66,9 +66,8 @@ struct Arguments {
     /// Measure on one real control plane, beside kubectl
     #[arg(long)]
     real: bool,
-    /// With --real: beside this k9s, too
-    #[arg(long, requires = "real")]
-    k9s: Option<PathBuf>,
+    #[command(flatten)]
+    others: real::Others,
     /// Time the reading of pods alone
     #[arg(long)]
     decode: bool,
@@ -107,7 +106,7 @@ fn main() -> Result<()> {
     }
     let binary = arguments.binary.ok_or_else(|| eyre!("which binary? usage: bench BINARY"))?;
     if arguments.real {
-        return whole(&real::title(), "real", || real::measure(&binary, arguments.k9s.as_deref()));
+        return whole(&real::title(), "real", || real::measure(&binary, &arguments.others));
     }
     let size = arguments.size;
     let wanted = |name: &str| match arguments.only.as_slice() {

@@ -1,7 +1,7 @@
-//! G29 and G30, on a real control plane beside kubectl.
+//! G29 and G30, on a real control plane beside kubectl and others.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,18 @@ pub(crate) fn title() -> String {
     format!("one kube-apiserver, {PODS} pods, terminal {}x{}", SIZE.0, SIZE.1)
 }
 
-pub(crate) fn measure(binary: &Path, k9s: Option<&Path>) -> Result<()> {
+/// Other programs that show that table.
+#[derive(clap::Args)]
+pub(crate) struct Others {
+    /// With --real: beside this k9s, too
+    #[arg(long, requires = "real")]
+    k9s: Option<PathBuf>,
+    /// With --real: beside this sofka, too
+    #[arg(long, requires = "real")]
+    sofka: Option<PathBuf>,
+}
+
+pub(crate) fn measure(binary: &Path, others: &Others) -> Result<()> {
     let binaries = Binaries::ensure().map_err(|why| eyre!("{why}"))?;
     let planes = Planes::start(&binaries, 1, &Options::default())?;
     let plane = planes.iter().next().ok_or_else(|| eyre!("no plane"))?;
@@ -32,14 +43,19 @@ pub(crate) fn measure(binary: &Path, k9s: Option<&Path>) -> Result<()> {
     plane.wait_pods(PODS as usize, Duration::from_secs(600))?;
     let kubeconfig = plane.kubeconfig("admin");
     let home = tempfile::tempdir()?;
+    let others = others.programs(text(&kubeconfig)?);
     let mut ours = Vec::new();
-    let mut theirs = Vec::new();
-    let mut k9s_runs = Vec::new();
+    let mut theirs = vec![Vec::new(); others.len() + 1];
     for _ in 0..TURNS {
         ours.push(quarterdeck(binary, &kubeconfig, home.path())?);
-        theirs.push(kubectl(&kubeconfig)?);
-        if let Some(k9s) = k9s {
-            k9s_runs.push(self::k9s(k9s, &kubeconfig, home.path())?);
+        theirs[0].push(kubectl(&kubeconfig)?);
+        for (other, runs) in others.iter().zip(&mut theirs[1..]) {
+            runs.push(complete(
+                other.binary,
+                &other.arguments,
+                (other.home, text(home.path())?),
+                other.words,
+            )?);
         }
     }
     let mut lists = Vec::new();
@@ -47,28 +63,60 @@ pub(crate) fn measure(binary: &Path, k9s: Option<&Path>) -> Result<()> {
         lists.push((floor::asked(&kubeconfig, Kind::Pod)?.as_secs_f64(), 0.0));
     }
     let server = median(&mut lists).0;
-    let (ours, theirs) = (median(&mut ours), median(&mut theirs));
-    let k9s = (!k9s_runs.is_empty()).then(|| median(&mut k9s_runs));
-    let beside = |unit: &str, of: fn((f64, f64)) -> String| {
-        let k9s = k9s.map_or_else(String::new, |run| format!(", {}{unit} k9s", of(run)));
-        format!("{}{unit} kubectl{k9s}", of(theirs))
+    let ours = median(&mut ours);
+    let names = ["kubectl"].into_iter().chain(others.iter().map(|other| other.name));
+    let theirs: Vec<_> = names.zip(theirs.iter_mut().map(|runs| median(runs))).collect();
+    let beside = |said: fn((f64, f64)) -> String| {
+        let each: Vec<String> = theirs.iter().map(|(name, run)| format!("{} {name}", said(*run))).collect();
+        each.join(", ")
     };
     row(&Row {
         figure: "G29",
         what: "start to the complete pod table, median of 3; floor: the server's own time for the list \
                (protobuf, gzip, thrown away), and others' for that table",
         target: "0.65 s",
-        floor: format!("{server:.2} s; {}", beside(" s", |run| format!("{:.2}", run.0))),
+        floor: format!("{server:.2} s; {}", beside(|run| format!("{:.2} s", run.0))),
         measured: format!("{:.2} s", ours.0),
     });
     row(&Row {
         figure: "G30",
         what: "resident memory then",
         target: "37 MiB",
-        floor: beside(" MiB", |run| format!("{:.0}", run.1)),
+        floor: beside(|run| format!("{:.0} MiB", run.1)),
         measured: format!("{:.0} MiB", ours.1),
     });
     Ok(())
+}
+
+/// How another program shows the table, and how it says that it is complete.
+struct Program<'a> {
+    name: &'static str,
+    binary: &'a Path,
+    arguments: Vec<&'a str>,
+    /// The variable that names the folder of its settings.
+    home: &'static str,
+    /// Its title counts the rows.
+    words: &'static str,
+}
+
+impl Others {
+    fn programs<'a>(&'a self, kubeconfig: &'a str) -> Vec<Program<'a>> {
+        let k9s = self.k9s.as_deref().map(|binary| Program {
+            name: "k9s",
+            binary,
+            arguments: vec!["--kubeconfig", kubeconfig, "-A", "-c", "pods", "--splashless"],
+            home: "K9S_CONFIG_DIR",
+            words: "[10,000]",
+        });
+        let sofka = self.sofka.as_deref().map(|binary| Program {
+            name: "sofka",
+            binary,
+            arguments: vec!["--kubeconfig", kubeconfig, "-A", "pods"],
+            home: "XDG_CONFIG_HOME",
+            words: "[10000]",
+        });
+        k9s.into_iter().chain(sofka).collect()
+    }
 }
 
 /// The run whose time is the median.
@@ -82,13 +130,6 @@ fn quarterdeck(binary: &Path, kubeconfig: &Path, home: &Path) -> Result<(f64, f6
     let (kubeconfig, home) = (text(kubeconfig)?, text(home)?);
     let arguments = ["--kubeconfig", kubeconfig, "-c", "pods"];
     complete(binary, &arguments, ("QUARTERDECK_HOME", home), "10,000 pods in 1 cluster")
-}
-
-/// The same of k9s, whose title counts the rows.
-fn k9s(binary: &Path, kubeconfig: &Path, home: &Path) -> Result<(f64, f64)> {
-    let (kubeconfig, home) = (text(kubeconfig)?, text(home)?);
-    let arguments = ["--kubeconfig", kubeconfig, "-A", "-c", "pods", "--splashless"];
-    complete(binary, &arguments, ("K9S_CONFIG_DIR", home), "[10,000]")
 }
 
 fn text(path: &Path) -> Result<&str> {
