@@ -5,6 +5,7 @@
 mod abilities;
 pub mod cli;
 mod clock;
+mod crash;
 mod cut_off;
 mod demo;
 mod effects;

@@ -20,7 +20,7 @@ mod state;
 mod task;
 mod totals;
 
-pub use task::{PUBLISH_EVERY, run};
+pub use task::{PUBLISH_EVERY, keep, run};
 
 use std::sync::Arc;
 
@@ -75,6 +75,13 @@ impl Store {
         }
         store.share();
         store
+    }
+
+    /// The same store with snapshots that are newer than this one: it takes the place of another store.
+    #[must_use]
+    pub fn after(mut self, sequence: u64) -> Store {
+        self.sequence = sequence;
+        self
     }
 
     /// Adds a cluster that was found later. `None` when there are 65,536 already.

@@ -1,6 +1,6 @@
 //! The engine: sessions, watches, store and runner, running together on the runtime.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -12,6 +12,7 @@ use crate::cluster::Session;
 use crate::model::{ClusterId, ClusterInfo, Time};
 use crate::runner::SessionMap;
 use crate::store::{self, Derive, Store};
+use crate::views::prices::Prices;
 use crate::views::{ExtrasOf, PriceOf, Scope, Snapshot};
 use crate::watch::{self as watching, Supervisor};
 
@@ -24,7 +25,7 @@ pub(super) struct Engine {
     pub(super) snapshots: watch::Receiver<Arc<Snapshot>>,
     /// The connections, by cluster; `None` where an entry is broken.
     pub(super) sessions: Vec<Option<Session>>,
-    watches: watching::Handle,
+    watches: Arc<Mutex<watching::Handle>>,
 }
 
 impl Engine {
@@ -47,21 +48,33 @@ impl Engine {
             infos.push(Arc::new(info));
             sessions.push(session);
         }
-        let list = Arc::clone(prices);
-        let price: PriceOf = Arc::new(move |info, node| list.price(info, node));
-        let list = Arc::clone(prices);
-        let extras: ExtrasOf = Arc::new(move |cluster| list.extras(cluster));
-        let derive =
-            Derive { rules: registry::rules(), observers: registry::observers(&price), price, extras };
-        let mut store = Store::new(infos, now(), derive);
-        let (deltas, inbox) = mpsc::channel(DELTAS);
-        let (outbox, snapshots) = watch::channel(Arc::new(store.snapshot(now())));
-        tokio::spawn(store::run(store, inbox, outbox, now));
+        let another = {
+            let prices = Arc::clone(prices);
+            move || Store::new(infos.iter().cloned(), now(), derive(&prices))
+        };
         let mut options = watching::Options::default();
         if let Some(workstation) = workstation.clone() {
             options.clock = options.clock.and_slept(move || workstation.slept());
         }
-        let watches = Supervisor::start(sessions.iter().flatten().cloned(), deltas, options);
+        let watched: Vec<Session> = sessions.iter().flatten().cloned().collect();
+        let watch = move || {
+            let (deltas, inbox) = mpsc::channel(DELTAS);
+            (Supervisor::start(watched.iter().cloned(), deltas, options.clone()), inbox)
+        };
+        let mut store = another();
+        let (outbox, snapshots) = watch::channel(Arc::new(store.snapshot(now())));
+        let (handle, inbox) = watch();
+        let watches = Arc::new(Mutex::new(handle));
+        // Not to be kept alive by what only lives as long as it.
+        let kept = Arc::downgrade(&watches);
+        let watch_again = move || {
+            let (handle, inbox) = watch();
+            if let Some(watches) = kept.upgrade() {
+                *locked(&watches) = handle;
+            }
+            inbox
+        };
+        tokio::spawn(store::keep((store, inbox), another, watch_again, outbox, now));
         Engine { snapshots, sessions, watches }
     }
 
@@ -79,7 +92,7 @@ impl Engine {
     pub(super) fn focus(&self, scope: &Scope) {
         let snapshot = self.snapshots.borrow();
         let shown = snapshot.fleet.clusters.iter().filter(|c| scope.holds(c)).map(|c| c.id).collect();
-        self.watches.focus(shown);
+        locked(&self.watches).focus(shown);
     }
 
     /// Asks these clusters again now; all that wait when there are none. A credential plugin that
@@ -87,7 +100,7 @@ impl Engine {
     pub(super) fn retry(&self, clusters: &[ClusterId]) {
         let meant = |session: &&Session| clusters.is_empty() || clusters.contains(&session.id());
         self.sessions.iter().flatten().filter(meant).for_each(Session::try_login_again);
-        self.watches.retry(clusters);
+        locked(&self.watches).retry(clusters);
     }
 
     /// Waits until a condition holds of the newest snapshot, and returns that snapshot; the
@@ -113,4 +126,17 @@ impl Engine {
         let found = holds.await;
         found.map_err(|_| Arc::clone(&self.snapshots.borrow()))
     }
+}
+
+/// What is derived from records, by these prices.
+fn derive(prices: &Arc<Prices>) -> Derive {
+    let list = Arc::clone(prices);
+    let price: PriceOf = Arc::new(move |info, node| list.price(info, node));
+    let list = Arc::clone(prices);
+    let extras: ExtrasOf = Arc::new(move |cluster| list.extras(cluster));
+    Derive { rules: registry::rules(), observers: registry::observers(&price), price, extras }
+}
+
+fn locked(watches: &Mutex<watching::Handle>) -> MutexGuard<'_, watching::Handle> {
+    watches.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -19,7 +19,9 @@ use super::engine::Engine;
 use super::opened::Opened;
 use super::screen::{self, Canvas, News};
 use super::terminal::Screen;
-use super::{abilities, cut_off, demo, files, keyboard, opened, recovery, registry, reports, rewritten};
+use super::{
+    abilities, crash, cut_off, demo, files, keyboard, opened, recovery, registry, reports, rewritten,
+};
 use crate::input::{self, Keymap};
 use crate::model::{ClusterId, Face, Problem, Source, Text, Time};
 use crate::operations::{self, Recoveries};
@@ -90,6 +92,7 @@ pub(super) async fn on(
     ui.tell_problems(clock());
 
     let (inbound, news_inbound) = mpsc::channel(NEWS);
+    crash::tell(inbound.clone());
     let (runner_events, from_runner) = mpsc::channel(NEWS);
     let (onward, events) = mpsc::channel(NEWS);
     let names: Vec<Text> = opened.targets.iter().map(|t| t.info.name.clone()).collect();

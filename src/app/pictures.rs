@@ -14,7 +14,7 @@ use crate::model::{
 use crate::operations;
 use crate::store::{Derive, Store};
 use crate::theme::{self, Depth};
-use crate::ui::{Inbound, Settings, Ui};
+use crate::ui::{Inbound, PaneDecl, Settings, Ui};
 use crate::views::Snapshot;
 use crate::views::prices::{Overrides, Prices};
 use crate::views::scenes::{clock, deployment, event, meta, node, now, pod, waits};
@@ -221,10 +221,14 @@ fn states() -> [(&'static str, Snapshot); 7] {
 
 /// A screen with every pane, by the settings that come with the program.
 pub(super) fn screen() -> Ui {
+    screen_of(registry::panes())
+}
+
+fn screen_of(panes: Vec<PaneDecl>) -> Ui {
     let own = operations::ALL.iter().map(|op| Operation { id: op.id, key: op.key });
     let (keymap, _) = input::load("default", &|_| None, &own.collect::<Vec<_>>());
     let (theme, _) = theme::load("mono", &|_| None, Depth::None, false);
-    Ui::new(registry::panes(), operations::ALL.to_vec(), keymap, theme, Settings::default())
+    Ui::new(panes, operations::ALL.to_vec(), keymap, theme, Settings::default())
 }
 
 fn picture(ui: &mut Ui, (width, height): (u16, u16)) -> String {
@@ -261,4 +265,21 @@ fn every_pane_in_every_state_has_its_pictures() {
             insta::assert_snapshot!(format!("{}_{state}", pane.name), pictures.join(&rule));
         }
     }
+}
+
+#[test]
+fn a_pane_that_crashes_says_so_and_the_others_go_on() {
+    let mut panes = registry::panes();
+    panes[0].sheet = |_| panic!("a pane crashes, by order");
+    panes[1].evidence = |_, _| panic!("evidence crashes, by order");
+    let mut ui = screen_of(panes);
+    ui.inbound(Inbound::Snapshot(Arc::new(degraded().end())), now());
+    let health = picture(&mut ui, (100, 30));
+    assert!(health.contains("clusters hurt") && !health.contains("cannot be made"), "{health}");
+    let key = input::Key::sequence("1").unwrap();
+    key.into_iter().for_each(|key| {
+        ui.key(key, now());
+    });
+    let fleet = picture(&mut ui, (100, 30));
+    assert!(fleet.contains("This table cannot be made: a bug in Quarterdeck"), "{fleet}");
 }

@@ -15,6 +15,8 @@ use crossterm::{execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
+use super::crash;
+
 /// Bytes buffered of a frame, so that it leaves in one write.
 const FRAME: usize = 64 * 1024;
 
@@ -31,7 +33,7 @@ impl Screen {
     /// # Errors
     /// Standard output is no terminal, or it refuses raw mode.
     pub(super) fn take(mouse: bool) -> io::Result<Screen> {
-        give_back_on_panic();
+        crash::watch(give_back);
         enter(mouse)?;
         let out = BufWriter::with_capacity(FRAME, io::stdout());
         let terminal = Terminal::new(CrosstermBackend::new(out)).inspect_err(|_| give_back())?;
@@ -119,16 +121,4 @@ fn give_back() {
         Show
     );
     let _ = disable_raw_mode();
-}
-
-/// A panic must not be drawn into the alternate screen, which vanishes.
-fn give_back_on_panic() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    ONCE.call_once(|| {
-        let report = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            give_back();
-            report(panic);
-        }));
-    });
 }

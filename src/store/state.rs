@@ -12,7 +12,7 @@ use super::totals::Counts;
 use super::{Derive, SAMPLE_EVERY, SAMPLES, YOUNG, ring};
 use crate::model::{
     Change, Cluster, ClusterId, ClusterInfo, Kind, Link, LinkState, Record, SameAs, Sample, Symptom, Table,
-    Time, Uid, Usage, Version,
+    Time, Uid, Usage, Version, spared,
 };
 
 /// One cluster in the store.
@@ -135,7 +135,7 @@ impl State {
         if !std::mem::take(&mut self.extras_due) {
             return;
         }
-        let extras = (derive.extras)(&self.cluster);
+        let Some(extras) = spared(|| (derive.extras)(&self.cluster)) else { return };
         if extras != *self.cluster.extras {
             let cluster = self.cluster_mut();
             cluster.extras = Arc::new(extras);
@@ -376,13 +376,15 @@ impl State {
             let found = derive.rules.iter().filter_map(|rule| rule.symptom(&self.cluster, r, at));
             found.reduce(|a, b| if b.tone > a.tone { b } else { a })
         };
-        let symptom = after.and_then(worst);
+        let symptom = spared(|| after.and_then(worst)).flatten();
         let mut signals = Vec::new();
         let listed = kind.is_some_and(|k| k == Kind::Event || self.cluster.table(k).synced.is_some());
         if listed || after.is_some_and(|record| young(record, at)) {
-            for observer in &derive.observers {
-                observer.observe(&self.cluster, before, after, at, &mut signals);
-            }
+            spared(|| {
+                for observer in &derive.observers {
+                    observer.observe(&self.cluster, before, after, at, &mut signals);
+                }
+            });
         }
         self.keep_symptom(uid, symptom, at);
         if after.is_none() {

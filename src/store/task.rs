@@ -1,10 +1,12 @@
 //! The task that owns the store.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::Store;
 use crate::model::{Change, Delta, Time};
@@ -24,6 +26,10 @@ const AT_ONCE: usize = 2048;
 /// Lists do not wait, and storms do not: their batches are more than a few.
 const GATHER: Duration = Duration::from_millis(25);
 const FEW: usize = 128;
+
+/// How long nothing is watched after a store crashed: first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Runs a store until every sender of deltas is gone; what was left then is published.
 ///
@@ -69,6 +75,33 @@ pub async fn run(
     }
 }
 
+/// Runs a store, and should it crash another one in its place, until every sender of deltas is gone.
+///
+/// A store that is gone would leave the last it published on screen, as if it were live: at once an
+/// empty one is published instead. `watch` begins to fill it, after a pause that grows with every
+/// crash; it is given where deltas go.
+pub async fn keep(
+    first: (Store, mpsc::Receiver<Delta>),
+    another: impl Fn() -> Store,
+    watch: impl Fn() -> mpsc::Receiver<Delta>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    clock: impl Fn() -> Time,
+) {
+    let (mut store, mut deltas) = first;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let running = run(store, deltas, snapshots.clone(), &clock);
+        if AssertUnwindSafe(running).catch_unwind().await.is_ok() {
+            return;
+        }
+        store = another().after(snapshots.borrow().sequence);
+        snapshots.send_replace(Arc::new(store.snapshot(clock())));
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        deltas = watch();
+    }
+}
+
 /// Whether this is something small that happens while a watch is live.
 fn is_event(change: &Change) -> bool {
     matches!(change, Change::Upsert(_) | Change::Gone(..) | Change::Bookmark(..) | Change::KindLink(..))
@@ -76,8 +109,10 @@ fn is_event(change: &Change) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
-    use crate::model::{ClusterId, ClusterInfo, Extras, Kind, Link, LinkState, Price, Version};
+    use crate::model::{ClusterId, ClusterInfo, Extras, Kind, Link, LinkState, Login, Price, Version};
     use crate::store::{Derive, load};
 
     fn now() -> Time {
@@ -85,13 +120,7 @@ mod tests {
     }
 
     fn start() -> (mpsc::Sender<Delta>, watch::Receiver<Arc<Snapshot>>, tokio::task::JoinHandle<()>) {
-        let derive = Derive {
-            rules: Vec::new(),
-            observers: Vec::new(),
-            price: Arc::new(|_, _| Price::default()),
-            extras: Arc::new(|_| Extras::default()),
-        };
-        let mut store = Store::new([Arc::new(ClusterInfo::default())], now(), derive);
+        let mut store = store();
         let (deltas, inbox) = mpsc::channel(16);
         let (outbox, snapshots) = watch::channel(Arc::new(store.snapshot(now())));
         (deltas, snapshots, tokio::spawn(run(store, inbox, outbox, now)))
@@ -99,6 +128,51 @@ mod tests {
 
     fn delta(change: Change) -> Delta {
         Delta { cluster: ClusterId(0), at: now(), change }
+    }
+
+    fn store() -> Store {
+        let derive = Derive {
+            rules: Vec::new(),
+            observers: Vec::new(),
+            price: Arc::new(|_, _| Price::default()),
+            extras: Arc::new(|_| Extras::default()),
+        };
+        Store::new([Arc::new(ClusterInfo::default())], now(), derive)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_crashes_shows_nothing_as_live_and_is_filled_anew() {
+        let mut first = store();
+        let (outbox, mut snapshots) = watch::channel(Arc::new(first.snapshot(now())));
+        let (mut deltas, inbox) = mpsc::channel(16);
+        let (told, mut begun) = mpsc::unbounded_channel();
+        let watch = move || {
+            let (deltas, inbox) = mpsc::channel(16);
+            told.send(deltas).unwrap();
+            inbox
+        };
+        let breaks = Arc::new(AtomicBool::new(false));
+        let broken = Arc::clone(&breaks);
+        let clock = move || {
+            assert!(!broken.swap(false, Ordering::Relaxed), "the store crashes, by order");
+            now()
+        };
+        let task = tokio::spawn(keep((first, inbox), store, watch, outbox, clock));
+        let live = |snapshot: &Arc<Snapshot>| snapshot.fleet.clusters[0].link.live();
+        let link = Link { state: LinkState::Live, heard: Some(now()), ..Link::waiting(now()) };
+        let mut newest = 0;
+        for _ in 0..3 {
+            deltas.send(delta(Change::Link(link.clone()))).await.unwrap();
+            let before = snapshots.wait_for(live).await.unwrap().sequence;
+            breaks.store(true, Ordering::Relaxed);
+            deltas.send(delta(Change::Login(Login::Wanted))).await.unwrap();
+            let after = snapshots.wait_for(|snapshot| !live(snapshot)).await.unwrap().sequence;
+            assert!(newest < before && before < after, "it is news to who looks");
+            newest = after;
+            deltas = begun.recv().await.unwrap();
+        }
+        drop(deltas);
+        task.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Cluster, Phase, Provider, Record, Resources, Text, Totals, Truth};
+use crate::model::{Cluster, Phase, Provider, Record, Resources, Text, Totals, Truth, spared};
 use crate::views::PriceOf;
 
 /// What the totals need to remember: how many nodes each provider and region has.
@@ -68,7 +68,10 @@ impl Counts {
 /// what is taken away again.
 fn fold_prices(cluster: &mut Cluster, before: Option<&Record>, after: Option<&Record>, price: &PriceOf) {
     let old = before.and_then(Record::node).and_then(|node| cluster.prices.get(&node.meta.uid)).copied();
-    let new = after.and_then(Record::node).map(|node| (node.meta.uid, price(&cluster.info, node)));
+    let new = after.and_then(Record::node).map(|node| {
+        let price = spared(|| price(&cluster.info, node)).unwrap_or_default();
+        (node.meta.uid, price)
+    });
     if let Some(old) = old {
         cluster.totals.cost.remove(old);
     }

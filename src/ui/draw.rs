@@ -9,7 +9,7 @@ use super::summary::Summary;
 use super::table::{self, Look};
 use super::tree::{TreePart, glyph_line};
 use crate::input::{Command, Keymap, Mode};
-use crate::model::{Time, grouped};
+use crate::model::{Time, grouped, spared};
 use crate::theme::{Borders, Role, spark, tone_glyph};
 use crate::views::{Chart, Evidence, Hint, Scope, Sheet};
 use unicode_width::UnicodeWidthStr;
@@ -210,7 +210,8 @@ impl Ui {
         {
             return evidence.clone();
         }
-        let evidence = self.with_input(now, |pane, input| (pane.evidence)(input, &row)).unwrap_or_default();
+        let made = || self.with_input(now, |pane, input| (pane.evidence)(input, &row));
+        let evidence = spared(made).flatten().unwrap_or_default();
         self.proof = Some((self.active, row.id.clone(), at, evidence.clone()));
         evidence
     }

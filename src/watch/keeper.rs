@@ -9,10 +9,12 @@ mod inbox;
 mod look;
 mod report;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -84,6 +86,8 @@ pub(super) struct Keeper {
     known: Option<Time>,
     /// What earlier watches saw, of what is on screen.
     highest: Arc<Highest>,
+    /// Which kinds are live.
+    live: Arc<LiveKinds>,
     /// Watches that crashed.
     crashes: u32,
     /// How long nobody looks who answers, after the next connection.
@@ -114,6 +118,7 @@ impl Keeper {
             lost: None,
             known: None,
             highest: Arc::default(),
+            live: Arc::default(),
             crashes: 0,
             calm: LOOK_EVERY,
         }
@@ -121,14 +126,20 @@ impl Keeper {
 
     /// Runs until the supervisor or the store is gone.
     pub(super) async fn run(mut self) {
-        loop {
-            match self.once().await {
-                Ok(over) => {
-                    if self.begin_anew(over).await.is_err() {
-                        return;
-                    }
-                }
-                Err(Closed) => return,
+        while let Ok(over) = self.once_unwinding().await {
+            if self.begin_anew(over).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The same as [`Keeper::once`], which may crash itself: whatever was live then is watched by nobody.
+    async fn once_unwinding(&mut self) -> Result<Over, Closed> {
+        match AssertUnwindSafe(self.once()).catch_unwind().await {
+            Ok(over) => over,
+            Err(_) => {
+                self.unwatched(&Over::Crashed).await?;
+                Ok(Over::Crashed)
             }
         }
     }
@@ -161,6 +172,7 @@ impl Keeper {
         let kicks = *self.signals.kicks.borrow();
         let (orders, receiver) = watch::channel(Orders { health: Health::Up { outages: 0 }, kicks });
         let (notes, inbox) = mpsc::channel(64);
+        self.live = Arc::default();
         let shared = Shared {
             session: self.session.clone(),
             desk: self.common.desk.clone(),
@@ -172,7 +184,7 @@ impl Keeper {
             known: self.known,
             highest: Arc::clone(&self.highest),
             streaming: discover::streams(&found.version),
-            live: Arc::default(),
+            live: Arc::clone(&self.live),
             auditing: self.common.auditing.clone(),
             pace: self.common.pace.clone(),
         };
@@ -187,12 +199,12 @@ impl Keeper {
         watches.running.spawn(audit::run(watches.shared.clone(), audited, self.dice.roll()));
         let over = self.keep(&mut found, &mut watches, orders, inbox).await?;
         watches.running.shutdown().await;
-        self.unwatched(&watches.shared.live, &over).await?;
+        self.unwatched(&over).await?;
         Ok(over)
     }
 
     /// Marks what was live: nobody watches it until everything has begun anew.
-    async fn unwatched(&mut self, live: &LiveKinds, over: &Over) -> Result<(), Closed> {
+    async fn unwatched(&mut self, over: &Over) -> Result<(), Closed> {
         let fault = match over {
             Over::Replaced(fault) => fault.clone(),
             Over::Changed => {
@@ -201,7 +213,7 @@ impl Keeper {
             Over::Crashed => crashed(),
         };
         let (now, heard) = (self.clock.now(), self.last_sign());
-        for kind in Kind::ALL.into_iter().filter(|kind| live.holds(*kind)) {
+        for kind in Kind::ALL.into_iter().filter(|kind| self.live.holds(*kind)) {
             let state = LinkState::Broken;
             let link = Link { state, heard, fault: Some(fault.clone()), ..Link::waiting(now) };
             self.tell(Change::KindLink(kind, link)).await?;

@@ -298,6 +298,24 @@ async fn a_watch_that_crashes_leaves_nothing_live_that_nobody_watches() {
 }
 
 #[tokio::test]
+async fn a_cluster_whose_own_task_crashes_is_watched_anew() {
+    let server = with_pods().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", |f| has(&SOME)(&f.clusters[0]) && live(&f.clusters[0], Kind::Node)).await;
+    server.take_no_connections();
+    view.crash_keeper();
+    view.within(10, "nothing is live", |f| {
+        !f.clusters[0].link.live() && f.clusters[0].tables.iter().all(|t| !t.link.live())
+    })
+    .await;
+    let fault = view.cluster().link.fault.clone().unwrap();
+    assert!(fault.what.contains("a bug in Quarterdeck"), "{fault}");
+    server.put("pods", "d");
+    server.come_back();
+    view.within(40, "all pods", |f| has(&["a", "b", "c", "d"])(&f.clusters[0])).await;
+}
+
+#[tokio::test]
 async fn an_event_whose_object_cannot_be_read_costs_that_object_only() {
     let server = with_pods().await;
     let at = server.version();

@@ -46,3 +46,39 @@ fn a_symptom_that_comes_back_lately_began_when_it_first_did() {
     // It ran for longer than a crash loop is remembered.
     assert_eq!(put(700, 40, looping), Some(Time::from_seconds(40)));
 }
+
+/// Crashes on one pod.
+struct Stumbles;
+
+impl Rule for Stumbles {
+    fn symptom(&self, cluster: &Cluster, record: &Record, at: Time) -> Option<Symptom> {
+        assert!(record.meta().uid != uid(1), "a rule crashes, by order");
+        NotReady.symptom(cluster, record, at)
+    }
+}
+
+impl Observer for Stumbles {
+    fn observe(&self, _: &Cluster, _: Option<&Record>, after: Option<&Record>, _: Time, _: &mut Vec<Signal>) {
+        assert!(after.is_none_or(|record| record.meta().uid != uid(1)), "an observer crashes, by order");
+    }
+}
+
+#[test]
+fn what_crashes_on_an_object_costs_what_it_says_of_that_object() {
+    let (mut store, _) = store();
+    let clumsy = Derive {
+        rules: vec![Box::new(Stumbles)],
+        observers: vec![Box::new(Stumbles)],
+        price: Arc::new(|_, node| panic!("a price crashes, by order: {}", node.meta.name)),
+        extras: Arc::new(|_| panic!("extras crash, by order")),
+    };
+    store.derive = clumsy;
+    list(&mut store, Kind::Node, vec![record(Kind::Node, 3, 4, 4)], 7);
+    list(&mut store, Kind::Pod, Vec::new(), 7);
+    for (n, version) in [(1, 8), (2, 9)] {
+        send(&mut store, Change::Upsert(Box::new(record(Kind::Pod, n, version, 0))));
+    }
+    let cluster = look(&mut store);
+    assert_eq!((cluster.totals.pods, cluster.totals.nodes, cluster.totals.cost.unknown), (2, 1, 1));
+    assert_eq!(cluster.symptoms.keys().collect::<Vec<_>>(), [&uid(2)]);
+}

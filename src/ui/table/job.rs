@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Pass, widths};
-use crate::model::{Cell, ClusterId, Face, Kind, Selector, Span, Text, Time, Uid};
+use crate::model::{Cell, ClusterId, Face, Kind, Selector, Span, Text, Time, Uid, spared};
 use crate::operations::{Recoveries, Run};
 use crate::ui::alarm::{Critical, critical};
 use crate::ui::pane::{PaneDecl, PaneInput};
@@ -97,9 +97,14 @@ pub(in crate::ui) struct Computed {
 }
 
 impl SheetJob {
-    /// Computes the sheet.
+    /// Computes the sheet; where that crashes, one that says so in place of rows that would look live.
     #[must_use]
     pub fn run(self) -> SheetDone {
+        let (key, shown_at, at) = (self.key.clone(), self.shown_at, self.now);
+        spared(|| self.computed()).unwrap_or_else(|| SheetDone::crashed(key, shown_at, at))
+    }
+
+    fn computed(self) -> SheetDone {
         let input = PaneInput {
             snapshot: &self.snapshot,
             scope: &self.key.scope,
@@ -151,6 +156,31 @@ impl SheetJob {
         }
         let critical = self.alarms.as_ref().map(|newest| critical(newest, self.now));
         SheetDone { key, computed, critical }
+    }
+}
+
+impl SheetDone {
+    /// In place of a sheet whose computing crashed. It is tried again with the next state.
+    fn crashed(key: JobKey, shown_at: Time, at: Time) -> SheetDone {
+        let sheet = Sheet {
+            answer: "This table cannot be made: a bug in Quarterdeck, please report it.".into(),
+            empty: "Another pane, scope or filter may do; it is tried again with every change.".into(),
+            ..Sheet::default()
+        };
+        let computed = Computed {
+            key: key.clone(),
+            sheet,
+            widest: Vec::new(),
+            order: Vec::new(),
+            listed: None,
+            withheld: 0,
+            total: 0,
+            places: Vec::new(),
+            shown_at,
+            at,
+            took: Span::ZERO,
+        };
+        SheetDone { key, computed, critical: None }
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a person would see of the clusters of a test's own servers, with a clock that a test can
 //! move on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use quarterdeck::model::{Cluster, Fleet, Kind, Link, LinkState, Span, Time};
@@ -16,6 +16,7 @@ pub(crate) struct View {
     first: String,
     slept: Arc<AtomicI64>,
     broken: Arc<AtomicBool>,
+    keeper_broken: Arc<AtomicBool>,
 }
 
 /// Audits are what their own tests are about.
@@ -43,12 +44,25 @@ impl View {
             assert!(!breaks.swap(false, Ordering::Relaxed), "a watch crashes, by order");
             now()
         };
-        let clock = Clock::new(watched, move || Span::from_seconds(asleep.load(Ordering::Relaxed)));
+        let keeper_broken = Arc::new(AtomicBool::new(false));
+        let keeper_breaks = Arc::clone(&keeper_broken);
+        let first = OnceLock::new();
+        // Whoever looks whether the machine sleeps asks first; beside it only tasks of clusters ask.
+        let slept_so_far = move || {
+            let task = tokio::task::try_id();
+            let keeper = *first.get_or_init(|| task) != task;
+            assert!(
+                !keeper || !keeper_breaks.swap(false, Ordering::Relaxed),
+                "a cluster's task crashes, by order"
+            );
+            Span::from_seconds(asleep.load(Ordering::Relaxed))
+        };
+        let clock = Clock::new(watched, slept_so_far);
         let options =
             Options { seed: 7, clock, audit_every, audit_pause: Duration::ZERO, ..Options::default() };
         let ground = Ground::open_as(kubeconfig, now, options);
         let first = ground.names()[0].clone();
-        View { ground, first, slept, broken }
+        View { ground, first, slept, broken, keeper_broken }
     }
 
     /// The watches.
@@ -69,6 +83,11 @@ impl View {
     /// The next task of the watches that asks what time it is crashes.
     pub(crate) fn crash(&self) {
         self.broken.store(true, Ordering::Relaxed);
+    }
+
+    /// The next task of a whole cluster that asks for how long the machine slept crashes.
+    pub(crate) fn crash_keeper(&self) {
+        self.keeper_broken.store(true, Ordering::Relaxed);
     }
 
     /// The first cluster now.
