@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::clock::now;
 use super::opened::Opened;
 use super::registry;
-use crate::cluster::Session;
+use crate::cluster::{ClusterTarget, Session};
 use crate::model::{ClusterId, ClusterInfo, Time};
 use crate::runner::SessionMap;
 use crate::store::{self, Derive, Store};
@@ -32,22 +32,8 @@ impl Engine {
     /// Starts watching the clusters that are opened. The first snapshot is there at once: every
     /// cluster, not connected yet.
     pub(super) fn start(opened: &Opened) -> Engine {
-        let Opened { targets, plugins, prices, workstation, .. } = opened;
-        let mut infos: Vec<Arc<ClusterInfo>> = Vec::with_capacity(targets.len());
-        let mut sessions = Vec::with_capacity(targets.len());
-        for target in targets {
-            let mut info = target.info.clone();
-            let session = match (&info.broken, Session::new(target, plugins)) {
-                (Some(_), _) => None,
-                (None, Ok(session)) => Some(session),
-                (None, Err(fault)) => {
-                    info.broken = Some(fault);
-                    None
-                }
-            };
-            infos.push(Arc::new(info));
-            sessions.push(session);
-        }
+        let Opened { prices, workstation, .. } = opened;
+        let (infos, sessions) = connections(opened);
         let another = {
             let prices = Arc::clone(prices);
             move || Store::new(infos.iter().cloned(), now(), derive(&prices))
@@ -126,6 +112,23 @@ impl Engine {
         let found = holds.await;
         found.map_err(|_| Arc::clone(&self.snapshots.borrow()))
     }
+}
+
+/// What is known of each cluster before it answers, and the way to it.
+fn connections(opened: &Opened) -> (Vec<Arc<ClusterInfo>>, Vec<Option<Session>>) {
+    let of = |target: &ClusterTarget| {
+        let mut info = target.info.clone();
+        let session = match (&info.broken, Session::new(target, &opened.plugins)) {
+            (Some(_), _) => None,
+            (None, Ok(session)) => Some(session),
+            (None, Err(fault)) => {
+                info.broken = Some(fault);
+                None
+            }
+        };
+        (Arc::new(info), session)
+    };
+    opened.targets.iter().map(of).unzip()
 }
 
 /// What is derived from records, by these prices.
