@@ -16,6 +16,7 @@ mod load;
 mod newest;
 mod ring;
 mod same;
+mod series;
 mod state;
 mod task;
 mod totals;
@@ -24,7 +25,7 @@ pub use task::{PUBLISH_EVERY, keep, run};
 
 use std::sync::Arc;
 
-use crate::model::{Change, ClusterId, ClusterInfo, Delta, Fleet, LinkState, Span, Time};
+use crate::model::{Change, ClusterId, ClusterInfo, Delta, Fleet, Kind, LinkState, Span, Time};
 use crate::views::{ExtrasOf, Observer, PriceOf, Rule, Snapshot};
 use state::State;
 
@@ -119,7 +120,11 @@ impl Store {
         }
         let of_connection = matches!(
             delta.change,
-            Change::Link(_) | Change::KindLink(..) | Change::Server { .. } | Change::Reset
+            Change::Link(_)
+                | Change::KindLink(..)
+                | Change::Server { .. }
+                | Change::Synced(Kind::Namespace, _)
+                | Change::Reset
         );
         let changed = state.apply(&self.derive, delta.change, delta.at);
         self.changed |= changed;

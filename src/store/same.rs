@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::state::State;
-use crate::model::{Cluster, ClusterId, LinkState, SameAs, Text, Uid};
+use crate::model::{Cluster, ClusterId, Kind, LinkState, Record, SameAs, Text, Uid};
 
 /// Settles for each cluster whether it is counted by another entry, and by which.
 pub(super) fn settle(clusters: &mut [State]) {
@@ -25,6 +25,24 @@ pub(super) fn settle(clusters: &mut [State]) {
         let best = cluster.identified().and_then(|key| counted.get(&key)).map(|(_, same)| same);
         let other = best.filter(|best| best.id != cluster.id).cloned();
         state.same_as(other);
+    }
+}
+
+impl State {
+    /// Notes by which context this cluster is counted when not by this one.
+    pub(super) fn same_as(&mut self, other: Option<SameAs>) {
+        let id = |same: &Option<SameAs>| same.as_ref().map(|same| same.id);
+        if id(&self.cluster().same_as) != id(&other) {
+            self.cluster_mut().same_as = other;
+            self.changed();
+        }
+    }
+
+    /// Learns which cluster it is: who may not read that at first says nothing of it when connecting.
+    pub(super) fn identify(&mut self, record: &Record) {
+        if record.kind() == Kind::Namespace && record.meta().name == "kube-system" {
+            self.cluster_mut().identity = Some(record.meta().uid);
+        }
     }
 }
 

@@ -9,10 +9,10 @@ use super::interner::Interner;
 use super::list::{List, Newer};
 use super::newest::Newest;
 use super::totals::Counts;
-use super::{Derive, SAMPLE_EVERY, SAMPLES, YOUNG, ring};
+use super::{Derive, YOUNG, ring};
 use crate::model::{
-    Change, Cluster, ClusterId, ClusterInfo, Kind, Link, LinkState, Record, SameAs, Sample, Symptom, Table,
-    Time, Uid, Usage, Version, spared,
+    Change, Cluster, ClusterId, ClusterInfo, Kind, Link, LinkState, Record, Symptom, Table, Time, Uid, Usage,
+    Version, spared,
 };
 
 /// One cluster in the store.
@@ -59,17 +59,8 @@ impl State {
         &self.cluster
     }
 
-    fn cluster_mut(&mut self) -> &mut Cluster {
+    pub(super) fn cluster_mut(&mut self) -> &mut Cluster {
         owned(&mut self.cluster)
-    }
-
-    /// Notes by which context this cluster is counted when not by this one.
-    pub(super) fn same_as(&mut self, other: Option<SameAs>) {
-        let id = |same: &Option<SameAs>| same.as_ref().map(|same| same.id);
-        if id(&self.cluster.same_as) != id(&other) {
-            self.cluster_mut().same_as = other;
-            self.changed();
-        }
     }
 
     /// Notes that a reader could see a difference.
@@ -191,7 +182,9 @@ impl State {
             Change::Link(link) => set(&mut cluster.link, link),
             Change::Server { version, identity, served, badges } => {
                 let mut news = set(&mut cluster.version, version);
-                news |= set(&mut cluster.identity, identity);
+                if identity.is_some() {
+                    news |= set(&mut cluster.identity, identity);
+                }
                 news |= set(&mut cluster.badges, badges);
                 news | set(&mut cluster.served, Arc::new(*served))
             }
@@ -317,6 +310,7 @@ impl State {
         if kind == Kind::Event {
             self.events.replace(before.as_deref(), Some(&record));
         }
+        self.identify(&record);
         if before.is_some() {
             self.replace(kind, uid, record);
         } else {
@@ -429,34 +423,6 @@ impl State {
             new.link = void(&old.link, at);
         }
         *self = fresh;
-    }
-
-    /// Takes a sample if this minute has none yet; says whether it did.
-    pub(super) fn sample(&mut self, now: Time) -> bool {
-        let last = self.cluster.series.samples.last();
-        let nodes = self.cluster.table(Kind::Node);
-        // Figures of a cluster that does not answer are no measurement of this minute.
-        let measured = nodes.synced.is_some() && !self.cluster.link.stale(now);
-        let minute = |time: Time| time.millis().div_euclid(SAMPLE_EVERY.millis());
-        if !measured || last.is_some_and(|s| minute(s.at) >= minute(now)) {
-            return false;
-        }
-        let cluster = self.cluster_mut();
-        let totals = &cluster.totals;
-        let sample = Sample {
-            at: now,
-            nodes: totals.nodes_ready,
-            pods: totals.pods_ready,
-            pending: totals.pods_pending,
-            rate: totals.cost.rate,
-        };
-        let samples = &mut Arc::make_mut(&mut cluster.series).samples;
-        samples.push(sample);
-        if samples.len() > SAMPLES {
-            samples.remove(0);
-        }
-        cluster.touch();
-        true
     }
 }
 

@@ -70,3 +70,21 @@ fn who_answers_and_who_sees_more_is_counted() {
     say(&mut store, 1, Change::Link(out));
     assert_eq!(counted(&mut store), [None, Some(0)]);
 }
+
+#[test]
+fn who_may_read_only_later_which_cluster_it_is_is_counted_once_from_then_on() {
+    let mut store = two(["https://one", "https://one"]);
+    answers(&mut store, 0, 7);
+    answers(&mut store, 1, 0);
+    assert_eq!(counted(&mut store), [None, None]);
+    let own = Record::Namespace(crate::model::Namespace {
+        meta: Meta { name: "kube-system".into(), ..meta(7, 3) },
+        ..crate::model::Namespace::default()
+    });
+    say(&mut store, 1, Change::Begin(Kind::Namespace));
+    say(&mut store, 1, Change::Page(Kind::Namespace, vec![own]));
+    say(&mut store, 1, Change::Synced(Kind::Namespace, Version(9)));
+    assert_eq!(counted(&mut store), [None, Some(0)]);
+    answers(&mut store, 1, 0);
+    assert_eq!(counted(&mut store), [None, Some(0)]);
+}
