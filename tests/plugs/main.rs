@@ -3,10 +3,13 @@
 //! ```text
 //! cargo run --example plugs -- target/release/quarterdeck --toxiproxy PROGRAM --minutes 60
 //! cargo run --example plugs -- target/release/quarterdeck --toxiproxy PROGRAM --minutes 60 --planes 3
+//! cargo run --example plugs -- target/release/quarterdeck --mitmproxy PROGRAM --minutes 60
 //! ```
 //!
-//! Toxiproxy (<https://github.com/Shopify/toxiproxy>, one Go program) stands before each server: it resets, cuts,
-//! slices, slows and silences. At the same time the servers suffer: those of the embedded fleet every fault that they
+//! A proxy that this project did not write stands before each server. Toxiproxy
+//! (<https://github.com/Shopify/toxiproxy>, one Go program) resets, cuts, slices, slows and silences. mitmproxy
+//! (<https://mitmproxy.org>, its program `mitmdump`) understands what it carries: it is a captive portal, gives lists of
+//! earlier, ends answers short, loses and repeats events, mislabels, turns bits. At the same time the servers suffer: those of the embedded fleet every fault that they
 //! know, real ones ([`real`]) being frozen, stopped, without etcd, restored, and their tokens revoked.
 //!
 //! While plugs are out, no cluster from which nothing can come may look fresh for longer than [`fleet::NOTICED`]. Once
@@ -19,12 +22,14 @@ mod planes;
 
 mod embedded;
 mod fleet;
+mod mitmproxy;
 mod plug;
 mod real;
 mod toxics;
+mod way;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -34,9 +39,11 @@ use fastrand::Rng;
 
 use embedded::Embedded;
 use fleet::Console;
+use mitmproxy::Mitmproxy;
 use plug::{Plugs, Servers};
 use real::Real;
 use toxics::Toxiproxy;
+use way::Way;
 
 /// Between two lines that say how it goes.
 const REPORT: Duration = Duration::from_secs(300);
@@ -47,8 +54,11 @@ struct Arguments {
     /// The program that is to live through it
     binary: PathBuf,
     /// The program `toxiproxy-server`
-    #[arg(long)]
-    toxiproxy: PathBuf,
+    #[arg(long, required_unless_present = "mitmproxy")]
+    toxiproxy: Option<PathBuf>,
+    /// The program `mitmdump`, in its place
+    #[arg(long, conflicts_with = "toxiproxy")]
+    mitmproxy: Option<PathBuf>,
     /// For how long plugs are pulled
     #[arg(long, default_value_t = 10)]
     minutes: u64,
@@ -60,6 +70,16 @@ struct Arguments {
     planes: Option<usize>,
 }
 
+impl Arguments {
+    fn way(&self, kubeconfig: &Path, folder: &Path) -> Result<Box<dyn Way>> {
+        match (&self.toxiproxy, &self.mitmproxy) {
+            (Some(program), _) => Ok(Box::new(Toxiproxy::before(program, kubeconfig, folder)?)),
+            (_, Some(program)) => Ok(Box::new(Mitmproxy::before(program, kubeconfig, folder)?)),
+            _ => Err(eyre!("which proxy? --toxiproxy or --mitmproxy")),
+        }
+    }
+}
+
 fn main() -> Result<()> {
     color_eyre::install()?;
     let arguments = Arguments::parse();
@@ -68,9 +88,8 @@ fn main() -> Result<()> {
         None => Box::new(Embedded::start(&arguments.binary)?),
     };
     let folder = tempfile::tempdir()?;
-    let proxy = Toxiproxy::start(&arguments.toxiproxy, folder.path())?;
-    let through = proxy.before(&servers.kubeconfig()?)?;
-    let mut console = Console::open(&arguments.binary, &through, folder.path(), servers.clusters())?;
+    let way = arguments.way(&servers.kubeconfig()?, folder.path())?;
+    let mut console = Console::open(&arguments.binary, way.kubeconfig(), folder.path(), servers.clusters())?;
     println!("{} clusters live, seed {}", console.names().len(), arguments.seed);
     servers.churn()?;
 
@@ -78,8 +97,8 @@ fn main() -> Result<()> {
     let (end, mut report) =
         (Instant::now() + Duration::from_secs(60 * arguments.minutes), Instant::now() + REPORT);
     while Instant::now() < end {
-        plugs.mend(servers.as_mut(), &proxy, Some(Instant::now()));
-        plugs.pull(servers.as_mut(), &proxy, console.names());
+        plugs.mend(servers.as_mut(), way.as_ref(), Some(Instant::now()));
+        plugs.pull(servers.as_mut(), way.as_ref(), console.names());
         console.read(plugs.moment())?;
         plugs.judge(&console);
         if Instant::now() > report {
@@ -89,7 +108,7 @@ fn main() -> Result<()> {
     }
     println!("{}", state(&console, &plugs)?);
     println!("{}", sorts(plugs.counts()));
-    plugs.mend(servers.as_mut(), &proxy, None);
+    plugs.mend(servers.as_mut(), way.as_ref(), None);
     servers.calm()?;
 
     let began = Instant::now();

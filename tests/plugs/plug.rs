@@ -8,7 +8,7 @@ use color_eyre::eyre::Result;
 use fastrand::Rng;
 
 use crate::fleet::{Console, NOTICED};
-use crate::toxics::{self, Toxiproxy};
+use crate::way::Way;
 
 /// Of how many clusters something is out at the same time, in the way and at the servers, at most.
 const IN_THE_WAY: f64 = 0.7;
@@ -93,11 +93,11 @@ impl Plugs {
     }
 
     /// Puts in those whose time is over; all of them, where no time is given.
-    pub(crate) fn mend(&mut self, servers: &mut dyn Servers, proxy: &Toxiproxy, now: Option<Instant>) {
+    pub(crate) fn mend(&mut self, servers: &mut dyn Servers, way: &dyn Way, now: Option<Instant>) {
         let over = |plug: &mut Plug| now.is_none_or(|now| plug.until <= now);
         for plug in self.out.extract_if(.., over) {
             let mended = if plug.in_the_way {
-                proxy.mend(&plug.cluster)
+                way.mend(&plug.cluster)
             } else {
                 servers.mend(&plug.cluster, &plug.pulled.sort)
             };
@@ -106,7 +106,7 @@ impl Plugs {
     }
 
     /// Pulls one in the way of a cluster and one at its servers, unless too many are out.
-    pub(crate) fn pull(&mut self, servers: &mut dyn Servers, proxy: &Toxiproxy, clusters: &[String]) {
+    pub(crate) fn pull(&mut self, servers: &mut dyn Servers, way: &dyn Way, clusters: &[String]) {
         for (in_the_way, share) in [(true, IN_THE_WAY), (false, AT_SERVERS)] {
             let out: Vec<&str> =
                 self.out.iter().filter(|p| p.in_the_way == in_the_way).map(|p| p.cluster.as_str()).collect();
@@ -118,7 +118,7 @@ impl Plugs {
             }
             let since = Instant::now();
             let pulled = if in_the_way {
-                toxics::pull(proxy, cluster, &mut self.chance)
+                way.pull(cluster, &mut self.chance)
             } else {
                 servers.pull(cluster, &mut self.chance)
             };
