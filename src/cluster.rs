@@ -39,7 +39,7 @@ mod transport;
 
 pub use access::{Access, Action, may};
 pub use credentials::Plugins;
-pub use discovery::{ALIVE_LIMIT, Declared, Discovery, discover, identity, version};
+pub use discovery::{ALIVE_LIMIT, Declared, Discovery, discover, identity, version, version_within};
 pub use kubeconfig::{Found, Looked, Sources, find_clusters, rewritten};
 pub use request::Request;
 pub use response::{Body, Response, StatusMessage};

@@ -66,16 +66,24 @@ pub async fn discover(session: &Session, declared: &[Declared<'_>]) -> Result<Di
 /// # Errors
 /// No answer in time ([`ALIVE_LIMIT`]), or one that says that the server cannot serve us.
 pub async fn version(session: &Session) -> Result<Text, Fault> {
+    version_within(session, ALIVE_LIMIT).await
+}
+
+/// The same within this time.
+///
+/// # Errors
+/// As for [`version`].
+pub async fn version_within(session: &Session, limit: Duration) -> Result<Text, Fault> {
     #[derive(Deserialize)]
     struct Version {
         #[serde(rename = "gitVersion", default)]
         git_version: String,
     }
-    let answer = session.send(Request::get("/version").timeout(ALIVE_LIMIT)).await?;
+    let answer = session.send(Request::get("/version").timeout(limit)).await?;
     match answer.status {
         // Hardened servers keep it from most; whoever refuses, lives.
         403 => Ok(Text::EMPTY),
-        200 => Ok(Text::clean(&answer.json_within::<Version>(ALIVE_LIMIT).await?.git_version)),
+        200 => Ok(Text::clean(&answer.json_within::<Version>(limit).await?.git_version)),
         _ => Err(answer.into_fault("say its version").await),
     }
 }

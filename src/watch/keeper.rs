@@ -28,7 +28,7 @@ use super::pulse::Pulse;
 use super::task::{self, Closed, Health, Highest, LiveKinds, Note, Orders, Shared};
 use crate::cluster::{Discovery, Session};
 use crate::model::{Cause, Change, Delta, Fault, Kind, Link, LinkState, Login, Span, Time};
-use doubt::{Beat, Doubts, LOOK_EVERY};
+use doubt::{Beat, Doubts, Heard, LOOK_EVERY};
 use inbox::Inbox;
 use look::{Look, again};
 
@@ -294,12 +294,14 @@ impl Keeper {
                     doubts.settled();
                     look
                 }
-                sign = beat.next(&self.clock, &session) => {
-                    if let Some(sign) = sign {
-                        self.heard.store(sign.millis(), Ordering::Relaxed);
+                heard = beat.next(&self.clock, &session) => match heard {
+                    Heard::Words(at) => {
+                        self.heard.store(at.millis(), Ordering::Relaxed);
+                        Look::Well
                     }
-                    Look::Well
-                }
+                    Heard::Nothing => self.ask().await?,
+                    Heard::Slept => Look::Well,
+                },
                 Some(ended) = watches.running.join_next() => match ended {
                     Ok(()) => Look::Well,
                     Err(error) => {

@@ -298,6 +298,40 @@ async fn a_watch_that_crashes_leaves_nothing_live_that_nobody_watches() {
 }
 
 #[tokio::test]
+async fn a_server_behind_a_proxy_that_answers_pings_is_missed_when_it_says_nothing() {
+    let server = with_pods().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", |f| has(&SOME)(&f.clusters[0]) && live(&f.clusters[0], Kind::Node)).await;
+    // Until it was looked whether that connection leads to the same server.
+    pass(10).await;
+    // Connections and pings are as before.
+    (0..2).for_each(|_| server.once("/version", Misdeed::Silence));
+    view.within(15, "it is not live", |f| !f.clusters[0].link.live()).await;
+    let fault = view.cluster().link.fault.clone().unwrap();
+    assert_eq!(fault.cause, Cause::Timeout, "{fault}");
+    view.within(40, "all is live", |f| f.clusters[0].link.live() && live(&f.clusters[0], Kind::Pod)).await;
+}
+
+#[tokio::test]
+async fn a_quiet_server_stays_live_though_it_is_too_busy_to_say_more() {
+    let server = with_pods().await;
+    let mut view = View::open(&server.kubeconfig());
+    view.within(20, "all pods", |f| has(&SOME)(&f.clusters[0]) && live(&f.clusters[0], Kind::Node)).await;
+    // Until it was looked whether that connection leads to the same server.
+    pass(10).await;
+    server.always("/version", 429);
+    server.forget_requests();
+    let mut snapshots = 0;
+    for _ in 0..40 {
+        pass(1).await;
+        assert!(view.cluster().link.live(), "{:?}", view.cluster().link);
+        snapshots += 1;
+    }
+    let asked = server.count("/version");
+    assert!((1..=snapshots / 4).contains(&asked), "asked {asked} times in {snapshots} s");
+}
+
+#[tokio::test]
 async fn a_cluster_whose_own_task_crashes_is_watched_anew() {
     let server = with_pods().await;
     let mut view = View::open(&server.kubeconfig());

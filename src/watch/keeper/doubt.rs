@@ -56,11 +56,24 @@ impl Doubts {
     }
 }
 
-/// How often it is noted that the server lives.
+/// How often it is looked whether the server said anything.
 const BEAT: Duration = Duration::from_secs(5);
 
-/// Notes signs of life that no watch sees: answers to pings. By them a quiet cluster that dies is as
-/// old as its last answer, and not as its last event.
+/// Answers to the pings of this time take no more bytes. Whatever says something takes more.
+const PINGS: u64 = 128;
+
+/// What a beat shows.
+pub(super) enum Heard {
+    /// The server said something since the last one: when it was noticed.
+    Words(Time),
+    /// Nothing but answers to pings, which a proxy gives for a server that is gone, too.
+    Nothing,
+    /// The machine slept, and who knows.
+    Slept,
+}
+
+/// Notes signs of life, and their absence. By them a quiet cluster that dies is as old as its last word, and not as its
+/// last event.
 pub(super) struct Beat {
     ticks: Interval,
     sleeper: Sleeper,
@@ -70,22 +83,25 @@ pub(super) struct Beat {
 
 impl Beat {
     pub(super) fn new(session: &Session) -> Beat {
-        let mut ticks = tokio::time::interval(BEAT);
+        let mut ticks = tokio::time::interval_at(Instant::now() + BEAT, BEAT);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Beat { ticks, sleeper: Sleeper::default(), last: Instant::now(), received: session.received() }
     }
 
-    /// Waits for the next time to look, and says when the server gave a sign of life if it did since
-    /// the last. It may be dropped at any time and called again.
-    pub(super) async fn next(&mut self, clock: &Clock, session: &Session) -> Option<Time> {
+    /// Waits for the next time to look. It may be dropped at any time and called again.
+    pub(super) async fn next(&mut self, clock: &Clock, session: &Session) -> Heard {
         self.ticks.tick().await;
         let late = self.last.elapsed().saturating_sub(BEAT);
         self.last = Instant::now();
         let late = Span::from_millis(i64::try_from(late.as_millis()).unwrap_or(i64::MAX));
+        let before = std::mem::replace(&mut self.received, session.received());
         // What came before the machine slept did not come now.
-        let slept = self.sleeper.look(clock.slept(), late).is_some();
-        let received = session.received();
-        let came = std::mem::replace(&mut self.received, received) != received;
-        (came && !slept).then(|| clock.now())
+        if self.sleeper.look(clock.slept(), late).is_some() {
+            Heard::Slept
+        } else if self.received - before > PINGS {
+            Heard::Words(clock.now())
+        } else {
+            Heard::Nothing
+        }
     }
 }

@@ -1,10 +1,19 @@
 //! Looks at the server: whether it is there, and the same as before.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use super::super::discover;
 use super::super::task::Closed;
 use super::{Keeper, Over};
 use crate::cluster::{self, Discovery, Session};
-use crate::model::{Cause, Fault, Uid};
+use crate::model::{Cause, Fault, Span, Uid};
+
+/// How long a server that says nothing has for a word, so that it looks old within 15 s, with the time until it is asked.
+const WORD_LIMIT: Duration = Duration::from_secs(4);
+
+/// Servers that take longer than this to begin their answers have longer.
+const SLOW: Span = Span::from_seconds(2);
 
 /// What a look at the server shows.
 pub(super) enum Look {
@@ -40,6 +49,22 @@ impl Keeper {
         if version == found.version { Ok(Look::Well) } else { self.upgraded(found).await }
     }
 
+    /// Asks a server that says nothing whether it is there: answers to pings may come from a proxy before it.
+    pub(super) async fn ask(&mut self) -> Result<Look, Closed> {
+        let session = self.session.clone();
+        let slow = session.p95().is_some_and(|p95| p95 > SLOW);
+        let limit = if slow { cluster::ALIVE_LIMIT } else { WORD_LIMIT };
+        let fault = match self.attend_awake(|| cluster::version_within(&session, limit)).await? {
+            None => self.slept(),
+            Some(Err(fault)) if !said_by_server(fault.cause) => fault,
+            Some(_) => {
+                self.heard.store(self.clock.now().millis(), Ordering::Relaxed);
+                return Ok(Look::Well);
+            }
+        };
+        Ok(Look::Gone(fault))
+    }
+
     /// The server is of another version: what it serves may differ, too.
     async fn upgraded(&mut self, found: &mut Discovery) -> Result<Look, Closed> {
         let session = self.session.clone();
@@ -59,6 +84,11 @@ impl Keeper {
         self.tell_server(found).await?;
         Ok(Look::Well)
     }
+}
+
+/// Whether a refusal is the server's own, whose watches go on all the same.
+fn said_by_server(refusal: Cause) -> bool {
+    matches!(refusal, Cause::Unauthorized | Cause::Login | Cause::Forbidden | Cause::NotFound | Cause::Busy)
 }
 
 /// Whether this is another cluster than was found.
