@@ -101,10 +101,14 @@ pub fn header(snapshot: &Snapshot, now: Time) -> Header {
         let totals = &cluster.totals;
         header.nodes.add(cluster, Kind::Node, totals.nodes, stale);
         header.pods.add(cluster, Kind::Pod, totals.pods, stale);
-        let cost = cluster.cost();
-        header.cost.merge(&cost);
-        header.cost_approximate |= cost.guessed > 0 || (stale && counted(cluster, Kind::Node));
-        header.cost_unknown |= cost.unknown > 0 || !counted(cluster, Kind::Node);
+        if counted(cluster, Kind::Node) {
+            let cost = cluster.cost();
+            header.cost.merge(&cost);
+            header.cost_approximate |= cost.guessed > 0 || stale;
+            header.cost_unknown |= cost.unknown > 0;
+        } else {
+            header.cost_unknown = true;
+        }
     }
     header.tones = tones.into_values().collect();
     header

@@ -363,9 +363,14 @@ impl Keeper {
         self.link.tries = self.link.tries.saturating_add(1);
         let now = self.clock.now();
         let pause = self.pause(fault.cause, now);
+        let by_proxy = fault.cause == Cause::Proxy;
         let retry_at = Some(now + pause);
         down(&fault, retry_at, self.link.tries);
         self.mark(fault, retry_at).await?;
+        if by_proxy {
+            // A proxy may keep a dead way to the server for as long as our connection to it lives.
+            self.session.disconnect();
+        }
         let mut slept = false;
         tokio::select! {
             () = tokio::time::sleep(duration(pause)) => {}

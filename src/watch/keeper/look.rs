@@ -37,6 +37,8 @@ impl Keeper {
         });
         let (version, identity) = match asked.await? {
             None => return Ok(Look::Gone(self.slept())),
+            // Too busy for a question: its open watches go on.
+            Some(Err(fault)) if fault.cause == Cause::Busy => return Ok(Look::Unsure),
             Some(Err(fault)) => return Ok(Look::Gone(fault)),
             Some(Ok(answer)) => answer,
         };
@@ -45,7 +47,10 @@ impl Keeper {
         if let Some(over) = another(&self.session, found, identity) {
             return Ok(Look::Over(over));
         }
-        found.identity = found.identity.or(identity);
+        if found.identity.is_none() && identity.is_some() {
+            found.identity = identity;
+            self.tell_server(found).await?;
+        }
         if version == found.version { Ok(Look::Well) } else { self.upgraded(found).await }
     }
 
