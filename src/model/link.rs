@@ -75,14 +75,20 @@ impl Link {
         if self.live() { Some(Span::ZERO) } else { self.heard.map(|heard| heard.age(now)) }
     }
 
-    /// Whether what came over it must be shown as old: it is older than [`LINK_LIMIT`], or the
-    /// link is broken for a [`BLINK`], or since it gave no answer in time.
+    /// Whether the other side refuses what it gave before, or no longer has it.
+    #[must_use]
+    pub fn refused(&self) -> bool {
+        matches!(self.state, LinkState::Denied | LinkState::Missing)
+    }
+
+    /// Whether what came over it must be shown as old: it is older than [`LINK_LIMIT`], or no more
+    /// of it is given, or the link is broken for a [`BLINK`], or since it gave no answer in time.
     #[must_use]
     pub fn stale(&self, now: Time) -> bool {
         let unanswered = self.fault.as_ref().is_some_and(|fault| fault.cause == Cause::Timeout);
         let patience = if unanswered { Span::ZERO } else { BLINK };
         let broken = self.state == LinkState::Broken && self.since.age(now) >= patience;
-        self.age(now).is_some_and(|age| broken || age > LINK_LIMIT)
+        self.age(now).is_some_and(|age| broken || self.refused() || age > LINK_LIMIT)
     }
 }
 

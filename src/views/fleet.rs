@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::cost::Unit;
-use super::health::{self, Finding, Standing, age, counted, fault, standing, unhurt};
+use super::health::{self, Finding, Standing, age, counted, fault, old, standing, unhurt};
 use super::{Hint, RowId, Scope, Sheet, SheetRow, Snapshot};
 use crate::model::{
     Badge, Cause, Cell, Cluster, Column, CostTotals, Kind, LinkState, Login, Money, SameAs, Span, Table,
@@ -65,10 +65,10 @@ pub struct Count {
 }
 
 impl Count {
-    fn add(&mut self, cluster: &Cluster, kind: Kind, value: u32, stale: bool) {
+    fn add(&mut self, cluster: &Cluster, kind: Kind, value: u32, now: Time) {
         if counted(cluster, kind) {
             self.value += u64::from(value);
-            self.approximate |= stale;
+            self.approximate |= rests_on_old(cluster, &[kind], now);
         } else {
             self.unknown = true;
         }
@@ -97,14 +97,13 @@ pub fn header(snapshot: &Snapshot, now: Time) -> Header {
     for cluster in clusters {
         let tone = health::tone(cluster, now);
         tones.entry(rank(tone)).or_insert((tone, 0)).1 += 1;
-        let stale = out_of_date(cluster, now);
         let totals = &cluster.totals;
-        header.nodes.add(cluster, Kind::Node, totals.nodes, stale);
-        header.pods.add(cluster, Kind::Pod, totals.pods, stale);
+        header.nodes.add(cluster, Kind::Node, totals.nodes, now);
+        header.pods.add(cluster, Kind::Pod, totals.pods, now);
         if counted(cluster, Kind::Node) {
             let cost = cluster.cost();
             header.cost.merge(&cost);
-            header.cost_approximate |= cost.guessed > 0 || stale;
+            header.cost_approximate |= cost.guessed > 0 || rests_on_old(cluster, &[Kind::Node], now);
             header.cost_unknown |= cost.unknown > 0;
         } else {
             header.cost_unknown = true;
@@ -135,6 +134,16 @@ fn out_of_date(cluster: &Cluster, now: Time) -> bool {
         Standing::Denied => age(cluster, now).is_some_and(|age| age > Span::ZERO),
         Standing::Live | Standing::Connecting => false,
     }
+}
+
+/// Whether a figure made of these kinds is as last seen.
+fn rests_on_old(cluster: &Cluster, kinds: &[Kind], now: Time) -> bool {
+    out_of_date(cluster, now) || kinds.iter().any(|kind| old(cluster, *kind, now))
+}
+
+/// `~` before a figure made of these kinds when it is as last seen.
+fn about(cluster: &Cluster, kinds: &[Kind], now: Time) -> &'static str {
+    if rests_on_old(cluster, kinds, now) { "~" } else { "" }
 }
 
 /// The pane.
@@ -220,22 +229,22 @@ fn row(cluster: &Cluster, findings: &[Finding], now: Time) -> SheetRow {
     let stands = standing(cluster, now);
     let tone = tone(stands).unwrap_or_else(|| findings.first().map_or_else(|| unhurt(cluster), |f| f.tone));
     let totals = &cluster.totals;
-    let stale = out_of_date(cluster, now);
-    let old = if stale { "~" } else { "" };
     let nodes = if totals.nodes_ready == totals.nodes {
-        format!("{old}{}", totals.nodes)
+        totals.nodes.to_string()
     } else {
-        format!("{old}{}/{}", totals.nodes_ready, totals.nodes)
+        format!("{}/{}", totals.nodes_ready, totals.nodes)
     };
     let share = |asked: i64, of: i64| {
-        let known = counted(cluster, Kind::Node) && counted(cluster, Kind::Pod) && of > 0;
+        let kinds = [Kind::Node, Kind::Pod];
+        let known = kinds.iter().all(|kind| counted(cluster, *kind)) && of > 0;
         let percent = i64::try_from(i128::from(asked) * 100 / i128::from(of.max(1))).unwrap_or(i64::MAX);
-        if known { Cell::number(format!("{old}{percent}"), percent) } else { Cell::text("?") }
+        let about = about(cluster, &kinds, now);
+        if known { Cell::number(format!("{about}{percent}"), percent) } else { Cell::text("?") }
     };
     let figure = |kind: Kind, text: String, value: u32| {
         let denied = cluster.table(kind).link.state == LinkState::Denied;
         match counted(cluster, kind) {
-            true => Cell::number(text, i64::from(value)),
+            true => Cell::number(format!("{}{text}", about(cluster, &[kind], now)), i64::from(value)),
             false if denied => Cell::text("⊘?").toned(Tone::Denied),
             false => Cell::text("?"),
         }
@@ -248,23 +257,22 @@ fn row(cluster: &Cluster, findings: &[Finding], now: Time) -> SheetRow {
             data(cluster, now),
             Cell::text(worst(cluster, stands, findings)),
             figure(Kind::Node, nodes, totals.nodes),
-            figure(Kind::Pod, format!("{old}{}", grouped(u64::from(totals.pods))), totals.pods),
+            figure(Kind::Pod, grouped(u64::from(totals.pods)), totals.pods),
             login(&cluster.login, now),
             Cell::text(version(&cluster.version)),
             share(totals.requests.cpu, totals.allocatable.cpu),
             share(totals.requests.memory, totals.allocatable.memory),
-            rate(cluster, stale),
+            rate(cluster, now),
             region(cluster),
-            latency(cluster, old),
+            latency(cluster, now),
         ],
         objects: Vec::new(),
-        stale,
+        stale: out_of_date(cluster, now),
     }
 }
 
 /// The row of a further context of a cluster: what is about this context, its connection and its login.
 fn further_row(cluster: &Cluster, other: &SameAs, now: Time) -> SheetRow {
-    let stale = out_of_date(cluster, now);
     let counted_there = || Cell::text("·");
     SheetRow {
         id: RowId::Cluster(cluster.id),
@@ -281,10 +289,10 @@ fn further_row(cluster: &Cluster, other: &SameAs, now: Time) -> SheetRow {
             counted_there(),
             counted_there(),
             region(cluster),
-            latency(cluster, if stale { "~" } else { "" }),
+            latency(cluster, now),
         ],
         objects: Vec::new(),
-        stale,
+        stale: out_of_date(cluster, now),
     }
 }
 
@@ -312,11 +320,9 @@ fn region(cluster: &Cluster) -> Cell {
 }
 
 /// How long its server takes to begin an answer.
-fn latency(cluster: &Cluster, old: &str) -> Cell {
-    cluster.api_p95.map_or_else(
-        || Cell::text("?"),
-        |took| Cell::number(format!("{old}{}", took.millis()), took.millis()),
-    )
+fn latency(cluster: &Cluster, now: Time) -> Cell {
+    let said = |took: Span| format!("{}{}", about(cluster, &[], now), took.millis());
+    cluster.api_p95.map_or_else(|| Cell::text("?"), |took| Cell::number(said(took), took.millis()))
 }
 
 fn worst(cluster: &Cluster, stands: Standing, findings: &[Finding]) -> Text {
@@ -378,14 +384,14 @@ fn version(version: &str) -> Text {
     if plain.is_empty() { "?".into() } else { plain.into() }
 }
 
-fn rate(cluster: &Cluster, stale: bool) -> Cell {
+fn rate(cluster: &Cluster, now: Time) -> Cell {
     let cost = cluster.cost();
     if !counted(cluster, Kind::Node) || (cost.unknown > 0 && cost.priced + cost.guessed == 0) {
         return Cell::text("?");
     }
-    let about = if stale || cost.guessed > 0 { "~" } else { "" };
+    let approximate = if cost.guessed > 0 { "~" } else { about(cluster, &[Kind::Node], now) };
     let more = if cost.unknown > 0 { "+?" } else { "" };
-    Cell::number(format!("{about}{}{more}", cost.rate), cost.rate.nanos())
+    Cell::number(format!("{approximate}{}{more}", cost.rate), cost.rate.nanos())
 }
 
 /// `6 of 24 clusters hurt, 1 unseen, 17 fine.`, what there is none of left out; while clusters

@@ -152,7 +152,7 @@ pub fn findings(snapshot: &Snapshot, scope: &Scope, now: Time) -> Vec<Finding> {
 /// nothing became wrong by the passing of time alone.
 #[must_use]
 pub fn of_cluster(cluster: &Cluster, now: Time) -> Arc<Vec<Finding>> {
-    let state = (standing(cluster, now), lagging(cluster, now).count());
+    let state = (standing(cluster, now), Kind::ALL.iter().filter(|kind| old(cluster, **kind, now)).count());
     let made = cluster.derived(|| Remembered {
         at: now,
         until: next_by_time(cluster, now),
@@ -251,7 +251,7 @@ fn merged(parts: Vec<Part>, now: Time) -> Finding {
         owner: words::owners(&owners),
         objects: parts.iter().flat_map(|p| p.symptoms.iter().map(|s| s.object.clone())).collect(),
         symptoms: parts.iter().map(|p| p.symptoms.len().max(1) + p.explained).sum(),
-        stale: parts.iter().all(|p| standing(p.cluster, now) == Standing::Unseen),
+        stale: parts.iter().all(|part| part.old(now)),
         cause: parts
             .into_iter()
             .next()

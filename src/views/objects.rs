@@ -68,7 +68,8 @@ fn answer(kind: Kind, rows: &Listing, clusters: &[&Arc<Cluster>], now: Time) -> 
     let names = kind.names();
     let unread = clusters.iter().filter(|c| denied(c).any(|table| table.kind == kind)).count();
     let unlisted = |c: &&&Arc<Cluster>| !counted(c, kind) && c.table(kind).link.state != LinkState::Missing;
-    let about = if clusters.iter().any(|c| counted(c, kind) && old(c, kind, now)) { "~" } else { "" };
+    let listed_before = |c: &&Arc<Cluster>| c.table(kind).synced.is_some() && old(c, kind, now);
+    let about = if clusters.iter().any(listed_before) { "~" } else { "" };
     let known = match (rows.len(), clusters.iter().any(|c| unlisted(&c))) {
         (0, true) => "?".to_owned(),
         (n, true) => format!("{about}{}+?", grouped(n as u64)),

@@ -227,3 +227,60 @@ fn the_evidence_of_a_cluster_says_what_is_not_as_it_should_be() {
     let said = lines(&evidence(&silent, &RowId::Cluster(crate::model::ClusterId(2)), now()));
     assert_eq!(said[0], "link: no answer since 02:09:55Z: no answer in 5 s; again in 9s");
 }
+
+/// What was read before may not be read any more.
+fn withdrawn(cluster: &mut crate::model::Cluster, kinds: &[Kind]) {
+    for kind in kinds {
+        cluster.tables[kind.index()].link = Link {
+            state: LinkState::Denied,
+            heard: Some(clock("02:12:00")),
+            fault: Some(Fault::new(Cause::Forbidden, "403", "")),
+            ..Link::waiting(clock("02:12:05"))
+        };
+    }
+}
+
+#[test]
+fn what_may_no_longer_be_read_is_not_shown_as_if_it_were() {
+    let mut scenes = scenes();
+    scenes.truncate(2);
+    withdrawn(&mut scenes[0].cluster, &[Kind::Pod]);
+    withdrawn(&mut scenes[1].cluster, &Kind::ALL);
+    let snapshot = snapshot(scenes);
+    let sheet = sheet(&snapshot, &Scope::All, now());
+    let rows: Vec<String> = sheet.rows.iter().map(cells).collect();
+    assert_eq!(
+        rows,
+        [
+            "gke-hurt | 2m07s | access refused | ⊘? | ⊘? | 23m left | 1.36.3 | ? | ? | ? | europe-west1 | ~48",
+            "gke-fine | 0s | pods not readable (403) | 4 | ⊘? | ok | 1.36.3 | ? | ? | 1.56 | europe-west1 | ?",
+        ]
+    );
+    assert_eq!(sheet.rows.iter().map(|row| row.tone).collect::<Vec<_>>(), [Tone::Denied; 2]);
+    assert!(sheet.rows[0].stale && !sheet.rows[1].stale);
+    let header = header(&snapshot, now());
+    assert_eq!((header.nodes.to_string(), header.pods.to_string()), ("4+?".into(), "?".into()));
+    assert_eq!(header.oldest, Some(("gke-hurt".into(), Span::from_seconds(127))));
+}
+
+#[test]
+fn figures_of_a_kind_that_lags_are_marked() {
+    let mut scenes = scenes();
+    scenes.truncate(1);
+    let lagging = |table: &mut Table| {
+        table.link = Link {
+            state: LinkState::Broken,
+            heard: Some(clock("02:13:50")),
+            fault: Some(Fault::new(Cause::Server, "500", "")),
+            ..Link::waiting(clock("02:13:55"))
+        };
+    };
+    let snapshot = snapshot(scenes.into_iter().map(|s| s.table(Kind::Pod, lagging)).collect());
+    assert_eq!(
+        cells(&sheet(&snapshot, &Scope::All, now()).rows[0]),
+        "gke-fine | 17s | · | 4 | ~8 | ok | 1.36.3 | ~12 | ~6 | 1.56 | europe-west1 | ?"
+    );
+    let header = header(&snapshot, now());
+    assert_eq!((header.nodes.to_string(), header.pods.to_string()), ("4".into(), "~8".into()));
+    assert!(!header.cost_approximate);
+}

@@ -10,7 +10,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::rules::{PATIENCE, nodes_place, pod_workload, reason};
 use super::standing::{
-    Standing, counted, denied, fault, judged, lagging, login_wanted, silent_since, standing,
+    Standing, counted, denied, fault, judged, lagging, login_wanted, old, refused_since, silent_since,
+    standing, withdrawn,
 };
 use crate::model::{
     Cause, Cluster, Kind, Login, Node, Pod, Record, Span, Symptom, SymptomCause, Table, Text, Time, Tone,
@@ -108,7 +109,8 @@ fn whole(cluster: &Cluster, stands: Standing, now: Time) -> Part<'_> {
             _ if login_wanted(cluster) => "login wanted".to_owned(),
             _ => "access refused".to_owned(),
         };
-        (reason::LOGIN, Tone::Denied, cluster.link.since, words)
+        let since = refused_since(cluster).unwrap_or(cluster.link.since);
+        (reason::LOGIN, Tone::Denied, since, words)
     } else if cluster.seen() {
         let since = silent_since(cluster, now);
         (reason::NO_ANSWER, Tone::Unseen, since, format!("no answer since {}Z", since.clock()))
@@ -156,6 +158,19 @@ impl<'a> Part<'a> {
             words: Text::EMPTY,
         }
     }
+
+    /// Whether it is as last seen: all that it rests on is.
+    pub(super) fn old(&self, now: Time) -> bool {
+        match standing(self.cluster, now) {
+            Standing::Unseen => true,
+            // That we are refused is so now.
+            Standing::Denied => false,
+            Standing::Live | Standing::Connecting => {
+                let old = |symptom: &&Symptom| old(self.cluster, symptom.object.kind, now);
+                !self.symptoms.is_empty() && self.symptoms.iter().all(old)
+            }
+        }
+    }
 }
 
 /// What is looked up again and again while one cluster is folded.
@@ -174,6 +189,7 @@ impl<'a> Scene<'a> {
             .symptoms
             .values()
             .map(|symptom| &**symptom)
+            .filter(|s| !withdrawn(cluster, s.object.kind))
             .filter(|s| s.counts_from <= now && is_news(s, now) && scope.holds_namespace(&s.object.namespace))
             .filter(|s| inside.as_ref().is_none_or(|set| set.contains(&s.object.uid)))
             .filter(|s| !waits_on_purpose(cluster, s))
@@ -359,7 +375,9 @@ fn waits_on_purpose(cluster: &Cluster, symptom: &Symptom) -> bool {
 }
 
 fn by_name(cluster: &Cluster) -> FxHashMap<(Kind, &str, &str), &Workload> {
-    cluster.workloads().map(|w| ((w.kind, w.meta.namespace.as_str(), w.meta.name.as_str()), w)).collect()
+    let readable = |w: &&Workload| !withdrawn(cluster, w.kind);
+    let workloads = cluster.workloads().filter(readable);
+    workloads.map(|w| ((w.kind, w.meta.namespace.as_str(), w.meta.name.as_str()), w)).collect()
 }
 
 fn stranded<'a>(cluster: &'a Cluster, symptoms: &[&Symptom]) -> FxHashMap<Uid, (&'a Pod, Text)> {

@@ -24,10 +24,10 @@ const ESSENTIAL: [Kind; 2] = [Kind::Node, Kind::Pod];
 /// others: its age is in [`age`], and [`lagging`] names it.
 #[must_use]
 pub fn standing(cluster: &Cluster, now: Time) -> Standing {
-    let refused = |t: &Table| matches!(t.link.state, LinkState::Denied | LinkState::Missing);
+    let silent = cluster.seen() && cluster.link.stale(now);
     if login_wanted(cluster)
         || cluster.link.state == LinkState::Denied
-        || (!cluster.seen() && cluster.tables.iter().all(refused))
+        || (!silent && cluster.tables.iter().all(|table| table.link.refused()))
     {
         return Standing::Denied;
     }
@@ -41,7 +41,7 @@ pub fn standing(cluster: &Cluster, now: Time) -> Standing {
     }
     let coming = |kind: &Kind| {
         let table = cluster.table(*kind);
-        table.synced.is_none() && !refused(table)
+        table.synced.is_none() && !table.link.refused()
     };
     if ESSENTIAL.iter().any(coming) { Standing::Connecting } else { Standing::Live }
 }
@@ -53,16 +53,16 @@ pub fn login_wanted(cluster: &Cluster) -> bool {
 }
 
 /// The age of the oldest part of what is shown of a cluster; `None` while nothing ever was. Kinds
-/// that are refused or not served are not shown, so they have no age.
+/// that are refused or not served count nowhere, so they have no age unless there are no others.
 #[must_use]
 pub fn age(cluster: &Cluster, now: Time) -> Option<Span> {
     if !cluster.seen() {
         return None;
     }
-    let shown =
-        |t: &&Table| t.synced.is_some() && !matches!(t.link.state, LinkState::Denied | LinkState::Missing);
-    let kinds = cluster.tables.iter().filter(shown).filter_map(|t| t.link.age(now));
-    kinds.chain(cluster.link.age(now)).max()
+    let listed = || cluster.tables.iter().filter(|t| t.synced.is_some());
+    let given = listed().filter(|t| !t.link.refused()).filter_map(|t| t.link.age(now)).max();
+    let oldest = given.or_else(|| listed().filter_map(|t| t.link.age(now)).max());
+    oldest.max(cluster.link.age(now))
 }
 
 /// Since when a cluster does not answer.
@@ -75,8 +75,7 @@ pub fn silent_since(cluster: &Cluster, now: Time) -> Time {
 pub fn lagging(cluster: &Cluster, now: Time) -> impl Iterator<Item = (&Table, Span)> {
     let old = move |t| -> Option<(&Table, Span)> {
         let table: &Table = t;
-        let shown =
-            table.synced.is_some() && !matches!(table.link.state, LinkState::Denied | LinkState::Missing);
+        let shown = table.synced.is_some() && !table.link.refused();
         table.link.age(now).filter(|age| shown && *age > LINK_LIMIT).map(|age| (table, age))
     };
     cluster.tables.iter().filter_map(old)
@@ -104,7 +103,21 @@ fn forbidden(table: &Table) -> bool {
 #[must_use]
 pub fn counted(cluster: &Cluster, kind: Kind) -> bool {
     let table = cluster.table(kind);
-    table.synced.is_some() && !forbidden(table)
+    table.synced.is_some() && !withdrawn(cluster, kind)
+}
+
+/// Whether this kind may not be read, or is not served: what was seen of it before says nothing of
+/// how it is now, and nothing will until it may be read again.
+#[must_use]
+pub(super) fn withdrawn(cluster: &Cluster, kind: Kind) -> bool {
+    let table = cluster.table(kind);
+    forbidden(table) || table.link.state == LinkState::Missing
+}
+
+/// Since when all kinds are refused though the server answers; `None` while any is given.
+pub(super) fn refused_since(cluster: &Cluster) -> Option<Time> {
+    let denied = cluster.tables.iter().filter(|table| table.link.state == LinkState::Denied);
+    denied.map(|table| table.link.since).min().filter(|_| cluster.tables.iter().all(|t| t.link.refused()))
 }
 
 /// Whether what is shown of a kind is as last seen: the cluster does not answer, or this kind lags.
@@ -150,8 +163,7 @@ pub(super) fn judged(kind: Kind) -> bool {
 /// The first kind that is not listed yet and without which nobody can say that nothing is wrong.
 #[must_use]
 pub fn awaited(cluster: &Cluster) -> Option<&Table> {
-    let refused = |t: &Table| matches!(t.link.state, LinkState::Denied | LinkState::Missing);
-    JUDGED.iter().map(|kind| cluster.table(*kind)).find(|t| t.synced.is_none() && !refused(t))
+    JUDGED.iter().map(|kind| cluster.table(*kind)).find(|t| t.synced.is_none() && !t.link.refused())
 }
 
 /// How a cluster is of which nothing is known to be wrong: fine once all was seen.

@@ -354,3 +354,26 @@ fn a_budget_is_about_the_workload_that_it_guards() {
     let sheet = sheet(&snapshot, &Scope::All, now(), Lens::Cause);
     assert_eq!(cells(&sheet.rows[0]), "02:00 | budget orders/db lacks healthy pods | c | 1 wl | 100 % | ·");
 }
+
+#[test]
+fn what_rests_on_a_kind_that_is_not_current_is_marked_or_left_out() {
+    let pods = |state: LinkState, cause: Cause| {
+        let link = Link {
+            state,
+            heard: Some(clock("02:14:00")),
+            fault: Some(Fault::new(cause, "no", "")),
+            ..Link::waiting(clock("02:14:04"))
+        };
+        let scene = Scene::new(0, "eks-use1").with(&rules(), pay(5, 3, clock("02:11:04")), now());
+        let snapshot = snapshot(vec![scene.table(Kind::Pod, |t| t.link = link)]);
+        let found = findings(&snapshot, &Scope::All, now());
+        found.into_iter().map(|f| (f.cause.reason.to_string(), f.stale)).collect::<Vec<_>>()
+    };
+    let said = |reason: &str, stale| (reason.to_owned(), stale);
+    assert_eq!(pods(LinkState::Live, Cause::Server), [said(reason::IMAGE_PULL, false)]);
+    assert_eq!(pods(LinkState::Broken, Cause::Server), [said(reason::IMAGE_PULL, true)]);
+    // What the deployment itself says is known still; of its pods nothing is.
+    let without_pods = [said(reason::UNAVAILABLE, false), said(reason::DENIED, false)];
+    assert_eq!(pods(LinkState::Denied, Cause::Forbidden), without_pods);
+    assert_eq!(pods(LinkState::Missing, Cause::NotFound), without_pods[..1]);
+}
