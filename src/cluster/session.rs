@@ -1,13 +1,15 @@
 //! Sessions: the one way to talk to a cluster.
 
+mod places;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use http_body_util::Full;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::credentials::{Credential, Credentials, Plugins, Refusal};
@@ -17,9 +19,7 @@ use super::target::{ClusterTarget, Connection, Impersonation};
 use super::transport::{Answer, Place, Spare, Transport, Wire};
 use super::{Request, Response};
 use crate::model::{Badge, Cause, ClusterId, Fault, Login, Span};
-
-/// Requests under way at the same time that are no streams.
-const AT_ONCE: usize = 8;
+use places::{Permit, Places};
 
 /// What we are called in audit logs.
 const USER_AGENT: &str = concat!("quarterdeck/", env!("CARGO_PKG_VERSION"));
@@ -40,7 +40,7 @@ struct Shared {
     headers: HeaderMap,
     /// The server's path before every path.
     prefix: String,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     /// How long the last answers took to begin.
     pulse: Pulse,
     login: watch::Sender<Login>,
@@ -72,7 +72,7 @@ impl Session {
                 credentials: Credentials::new(connection, plugins)?,
                 headers,
                 prefix: connection.server.path().trim_end_matches('/').to_owned(),
-                places: Arc::new(Semaphore::new(AT_ONCE)),
+                places: Places::new(),
                 pulse: Pulse::default(),
                 login: watch::Sender::new(Login::Unknown),
                 connection: Arc::clone(connection),
@@ -124,6 +124,12 @@ impl Session {
         self.shared.pulse.p95()
     }
 
+    /// For how long the server, too busy for what it was asked, still wants to be left in peace.
+    #[must_use]
+    pub fn peace(&self) -> Option<Span> {
+        self.shared.places.peace()
+    }
+
     /// Forgets that a credential plugin failed a moment ago: a person wants it tried again.
     pub fn try_login_again(&self) {
         self.shared.credentials.try_again();
@@ -155,24 +161,19 @@ impl Session {
     /// request is sent once more with those.
     ///
     /// Requests that are no streams (see [`Request::is_stream`]) wait for one of eight places,
-    /// and hold it until their body is read or dropped.
+    /// of fewer where the server is too busy for that, and hold it until their body is read or dropped.
     ///
     /// # Errors
     /// No connection, no credentials, or no answer in time.
     pub async fn send(&self, request: Request) -> Result<Response, Fault> {
         let shared = &*self.shared;
-        let place = if request.is_stream() {
-            None
-        } else {
-            // The semaphore is never closed.
-            Arc::clone(&shared.places).acquire_owned().await.ok()
-        };
+        let permit = if request.is_stream() { None } else { Some(shared.places.take().await) };
         let credential = shared.telling(shared.credentials.get()).await;
         let mut credential = credential.map_err(|refusal| shared.refused(refusal))?;
         let asked = Instant::now();
         let mut answer = shared.send_as(&request, &credential).await?;
         if request.is_of_extension() {
-            return Ok(shared.response(answer, place));
+            return Ok(shared.response(answer, permit));
         }
         if answer.head.status().as_u16() == 401
             && let Some(newer) = shared.renewed(&credential, asked).await?
@@ -182,7 +183,12 @@ impl Session {
             answer = shared.send_as(&request, &credential).await?;
         }
         shared.note_login(&answer, &credential);
-        Ok(shared.response(answer, place))
+        let response = shared.response(answer, permit);
+        // An eviction that a budget does not allow is refused so, too.
+        if request.method == Method::GET {
+            shared.note_mood(&request, &response);
+        }
+        Ok(response)
     }
 }
 
@@ -249,9 +255,9 @@ impl Shared {
         Ok(wire)
     }
 
-    fn response(&self, answer: Answer, place: Option<OwnedSemaphorePermit>) -> Response {
+    fn response(&self, answer: Answer, permit: Option<Permit>) -> Response {
         let (head, body) = answer.head.into_parts();
-        let held = Box::new(Held { place, _stream: answer.place, spare: answer.spare });
+        let held = Box::new(Held { permit, _stream: answer.place, spare: answer.spare });
         let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
         Response {
             status: head.status.as_u16(),
@@ -293,6 +299,15 @@ impl Shared {
         }
     }
 
+    /// What an answer says of how many requests the server takes at once.
+    fn note_mood(&self, request: &Request, answer: &Response) {
+        match answer.status {
+            429 => self.places.refused(answer.retry_after),
+            ..500 if !request.is_stream() => self.places.answered(),
+            _ => {}
+        }
+    }
+
     fn refused(&self, refusal: Refusal) -> Fault {
         self.set_login(refusal.login);
         refusal.fault
@@ -311,7 +326,7 @@ impl Shared {
 /// connection; or its connection.
 #[derive(Debug)]
 struct Held {
-    place: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
     _stream: Option<Place>,
     spare: Option<Spare>,
 }
@@ -321,7 +336,7 @@ impl Hold for Held {
         if let Some(spare) = self.spare {
             spare.give_back();
         }
-        drop(self.place);
+        drop(self.permit);
     }
 }
 

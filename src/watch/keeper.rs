@@ -22,7 +22,7 @@ use super::admission::Admission;
 use super::audit::{self, Auditing};
 use super::clock::{Clock, duration};
 use super::discover;
-use super::machine::{Dice, delay};
+use super::machine::{Dice, LONGEST_ASKED, delay};
 use super::metrics::{self, Pace};
 use super::pulse::Pulse;
 use super::task::{self, Closed, Health, Highest, LiveKinds, Note, Orders, Shared};
@@ -396,6 +396,7 @@ impl Keeper {
             _ => 3_500,
         };
         let base = delay(Cause::Closed, tries, None, &mut self.dice).millis().min(longest);
+        let base = self.session.peace().map_or(base, |asked| base.max(asked.min(LONGEST_ASKED).millis()));
         Span::from_millis(base + i64::from(self.dice.below(1_000)))
     }
 

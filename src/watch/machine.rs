@@ -39,7 +39,7 @@ mod stream;
 mod tests;
 mod witness;
 
-pub use backoff::{Dice, delay};
+pub use backoff::{Dice, LONGEST_ASKED, delay};
 pub use input::{Ask, Event, Input, Output, PageEnd, Refusal};
 
 use rustc_hash::FxHashSet;

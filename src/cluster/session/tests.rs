@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::FutureExt;
 use futures::future::join_all;
 
 use super::*;
@@ -165,7 +166,7 @@ async fn no_more_than_eight_requests_are_under_way_beside_streams() {
         async move { session.send(Request::get("/")).await }
     });
     assert!(session.send(Request::get("/?watch=true")).await.is_ok(), "streams do not wait");
-    assert_eq!(session.shared.places.available_permits(), 0);
+    assert!(session.shared.places.take().now_or_never().is_none());
     assert_eq!(server.connections(), 9);
     drop(held);
     assert!(waiting.await.unwrap().is_ok());
@@ -290,4 +291,28 @@ fn the_95th_of_a_hundred_is_the_pulse() {
         pulse.note(Duration::from_millis(millis));
     }
     assert_eq!(pulse.p95(), Some(Span::from_millis(61)), "the 9 is forgotten");
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_busy_is_asked_less_at_once() {
+    let server = Server::start(None, |request| {
+        let busy = request.uri().path() != "/version";
+        answer(if busy { 429 } else { 200 }, "{}")
+    })
+    .await;
+    let session = session(connection(&server.url(), Trust::System));
+    let free = || {
+        let taken: Vec<_> = std::iter::from_fn(|| session.shared.places.take().now_or_never()).collect();
+        taken.len()
+    };
+    session.send(Request::get("/version")).await.unwrap();
+    assert_eq!(free(), 8);
+    session.send(Request::post("/api/v1/namespaces/a/pods/b/eviction", b"{}".to_vec())).await.unwrap();
+    assert_eq!(free(), 8, "a budget refused");
+    session.send(Request::get("/api?watch=true")).await.unwrap();
+    assert_eq!(free(), 1);
+    for _ in 0..8 {
+        session.send(Request::get("/version")).await.unwrap();
+    }
+    assert_eq!(free(), 2);
 }

@@ -30,7 +30,7 @@ impl Dice {
 }
 
 /// The longest wait that a server can ask for; `Retry-After: 3600` must not blind us for an hour.
-const LONGEST_ASKED: Span = Span::from_seconds(120);
+pub const LONGEST_ASKED: Span = Span::from_seconds(120);
 
 /// How long to wait after the `tries`-th failure in a row of this cause. It grows for every
 /// cause, never shrinks, and half of what is asked is added by chance so that a fleet spreads.
