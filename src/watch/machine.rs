@@ -8,7 +8,8 @@
 //! |---|---|
 //! | the list is complete | watch from its version |
 //! | a watch ends after its time | watch again from the last version, at once |
-//! | a watch ends before its time, or a person asks | compare versions, watch again from the last version |
+//! | a watch ends before its time | compare versions, watch again from the last version |
+//! | a person asks | try again at once; compare versions beside a watch that is open |
 //! | 410, wherever it comes from | a list from scratch: at once the first time, then with back-off |
 //! | an event that is garbled, of no known type, without a version, or older than the last | the same |
 //! | an event whose object alone cannot be read | that object is left out, and counted |
@@ -29,6 +30,7 @@
 //! well and breaks every watch is asked as seldom as one that does not answer.
 
 mod backoff;
+mod beside;
 mod input;
 mod listing;
 mod rules;
@@ -101,6 +103,8 @@ pub struct Machine {
     /// The newest object that was seen.
     witness: Option<Witness>,
     missing: Option<Missing>,
+    /// What is asked beside the open watch.
+    beside: Option<Probe>,
     /// Streams in a row that brought nothing at all.
     silences: u32,
     /// Failures since the last complete list.
@@ -162,6 +166,7 @@ impl Machine {
             behind: None,
             witness: None,
             missing: None,
+            beside: None,
             silences: 0,
             list_strikes: 0,
             stream_strikes: 0,
@@ -258,6 +263,7 @@ impl Machine {
             Input::Refused(refusal) => self.refused(now, refusal, out),
             Input::Unacceptable(fault) => self.unacceptable(now, fault, out),
             Input::Uncompressed => self.uncompressed(now, out),
+            Input::Beside(input) => self.beside(now, *input, out),
             Input::Failed(fault) => {
                 // What is garbled may be an event that was lost.
                 if fault.cause != Cause::Garbled {
@@ -266,6 +272,7 @@ impl Machine {
                 self.failed(now, fault, out);
             }
         }
+        self.forget_beside();
     }
 
     fn up(&mut self, now: Time, out: &mut Vec<Output>) {
@@ -287,11 +294,7 @@ impl Machine {
     fn kick(&mut self, now: Time, out: &mut Vec<Output>) {
         match self.phase {
             Phase::Resting => self.proceed(now, out),
-            // A server looks at what we may see only when it is asked anew.
-            Phase::Watching(stream) if stream.caught_up => {
-                self.was_current();
-                self.ask_again(now, out);
-            }
+            Phase::Watching(stream) if stream.caught_up => self.probe_beside(now, out),
             _ => {}
         }
     }

@@ -120,6 +120,7 @@ pub(super) async fn run(shared: Shared, version: &'static VersionDecl, seed: u64
         version,
         machine,
         exchange: None,
+        beside: None,
         queued: None,
         turn: None,
         alarm: None,
@@ -136,6 +137,8 @@ struct Task {
     version: &'static VersionDecl,
     machine: Machine,
     exchange: Option<Exchange>,
+    /// The request beside an open watch.
+    beside: Option<Exchange>,
     queued: Option<oneshot::Receiver<Turn>>,
     turn: Option<Turn>,
     alarm: Option<(Time, Pin<Box<Sleep>>)>,
@@ -152,6 +155,7 @@ enum Woken {
     Admitted(Turn),
     Timer,
     Exchange,
+    Beside,
 }
 
 impl Task {
@@ -159,9 +163,9 @@ impl Task {
         if let Err(closed) = self.follow_orders().await {
             return closed;
         }
-        let mut inputs = Vec::new();
+        let (mut inputs, mut aside) = (Vec::new(), Vec::new());
         loop {
-            let woken = match self.wait(&mut inputs).await {
+            let woken = match self.wait(&mut inputs, &mut aside).await {
                 Ok(woken) => woken,
                 Err(closed) => return closed,
             };
@@ -173,6 +177,7 @@ impl Task {
                     self.step(self.now(), Input::Admitted).await.map(drop)
                 }
                 Woken::Exchange => self.take(&mut inputs).await,
+                Woken::Beside => self.take_beside(&mut aside).await,
             };
             if let Err(closed) = result {
                 return closed;
@@ -182,9 +187,9 @@ impl Task {
 
     /// Waits for the next thing. What comes in is preferred to the timer: time that the store
     /// took to make room is not the server's silence.
-    async fn wait(&mut self, inputs: &mut Vec<Input>) -> Result<Woken, Closed> {
+    async fn wait(&mut self, inputs: &mut Vec<Input>, aside: &mut Vec<Input>) -> Result<Woken, Closed> {
         self.set_alarm();
-        let Task { shared, exchange, queued, turn: held, alarm, .. } = self;
+        let Task { shared, exchange, beside, queued, turn: held, alarm, .. } = self;
         tokio::select! {
             biased;
             changed = shared.orders.changed() => changed.map(|()| Woken::Orders).map_err(|_| Closed),
@@ -192,12 +197,8 @@ impl Task {
                 *queued = None;
                 turn.map(Woken::Admitted).map_err(|_| Closed)
             }
-            () = async {
-                match exchange {
-                    Some(exchange) => exchange.next(inputs).await,
-                    None => futures::future::pending().await,
-                }
-            } => Ok(Woken::Exchange),
+            () = next(exchange, inputs) => Ok(Woken::Exchange),
+            () = next(beside, aside) => Ok(Woken::Beside),
             never = async {
                 match held {
                     Some(turn) => turn.watch_pace().await,
@@ -291,6 +292,15 @@ impl Task {
         Ok(())
     }
 
+    /// Gives the machine what came in beside the open watch.
+    async fn take_beside(&mut self, inputs: &mut Vec<Input>) -> Result<(), Closed> {
+        let now = self.now();
+        for input in inputs.drain(..) {
+            self.step(now, Input::Beside(Box::new(input))).await?;
+        }
+        Ok(())
+    }
+
     /// Gives the machine one input and does what it wants; true when the exchange is dropped.
     async fn step(&mut self, now: Time, input: Input) -> Result<bool, Closed> {
         let trouble = trouble(&input);
@@ -317,6 +327,9 @@ impl Task {
                     dropped = true;
                     self.exchange = Some(Exchange::start(&self.shared.session, self.version, ask, json));
                 }
+                Output::AskBeside { ask, json } => {
+                    self.beside = Some(Exchange::start(&self.shared.session, self.version, ask, json));
+                }
                 Output::Stop => {
                     dropped = true;
                     self.exchange = None;
@@ -341,6 +354,7 @@ impl Task {
                 }
             }
         }
+        self.beside.take_if(|_| !self.machine.asks_beside());
         let late = || self.machine.link().fault.clone().filter(|f| was_timer && f.cause == Cause::Timeout);
         if let Some(fault) = trouble.or_else(late) {
             self.note(Note::Trouble(self.version.kind, fault));
@@ -364,6 +378,14 @@ fn trouble(input: &Input) -> Option<Fault> {
             Some(Fault::new(Cause::Unauthorized, &refusal.message, ""))
         }
         _ => None,
+    }
+}
+
+/// Waits for what a request brings that may not run.
+async fn next(exchange: &mut Option<Exchange>, inputs: &mut Vec<Input>) {
+    match exchange {
+        Some(exchange) => exchange.next(inputs).await,
+        None => futures::future::pending().await,
     }
 }
 

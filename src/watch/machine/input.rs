@@ -45,6 +45,8 @@ pub enum Input {
     Uncompressed,
     /// The request failed, its body was cut off, or a page made no sense.
     Failed(Fault),
+    /// The same of the request beside an open watch, after [`Output::AskBeside`].
+    Beside(Box<Input>),
 }
 
 /// The end of a page.
@@ -96,8 +98,16 @@ pub struct Refusal {
 /// What is to be done.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Output {
-    /// Make this request. No other runs.
+    /// Make this request. No other runs, unless it is beside an open watch.
     Ask {
+        /// What for.
+        ask: Ask,
+        /// Ask for JSON alone, never protobuf.
+        json: bool,
+    },
+    /// Make this request beside the open watch, in place of any such one before, for as long as
+    /// [`Machine::asks_beside`](super::Machine::asks_beside).
+    AskBeside {
         /// What for.
         ask: Ask,
         /// Ask for JSON alone, never protobuf.

@@ -1,5 +1,6 @@
 //! One test for each rule of the machine.
 
+mod beside;
 mod failures;
 mod listing;
 mod stream;

@@ -1,11 +1,13 @@
 //! The world of one schedule: time, the server, the machine, and what it shows of the server.
 
+mod beside;
 mod exchange;
 mod trouble;
 
 use super::super::*;
 use super::server::{Past, Server};
 use super::shown::Shown;
+use beside::Beside;
 use exchange::{Exchange, Place};
 
 /// What goes wrong.
@@ -53,6 +55,9 @@ pub(super) struct World {
     /// Since when a replica answers that is as of then.
     lagging: Option<Time>,
     exchange: Option<Exchange>,
+    beside: Option<Beside>,
+    /// When a person asks.
+    kick: Option<Time>,
     /// When it is our turn to list.
     admitted: Option<Time>,
     up_at: Option<Time>,
@@ -87,6 +92,8 @@ impl World {
             restored: None,
             lagging: None,
             exchange: None,
+            beside: None,
+            kick: (faults.every != u64::MAX).then_some(now),
             admitted: None,
             up_at: None,
             next_change: now,
@@ -112,7 +119,8 @@ impl World {
         while self.now < end {
             let mut next = second.min(self.next_change);
             let next_input = self.exchange.as_ref().map(|e| e.next);
-            for at in [self.machine.wake(), next_input, self.up_at, self.admitted] {
+            let aside = self.beside.as_ref().map(|beside| beside.next);
+            for at in [self.machine.wake(), next_input, aside, self.kick, self.up_at, self.admitted] {
                 next = at.map_or(next, |at| next.min(at));
             }
             self.now = self.now.max(next);
@@ -141,6 +149,13 @@ impl World {
         }
         if self.exchange.as_ref().is_some_and(|e| e.next <= self.now) {
             self.transmit()?;
+        }
+        if self.beside.as_ref().is_some_and(|beside| beside.next <= self.now) {
+            self.answer_beside()?;
+        }
+        if self.kick.is_some_and(|at| at <= self.now) {
+            self.kick = Some(self.now + Span::from_seconds(i64::from(self.dice.below(60))));
+            self.input(Input::Kick)?;
         }
         if self.admitted.is_some_and(|at| at <= self.now) {
             self.admitted = None;
@@ -225,18 +240,22 @@ impl World {
                 Output::JsonOnly | Output::Doubt => {}
                 Output::Tell(change) => self.shown.apply(change)?,
                 Output::Ask { ask, .. } => self.ask(ask)?,
+                Output::AskBeside { ask, .. } => self.ask_beside(&ask),
                 Output::Replaced => {
                     if self.restored.is_none() {
                         return Err("taken for another cluster".to_owned());
                     }
                     self.shown.apply(Change::Reset)?;
-                    self.exchange = None;
+                    (self.exchange, self.beside) = (None, None);
                     let seed = self.dice.roll();
                     let machine = Machine::new(Kind::Namespace, seed, self.now);
                     self.machine = machine.streaming(self.faults.streaming);
                     return self.input(Input::Up);
                 }
             }
+        }
+        if !self.machine.asks_beside() {
+            self.beside = None;
         }
         Ok(())
     }

@@ -43,18 +43,6 @@ fn a_watch_that_ends_before_its_time_is_followed_by_a_comparison() {
 }
 
 #[test]
-fn a_person_who_asks_has_versions_compared_at_once() {
-    let mut bench = Bench::live();
-    bench.step(Input::Kick);
-    assert_eq!((&bench.out[0], bench.ask()), (&Output::Stop, Some(Ask::Probe { of: None })));
-    assert!(bench.machine.link().live(), "it stays live meanwhile");
-    bench.step(Input::Kick);
-    assert!(bench.out.is_empty(), "asking twice asks once");
-    bench.step(refused(403));
-    assert_eq!(bench.state(), LinkState::Denied, "what was taken away is noticed");
-}
-
-#[test]
 fn events_are_passed_on_and_duplicates_do_no_harm() {
     let mut bench = Bench::live();
     bench.step(upsert("a", 11));

@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn named(uid: &str, version: u64) -> Record {
+pub(super) fn named(uid: &str, version: u64) -> Record {
     let meta = Meta { uid: Uid::parse(uid), name: uid.into(), version: Version(version), ..Meta::default() };
     Record::Namespace(Namespace { meta, ..Namespace::default() })
 }
 
-fn changed(uid: &str, version: u64) -> Input {
+pub(super) fn changed(uid: &str, version: u64) -> Input {
     Input::Event(Event::Upsert(Box::new(named(uid, version))))
 }
 
@@ -106,7 +106,8 @@ fn what_went_or_has_no_plain_name_bears_no_witness() {
         let mut bench = Bench::live();
         bench.step(changed("b", 12));
         bench.step(last);
-        bench.step(Input::Kick);
+        bench.step(Input::Failed(fault(Cause::Closed)));
+        bench.wait();
         assert_eq!(bench.ask(), Some(Ask::Probe { of: None }));
     }
 }

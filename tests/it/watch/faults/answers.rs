@@ -74,6 +74,23 @@ async fn what_is_taken_away_is_noticed_when_asked() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_too_busy_when_asked_is_watched_on() {
+    let (server, mut view) = shown().await;
+    pass(3).await;
+    let watched = |view: &View| Kind::ALL.iter().filter(|k| link(&view.cluster(), **k).live()).count();
+    let before = watched(&view);
+    server.always("limit=1", 429);
+    server.forget_requests();
+    view.handle().retry(&[]);
+    pass(3).await;
+    assert!(server.count("limit=1") >= 1, "it was asked");
+    server.put("pods", "d");
+    view.within(2, "what is new", shows(&["a", "b", "c", "d"])).await;
+    assert_eq!(watched(&view), before);
+    assert_eq!(server.count("watch=true"), 0, "no watch is opened anew");
+}
+
+#[tokio::test]
 async fn a_kind_that_is_no_longer_served() {
     let (server, mut view) = shown().await;
     server.retire("pods");

@@ -74,7 +74,7 @@ impl World {
 
     /// The version at which lists are answered. A replica lags for three seconds, then not for a
     /// minute.
-    fn version(&mut self) -> u64 {
+    pub(super) fn version(&mut self) -> u64 {
         if self.faults.lag && self.start.age(self.now).seconds() < TROUBLE && self.dice.below(3) == 0 {
             let rested = self.lagging.is_none_or(|since| since.age(self.now) > Span::from_seconds(60));
             self.lagging = if rested { Some(self.now) } else { self.lagging };
@@ -129,22 +129,30 @@ impl World {
     }
 
     fn page(&mut self, from: usize, version: u64) -> Result<(), String> {
+        let (size, of) = match &self.exchange {
+            Some(Exchange { ask: Ask::Probe { of }, .. }) => (1, of.clone()),
+            _ => (SIZE, None),
+        };
+        let (items, end) = self.listed(of.as_ref(), from, size, version);
+        self.exchange = None;
+        self.input(Input::Records(items))?;
+        self.input(Input::PageEnd(end))
+    }
+
+    /// So many items of a list at a version, of one name if that is wanted, and what ends them.
+    pub(super) fn listed(
+        &self,
+        of: Option<&(Text, Text)>,
+        from: usize,
+        size: usize,
+        version: u64,
+    ) -> (Vec<Record>, PageEnd) {
         let mut state: Vec<(u64, u64)> = self.server.state(version).into_iter().collect();
-        let mut size = SIZE;
-        if let Some(Exchange { ask: Ask::Probe { of }, .. }) = &self.exchange {
-            size = 1;
-            state.retain(|(id, _)| of.as_ref().is_none_or(|(_, wanted)| *wanted == name(*id)));
-        }
+        state.retain(|(id, _)| of.is_none_or(|(_, wanted)| *wanted == name(*id)));
         let items = state.iter().skip(from).take(size).map(|(id, v)| record(*id, *v)).collect();
         let left = state.len().saturating_sub(from + size);
         let token = (left > 0).then(|| format!("{} {version}", from + size));
-        self.exchange = None;
-        self.input(Input::Records(items))?;
-        self.input(Input::PageEnd(PageEnd {
-            version: Some(Version(version)),
-            token,
-            remaining: u64::try_from(left).ok(),
-        }))
+        (items, PageEnd { version: Some(Version(version)), token, remaining: u64::try_from(left).ok() })
     }
 
     /// Some of what a streaming list begins with, or its end, behind which the watch goes on.
