@@ -42,7 +42,7 @@ pub fn sheet(snapshot: &Snapshot, scope: &Scope, kind: Kind, now: Time, before: 
         columns,
         empty: empty(kind, &clusters).into(),
         footer: footer(kind, &clusters, now).into(),
-        hints: vec![Hint::Widen],
+        hints: if served_nowhere(kind, &clusters) { Vec::new() } else { vec![Hint::Widen] },
         rows: SheetRows::Listed(Box::new(rows)),
     }
 }
@@ -66,6 +66,9 @@ const fn trouble(kind: Kind) -> &'static str {
 /// `45+? pods in 3 clusters; pods of 1 cluster not readable.`
 fn answer(kind: Kind, rows: &Listing, clusters: &[&Arc<Cluster>], now: Time) -> String {
     let names = kind.names();
+    if rows.is_empty() && served_nowhere(kind, clusters) {
+        return empty(kind, clusters);
+    }
     let unread = clusters.iter().filter(|c| denied(c).any(|table| table.kind == kind)).count();
     let unlisted = |c: &&&Arc<Cluster>| !counted(c, kind) && c.table(kind).link.state != LinkState::Missing;
     let listed_before = |c: &&Arc<Cluster>| c.table(kind).synced.is_some() && old(c, kind, now);
@@ -91,17 +94,25 @@ fn answer(kind: Kind, rows: &Listing, clusters: &[&Arc<Cluster>], now: Time) -> 
     text
 }
 
+/// Whether no cluster in scope has this kind at all.
+fn served_nowhere(kind: Kind, clusters: &[&Arc<Cluster>]) -> bool {
+    !clusters.is_empty() && clusters.iter().all(|c| c.table(kind).link.state == LinkState::Missing)
+}
+
 fn empty(kind: Kind, clusters: &[&Arc<Cluster>]) -> String {
     let plural = kind.names().plural;
     let answered = clusters
         .iter()
         .filter(|c| {
             let table = c.table(kind);
-            table.synced.is_some() || matches!(table.link.state, LinkState::Denied | LinkState::Missing)
+            table.synced.is_some() || table.link.refused()
         })
         .count();
     let unread = clusters.iter().filter(|c| denied(c).any(|table| table.kind == kind)).count();
     let all = many(clusters.len(), "cluster");
+    if served_nowhere(kind, clusters) {
+        return format!("{plural} are not served in {all}.");
+    }
     if answered < clusters.len() {
         format!("{answered} of {all} answered with their {plural}; rows appear as they come.")
     } else if unread > 0 {
@@ -230,6 +241,11 @@ mod tests {
         let (answer, empty) = told(vec![cluster(1, LinkState::Denied)]);
         assert_eq!(answer, "? pods in 1 cluster; pods of 1 cluster not readable.");
         assert!(empty.starts_with("pods of 1 cluster are not readable (403)"), "{empty}");
+        let missing = || cluster(1, LinkState::Missing);
+        let (answer, empty) = told(vec![missing()]);
+        assert_eq!((answer.as_str(), &empty), ("pods are not served in 1 cluster.", &answer));
+        let (answer, _) = told(vec![cluster(0, LinkState::Live), missing()]);
+        assert_eq!(answer, "1 pod in 2 clusters, 1 of them finished.");
     }
 
     #[test]
