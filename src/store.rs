@@ -25,7 +25,7 @@ pub use task::{PUBLISH_EVERY, keep, run};
 
 use std::sync::Arc;
 
-use crate::model::{Change, ClusterId, ClusterInfo, Delta, Fleet, Kind, LinkState, Span, Time};
+use crate::model::{Change, ClusterId, ClusterInfo, Delta, Fleet, LinkState, Span, Time};
 use crate::views::{ExtrasOf, Observer, PriceOf, Rule, Snapshot};
 use state::State;
 
@@ -123,7 +123,7 @@ impl Store {
             Change::Link(_)
                 | Change::KindLink(..)
                 | Change::Server { .. }
-                | Change::Synced(Kind::Namespace, _)
+                | Change::Synced(..)
                 | Change::Reset
         );
         let changed = state.apply(&self.derive, delta.change, delta.at);

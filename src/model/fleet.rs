@@ -360,6 +360,14 @@ impl Cluster {
         Some((self.identity?, self.info.server.clone()))
     }
 
+    /// Whether this is another context of the same cluster, or the same context.
+    #[must_use]
+    pub fn is_context_of(&self, other: &Cluster) -> bool {
+        let counted_by = |of: &Cluster| of.same_as.as_ref().map_or(of.id, |same| same.id);
+        let known = self.identified().is_some() && self.identified() == other.identified();
+        known || counted_by(self) == counted_by(other)
+    }
+
     /// Whether anything was ever seen of it.
     #[must_use]
     pub fn seen(&self) -> bool {

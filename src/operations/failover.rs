@@ -129,8 +129,7 @@ fn draft<'a>(input: &PlanInput<'a>) -> Result<Draft<'a>, Text> {
     };
     let primary = find("primary", &wish.file.primary)?;
     let standby = find("standby", &wish.file.standby)?;
-    let known = primary.identified().is_some();
-    if primary.id == standby.id || (known && primary.identified() == standby.identified()) {
+    if primary.is_context_of(standby) {
         let text =
             format!("{}: {} and {} are one cluster", wish.file.name, wish.file.primary, wish.file.standby);
         return Err(text.into());

@@ -9,23 +9,66 @@ use std::collections::HashMap;
 use super::state::State;
 use crate::model::{Cluster, ClusterId, Kind, LinkState, Record, SameAs, Text, Uid};
 
+/// How many objects of a kind are looked for in another entry's: the newest may not have come there yet.
+const LOOKED_FOR: usize = 8;
+
+/// What tells a cluster from every other one, as [`Cluster::identified`].
+type Key = (Uid, Text);
+
 /// Settles for each cluster whether it is counted by another entry, and by which.
 pub(super) fn settle(clusters: &mut [State]) {
-    let mut counted: HashMap<(Uid, Text), (Rank, SameAs)> = HashMap::new();
-    for cluster in clusters.iter().map(State::cluster) {
-        let Some(key) = cluster.identified() else { continue };
+    let keys = keys(clusters);
+    let mut counted: HashMap<&Key, (Rank, SameAs)> = HashMap::new();
+    for (cluster, key) in clusters.iter().map(State::cluster).zip(&keys) {
+        let Some(key) = key else { continue };
         let this = (rank(cluster), SameAs { id: cluster.id, info: cluster.info.clone() });
         let best = counted.entry(key).or_insert_with(|| this.clone());
         if this.0 < best.0 {
             *best = this;
         }
     }
-    for state in clusters {
-        let cluster = state.cluster();
-        let best = cluster.identified().and_then(|key| counted.get(&key)).map(|(_, same)| same);
-        let other = best.filter(|best| best.id != cluster.id).cloned();
+    for (state, key) in clusters.iter_mut().zip(&keys) {
+        let best = key.as_ref().and_then(|key| counted.get(key)).map(|(_, same)| same);
+        let other = best.filter(|best| best.id != state.cluster().id).cloned();
         state.same_as(other);
     }
+}
+
+/// Which cluster each is, as far as that is known. Who may not read that is the cluster at the same address that
+/// has the same objects: the address alone does not tell, for some proxies lead to many clusters by one,
+/// and choose by who asks.
+fn keys(clusters: &[State]) -> Vec<Option<Key>> {
+    let mut keys: Vec<Option<Key>> = clusters.iter().map(|state| state.cluster().identified()).collect();
+    let mut at: HashMap<Text, Vec<usize>> = HashMap::new();
+    for (place, state) in clusters.iter().enumerate() {
+        at.entry(state.cluster().info.server.clone()).or_default().push(place);
+    }
+    for places in at.into_values().filter(|places| places.len() > 1) {
+        for &place in &places {
+            if keys[place].is_some() {
+                continue;
+            }
+            let others = places.iter().filter(|other| **other != place);
+            let shared =
+                others.filter_map(|other| Some((*other, shares(&clusters[place], &clusters[*other])?)));
+            let Some((other, uid)) = shared.min_by_key(|(other, _)| keys[*other].is_none()) else { continue };
+            let key =
+                keys[other].clone().unwrap_or_else(|| (uid, clusters[place].cluster().info.server.clone()));
+            keys[other] = Some(key.clone());
+            keys[place] = Some(key);
+        }
+    }
+    keys
+}
+
+/// An object that both have, of the first kind of which both have any: no two clusters have one of the same uid,
+/// unless one was made from a backup of the other, and that has another address.
+fn shares(one: &State, other: &State) -> Option<Uid> {
+    let listed = |state: &State, kind: Kind| state.cluster().records(kind).next().is_some();
+    let both = |kind: &Kind| *kind != Kind::Event && listed(one, *kind) && listed(other, *kind);
+    let kind = Kind::ALL.into_iter().find(both)?;
+    let uids = one.cluster().records(kind).map(|record| record.meta().uid).filter(|uid| !uid.is_none());
+    uids.take(LOOKED_FOR).find(|uid| other.known(kind, *uid).is_some())
 }
 
 impl State {

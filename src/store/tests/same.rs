@@ -88,3 +88,37 @@ fn who_may_read_only_later_which_cluster_it_is_is_counted_once_from_then_on() {
     answers(&mut store, 1, 0);
     assert_eq!(counted(&mut store), [None, Some(0)]);
 }
+
+/// It has these nodes.
+fn lists(store: &mut Store, cluster: u16, numbers: &[u32]) {
+    let node = |number: &u32| {
+        Record::from(crate::model::Node { meta: meta(*number, 3), ..crate::model::Node::default() })
+    };
+    say(store, cluster, Change::Begin(Kind::Node));
+    say(store, cluster, Change::Page(Kind::Node, numbers.iter().map(node).collect()));
+    say(store, cluster, Change::Synced(Kind::Node, Version(9)));
+}
+
+#[test]
+fn who_may_never_read_which_cluster_it_is_is_known_by_its_objects() {
+    for identities in [[0, 7], [7, 0], [0, 0]] {
+        let mut store = two(["https://one", "https://one"]);
+        (0..).zip(identities).for_each(|(cluster, number)| answers(&mut store, cluster, number));
+        lists(&mut store, 0, &[1, 2]);
+        assert_eq!(counted(&mut store), [None, None]);
+        lists(&mut store, 1, &[2, 3]);
+        assert_eq!(counted(&mut store), [None, Some(0)], "{identities:?}");
+    }
+    // A proxy that leads to two clusters by one address, and one made from a backup.
+    for (servers, nodes) in [(["https://one"; 2], [3, 4]), (["https://one", "https://other"], [1, 2])] {
+        let mut store = two(servers);
+        (0..2).for_each(|cluster| answers(&mut store, cluster, 0));
+        lists(&mut store, 0, &[1, 2]);
+        lists(&mut store, 1, &nodes);
+        assert_eq!(counted(&mut store), [None, None]);
+    }
+    let mut store = two(["https://one"; 2]);
+    (0..).zip([7, 8]).for_each(|(cluster, number)| answers(&mut store, cluster, number));
+    (0..2).for_each(|cluster| lists(&mut store, cluster, &[1]));
+    assert_eq!(counted(&mut store), [None, None], "what is known to differ is never one");
+}
