@@ -369,7 +369,7 @@ fn glyphs(tones: impl ExactSizeIterator<Item = Tone>, theme: &Theme, room: usize
 }
 
 fn all(clusters: usize) -> String {
-    format!("all {clusters} clusters")
+    if clusters == 1 { "1 cluster".to_owned() } else { format!("all {clusters} clusters") }
 }
 
 /// Clusters by one of their groups, worst first.
