@@ -49,7 +49,7 @@ async fn yaml(
     key: &ObjectKey,
     clean: fn(&mut Value),
 ) -> Result<String, Fault> {
-    let response = session.send(Request::get(path(key, served)).accept("application/json")).await?;
+    let response = session.send(Request::get(path(key, served)).accept("application/json").at_once()).await?;
     if response.status != 200 {
         return Err(response.into_fault(&format!("show {} {}", key.kind.names().kind, key.path())).await);
     }
@@ -189,7 +189,7 @@ async fn ask_for_log(
         "/api/v1/namespaces/{}/pods/{}/log?tailLines={LOG_LINES}{container}{more}",
         key.namespace, key.name
     );
-    let response = session.send(Request::get(path).accept("*/*")).await?;
+    let response = session.send(Request::get(path).accept("*/*").at_once()).await?;
     if response.status == 200 {
         return Ok(response);
     }

@@ -56,7 +56,8 @@ pub async fn discover(session: &Session, declared: &[Declared<'_>]) -> Result<Di
             None => plain::groups(session, &wanted).await,
         }
     };
-    let (groups, identity) = tokio::try_join!(groups, identity(session))?;
+    // These wait for places: a server that takes one request at a time refuses none of them.
+    let (groups, identity) = tokio::try_join!(groups, identity_by(session, own_namespace()))?;
     Ok(Discovery { version, served: served(&groups, declared), identity })
 }
 
@@ -79,7 +80,7 @@ pub async fn version_within(session: &Session, limit: Duration) -> Result<Text, 
         #[serde(rename = "gitVersion", default)]
         git_version: String,
     }
-    let answer = session.send(Request::get("/version").timeout(limit)).await?;
+    let answer = session.send(Request::get("/version").timeout(limit).at_once()).await?;
     match answer.status {
         // Hardened servers keep it from most; whoever refuses, lives.
         403 => Ok(Text::EMPTY),
@@ -93,6 +94,14 @@ pub async fn version_within(session: &Session, limit: Duration) -> Result<Text, 
 /// # Errors
 /// No answer in time ([`ALIVE_LIMIT`]), an error of the server, or nothing that makes sense.
 pub async fn identity(session: &Session) -> Result<Option<Uid>, Fault> {
+    identity_by(session, own_namespace().at_once()).await
+}
+
+fn own_namespace() -> Request {
+    Request::get("/api/v1/namespaces/kube-system").timeout(ALIVE_LIMIT)
+}
+
+async fn identity_by(session: &Session, request: Request) -> Result<Option<Uid>, Fault> {
     #[derive(Deserialize)]
     struct Namespace {
         metadata: Metadata,
@@ -102,7 +111,7 @@ pub async fn identity(session: &Session) -> Result<Option<Uid>, Fault> {
         #[serde(default)]
         uid: String,
     }
-    let answer = session.send(Request::get("/api/v1/namespaces/kube-system").timeout(ALIVE_LIMIT)).await?;
+    let answer = session.send(request).await?;
     match answer.status {
         200 => {}
         403 | 404 => return Ok(None),

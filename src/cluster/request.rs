@@ -24,6 +24,8 @@ pub struct Request {
     /// How long until the head of the answer must be there; `None` waits for ever. The body may
     /// take as long as it likes.
     pub timeout: Option<Duration>,
+    /// Whether it waits for no place among the requests in flight.
+    pub at_once: bool,
 }
 
 /// `application/json`.
@@ -55,7 +57,7 @@ impl Request {
     }
 
     fn new(method: Method, path: String, body: Option<(&'static str, Bytes)>) -> Request {
-        Request { method, path, accept: JSON, gzip: false, body, timeout: Some(HEAD_LIMIT) }
+        Request { method, path, accept: JSON, gzip: false, body, timeout: Some(HEAD_LIMIT), at_once: false }
     }
 
     /// Asks for another format than JSON.
@@ -74,6 +76,13 @@ impl Request {
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Request {
         Request { timeout: Some(timeout), ..self }
+    }
+
+    /// Lets it wait for no place among the requests in flight: what a person wants, and whether a server is
+    /// there, must not hang on its lists.
+    #[must_use]
+    pub fn at_once(self) -> Request {
+        Request { at_once: true, ..self }
     }
 
     /// Whether another server answers than the one that lets us in: the metrics APIs are served by

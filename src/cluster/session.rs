@@ -160,14 +160,16 @@ impl Session {
     /// fault is that there was none. Credentials that the server refuses are made anew, and the
     /// request is sent once more with those.
     ///
-    /// Requests that are no streams (see [`Request::is_stream`]) wait for one of eight places,
-    /// of fewer where the server is too busy for that, and hold it until their body is read or dropped.
+    /// Requests that are no streams (see [`Request::is_stream`]), and may wait ([`Request::at_once`]),
+    /// wait for one of eight places, of fewer where the server is too busy for that, and hold it until
+    /// their body is read or dropped.
     ///
     /// # Errors
     /// No connection, no credentials, or no answer in time.
     pub async fn send(&self, request: Request) -> Result<Response, Fault> {
         let shared = &*self.shared;
-        let permit = if request.is_stream() { None } else { Some(shared.places.take().await) };
+        let free = request.at_once || request.is_stream();
+        let permit = if free { None } else { Some(shared.places.take().await) };
         let credential = shared.telling(shared.credentials.get()).await;
         let mut credential = credential.map_err(|refusal| shared.refused(refusal))?;
         let asked = Instant::now();

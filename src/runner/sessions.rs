@@ -123,7 +123,7 @@ impl Api for Sessions {
 
 fn to_session(request: ApiRequest) -> Request {
     let body = request.body.map(|(content_type, json)| (content_type, Bytes::from(json.to_string())));
-    Request { method: request.method, body, ..Request::get(request.path) }.timeout(request.timeout)
+    Request { method: request.method, body, ..Request::get(request.path) }.timeout(request.timeout).at_once()
 }
 
 /// The cause under all causes: the outer ones say only that something failed.

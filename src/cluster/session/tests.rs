@@ -166,8 +166,9 @@ async fn no_more_than_eight_requests_are_under_way_beside_streams() {
         async move { session.send(Request::get("/")).await }
     });
     assert!(session.send(Request::get("/?watch=true")).await.is_ok(), "streams do not wait");
+    assert!(session.send(Request::get("/").at_once()).await.is_ok(), "nor does who may not");
     assert!(session.shared.places.take().now_or_never().is_none());
-    assert_eq!(server.connections(), 9);
+    assert_eq!(server.connections(), 10);
     drop(held);
     assert!(waiting.await.unwrap().is_ok());
 }
