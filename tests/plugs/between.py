@@ -81,7 +81,9 @@ class Between:
             nonlocal carried
             what, carried = wrong(flow), carried + len(data)
             if what == "ended" and carried > enough:
-                flow.kill()
+                # A second call for the same request would end mitmproxy's own work on that connection.
+                if flow.killable:
+                    flow.kill()
                 return b""
             if what == "shortened" and carried > enough:
                 return b""

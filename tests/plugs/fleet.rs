@@ -84,7 +84,21 @@ impl Console {
             let seen = |name: &String| row(&text, name).is_some_and(|row| !UNSEEN.contains(&row.glyph));
             names.iter().all(seen)
         };
-        self.session.wait_for(RECOVERED, live).map_err(|why| eyre!(why))
+        self.session.wait_for(RECOVERED, live).map_err(|why| eyre!("{why}\n{}", self.connections()))
+    }
+
+    /// What stands under the table for each row, the cursor going down.
+    fn connections(&mut self) -> String {
+        let mut said = String::new();
+        for _ in 0..self.names.len() {
+            let of_link =
+                |line: &&str| line.contains("its connection") || line.trim_start().starts_with("link");
+            let text = self.session.text();
+            said.extend(text.lines().filter(of_link).flat_map(|line| [line.trim(), "\n"]));
+            self.session.keys("j");
+            self.session.settle(Duration::from_millis(300), Duration::from_secs(3));
+        }
+        said
     }
 
     /// Waits until every cluster has as many pods as its server says.

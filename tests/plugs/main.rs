@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use color_eyre::eyre::{Result, eyre};
+use color_eyre::eyre::{Result, WrapErr, eyre};
 use driver::process;
 use fastrand::Rng;
 
@@ -114,7 +114,7 @@ fn main() -> Result<()> {
     let began = Instant::now();
     // What has just gone silent still looks live.
     console.read(fleet::NOTICED)?;
-    console.live()?;
+    console.live().wrap_err_with(|| plugs.story())?;
     println!("all live {:.0} s after the last plug", began.elapsed().as_secs_f64());
     console.equal(|cluster| servers.pods(cluster))?;
     println!("as many pods as at every server {:.0} s after the last plug", began.elapsed().as_secs_f64());

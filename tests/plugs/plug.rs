@@ -59,12 +59,18 @@ pub(crate) struct Plugs {
     refused: u32,
     looks: u32,
     lies: Vec<String>,
+    began: Instant,
+    told: Vec<String>,
 }
+
+/// How much of what happened is told when all does not end well.
+const STORY: usize = 40;
 
 impl Plugs {
     pub(crate) fn new(chance: Rng) -> Plugs {
         let (out, counts, lies) = (Vec::new(), BTreeMap::new(), Vec::new());
-        Plugs { chance, out, counts, refused: 0, looks: 0, lies }
+        let (began, told) = (Instant::now(), Vec::new());
+        Plugs { chance, out, counts, refused: 0, looks: 0, lies, began, told }
     }
 
     /// How many of each sort were pulled.
@@ -87,6 +93,11 @@ impl Plugs {
         &self.lies
     }
 
+    /// The last that was pulled and put in, with the second at which that was.
+    pub(crate) fn story(&self) -> String {
+        self.told[self.told.len().saturating_sub(STORY)..].join("\n")
+    }
+
     /// How long until the next plug.
     pub(crate) fn moment(&mut self) -> Duration {
         Duration::from_millis(self.chance.u64(100..900))
@@ -101,6 +112,8 @@ impl Plugs {
             } else {
                 servers.mend(&plug.cluster, &plug.pulled.sort)
             };
+            let ended = if mended.is_ok() { "ended" } else { "could not be ended" };
+            self.told.push(line(self.began, &plug.cluster, &plug.pulled.sort, ended));
             self.refused += u32::from(mended.is_err());
         }
     }
@@ -133,6 +146,7 @@ impl Plugs {
                     .for_each(|plug| plug.pulled.silent = false);
             }
             *self.counts.entry(pulled.sort.clone()).or_default() += 1;
+            self.told.push(line(self.began, cluster, &pulled.sort, "began"));
             let until = Instant::now() + self.how_long();
             self.out.push(Plug { cluster: cluster.clone(), in_the_way, pulled, since, until });
         }
@@ -158,4 +172,8 @@ impl Plugs {
             }
         }
     }
+}
+
+fn line(began: Instant, cluster: &str, sort: &str, what: &str) -> String {
+    format!("{:>6} s  {cluster}: {sort} {what}", began.elapsed().as_secs())
 }
