@@ -6,6 +6,7 @@ use super::screen::{Focus, Ui};
 use crate::input::Command;
 use crate::model::{Cause, Face, Text, Time, Tone, grouped, many};
 use crate::theme::{Role, tone_glyph};
+use crate::views::health;
 use unicode_width::UnicodeWidthStr;
 
 /// Row 1: how many, how bad, how old, what it costs, what time it is, whether writes are possible.
@@ -233,14 +234,15 @@ fn troubles(ui: &Ui, now: Time) -> Vec<(&'static str, Text, Role)> {
     let hurt = ui.summary.clusters.iter().filter(|c| matches!(c.tone, Tone::Unseen | Tone::Denied));
     hurt.filter_map(|line| {
         let cluster = snapshot.fleet.cluster(line.id)?;
-        let fault = cluster.link.fault.as_ref().map(|fault| fault.cause);
+        let unseen = (line.tone == Tone::Unseen).then(|| health::fault(cluster)).flatten();
+        let fault = cluster.link.fault.as_ref().or(unseen).map(|fault| fault.cause);
         let why = match fault {
             None if line.login => "login",
             None if line.tone == Tone::Denied => "not all may be read",
             None => "no answer",
             Some(cause) => cause.word(),
         };
-        let again = match cluster.link.retry_at.map(|at| now.age(at).seconds()) {
+        let again = match health::asked_again(cluster).map(|at| now.age(at).seconds()) {
             None => String::new(),
             Some(wait @ 1..) => format!(", retry in {wait} s"),
             Some(_) => ", asked again now".to_owned(),

@@ -462,12 +462,12 @@ fn silent(cluster: &Cluster, now: Time) -> Option<String> {
         return Some(format!("◌ {name}: {fault}"));
     }
     let why = fault.map_or(String::new(), |f| format!(" ({})", f.cause.word()));
-    let silence = cluster.link.age(now).filter(|_| cluster.seen());
-    let said = match silence {
+    let said = match health::silence(cluster, now) {
         Some(age) => format!("◌ {name}: no answer for {age}{why}. Shown as last seen."),
         None => format!("◌ {name}: never answered{why}."),
     };
-    let wait = cluster.link.retry_at.filter(|at| *at > now).map(|at| format!(" Retry in {}.", now.age(at)));
+    let wait =
+        health::asked_again(cluster).filter(|at| *at > now).map(|at| format!(" Retry in {}.", now.age(at)));
     Some(said + &wait.unwrap_or_default())
 }
 

@@ -14,8 +14,8 @@ pub(super) use words::connecting;
 pub use evidence::evidence;
 pub use rules::{first_constraint, reason, rules};
 pub use standing::{
-    Standing, age, awaited, counted, denied, fault, lagging, login_wanted, old, silent_since, standing,
-    unhurt, usage_age, usage_stale,
+    Standing, age, asked_again, awaited, counted, denied, fault, lagging, login_wanted, old, silence,
+    silent_since, standing, unhurt, usage_age, usage_stale,
 };
 
 pub(super) use rules::{leaving, worst_metric};

@@ -284,3 +284,39 @@ fn figures_of_a_kind_that_lags_are_marked() {
     assert_eq!((header.nodes.to_string(), header.pods.to_string()), ("4".into(), "~8".into()));
     assert!(!header.cost_approximate);
 }
+
+#[test]
+fn a_server_that_answers_and_gives_nothing_any_more_is_not_shown_as_live() {
+    let busy = |table: &mut Table| {
+        table.link = Link {
+            state: LinkState::Broken,
+            heard: Some(clock("02:13:50")),
+            retry_at: Some(clock("02:14:12")),
+            fault: Some(Fault::new(Cause::Busy, "429", "")),
+            ..Link::waiting(clock("02:13:55"))
+        };
+    };
+    let of = |kinds: &[Kind]| {
+        let mut scenes = scenes();
+        scenes.truncate(1);
+        let scene = kinds.iter().fold(scenes.remove(0), |scene, kind| scene.table(*kind, busy));
+        snapshot(vec![scene])
+    };
+    let all = of(&Kind::ALL);
+    let row = &sheet(&all, &Scope::All, now()).rows[0];
+    assert_eq!(
+        cells(row),
+        "gke-fine | 17s | no answer since 02:13:50Z | ~4 | ~8 | ok | 1.36.3 | ~12 | ~6 | ~1.56 | europe-west1 | ?"
+    );
+    assert_eq!((row.tone, row.stale), (Tone::Unseen, true));
+    assert_eq!(
+        notices(&all, &Scope::All, now()),
+        ["◌ gke-fine: no answer for 17s (429). Shown as last seen. Retry in 5s."]
+    );
+    let some = of(&Kind::ALL[1..]);
+    assert_eq!(
+        sheet(&some, &Scope::All, now()).rows[0].tone,
+        Tone::Ok,
+        "one kind that is current hides no other"
+    );
+}

@@ -24,7 +24,7 @@ const ESSENTIAL: [Kind; 2] = [Kind::Node, Kind::Pod];
 /// others: its age is in [`age`], and [`lagging`] names it.
 #[must_use]
 pub fn standing(cluster: &Cluster, now: Time) -> Standing {
-    let silent = cluster.seen() && cluster.link.stale(now);
+    let silent = cluster.seen() && (cluster.link.stale(now) || nothing_current(cluster, now));
     if login_wanted(cluster)
         || cluster.link.state == LinkState::Denied
         || (!silent && cluster.tables.iter().all(|table| table.link.refused()))
@@ -36,7 +36,7 @@ pub fn standing(cluster: &Cluster, now: Time) -> Standing {
         let broken = failed || cluster.info.broken.is_some();
         return if broken { Standing::Unseen } else { Standing::Connecting };
     }
-    if cluster.link.heard.is_none() || cluster.link.stale(now) {
+    if cluster.link.heard.is_none() || silent {
         return Standing::Unseen;
     }
     let coming = |kind: &Kind| {
@@ -44,6 +44,17 @@ pub fn standing(cluster: &Cluster, now: Time) -> Standing {
         table.synced.is_none() && !table.link.refused()
     };
     if ESSENTIAL.iter().any(coming) { Standing::Connecting } else { Standing::Live }
+}
+
+/// Kinds that were listed, and are given still.
+fn given(cluster: &Cluster) -> impl Iterator<Item = &Table> {
+    cluster.tables.iter().filter(|table| table.synced.is_some() && !table.link.refused())
+}
+
+/// Whether every kind is as last seen, though the server, or something in its place, may answer: it may
+/// be too busy for all that we ask.
+fn nothing_current(cluster: &Cluster, now: Time) -> bool {
+    given(cluster).next().is_some() && given(cluster).all(|table| table.link.stale(now))
 }
 
 /// Whether a person has to do something about our credentials.
@@ -59,26 +70,38 @@ pub fn age(cluster: &Cluster, now: Time) -> Option<Span> {
     if !cluster.seen() {
         return None;
     }
-    let listed = || cluster.tables.iter().filter(|t| t.synced.is_some());
-    let given = listed().filter(|t| !t.link.refused()).filter_map(|t| t.link.age(now)).max();
-    let oldest = given.or_else(|| listed().filter_map(|t| t.link.age(now)).max());
-    oldest.max(cluster.link.age(now))
+    let listed = cluster.tables.iter().filter(|table| table.synced.is_some());
+    let oldest = given(cluster).filter_map(|table| table.link.age(now)).max();
+    oldest.or_else(|| listed.filter_map(|table| table.link.age(now)).max()).max(cluster.link.age(now))
+}
+
+/// For how long nothing is current of a cluster that is not seen; `None` when nothing ever was.
+#[must_use]
+pub fn silence(cluster: &Cluster, now: Time) -> Option<Span> {
+    let kinds = given(cluster).filter_map(|table| table.link.age(now)).min();
+    cluster.link.age(now).filter(|_| cluster.seen()).max(kinds)
 }
 
 /// Since when a cluster does not answer.
 #[must_use]
 pub fn silent_since(cluster: &Cluster, now: Time) -> Time {
-    cluster.link.age(now).map_or(cluster.link.since, |age| now - age)
+    silence(cluster, now).map_or(cluster.link.since, |age| now - age)
+}
+
+/// When a cluster that is not seen is asked again, as far as that is known.
+#[must_use]
+pub fn asked_again(cluster: &Cluster) -> Option<Time> {
+    let kinds = || cluster.tables.iter().filter_map(|table| table.link.retry_at).min();
+    cluster.link.retry_at.or_else(|| if cluster.link.live() { kinds() } else { None })
 }
 
 /// Kinds that are older than their limit though the cluster answers.
 pub fn lagging(cluster: &Cluster, now: Time) -> impl Iterator<Item = (&Table, Span)> {
     let old = move |t| -> Option<(&Table, Span)> {
         let table: &Table = t;
-        let shown = table.synced.is_some() && !table.link.refused();
-        table.link.age(now).filter(|age| shown && *age > LINK_LIMIT).map(|age| (table, age))
+        table.link.age(now).filter(|age| *age > LINK_LIMIT).map(|age| (table, age))
     };
-    cluster.tables.iter().filter_map(old)
+    given(cluster).filter_map(old)
 }
 
 /// Why a cluster does not answer, if that is known.
