@@ -396,7 +396,8 @@ impl Keeper {
             _ => 3_500,
         };
         let base = delay(Cause::Closed, tries, None, &mut self.dice).millis().min(longest);
-        let base = self.session.peace().map_or(base, |asked| base.max(asked.min(LONGEST_ASKED).millis()));
+        let asked = self.session.peace().filter(|_| cause == Cause::Busy);
+        let base = asked.map_or(base, |asked| base.max(asked.min(LONGEST_ASKED).millis()));
         Span::from_millis(base + i64::from(self.dice.below(1_000)))
     }
 

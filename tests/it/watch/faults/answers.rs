@@ -74,6 +74,19 @@ async fn what_is_taken_away_is_noticed_when_asked() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_too_busy_at_first_is_left_in_peace_for_two_minutes_at_most() {
+    let (server, mut view) = with("/version", Misdeed::Later(429, "3600")).await;
+    pass(118).await;
+    assert_eq!(server.count("/version"), 1);
+    view.within(20, "all pods", shows(&["a", "b", "c"])).await;
+    // Nor does it rule what comes after it.
+    server.go_dark();
+    view.within(20, "it is gone", |f| !f.clusters[0].link.live()).await;
+    server.come_back();
+    view.within(20, "it is back", |f| f.clusters[0].link.live()).await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_too_busy_when_asked_is_watched_on() {
     let (server, mut view) = shown().await;
     pass(3).await;
