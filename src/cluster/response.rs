@@ -153,11 +153,13 @@ impl Response {
     }
 
     /// What the server says of a request that it refused. An answer that cannot be read, or that
-    /// is no `Status`, gives its first words, and an empty reason.
+    /// is no `Status`, gives its first words, as does a page for people, and an empty reason.
     pub async fn status_message(self) -> StatusMessage {
         let html = self.content_type.starts_with("text/html");
         match self.bytes(LARGEST_STATUS).await {
-            Ok(_) if html => StatusMessage { message: Text::clean("a web page"), reason: Text::EMPTY },
+            Ok(bytes) if html => {
+                StatusMessage { message: Text::clean(&of_page(&bytes)), reason: Text::EMPTY }
+            }
             Ok(bytes) => read_status(&bytes),
             Err(_) => StatusMessage::default(),
         }
@@ -183,6 +185,26 @@ fn read_status(body: &[u8]) -> StatusMessage {
             let start = &body[..body.len().min(200)];
             StatusMessage { message: Text::from(String::from_utf8_lossy(start).trim()), reason: Text::EMPTY }
         }
+    }
+}
+
+/// How much of a page for people is told, in characters.
+const PAGE_WORDS: usize = 100;
+
+/// `a web page: 502 Bad Gateway Connect call failed`: what a proxy or a portal says of itself is in no header.
+fn of_page(page: &[u8]) -> String {
+    let page = String::from_utf8_lossy(&page[..page.len().min(16 << 10)]);
+    let mut words = String::new();
+    // What stands before the first tag is nothing; behind a tag is text, but not that of scripts and styles.
+    for (tag, text) in page.split('<').skip(1).filter_map(|piece| piece.split_once('>')) {
+        let code = ["script", "style"].iter().any(|name| tag.to_ascii_lowercase().starts_with(name));
+        for word in text.split_whitespace().filter(|_| !code) {
+            words.extend([" ", word]);
+        }
+    }
+    match words.trim() {
+        "" => "a web page".to_owned(),
+        said => format!("a web page: {}", said.chars().take(PAGE_WORDS).collect::<String>()),
     }
 }
 
@@ -277,5 +299,18 @@ mod tests {
         assert!(body.starts_with(b"k8s\0"));
         let said = StatusMessage { message: Text::clean("gone"), reason: Text::clean("Expired") };
         assert_eq!(read_status(&body), said);
+    }
+
+    #[test]
+    fn a_page_for_people_says_what_it_says_to_them() {
+        let page =
+            b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title><style>b { x: y }</style></head>
+            <body><h1>Sorry</h1><script>alert(1)</script><p>[Errno 111] <b>Connect</b>\ncall failed";
+        assert_eq!(of_page(page), "a web page: 502 Bad Gateway Sorry [Errno 111] Connect call failed");
+        for empty in ["", "no tags", "<html><body></body></html>", "<"] {
+            assert_eq!(of_page(empty.as_bytes()), "a web page");
+        }
+        let long = format!("<p>{}", "é".repeat(5_000));
+        assert_eq!(of_page(long.as_bytes()).chars().count(), "a web page: ".len() + PAGE_WORDS);
     }
 }
