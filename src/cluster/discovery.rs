@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{Request, Session};
-use crate::model::{Fault, Kind, Served, Text, Uid};
+use crate::model::{Cause, Fault, Kind, Served, Text, Uid};
 
 /// A kind that is wanted: its group, and the versions that can be read, newest first.
 pub type Declared<'a> = (Kind, &'a str, &'a [&'a str]);
@@ -50,14 +50,26 @@ pub async fn discover(session: &Session, declared: &[Declared<'_>]) -> Result<Di
     // The first request makes the connection and shows whether we are let in.
     let version = version(session).await?;
     let wanted: Vec<&str> = declared.iter().map(|(_, group, _)| *group).chain([METRICS]).collect();
-    let groups = async {
-        match aggregated::groups(session).await? {
-            Some(groups) => Ok(groups),
-            None => plain::groups(session, &wanted).await,
-        }
+    let (core, named, identity) = tokio::join!(
+        aggregated::list(session, "/api"),
+        aggregated::list(session, "/apis"),
+        identity(session)
+    );
+    let busy = [core.as_ref().err(), named.as_ref().err(), identity.as_ref().err()];
+    let (core, named, identity) = if busy.into_iter().flatten().any(|fault| fault.cause == Cause::Busy) {
+        // A server that takes one request at a time refuses those that come together.
+        (
+            aggregated::list(session, "/api").await?,
+            aggregated::list(session, "/apis").await?,
+            self::identity(session).await?,
+        )
+    } else {
+        (core?, named?, identity?)
     };
-    // These wait for places: a server that takes one request at a time refuses none of them.
-    let (groups, identity) = tokio::try_join!(groups, identity_by(session, own_namespace()))?;
+    let groups = match aggregated::merged(core, named) {
+        Some(groups) => groups,
+        None => plain::groups(session, &wanted).await?,
+    };
     Ok(Discovery { version, served: served(&groups, declared), identity })
 }
 
@@ -94,14 +106,6 @@ pub async fn version_within(session: &Session, limit: Duration) -> Result<Text, 
 /// # Errors
 /// No answer in time ([`ALIVE_LIMIT`]), an error of the server, or nothing that makes sense.
 pub async fn identity(session: &Session) -> Result<Option<Uid>, Fault> {
-    identity_by(session, own_namespace().at_once()).await
-}
-
-fn own_namespace() -> Request {
-    Request::get("/api/v1/namespaces/kube-system").timeout(ALIVE_LIMIT)
-}
-
-async fn identity_by(session: &Session, request: Request) -> Result<Option<Uid>, Fault> {
     #[derive(Deserialize)]
     struct Namespace {
         metadata: Metadata,
@@ -111,6 +115,7 @@ async fn identity_by(session: &Session, request: Request) -> Result<Option<Uid>,
         #[serde(default)]
         uid: String,
     }
+    let request = Request::get("/api/v1/namespaces/kube-system").timeout(ALIVE_LIMIT).at_once();
     let answer = session.send(request).await?;
     match answer.status {
         200 => {}

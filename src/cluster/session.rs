@@ -1,7 +1,5 @@
 //! Sessions: the one way to talk to a cluster.
 
-mod places;
-
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,7 +7,7 @@ use std::time::Duration;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use http_body_util::Full;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
 use super::credentials::{Credential, Credentials, Plugins, Refusal};
@@ -19,7 +17,9 @@ use super::target::{ClusterTarget, Connection, Impersonation};
 use super::transport::{Answer, Place, Spare, Transport, Wire};
 use super::{Request, Response};
 use crate::model::{Badge, Cause, ClusterId, Fault, Login, Span};
-use places::{Permit, Places};
+
+/// Requests under way at the same time that are no streams.
+const AT_ONCE: usize = 8;
 
 /// What we are called in audit logs.
 const USER_AGENT: &str = concat!("quarterdeck/", env!("CARGO_PKG_VERSION"));
@@ -40,7 +40,9 @@ struct Shared {
     headers: HeaderMap,
     /// The server's path before every path.
     prefix: String,
-    places: Arc<Places>,
+    places: Arc<Semaphore>,
+    /// Until when the server, too busy for what it was asked, wants to be left in peace.
+    peace: Mutex<Option<Instant>>,
     /// How long the last answers took to begin.
     pulse: Pulse,
     login: watch::Sender<Login>,
@@ -72,7 +74,8 @@ impl Session {
                 credentials: Credentials::new(connection, plugins)?,
                 headers,
                 prefix: connection.server.path().trim_end_matches('/').to_owned(),
-                places: Places::new(),
+                places: Arc::new(Semaphore::new(AT_ONCE)),
+                peace: Mutex::default(),
                 pulse: Pulse::default(),
                 login: watch::Sender::new(Login::Unknown),
                 connection: Arc::clone(connection),
@@ -127,7 +130,9 @@ impl Session {
     /// For how long the server, too busy for what it was asked, still wants to be left in peace.
     #[must_use]
     pub fn peace(&self) -> Option<Span> {
-        self.shared.places.peace()
+        let until = *self.shared.peace.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = until?.checked_duration_since(Instant::now())?;
+        Some(Span::from_millis(i64::try_from(left.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// Forgets that a credential plugin failed a moment ago: a person wants it tried again.
@@ -161,21 +166,21 @@ impl Session {
     /// request is sent once more with those.
     ///
     /// Requests that are no streams (see [`Request::is_stream`]), and may wait ([`Request::at_once`]),
-    /// wait for one of eight places, of fewer where the server is too busy for that, and hold it until
-    /// their body is read or dropped.
+    /// wait for one of eight places, and hold it until their body is read or dropped.
     ///
     /// # Errors
     /// No connection, no credentials, or no answer in time.
     pub async fn send(&self, request: Request) -> Result<Response, Fault> {
         let shared = &*self.shared;
         let free = request.at_once || request.is_stream();
-        let permit = if free { None } else { Some(shared.places.take().await) };
+        // The semaphore is never closed.
+        let place = if free { None } else { Arc::clone(&shared.places).acquire_owned().await.ok() };
         let credential = shared.telling(shared.credentials.get()).await;
         let mut credential = credential.map_err(|refusal| shared.refused(refusal))?;
         let asked = Instant::now();
         let mut answer = shared.send_as(&request, &credential).await?;
         if request.is_of_extension() {
-            return Ok(shared.response(answer, permit));
+            return Ok(shared.response(answer, place));
         }
         if answer.head.status().as_u16() == 401
             && let Some(newer) = shared.renewed(&credential, asked).await?
@@ -185,10 +190,10 @@ impl Session {
             answer = shared.send_as(&request, &credential).await?;
         }
         shared.note_login(&answer, &credential);
-        let response = shared.response(answer, permit);
+        let response = shared.response(answer, place);
         // An eviction that a budget does not allow is refused so, too.
-        if request.method == Method::GET {
-            shared.note_mood(&request, &response);
+        if response.status == 429 && request.method == Method::GET {
+            shared.leave_in_peace(response.retry_after);
         }
         Ok(response)
     }
@@ -257,9 +262,9 @@ impl Shared {
         Ok(wire)
     }
 
-    fn response(&self, answer: Answer, permit: Option<Permit>) -> Response {
+    fn response(&self, answer: Answer, place: Option<OwnedSemaphorePermit>) -> Response {
         let (head, body) = answer.head.into_parts();
-        let held = Box::new(Held { permit, _stream: answer.place, spare: answer.spare });
+        let held = Box::new(Held { place, _stream: answer.place, spare: answer.spare });
         let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
         Response {
             status: head.status.as_u16(),
@@ -301,13 +306,10 @@ impl Shared {
         }
     }
 
-    /// What an answer says of how many requests the server takes at once.
-    fn note_mood(&self, request: &Request, answer: &Response) {
-        match answer.status {
-            429 => self.places.refused(answer.retry_after),
-            ..500 if !request.is_stream() => self.places.answered(),
-            _ => {}
-        }
+    fn leave_in_peace(&self, pause: Option<Span>) {
+        let pause = pause.and_then(|pause| u64::try_from(pause.millis()).ok()).map(Duration::from_millis);
+        let mut peace = self.peace.lock().unwrap_or_else(PoisonError::into_inner);
+        *peace = (*peace).max(pause.map(|pause| Instant::now() + pause));
     }
 
     fn refused(&self, refusal: Refusal) -> Fault {
@@ -328,7 +330,7 @@ impl Shared {
 /// connection; or its connection.
 #[derive(Debug)]
 struct Held {
-    permit: Option<Permit>,
+    place: Option<OwnedSemaphorePermit>,
     _stream: Option<Place>,
     spare: Option<Spare>,
 }
@@ -338,7 +340,7 @@ impl Hold for Held {
         if let Some(spare) = self.spare {
             spare.give_back();
         }
-        drop(self.permit);
+        drop(self.place);
     }
 }
 

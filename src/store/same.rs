@@ -9,6 +9,9 @@ use std::collections::HashMap;
 use super::state::State;
 use crate::model::{Cluster, ClusterId, Kind, LinkState, Record, SameAs, Text, Uid};
 
+/// How many contexts of one address are compared with each other at most: each is with each.
+const COMPARED: usize = 24;
+
 /// How many objects of a kind are looked for in another entry's: the newest may not have come there yet.
 const LOOKED_FOR: usize = 8;
 
@@ -39,36 +42,52 @@ pub(super) fn settle(clusters: &mut [State]) {
 /// and choose by who asks.
 fn keys(clusters: &[State]) -> Vec<Option<Key>> {
     let mut keys: Vec<Option<Key>> = clusters.iter().map(|state| state.cluster().identified()).collect();
-    let mut at: HashMap<Text, Vec<usize>> = HashMap::new();
-    for (place, state) in clusters.iter().enumerate() {
-        at.entry(state.cluster().info.server.clone()).or_default().push(place);
+    let mut at: HashMap<&Text, Vec<usize>> = HashMap::new();
+    let addressed = clusters.iter().enumerate().filter(|(_, state)| !state.cluster().info.server.is_empty());
+    for (place, state) in addressed {
+        at.entry(&state.cluster().info.server).or_default().push(place);
     }
-    for places in at.into_values().filter(|places| places.len() > 1) {
-        for &place in &places {
-            if keys[place].is_some() {
-                continue;
+    for places in at.into_values().filter(|places| (2..=COMPARED).contains(&places.len())) {
+        join(clusters, &places, &mut keys);
+        // What is left is known by none: the first of those that are the same stands for them.
+        for place in places.iter().copied() {
+            if keys[place].is_none() {
+                keys[place] = first_object(&clusters[place])
+                    .map(|uid| (uid, clusters[place].cluster().info.server.clone()));
+                join(clusters, &places, &mut keys);
             }
-            let others = places.iter().filter(|other| **other != place);
-            let shared =
-                others.filter_map(|other| Some((*other, shares(&clusters[place], &clusters[*other])?)));
-            let Some((other, uid)) = shared.min_by_key(|(other, _)| keys[*other].is_none()) else { continue };
-            let key =
-                keys[other].clone().unwrap_or_else(|| (uid, clusters[place].cluster().info.server.clone()));
-            keys[other] = Some(key.clone());
-            keys[place] = Some(key);
         }
     }
     keys
 }
 
-/// An object that both have, of the first kind of which both have any: no two clusters have one of the same uid,
-/// unless one was made from a backup of the other, and that has another address.
-fn shares(one: &State, other: &State) -> Option<Uid> {
-    let listed = |state: &State, kind: Kind| state.cluster().records(kind).next().is_some();
-    let both = |kind: &Kind| *kind != Kind::Event && listed(one, *kind) && listed(other, *kind);
-    let kind = Kind::ALL.into_iter().find(both)?;
-    let uids = one.cluster().records(kind).map(|record| record.meta().uid).filter(|uid| !uid.is_none());
-    uids.take(LOOKED_FOR).find(|uid| other.known(kind, *uid).is_some())
+/// Gives those that are not known the key of one that has the same objects, until nothing changes.
+fn join(clusters: &[State], places: &[usize], keys: &mut [Option<Key>]) {
+    let unknown = |keys: &[Option<Key>]| {
+        let (known, unknown): (Vec<usize>, Vec<usize>) =
+            places.iter().partition(|place| keys[**place].is_some());
+        let mut pairs = unknown.iter().flat_map(|one| known.iter().map(move |other| (*one, *other)));
+        pairs.find(|(one, other)| share(&clusters[*one], &clusters[*other]))
+    };
+    while let Some((one, other)) = unknown(keys) {
+        keys[one] = keys[other].clone();
+    }
+}
+
+fn first_object(state: &State) -> Option<Uid> {
+    Kind::ALL.into_iter().find_map(|kind| objects(state, kind).next())
+}
+
+fn objects(state: &State, kind: Kind) -> impl Iterator<Item = Uid> {
+    let listed = state.cluster().records(kind).filter(move |_| kind != Kind::Event);
+    listed.map(|record| record.meta().uid).filter(|uid| !uid.is_none())
+}
+
+/// Whether both have an object: no two clusters have one of the same uid, unless one was made from a backup of the
+/// other, and that has another address.
+fn share(one: &State, other: &State) -> bool {
+    let both = |kind: Kind| objects(one, kind).take(LOOKED_FOR).any(|uid| other.known(kind, uid).is_some());
+    Kind::ALL.into_iter().any(both)
 }
 
 impl State {

@@ -463,7 +463,7 @@ fn silent(cluster: &Cluster, now: Time) -> Option<String> {
     }
     let why = fault.map_or(String::new(), |f| format!(" ({})", f.cause.word()));
     let said = match health::silence(cluster, now) {
-        Some(age) => format!("◌ {name}: no answer for {age}{why}. Shown as last seen."),
+        Some(age) => format!("◌ {name}: {} for {age}{why}. Shown as last seen.", health::silent(cluster)),
         None => format!("◌ {name}: never answered{why}."),
     };
     let wait =

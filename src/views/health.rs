@@ -14,7 +14,7 @@ pub(super) use words::connecting;
 pub use evidence::evidence;
 pub use rules::{first_constraint, reason, rules};
 pub use standing::{
-    Standing, age, asked_again, awaited, counted, denied, fault, lagging, login_wanted, old, silence,
+    Standing, age, asked_again, awaited, counted, denied, fault, lagging, login_wanted, old, silence, silent,
     silent_since, standing, unhurt, usage_age, usage_stale,
 };
 
@@ -193,7 +193,7 @@ fn look(cluster: &Cluster, now: Time) -> Vec<Finding> {
 
 fn parts<'a>(cluster: &'a Cluster, scope: &Scope, now: Time) -> Vec<Part<'a>> {
     let mut parts = fold::parts(cluster, scope, now);
-    if standing(cluster, now) == Standing::Live {
+    if standing(cluster, now) == Standing::Live && counted(cluster, Kind::Autoscaler) {
         parts.extend(scaling::flaps(cluster, scope, now).into_iter().map(|flap| flapping(cluster, &flap)));
     }
     parts

@@ -9,7 +9,7 @@
 //! | the list is complete | watch from its version |
 //! | a watch ends after its time | watch again from the last version, at once |
 //! | a watch ends before its time | compare versions, watch again from the last version |
-//! | a person asks | try again at once; compare versions beside a watch that is open |
+//! | a person asks | try again at once; compare versions beside a watch that is open, then watch again |
 //! | 410, wherever it comes from | a list from scratch: at once the first time, then with back-off |
 //! | an event that is garbled, of no known type, without a version, or older than the last | the same |
 //! | an event whose object alone cannot be read | that object is left out, and counted |
@@ -272,7 +272,7 @@ impl Machine {
                 self.failed(now, fault, out);
             }
         }
-        self.forget_beside();
+        self.forget_beside(now);
     }
 
     fn up(&mut self, now: Time, out: &mut Vec<Output>) {
@@ -287,8 +287,11 @@ impl Machine {
         self.phase = Phase::Down;
         self.verify = true;
         self.wake = None;
-        let state = rules::state_of(fault.cause);
-        self.tell_trouble(now, state, fault, retry_at, tries, out);
+        // What is refused, or not served, is so still for all that anybody knows.
+        if !self.link.refused() {
+            let state = rules::state_of(fault.cause);
+            self.tell_trouble(now, state, fault, retry_at, tries, out);
+        }
     }
 
     fn kick(&mut self, now: Time, out: &mut Vec<Output>) {

@@ -142,7 +142,7 @@ fn enough(nodes: Result<(), Fault>, pods: Result<(), Fault>) -> Result<(), Fault
 
 async fn read(shared: &Shared, what: &str, read: Read, usage: &mut Usage) -> Result<(), Fault> {
     let path = format!("/apis/metrics.k8s.io/v1beta1/{what}");
-    let request = Request::get(path).accept(Format::Protobuf.accept()).gzip();
+    let request = Request::get(path).accept(Format::Protobuf.accept()).gzip().at_once();
     let response = shared.session.send(request).await?;
     if response.status != 200 {
         return Err(response.into_fault(&format!("list metrics of {what}")).await);

@@ -197,8 +197,9 @@ impl Task {
                 *queued = None;
                 turn.map(Woken::Admitted).map_err(|_| Closed)
             }
-            () = next(exchange, inputs) => Ok(Woken::Exchange),
+            // Short, and never kept from its end by a watch that always has more.
             () = next(beside, aside) => Ok(Woken::Beside),
+            () = next(exchange, inputs) => Ok(Woken::Exchange),
             never = async {
                 match held {
                     Some(turn) => turn.watch_pace().await,

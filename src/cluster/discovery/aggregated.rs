@@ -8,17 +8,17 @@ use crate::model::{Cause, Fault};
 /// The largest answer that is read: of a thousand custom resources it is 2 MiB.
 const LARGEST: usize = 32 << 20;
 
-/// All groups; `None` from a server that does not aggregate.
-pub(super) async fn groups(session: &Session) -> Result<Option<Groups>, Fault> {
-    let (core, named) = tokio::try_join!(list(session, "/api"), list(session, "/apis"))?;
-    let (Some(mut groups), Some(named)) = (core, named) else { return Ok(None) };
-    for (name, versions) in named {
+/// All groups, of `/api` and `/apis`; `None` from a server that does not aggregate.
+pub(super) fn merged(core: Option<Groups>, named: Option<Groups>) -> Option<Groups> {
+    let mut groups = core?;
+    for (name, versions) in named? {
         groups.entry(name).or_default().extend(versions);
     }
-    Ok(Some(groups))
+    Some(groups)
 }
 
-async fn list(session: &Session, path: &str) -> Result<Option<Groups>, Fault> {
+/// The groups under one path; `None` from a server that does not aggregate.
+pub(super) async fn list(session: &Session, path: &str) -> Result<Option<Groups>, Fault> {
     let answer = session.send(Request::get(path).accept(ACCEPT).gzip()).await?;
     match answer.status {
         200 if answer.content_type.contains("apidiscovery.k8s.io") => {

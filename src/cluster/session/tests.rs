@@ -1,7 +1,6 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures::FutureExt;
 use futures::future::join_all;
 
 use super::*;
@@ -167,7 +166,7 @@ async fn no_more_than_eight_requests_are_under_way_beside_streams() {
     });
     assert!(session.send(Request::get("/?watch=true")).await.is_ok(), "streams do not wait");
     assert!(session.send(Request::get("/").at_once()).await.is_ok(), "nor does who may not");
-    assert!(session.shared.places.take().now_or_never().is_none());
+    assert_eq!(session.shared.places.available_permits(), 0);
     assert_eq!(server.connections(), 10);
     drop(held);
     assert!(waiting.await.unwrap().is_ok());
@@ -295,25 +294,20 @@ fn the_95th_of_a_hundred_is_the_pulse() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_too_busy_is_asked_less_at_once() {
+async fn a_server_that_is_too_busy_says_for_how_long() {
     let server = Server::start(None, |request| {
-        let busy = request.uri().path() != "/version";
-        answer(if busy { 429 } else { 200 }, "{}")
+        let after = request.uri().path().trim_start_matches('/').to_owned();
+        let mut answer = answer(429, "{}");
+        answer.headers_mut().insert("retry-after", after.parse().unwrap());
+        answer
     })
     .await;
     let session = session(connection(&server.url(), Trust::System));
-    let free = || {
-        let taken: Vec<_> = std::iter::from_fn(|| session.shared.places.take().now_or_never()).collect();
-        taken.len()
-    };
-    session.send(Request::get("/version")).await.unwrap();
-    assert_eq!(free(), 8);
-    session.send(Request::post("/api/v1/namespaces/a/pods/b/eviction", b"{}".to_vec())).await.unwrap();
-    assert_eq!(free(), 8, "a budget refused");
-    session.send(Request::get("/api?watch=true")).await.unwrap();
-    assert_eq!(free(), 1);
-    for _ in 0..8 {
-        session.send(Request::get("/version")).await.unwrap();
+    let asked = || session.peace().map(|left| (left.millis() + 999) / 1000);
+    session.send(Request::post("/90", b"{}".to_vec())).await.unwrap();
+    assert_eq!(asked(), None, "a budget refused");
+    for (after, left) in [("/60", 60), ("/1", 60), ("/soon", 60)] {
+        session.send(Request::get(after)).await.unwrap();
+        assert_eq!(asked(), Some(left));
     }
-    assert_eq!(free(), 2);
 }

@@ -94,9 +94,15 @@ fn lists(store: &mut Store, cluster: u16, numbers: &[u32]) {
     let node = |number: &u32| {
         Record::from(crate::model::Node { meta: meta(*number, 3), ..crate::model::Node::default() })
     };
-    say(store, cluster, Change::Begin(Kind::Node));
-    say(store, cluster, Change::Page(Kind::Node, numbers.iter().map(node).collect()));
-    say(store, cluster, Change::Synced(Kind::Node, Version(9)));
+    has(store, cluster, numbers.iter().map(node).collect());
+}
+
+/// It has these objects of one kind.
+fn has(store: &mut Store, cluster: u16, records: Vec<Record>) {
+    let kind = records[0].kind();
+    say(store, cluster, Change::Begin(kind));
+    say(store, cluster, Change::Page(kind, records));
+    say(store, cluster, Change::Synced(kind, Version(9)));
 }
 
 #[test]
@@ -121,4 +127,38 @@ fn who_may_never_read_which_cluster_it_is_is_known_by_its_objects() {
     (0..).zip([7, 8]).for_each(|(cluster, number)| answers(&mut store, cluster, number));
     (0..2).for_each(|cluster| lists(&mut store, cluster, &[1]));
     assert_eq!(counted(&mut store), [None, None], "what is known to differ is never one");
+}
+
+#[test]
+fn one_kind_that_both_have_is_enough_and_so_is_a_third_who_has_something_of_both() {
+    let volume = |number: u32| {
+        Record::Volume(crate::model::Volume { meta: meta(number, 3), ..crate::model::Volume::default() })
+    };
+    let claim = |number: u32| {
+        Record::Claim(crate::model::Claim { meta: meta(number, 3), ..crate::model::Claim::default() })
+    };
+    // The nodes of one are of yesterday.
+    let mut store = two(["https://one"; 2]);
+    answers(&mut store, 0, 7);
+    answers(&mut store, 1, 0);
+    lists(&mut store, 0, &[1, 2]);
+    lists(&mut store, 1, &[3, 4]);
+    assert_eq!(counted(&mut store), [None, None]);
+    [0, 1].into_iter().for_each(|cluster| has(&mut store, cluster, vec![volume(9)]));
+    assert_eq!(counted(&mut store), [None, Some(0)]);
+    // The first has nothing of what the last, who is known, may read.
+    let derive = self::store().0.derive;
+    let info = |name: &str| {
+        Arc::new(ClusterInfo { name: name.into(), server: "https://one".into(), ..ClusterInfo::default() })
+    };
+    let mut store = Store::new(["pods", "both", "known"].map(info), at(0), derive);
+    (0..3).zip([0, 0, 7]).for_each(|(cluster, number)| answers(&mut store, cluster, number));
+    has(&mut store, 0, vec![claim(1)]);
+    has(&mut store, 1, vec![claim(1)]);
+    lists(&mut store, 1, &[2]);
+    lists(&mut store, 2, &[2]);
+    let snapshot = store.snapshot(at(2));
+    let by: Vec<Option<u16>> =
+        snapshot.fleet.clusters.iter().map(|c| c.same_as.as_ref().map(|same| same.id.0)).collect();
+    assert_eq!(by, [None, Some(0), Some(0)]);
 }

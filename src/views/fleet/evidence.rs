@@ -7,7 +7,9 @@ use super::{NAMED, badge};
 use crate::model::{
     Badge, Cluster, Kind, Link, LinkState, Login, Span, Table, Text, Time, Tone, grouped, many,
 };
-use crate::views::health::{Standing, fault, lagging, silent_since, standing, usage_age, usage_stale};
+use crate::views::health::{
+    Standing, fault, lagging, silent, silent_since, standing, usage_age, usage_stale,
+};
 use crate::views::{Evidence, EvidenceLine, RowId, Snapshot};
 
 /// How many minor versions a kubelet may be older than its API server; newer it must not be
@@ -46,7 +48,7 @@ fn link(cluster: &Cluster, now: Time) -> EvidenceLine {
             (format!("connecting since {}Z", cluster.link.since.clock()), Tone::Connecting)
         }
         Standing::Unseen if cluster.seen() => {
-            (format!("no answer since {}Z", silent_since(cluster, now).clock()), Tone::Unseen)
+            (format!("{} since {}Z", silent(cluster), silent_since(cluster, now).clock()), Tone::Unseen)
         }
         Standing::Unseen => ("never answered".to_owned(), Tone::Unseen),
         Standing::Denied => ("refused".to_owned(), Tone::Denied),

@@ -252,12 +252,12 @@ fn what_may_no_longer_be_read_is_not_shown_as_if_it_were() {
     assert_eq!(
         rows,
         [
-            "gke-hurt | 2m07s | access refused | ⊘? | ⊘? | 23m left | 1.36.3 | ? | ? | ? | europe-west1 | ~48",
             "gke-fine | 0s | pods not readable (403) | 4 | ⊘? | ok | 1.36.3 | ? | ? | 1.56 | europe-west1 | ?",
+            "gke-hurt | 2m07s | access refused | ⊘? | ⊘? | 23m left | 1.36.3 | ? | ? | ? | europe-west1 | ~48",
         ]
     );
     assert_eq!(sheet.rows.iter().map(|row| row.tone).collect::<Vec<_>>(), [Tone::Denied; 2]);
-    assert!(sheet.rows[0].stale && !sheet.rows[1].stale);
+    assert!(sheet.rows[1].stale && !sheet.rows[0].stale);
     let header = header(&snapshot, now());
     assert_eq!((header.nodes.to_string(), header.pods.to_string()), ("4+?".into(), "?".into()));
     assert_eq!(header.oldest, Some(("gke-hurt".into(), Span::from_seconds(127))));
@@ -306,12 +306,12 @@ fn a_server_that_answers_and_gives_nothing_any_more_is_not_shown_as_live() {
     let row = &sheet(&all, &Scope::All, now()).rows[0];
     assert_eq!(
         cells(row),
-        "gke-fine | 17s | no answer since 02:13:50Z | ~4 | ~8 | ok | 1.36.3 | ~12 | ~6 | ~1.56 | europe-west1 | ?"
+        "gke-fine | 17s | nothing current since 02:13:50Z | ~4 | ~8 | ok | 1.36.3 | ~12 | ~6 | ~1.56 | europe-west1 | ?"
     );
     assert_eq!((row.tone, row.stale), (Tone::Unseen, true));
     assert_eq!(
         notices(&all, &Scope::All, now()),
-        ["◌ gke-fine: no answer for 17s (429). Shown as last seen. Retry in 5s."]
+        ["◌ gke-fine: nothing current for 17s (429). Shown as last seen. Retry in 5s."]
     );
     let some = of(&Kind::ALL[1..]);
     assert_eq!(

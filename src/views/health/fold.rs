@@ -10,8 +10,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::rules::{PATIENCE, nodes_place, pod_workload, reason};
 use super::standing::{
-    Standing, counted, denied, fault, judged, lagging, login_wanted, old, refused_since, silent_since,
-    standing, withdrawn,
+    Standing, counted, denied, fault, judged, lagging, login_wanted, old, refused_since, silent,
+    silent_since, standing, withdrawn,
 };
 use crate::model::{
     Cause, Cluster, Kind, Login, Node, Pod, Record, Span, Symptom, SymptomCause, Table, Text, Time, Tone,
@@ -113,7 +113,7 @@ fn whole(cluster: &Cluster, stands: Standing, now: Time) -> Part<'_> {
         (reason::LOGIN, Tone::Denied, since, words)
     } else if cluster.seen() {
         let since = silent_since(cluster, now);
-        (reason::NO_ANSWER, Tone::Unseen, since, format!("no answer since {}Z", since.clock()))
+        (reason::NO_ANSWER, Tone::Unseen, since, format!("{} since {}Z", silent(cluster), since.clock()))
     } else {
         let words = match fault {
             // Nothing was asked: the entry is wrong, and only this says how.
@@ -128,8 +128,10 @@ fn whole(cluster: &Cluster, stands: Standing, now: Time) -> Part<'_> {
     part.explained = cluster.symptoms.len();
     part.serving_unknown = true;
     part.blind = !cluster.seen();
-    part.nodes = cluster.totals.nodes;
-    part.pods = cluster.totals.pods;
+    let known = |kind: Kind, count: u32| if withdrawn(cluster, kind) { 0 } else { count };
+    part.nodes = known(Kind::Node, cluster.totals.nodes);
+    part.pods = known(Kind::Pod, cluster.totals.pods);
+    part.blind |= withdrawn(cluster, Kind::Pod);
     part
 }
 
@@ -159,15 +161,17 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Whether it is as last seen: all that it rests on is.
+    /// Whether it is as last seen: something that it tells is.
     pub(super) fn old(&self, now: Time) -> bool {
         match standing(self.cluster, now) {
             Standing::Unseen => true,
             // That we are refused is so now.
             Standing::Denied => false,
             Standing::Live | Standing::Connecting => {
-                let old = |symptom: &&Symptom| old(self.cluster, symptom.object.kind, now);
-                !self.symptoms.is_empty() && self.symptoms.iter().all(old)
+                let old = |kind: Kind| old(self.cluster, kind, now);
+                let counted = self.workloads.iter().any(|(kind, ..)| old(*kind)) && self.serving.is_some();
+                let of_pods = self.pods > 0 && !withdrawn(self.cluster, Kind::Pod) && old(Kind::Pod);
+                counted || of_pods || self.symptoms.first().is_some_and(|first| old(first.object.kind))
             }
         }
     }
@@ -386,7 +390,7 @@ fn stranded<'a>(cluster: &'a Cluster, symptoms: &[&Symptom]) -> FxHashMap<Uid, (
         .filter(|s| s.cause.reason == reason::NODE_NOT_READY)
         .map(|s| (s.object.name.as_str(), &s.cause.subject))
         .collect();
-    if dead.is_empty() {
+    if dead.is_empty() || withdrawn(cluster, Kind::Pod) {
         return FxHashMap::default();
     }
     let pods = cluster.pods().filter(|p| !p.finished());

@@ -88,27 +88,31 @@ pub fn silent_since(cluster: &Cluster, now: Time) -> Time {
     silence(cluster, now).map_or(cluster.link.since, |age| now - age)
 }
 
+/// What is said of a cluster that is not seen but was.
+#[must_use]
+pub fn silent(cluster: &Cluster) -> &'static str {
+    if cluster.link.live() { "nothing current" } else { "no answer" }
+}
+
 /// When a cluster that is not seen is asked again, as far as that is known.
 #[must_use]
 pub fn asked_again(cluster: &Cluster) -> Option<Time> {
-    let kinds = || cluster.tables.iter().filter_map(|table| table.link.retry_at).min();
+    let kinds = || given(cluster).filter_map(|table| table.link.retry_at).min();
     cluster.link.retry_at.or_else(|| if cluster.link.live() { kinds() } else { None })
 }
 
 /// Kinds that are older than their limit though the cluster answers.
 pub fn lagging(cluster: &Cluster, now: Time) -> impl Iterator<Item = (&Table, Span)> {
-    let old = move |t| -> Option<(&Table, Span)> {
-        let table: &Table = t;
-        table.link.age(now).filter(|age| *age > LINK_LIMIT).map(|age| (table, age))
-    };
-    given(cluster).filter_map(old)
+    given(cluster).filter_map(move |t| Some((t, t.link.age(now)?))).filter(|(_, age)| *age > LINK_LIMIT)
 }
 
 /// Why a cluster does not answer, if that is known.
 #[must_use]
 pub fn fault(cluster: &Cluster) -> Option<&Fault> {
     let link = cluster.link.fault.as_ref().or(cluster.info.broken.as_ref());
-    link.or_else(|| cluster.tables.iter().find_map(|t| t.link.fault.as_ref().filter(|_| !t.link.live())))
+    // What is refused anyway says nothing of what is not.
+    let mut tables = given(cluster).chain(&cluster.tables);
+    link.or_else(|| tables.find_map(|t| t.link.fault.as_ref().filter(|_| !t.link.live())))
 }
 
 /// Kinds that we may not read there.
@@ -140,7 +144,7 @@ pub(super) fn withdrawn(cluster: &Cluster, kind: Kind) -> bool {
 /// Since when all kinds are refused though the server answers; `None` while any is given.
 pub(super) fn refused_since(cluster: &Cluster) -> Option<Time> {
     let denied = cluster.tables.iter().filter(|table| table.link.state == LinkState::Denied);
-    denied.map(|table| table.link.since).min().filter(|_| cluster.tables.iter().all(|t| t.link.refused()))
+    denied.map(|table| table.link.since).max().filter(|_| cluster.tables.iter().all(|t| t.link.refused()))
 }
 
 /// Whether what is shown of a kind is as last seen: the cluster does not answer, or this kind lags.

@@ -1,8 +1,9 @@
 //! What is asked beside an open watch: a person wants to know whether what is shown is right.
 //!
-//! A server looks at what we may see only when a request begins, and one that was restored may leave an open
-//! watch silent. So it is asked for its version and for the witness, as before a new watch; but the open one
-//! goes on meanwhile, for a server that is too busy to answer would leave us blind just when somebody looks.
+//! A server looks at what we may see only when a request begins, one that was restored may leave an open watch
+//! silent, and a watch may get stuck. So it is asked for its version and for the witness, and the watch is
+//! opened anew; but not before the answer, for a server that is too busy to give one would leave us blind just
+//! when somebody looks.
 
 use super::input::{Input, Output, Refusal};
 use super::witness::Probe;
@@ -50,15 +51,13 @@ impl Machine {
     }
 
     fn compared_beside(&mut self, now: Time, probe: Probe, version: Version, out: &mut Vec<Output>) {
-        if version < probe.highest {
-            self.was_current();
-            self.behind(now, version, out);
-        } else if self.contradicted(&probe, version) {
-            self.restored(now, out);
-        } else {
-            self.behind = None;
-            self.compared = Some((version, probe.asked));
+        self.was_current();
+        if version >= probe.highest {
+            // The open watch may have got stuck though all else gets through.
+            self.forgive(now);
+            self.stop(out);
         }
+        self.compared(now, &probe, Some(version), out);
     }
 
     fn refused_beside(&mut self, now: Time, probe: Probe, refusal: Refusal, out: &mut Vec<Output>) {
@@ -74,8 +73,9 @@ impl Machine {
         }
     }
 
-    /// Without an open watch nothing is asked beside it.
-    pub(super) fn forget_beside(&mut self) {
-        self.beside.take_if(|_| !matches!(self.phase, Phase::Watching(_)));
+    /// Without an open watch nothing is asked beside it, nor is an answer waited for without end.
+    pub(super) fn forget_beside(&mut self, now: Time) {
+        let watching = matches!(self.phase, Phase::Watching(_));
+        self.beside.take_if(|probe| !watching || probe.asked.age(now) >= PATIENCE);
     }
 }

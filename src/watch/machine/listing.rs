@@ -216,7 +216,13 @@ impl Machine {
     }
 
     /// What the server's version says about ours.
-    fn compared(&mut self, now: Time, probe: &Probe, version: Option<Version>, out: &mut Vec<Output>) {
+    pub(super) fn compared(
+        &mut self,
+        now: Time,
+        probe: &Probe,
+        version: Option<Version>,
+        out: &mut Vec<Output>,
+    ) {
         let asked = probe.asked;
         match version {
             None => self.failed(now, rules::list_unversioned(self.kind), out),

@@ -32,10 +32,13 @@ fn watches(bench: &mut Bench, version: u64) -> bool {
 }
 
 #[test]
-fn an_answer_as_it_should_be_changes_nothing() {
+fn after_an_answer_as_it_should_be_the_watch_is_opened_anew() {
     let mut bench = asked();
     answer(&mut bench, vec![named("b", 12)], 20);
-    assert!(bench.out.is_empty() && !bench.machine.asks_beside());
+    assert_eq!(bench.out[0], Output::Stop);
+    assert!(matches!(bench.ask(), Some(Ask::Watch { from: Version(12), .. })));
+    assert!(bench.machine.link().live() && !bench.machine.asks_beside());
+    bench.step(Input::Opened);
     assert!(watches(&mut bench, 21));
 }
 
@@ -91,6 +94,7 @@ fn a_server_that_was_restored_is_noticed() {
     assert_eq!((bench.state(), &bench.out[0]), (LinkState::Broken, &Output::Stop), "it is behind");
     let mut bench = asked();
     answer(&mut bench, vec![], 20);
+    bench.step(Input::Opened);
     assert!(watches(&mut bench, 19), "that it went may be said still");
     bench.step(Input::Event(Event::Bookmark(Version(20))));
     assert!(bench.out.contains(&Output::Replaced));
@@ -101,6 +105,7 @@ fn what_happens_meanwhile_does_not_count_against_the_server() {
     let mut bench = asked();
     bench.step(changed("c", 30));
     answer(&mut bench, vec![named("b", 12)], 20);
+    bench.step(Input::Opened);
     assert!(watches(&mut bench, 31), "it was at 20 when it was asked");
     for said_before in [true, false] {
         let mut bench = asked();
@@ -108,8 +113,10 @@ fn what_happens_meanwhile_does_not_count_against_the_server() {
         if said_before {
             bench.step(gone);
             answer(&mut bench, vec![], 14);
+            bench.step(Input::Opened);
         } else {
             answer(&mut bench, vec![], 14);
+            bench.step(Input::Opened);
             bench.step(gone);
         }
         bench.step(Input::Event(Event::Bookmark(Version(15))));
