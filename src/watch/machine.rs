@@ -9,7 +9,8 @@
 //! | the list is complete | watch from its version |
 //! | a watch ends after its time | watch again from the last version, at once |
 //! | a watch ends before its time | compare versions, watch again from the last version |
-//! | a person asks | try again at once; compare versions beside a watch that is open, then watch again |
+//! | a person asks | try again at once |
+//! | the same while a watch is open | ask beside it; once the server answers, compare versions and watch again |
 //! | 410, wherever it comes from | a list from scratch: at once the first time, then with back-off |
 //! | an event that is garbled, of no known type, without a version, or older than the last | the same |
 //! | an event whose object alone cannot be read | that object is left out, and counted |
@@ -103,8 +104,8 @@ pub struct Machine {
     /// The newest object that was seen.
     witness: Option<Witness>,
     missing: Option<Missing>,
-    /// What is asked beside the open watch.
-    beside: Option<Probe>,
+    /// When something was asked beside the open watch.
+    beside: Option<Time>,
     /// Streams in a row that brought nothing at all.
     silences: u32,
     /// Failures since the last complete list.
@@ -297,7 +298,7 @@ impl Machine {
     fn kick(&mut self, now: Time, out: &mut Vec<Output>) {
         match self.phase {
             Phase::Resting => self.proceed(now, out),
-            Phase::Watching(stream) if stream.caught_up => self.probe_beside(now, out),
+            Phase::Watching(stream) if stream.caught_up => self.ask_beside(now, out),
             _ => {}
         }
     }

@@ -122,8 +122,8 @@ impl Machine {
     }
 
     pub(super) fn records(&mut self, now: Time, records: Vec<Record>, out: &mut Vec<Output>) {
-        if let Phase::Probing(probe) = &mut self.phase {
-            return probe.testify(&records);
+        if matches!(self.phase, Phase::Probing(_)) {
+            return self.testify(&records);
         }
         let Phase::Listing(listing) = &mut self.phase else { return };
         listing.newest = Witness::newest(listing.newest.take(), &records);
@@ -150,9 +150,9 @@ impl Machine {
 
     pub(super) fn page_end(&mut self, now: Time, end: PageEnd, out: &mut Vec<Output>) {
         match &mut self.phase {
-            Phase::Probing(probe) => {
-                let probe = probe.clone();
-                self.compared(now, &probe, end.version, out);
+            Phase::Probing(Probe { asked, .. }) => {
+                let asked = *asked;
+                self.compared(now, asked, end.version, out);
             }
             Phase::Listing(listing) => {
                 let Some(version) = end.version else {
@@ -216,18 +216,11 @@ impl Machine {
     }
 
     /// What the server's version says about ours.
-    pub(super) fn compared(
-        &mut self,
-        now: Time,
-        probe: &Probe,
-        version: Option<Version>,
-        out: &mut Vec<Output>,
-    ) {
-        let asked = probe.asked;
+    fn compared(&mut self, now: Time, asked: Time, version: Option<Version>, out: &mut Vec<Output>) {
         match version {
             None => self.failed(now, rules::list_unversioned(self.kind), out),
-            Some(version) if version < probe.highest => self.behind(now, version, out),
-            Some(version) if self.contradicted(probe, version) => self.restored(now, out),
+            Some(version) if version < self.highest => self.behind(now, version, out),
+            Some(version) if self.contradicted(version) => self.restored(now, out),
             Some(version) => {
                 self.behind = None;
                 self.compared = Some((version, asked));
@@ -243,7 +236,7 @@ impl Machine {
 
     /// The server is at an earlier version than was seen. A replica that lags catches up within
     /// seconds, so what is shown stays, marked as old, until the server was behind at every look.
-    pub(super) fn behind(&mut self, now: Time, version: Version, out: &mut Vec<Output>) {
+    fn behind(&mut self, now: Time, version: Version, out: &mut Vec<Output>) {
         let looks = self.behind.filter(|(_, last)| last.age(now) <= IN_A_ROW).map_or(0, |(looks, _)| looks);
         let Some(pause) = CATCH_UP.get(looks) else {
             return self.replaced(now, rules::behind(self.kind, version, self.highest), out);

@@ -26,54 +26,22 @@ pub(super) struct Missing {
 }
 
 /// A question for the server's version, and for the witness.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Probe {
     /// Since when it is asked: the answer is as of no later time, however long it takes to arrive.
     pub(super) asked: Time,
-    /// The highest version that was seen by then: a server that answers is not behind it.
-    pub(super) highest: Version,
     question: Question,
 }
 
 /// What a probe asks beside the server's version.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Question {
     /// Nothing: nobody bears witness.
     Nothing,
     /// At which version it has the witness; and the answer so far.
-    Witness(Witness, Option<Version>),
+    Witness(Option<Version>),
     /// Nothing, since it would not say.
     Refused,
-}
-
-impl Probe {
-    /// For the version alone.
-    pub(super) fn of_version(now: Time, highest: Version) -> Probe {
-        Probe { asked: now, highest, question: Question::Nothing }
-    }
-
-    /// What to ask the server for.
-    pub(super) fn ask(&self) -> Ask {
-        let of = match &self.question {
-            Question::Witness(witness, _) => witness.place(),
-            Question::Nothing | Question::Refused => None,
-        };
-        Ask::Probe { of }
-    }
-
-    /// Whether the witness is asked for.
-    pub(super) fn asks_for_witness(&self) -> bool {
-        matches!(self.question, Question::Witness(..))
-    }
-
-    /// What it brought.
-    pub(super) fn testify(&mut self, records: &[Record]) {
-        if let Question::Witness(witness, found) = &mut self.question
-            && let Some(meta) = records.iter().map(Record::meta).find(|meta| meta.uid == witness.uid)
-        {
-            *found = Some(meta.version);
-        }
-    }
 }
 
 impl Witness {
@@ -102,42 +70,52 @@ impl Witness {
 impl Machine {
     /// Whether the witness is asked for.
     pub(super) fn asks_for_witness(&self) -> bool {
-        matches!(&self.phase, Phase::Probing(probe) if probe.asks_for_witness())
-    }
-
-    /// The question for the server's version, and for the witness if there is one.
-    pub(super) fn question(&self, now: Time) -> Probe {
-        let witness = self.witness.clone().filter(|witness| witness.place().is_some());
-        let question = witness.map_or(Question::Nothing, |witness| Question::Witness(witness, None));
-        Probe { asked: now, highest: self.highest, question }
+        matches!(self.phase, Phase::Probing(Probe { question: Question::Witness(_), .. }))
     }
 
     /// Asks for the server's version, and for the witness if there is one.
     pub(super) fn probe(&mut self, now: Time, out: &mut Vec<Output>) {
-        self.ask_version(now, self.question(now), out);
+        let of = self.witness.as_ref().and_then(Witness::place);
+        let question = if of.is_some() { Question::Witness(None) } else { Question::Nothing };
+        self.ask_version(now, question, of, out);
     }
 
     /// Asks for the server's version alone: it would not say what it has of the witness.
     pub(super) fn probe_without_witness(&mut self, now: Time, out: &mut Vec<Output>) {
         self.stop(out);
-        let question = Question::Refused;
-        self.ask_version(now, Probe { asked: now, highest: self.highest, question }, out);
+        self.ask_version(now, Question::Refused, None, out);
     }
 
-    fn ask_version(&mut self, now: Time, probe: Probe, out: &mut Vec<Output>) {
-        out.push(Output::Ask { ask: probe.ask(), json: self.json });
-        self.phase = Phase::Probing(probe);
+    fn ask_version(
+        &mut self,
+        now: Time,
+        question: Question,
+        of: Option<(Text, Text)>,
+        out: &mut Vec<Output>,
+    ) {
+        self.phase = Phase::Probing(Probe { asked: now, question });
+        out.push(Output::Ask { ask: Ask::Probe { of }, json: self.json });
         self.await_answer(now);
+    }
+
+    /// What a probe brought.
+    pub(super) fn testify(&mut self, records: &[Record]) {
+        let Some(witness) = &self.witness else { return };
+        let found = records.iter().map(Record::meta).find(|meta| meta.uid == witness.uid);
+        if let (Phase::Probing(probe), Some(found)) = (&mut self.phase, found) {
+            probe.question = Question::Witness(Some(found.version));
+        }
     }
 
     /// A server at this version, which is not behind ours, has told what it has of the witness. Says whether it was
     /// restored.
-    pub(super) fn contradicted(&mut self, probe: &Probe, version: Version) -> bool {
-        match &probe.question {
+    pub(super) fn contradicted(&mut self, version: Version) -> bool {
+        let (Phase::Probing(probe), Some(witness)) = (&self.phase, &self.witness) else { return false };
+        match probe.question {
             Question::Nothing => {}
-            Question::Witness(witness, Some(found)) => return *found < witness.version,
+            Question::Witness(Some(found)) => return found < witness.version,
             // An earlier one of which nothing was said yet stays: the stream broke before.
-            Question::Witness(witness, None) => {
+            Question::Witness(None) => {
                 self.missing.get_or_insert(Missing { uid: witness.uid, since: version });
             }
             // Only a list tells.
@@ -166,12 +144,6 @@ impl Machine {
     pub(super) fn went(&mut self, uid: Uid) {
         self.accounted(uid);
         self.witness.take_if(|witness| witness.uid == uid);
-        if let Some(Probe { question, .. }) = &mut self.beside
-            && matches!(question, Question::Witness(witness, _) if witness.uid == uid)
-        {
-            // Whether it is missing was told before the answer came.
-            *question = Question::Nothing;
-        }
     }
 
     /// The server was restored and is ahead of us all the same.

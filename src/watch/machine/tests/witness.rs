@@ -2,12 +2,12 @@
 
 use super::*;
 
-pub(super) fn named(uid: &str, version: u64) -> Record {
+fn named(uid: &str, version: u64) -> Record {
     let meta = Meta { uid: Uid::parse(uid), name: uid.into(), version: Version(version), ..Meta::default() };
     Record::Namespace(Namespace { meta, ..Namespace::default() })
 }
 
-pub(super) fn changed(uid: &str, version: u64) -> Input {
+fn changed(uid: &str, version: u64) -> Input {
     Input::Event(Event::Upsert(Box::new(named(uid, version))))
 }
 
