@@ -130,7 +130,7 @@ fn measure(play: &mut Play, cluster: u16, pods: usize, at: &str) {
 }
 
 fn upsert(play: &mut Play, cluster: u16, at: &str, record: Record) {
-    play.say(cluster, clock(at), Change::Upsert(Box::new(record)));
+    play.say(cluster, clock(at), Change::Upsert(Arc::new(record)));
 }
 
 /// An image that cannot be pulled, a node that is lost, an autoscaler at its end.

@@ -1,5 +1,7 @@
 //! Deltas: everything that watches tell the store.
 
+use std::sync::Arc;
+
 use super::{Badge, ClusterId, Kind, Link, Login, Record, Served, Span, Text, Time, Uid, Usage, Version};
 
 /// One change of what is known of one cluster.
@@ -42,7 +44,7 @@ pub enum Change {
     /// The list is complete at this version: it takes the place of what was there.
     Synced(Kind, Version),
     /// An object is new or changed.
-    Upsert(Box<Record>),
+    Upsert(Arc<Record>),
     /// An object is gone. The version is that of its removal.
     Gone(Kind, Uid, Version),
     /// Nothing changed up to this version: a bookmark.

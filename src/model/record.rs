@@ -131,24 +131,58 @@ impl Record {
     }
 
     /// Replaces every repeated string by the pool's copy. Names are left alone: they are unique.
-    pub fn share(&mut self, pool: &mut dyn Pool) {
-        each!(self, record => {
-            record.meta.share(pool);
-            record.share(pool);
-        });
+    ///
+    /// `before` is a reading of the same object that was shared already: what it says, too, is taken from
+    /// it, which is much less work than to look into the pool. For pods it is so whole: they change most.
+    pub fn share(&mut self, pool: &mut dyn Pool, before: Option<&Record>) {
+        self.meta_mut().share(pool, before.map(Record::meta));
+        match (self, before) {
+            (Record::Pod(pod), Some(Record::Pod(before))) => pod.share(pool, Some(before)),
+            (Record::Pod(pod), _) => pod.share(pool, None),
+            (Record::Node(record), _) => record.share(pool),
+            (Record::Workload(record), _) => record.share(pool),
+            (Record::Job(record), _) => record.share(pool),
+            (Record::CronJob(record), _) => record.share(pool),
+            (Record::Autoscaler(record), _) => record.share(pool),
+            (Record::Budget(record), _) => record.share(pool),
+            (Record::Event(record), _) => record.share(pool),
+            (Record::Service(record), _) => record.share(pool),
+            (Record::Claim(record), _) => record.share(pool),
+            (Record::Volume(record), _) => record.share(pool),
+            (Record::Namespace(_) | Record::StorageClass(_), _) => {}
+        }
     }
 }
 
 impl Meta {
-    fn share(&mut self, pool: &mut dyn Pool) {
-        pool.text(&mut self.namespace);
-        pool.labels(&mut self.labels);
-        if let Some(owner) = &mut self.owner {
+    fn share(&mut self, pool: &mut dyn Pool, before: Option<&Meta>) {
+        text_as(&mut self.namespace, before.map(|meta| &meta.namespace), pool);
+        if !taken(&mut self.labels, before.map(|meta| &meta.labels)) {
+            pool.labels(&mut self.labels);
+        }
+        if let Some(owner) = &mut self.owner
+            && !taken(owner, before.and_then(|meta| meta.owner.as_ref()))
+        {
             pool.owner(owner);
         }
-        if let Some(manager) = &mut self.manager {
+        if let Some(manager) = &mut self.manager
+            && !taken(manager, before.and_then(|meta| meta.manager.as_ref()))
+        {
             pool.manager(manager);
         }
+    }
+}
+
+/// Takes what was there before, if it is equal; says whether it was.
+fn taken<T: Clone + PartialEq>(value: &mut T, before: Option<&T>) -> bool {
+    let equal = before.filter(|before| **before == *value);
+    equal.map(|before| *value = before.clone()).is_some()
+}
+
+/// Shares a text with the one that was there before, or by the pool.
+fn text_as(text: &mut Text, before: Option<&Text>, pool: &mut dyn Pool) {
+    if !taken(text, before) {
+        pool.text(text);
     }
 }
 

@@ -79,7 +79,7 @@ impl State {
             }
             audit.listed.insert(meta.uid);
             if self.known(kind, meta.uid).is_none_or(|known| **known != record) {
-                record.share(self.pool());
+                record.share(self.pool(), None);
                 audit.doubts.push(Arc::new(record));
             }
         }

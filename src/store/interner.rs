@@ -103,6 +103,7 @@ impl Pool for Interner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Container, Meta, Namespace, Pod, Record, Uid};
 
     #[test]
     fn equal_values_become_one_and_are_swept_when_nobody_holds_them() {
@@ -126,6 +127,44 @@ mod tests {
         drop(a);
         pool.sweep();
         assert_eq!(pool.len(), 0);
+    }
+
+    #[test]
+    fn what_a_reading_says_again_is_taken_from_the_one_before() {
+        let owner = || Owner {
+            api: "apps/v1".into(),
+            kind: "ReplicaSet".into(),
+            name: "r".into(),
+            uid: Uid::parse("7"),
+        };
+        let pod = |image: &str| Pod {
+            meta: Meta {
+                namespace: "shop".into(),
+                labels: Labels::new(vec![("app".into(), "pay".into())]),
+                owner: Some(Arc::new(owner())),
+                ..Meta::default()
+            },
+            node: "node-1".into(),
+            containers: Box::new([Container { image: image.into(), ..Container::default() }]),
+            ..Pod::default()
+        };
+        let mut pool = Interner::default();
+        let mut shared = |pod: Pod, before: Option<&Record>| {
+            let mut record = Record::Pod(pod);
+            record.share(&mut pool, before);
+            (record, pool.len())
+        };
+        let (first, held) = shared(pod("pay:1"), None);
+        for before in [Some(&first), None, Some(&Record::Namespace(Namespace::default()))] {
+            let (second, holds) = shared(pod("pay:2"), before);
+            assert_eq!((&second, holds), (&Record::Pod(pod("pay:2")), held + 1), "its image is new");
+            let (Record::Pod(a), Record::Pod(b)) = (&first, &second) else { panic!("pods") };
+            let pairs = [(&a.meta.namespace, &b.meta.namespace), (&a.node, &b.node)];
+            assert!(pairs.iter().all(|(a, b)| std::ptr::eq(a.as_str(), b.as_str())));
+            assert_eq!(a.meta.labels.pairs().as_ptr(), b.meta.labels.pairs().as_ptr());
+            assert!(a.meta.owner.as_ref().zip(b.meta.owner.as_ref()).is_some_and(|(a, b)| Arc::ptr_eq(a, b)));
+            assert_eq!(b.containers[0].image.holders(), 2, "the pool and this reading");
+        }
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub(super) fn churn(
     let before = generation(store);
     for event in 0..events {
         let record = pod((event * 7919) % pods.max(1), version + event);
-        store.apply(Delta { cluster, at, change: Change::Upsert(Box::new(record)) });
+        store.apply(Delta { cluster, at, change: Change::Upsert(Arc::new(record)) });
     }
     generation(store) - before
 }

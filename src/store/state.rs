@@ -11,8 +11,8 @@ use super::newest::Newest;
 use super::totals::Counts;
 use super::{Derive, YOUNG, ring};
 use crate::model::{
-    Change, Cluster, ClusterId, ClusterInfo, Kind, Link, LinkState, Record, Symptom, Table, Time, Uid, Usage,
-    Version, spared,
+    Change, Cluster, ClusterId, ClusterInfo, Kind, Link, LinkState, Place, Record, Symptom, Table, Time, Uid,
+    Usage, Version, spared,
 };
 
 /// One cluster in the store.
@@ -94,8 +94,11 @@ impl State {
     }
 
     pub(super) fn known(&self, kind: Kind, uid: Uid) -> Option<&Arc<Record>> {
-        let rows = &self.cluster.table(kind).rows;
-        rows.get(self.index[kind.index()].find(rows, uid)?)
+        self.cluster.table(kind).rows.get(self.place(kind, uid)?)
+    }
+
+    fn place(&self, kind: Kind, uid: Uid) -> Option<Place> {
+        self.index[kind.index()].find(&self.cluster.table(kind).rows, uid)
     }
 
     pub(super) fn uids(&self, kind: Kind) -> Vec<Uid> {
@@ -146,7 +149,7 @@ impl State {
             Change::Page(kind, records) => self.page(kind, records),
             Change::Void(kind) => *self.list(kind) = None,
             Change::Bookmark(kind, version) => self.bookmark(kind, version),
-            Change::Upsert(record) => self.upsert(derive, *record, at),
+            Change::Upsert(record) => self.upsert(derive, record, at),
             Change::Gone(kind, uid, version) => self.gone(derive, kind, uid, version, at),
             Change::Synced(kind, version) => {
                 self.swap(derive, kind, version, at);
@@ -213,7 +216,7 @@ impl State {
         let Some(list) = &mut self.lists[kind.index()] else { return };
         for mut record in records {
             if record.kind() == kind && !record.meta().uid.is_none() {
-                record.share(pool);
+                record.share(pool, None);
                 list.add(Arc::new(record));
             }
         }
@@ -224,13 +227,15 @@ impl State {
         *known = version.max(*known);
     }
 
-    fn upsert(&mut self, derive: &Derive, mut record: Record, at: Time) {
+    fn upsert(&mut self, derive: &Derive, mut record: Arc<Record>, at: Time) {
         let kind = record.kind();
         let (uid, version) = (record.meta().uid, record.meta().version);
         if uid.is_none() {
             return;
         }
-        if self.outdated(kind, uid, version) {
+        let place = self.place(kind, uid);
+        let known = place.and_then(|place| self.cluster.table(kind).rows.get(place)).cloned();
+        if self.outdated(kind, known.as_deref(), version) {
             self.table(kind).refused += 1;
             self.changed();
             return;
@@ -239,26 +244,29 @@ impl State {
             list.came(uid);
         }
         self.bookmark(kind, version);
-        if let Some(known) = self.known(kind, uid) {
-            if record.meta().name == known.meta().name {
+        // Nobody else holds it yet, so it is not copied.
+        let fresh = Arc::make_mut(&mut record);
+        if let Some(known) = &known {
+            if fresh.meta().name == known.meta().name {
                 // The only text that is not pooled: what is shown still and what follows it have it together.
-                record.meta_mut().name = known.meta().name.clone();
+                fresh.meta_mut().name = known.meta().name.clone();
             }
-            record.meta_mut().version = known.meta().version;
-            let (same, again) = (**known == record, known.meta().version == version);
-            record.meta_mut().version = version;
+            fresh.meta_mut().version = known.meta().version;
+            let (same, again) = (**known == *fresh, known.meta().version == version);
+            fresh.meta_mut().version = version;
             if same && again {
                 return;
             }
+            fresh.share(&mut self.pool, Some(known));
             if same {
                 // A heartbeat, or a change of what is not kept: nobody could see it.
-                record.share(&mut self.pool);
                 self.quiet = true;
-                return self.replace(kind, uid, Arc::new(record));
+                return self.replace(kind, place, record);
             }
+        } else {
+            fresh.share(&mut self.pool, None);
         }
-        record.share(&mut self.pool);
-        self.put(derive, Arc::new(record), at);
+        self.put_at(derive, place, record, at);
         self.changed();
         self.pool.sweep_if_grown();
     }
@@ -288,12 +296,12 @@ impl State {
     /// Whether this reading is older than what is known. Of an object that is not here it is known
     /// that it was not there at the table's version: objects do not come back under their uid, so a
     /// reading no newer than that is a replay.
-    fn outdated(&self, kind: Kind, uid: Uid, version: Version) -> bool {
+    fn outdated(&self, kind: Kind, known: Option<&Record>, version: Version) -> bool {
         if version.0 == 0 {
             return false;
         }
         let table = self.cluster.table(kind);
-        match self.known(kind, uid) {
+        match known {
             Some(known) => known.meta().version.newer_than(version),
             None => table.synced.is_some() && version <= self.version(kind),
         }
@@ -301,8 +309,14 @@ impl State {
 
     /// Puts a record where it belongs and folds the difference.
     pub(super) fn put(&mut self, derive: &Derive, record: Arc<Record>, at: Time) {
-        let (kind, uid) = (record.kind(), record.meta().uid);
-        let before = self.known(kind, uid).cloned();
+        let place = self.place(record.kind(), record.meta().uid);
+        self.put_at(derive, place, record, at);
+    }
+
+    /// The same where it is known at which place the reading before it is, if there is one.
+    fn put_at(&mut self, derive: &Derive, place: Option<Place>, record: Arc<Record>, at: Time) {
+        let kind = record.kind();
+        let before = place.and_then(|place| self.cluster.table(kind).rows.get(place)).cloned();
         if before.is_none() {
             self.make_room(derive, &record, at);
         }
@@ -311,8 +325,8 @@ impl State {
             self.events.replace(before.as_deref(), Some(&record));
         }
         self.identify(&record);
-        if before.is_some() {
-            self.replace(kind, uid, record);
+        if place.is_some() {
+            self.replace(kind, place, record);
         } else {
             let place = self.table(kind).rows.insert(record);
             self.index[kind.index()].add(&self.cluster.table(kind).rows, place);
@@ -336,10 +350,9 @@ impl State {
         }
     }
 
-    fn replace(&mut self, kind: Kind, uid: Uid, record: Arc<Record>) {
-        let rows = &mut owned(&mut self.cluster).tables[kind.index()].rows;
-        if let Some(place) = self.index[kind.index()].find(rows, uid) {
-            rows.replace(place, record);
+    fn replace(&mut self, kind: Kind, place: Option<Place>, record: Arc<Record>) {
+        if let Some(place) = place {
+            owned(&mut self.cluster).tables[kind.index()].rows.replace(place, record);
         }
     }
 

@@ -182,7 +182,7 @@ mod tests {
         let feed = tokio::spawn(async move {
             for version in 1..=100 {
                 let pod = load::pod(0, version);
-                deltas.send(delta(Change::Upsert(Box::new(pod)))).await.unwrap();
+                deltas.send(delta(Change::Upsert(Arc::new(pod)))).await.unwrap();
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             // Nothing to see: no publish.
@@ -209,7 +209,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_sign_of_a_cluster_is_published_at_once() {
         let (deltas, mut snapshots, _task) = start();
-        deltas.send(delta(Change::Upsert(Box::new(load::pod(0, 1))))).await.unwrap();
+        deltas.send(delta(Change::Upsert(Arc::new(load::pod(0, 1))))).await.unwrap();
         snapshots.changed().await.unwrap();
         snapshots.borrow_and_update();
         let before = Instant::now();
@@ -241,7 +241,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_left_at_the_end_is_published() {
         let (deltas, snapshots, task) = start();
-        deltas.send(delta(Change::Upsert(Box::new(load::pod(7, 1))))).await.unwrap();
+        deltas.send(delta(Change::Upsert(Arc::new(load::pod(7, 1))))).await.unwrap();
         drop(deltas);
         task.await.unwrap();
         assert_eq!(snapshots.borrow().fleet.clusters[0].pods().count(), 1);

@@ -182,7 +182,7 @@ fn deltas(history: &History) -> (Vec<Change>, BTreeMap<(Kind, u32), Record>) {
         match seed {
             Some(seed) => {
                 let record = record(*kind, number, version, *seed);
-                changes.push(Change::Upsert(Box::new(record.clone())));
+                changes.push(Change::Upsert(Arc::new(record.clone())));
                 there.insert(key, record);
             }
             None if there.remove(&key).is_some() => {
@@ -323,7 +323,7 @@ fn nobody_sees_half_a_list() {
     assert_eq!(look(&mut store).rows.len(), 0);
     send(&mut store, Change::Page(Kind::Pod, vec![record(Kind::Pod, 2, 6, 5)]));
     // What the watch says meanwhile is not undone by the older page.
-    send(&mut store, Change::Upsert(Box::new(record(Kind::Pod, 1, 9, 1))));
+    send(&mut store, Change::Upsert(Arc::new(record(Kind::Pod, 1, 9, 1))));
     send(&mut store, Change::Gone(Kind::Pod, uid(2), Version(10)));
     send(&mut store, Change::Synced(Kind::Pod, Version(7)));
     let rows = look(&mut store).rows;
@@ -335,11 +335,11 @@ fn nobody_sees_half_a_list() {
 #[test]
 fn older_versions_are_refused_and_counted_except_after_a_reset() {
     let (mut store, _) = listed_empty();
-    send(&mut store, Change::Upsert(Box::new(record(Kind::Pod, 1, 20, 5))));
-    send(&mut store, Change::Upsert(Box::new(record(Kind::Pod, 1, 19, 7))));
+    send(&mut store, Change::Upsert(Arc::new(record(Kind::Pod, 1, 20, 5))));
+    send(&mut store, Change::Upsert(Arc::new(record(Kind::Pod, 1, 19, 7))));
     send(&mut store, Change::Gone(Kind::Pod, uid(1), Version(18)));
     // Another object that was made and removed before what is known.
-    send(&mut store, Change::Upsert(Box::new(record(Kind::Pod, 2, 15, 7))));
+    send(&mut store, Change::Upsert(Arc::new(record(Kind::Pod, 2, 15, 7))));
     let snapshot = store.snapshot(at(1));
     let table = snapshot.fleet.clusters[0].table(Kind::Pod);
     assert_eq!((table.rows.len(), table.refused, table.version), (1, 3, Version(20)));
@@ -347,7 +347,7 @@ fn older_versions_are_refused_and_counted_except_after_a_reset() {
     let void = look(&mut store);
     assert!(void.rows.is_empty() && void.symptoms.is_empty());
     assert_eq!(void.totals, crate::model::Totals::default());
-    send(&mut store, Change::Upsert(Box::new(record(Kind::Pod, 1, 3, 5))));
+    send(&mut store, Change::Upsert(Arc::new(record(Kind::Pod, 1, 3, 5))));
     assert_eq!(look(&mut store).rows[&(Kind::Pod, uid(1))].meta().version, Version(3));
     assert!(store.snapshot(at(1)).fleet.clusters[0].generation > snapshot.fleet.clusters[0].generation);
 }
@@ -358,7 +358,7 @@ fn a_name_is_one_objects() {
     list(&mut store, Kind::Pod, vec![record(Kind::Pod, 1, 5, 5), record(Kind::Pod, 2, 6, 5)], 7);
     let mut other = record(Kind::Pod, 3, 9, 5);
     other.meta_mut().name = "o1".into();
-    send(&mut store, Change::Upsert(Box::new(other)));
+    send(&mut store, Change::Upsert(Arc::new(other)));
     let seen = look(&mut store);
     assert_eq!(seen.rows.keys().map(|(_, uid)| *uid).collect::<Vec<_>>(), [uid(2), uid(3)]);
     assert_eq!(*told.0.lock().unwrap(), [(uid(1), Some(5), None), (uid(3), None, Some(9))]);
@@ -366,7 +366,7 @@ fn a_name_is_one_objects() {
     for (n, namespace, name) in [(4, "else", "o1"), (5, "", ""), (6, "", "")] {
         let mut record = record(Kind::Pod, n, u64::from(n) * 10, 5);
         (record.meta_mut().namespace, record.meta_mut().name) = (namespace.into(), name.into());
-        send(&mut store, Change::Upsert(Box::new(record)));
+        send(&mut store, Change::Upsert(Arc::new(record)));
     }
     assert_eq!(look(&mut store).rows.len(), 5);
 }
@@ -403,14 +403,14 @@ fn events_are_bounded_to_the_newest_and_replays_of_dropped_ones_stay_out() {
     for n in all..all + 5 {
         send(
             &mut store,
-            Change::Upsert(Box::new(Record::Event(Event {
+            Change::Upsert(Arc::new(Record::Event(Event {
                 meta: meta(n, u64::from(n) + 11),
                 last: Some(at(i64::from(n))),
                 ..Event::default()
             }))),
         );
     }
-    send(&mut store, Change::Upsert(Box::new(event(0))));
+    send(&mut store, Change::Upsert(Arc::new(event(0))));
     let snapshot = store.snapshot(at(1));
     let table = snapshot.fleet.clusters[0].table(Kind::Event);
     assert_eq!((table.rows.len(), table.refused), (kept, 1));
@@ -488,13 +488,13 @@ fn replayed_events_are_told_once_and_with_their_own_time() {
     list(&mut store, Kind::Event, vec![rescale(1, 10, 1, -600, 8), rescale(2, 11, 1, -300, 12)], 20);
     let first = [(at(-600), Some(8)), (at(-300), Some(12))];
     assert_eq!(told(&mut store), first);
-    send(&mut store, Change::Upsert(Box::new(rescale(2, 11, 1, -300, 12))));
+    send(&mut store, Change::Upsert(Arc::new(rescale(2, 11, 1, -300, 12))));
     list(&mut store, Kind::Event, vec![rescale(2, 11, 1, -300, 12)], 30);
     // It expired in one list and a later replay brings it back.
     list(&mut store, Kind::Event, vec![rescale(1, 10, 1, -600, 8), rescale(2, 11, 1, -300, 12)], 40);
     assert_eq!(told(&mut store), first);
     // The same event counted higher happened again.
-    send(&mut store, Change::Upsert(Box::new(rescale(2, 50, 2, 100, 12))));
+    send(&mut store, Change::Upsert(Arc::new(rescale(2, 50, 2, 100, 12))));
     assert_eq!(told(&mut store).last(), Some(&(at(100), Some(12))));
     assert_eq!(told(&mut store).len(), 3);
 }

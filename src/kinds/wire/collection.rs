@@ -19,13 +19,23 @@ impl<'a, T: Decode<'a>> Decode<'a> for Vec<T> {
     fn read(&mut self, reader: &mut Reader<'a>) -> Result<(), WireError> {
         let mut item = T::default();
         item.read(reader)?;
-        self.push(item);
+        begun(self).push(item);
         Ok(())
     }
 
     fn read_json<D: Deserializer<'a>>(&mut self, source: D) -> Result<bool, D::Error> {
         source.deserialize_any(VecVisitor(self, PhantomData))
     }
+}
+
+/// With room for as many as there mostly are, before the first: labels, amounts and conditions are some, and
+/// growing would copy them; of containers, which are large, there are one or two.
+fn begun<T>(items: &mut Vec<T>) -> &mut Vec<T> {
+    const SMALL: usize = 128;
+    if items.capacity() == 0 {
+        items.reserve_exact(if size_of::<T>() <= SMALL { 8 } else { 2 });
+    }
+    items
 }
 
 struct VecVisitor<'v, 'a, T>(&'v mut Vec<T>, PhantomData<&'a ()>);
@@ -129,7 +139,7 @@ impl<'a, V: Decode<'a>> Decode<'a> for Map<'a, V> {
                 other => entry.skip(other)?,
             }
         }
-        self.0.push((key, value));
+        begun(&mut self.0).push((key, value));
         Ok(())
     }
 

@@ -29,10 +29,6 @@ pub struct Service {
     pub addresses: Box<[Text]>,
 }
 
-impl Namespace {
-    pub(super) fn share(&mut self, _: &mut dyn Pool) {}
-}
-
 impl Service {
     pub(super) fn share(&mut self, pool: &mut dyn Pool) {
         pool.text(&mut self.class);

@@ -1,6 +1,6 @@
 //! The record of a pod.
 
-use super::Pool;
+use super::{Pool, text_as};
 use crate::model::{Kind, Meta, Resources, Text, Time};
 
 /// A pod.
@@ -199,20 +199,23 @@ impl Pod {
         }
     }
 
-    pub(super) fn share(&mut self, pool: &mut dyn Pool) {
-        for text in [&mut self.node, &mut self.reason, &mut self.message, &mut self.disruption] {
-            pool.text(text);
+    pub(super) fn share(&mut self, pool: &mut dyn Pool, before: Option<&Pod>) {
+        text_as(&mut self.node, before.map(|pod| &pod.node), pool);
+        text_as(&mut self.reason, before.map(|pod| &pod.reason), pool);
+        text_as(&mut self.message, before.map(|pod| &pod.message), pool);
+        text_as(&mut self.disruption, before.map(|pod| &pod.disruption), pool);
+        for (i, container) in self.containers.iter_mut().enumerate() {
+            container.share(pool, before.and_then(|pod| pod.containers.get(i)));
         }
-        for container in &mut self.containers {
-            for text in [
-                &mut container.name,
-                &mut container.image,
-                &mut container.reason,
-                &mut container.message,
-                &mut container.last_reason,
-            ] {
-                pool.text(text);
-            }
-        }
+    }
+}
+
+impl Container {
+    fn share(&mut self, pool: &mut dyn Pool, before: Option<&Container>) {
+        text_as(&mut self.name, before.map(|container| &container.name), pool);
+        text_as(&mut self.image, before.map(|container| &container.image), pool);
+        text_as(&mut self.reason, before.map(|container| &container.reason), pool);
+        text_as(&mut self.message, before.map(|container| &container.message), pool);
+        text_as(&mut self.last_reason, before.map(|container| &container.last_reason), pool);
     }
 }

@@ -82,7 +82,3 @@ impl Volume {
         }
     }
 }
-
-impl StorageClass {
-    pub(super) fn share(&mut self, _: &mut dyn Pool) {}
-}

@@ -128,7 +128,7 @@ impl World {
                     self.delivered += 1;
                     self.tell(match gone {
                         true => Change::Gone(KIND, uid(n), Version(version)),
-                        false => Change::Upsert(Box::new(record(n, version))),
+                        false => Change::Upsert(Arc::new(record(n, version))),
                     });
                 }
             }
@@ -270,6 +270,6 @@ fn a_watch_without_bookmarks_reaches_the_list_by_a_comparison() {
     assert_eq!((audited(&world), world.repaired()), (Some(at()), 1));
     assert!(!world.shown().contains_key(&uid(5)));
     // It says nothing of single objects: one that is new since is taken, whatever its version.
-    world.tell(Change::Upsert(Box::new(record(99, version.0 - 10))));
+    world.tell(Change::Upsert(Arc::new(record(99, version.0 - 10))));
     assert!(world.shown().contains_key(&uid(99)));
 }

@@ -9,7 +9,7 @@ fn what_a_restored_server_does_not_have_any_more_goes_with_its_first_list() {
     // later, objects keep the ones that they had.
     let (mut store, _) = listed_empty();
     for (n, version) in [(1, 900), (2, 990), (3, 950)] {
-        send(&mut store, Change::Upsert(Box::new(record(Kind::Pod, n, version, 5))));
+        send(&mut store, Change::Upsert(Arc::new(record(Kind::Pod, n, version, 5))));
     }
     let restored = vec![record(Kind::Pod, 1, 900, 5), record(Kind::Pod, 2, 890, 1)];
     list(&mut store, Kind::Pod, restored.clone(), 1_000_000_900);
@@ -20,7 +20,7 @@ fn what_a_restored_server_does_not_have_any_more_goes_with_its_first_list() {
 #[test]
 fn what_nobody_could_see_raises_no_generation_and_keeps_what_was_derived() {
     let (mut store, _) = listed_empty();
-    send(&mut store, Change::Upsert(Box::new(record(Kind::Node, 60, 20, 7))));
+    send(&mut store, Change::Upsert(Arc::new(record(Kind::Node, 60, 20, 7))));
     // The sample of this minute.
     store.tick(at(1));
     let cluster = |store: &mut Store| store.snapshot(at(1)).fleet.clusters[0].clone();
@@ -30,7 +30,7 @@ fn what_nobody_could_see_raises_no_generation_and_keeps_what_was_derived() {
     send(&mut store, Change::Bookmark(Kind::Pod, Version(25)));
     assert!(Arc::ptr_eq(&before, &cluster(&mut store)), "a bookmark copies nothing");
     // A heartbeat, and a server that answers faster.
-    send(&mut store, Change::Upsert(Box::new(record(Kind::Node, 60, 30, 7))));
+    send(&mut store, Change::Upsert(Arc::new(record(Kind::Node, 60, 30, 7))));
     send(&mut store, Change::Latency(Span::from_millis(7)));
     assert!(!store.changed());
     store.tick(at(1));
@@ -50,8 +50,8 @@ fn what_nobody_could_see_raises_no_generation_and_keeps_what_was_derived() {
     assert_eq!((audited.generation, audited.table(Kind::Node).audited), (after.generation, Some(at(1))));
     assert!(Arc::ptr_eq(&derived, &after.derived(|| Text::clean("twice"))));
     // An older reading is refused all the same, and news is news.
-    send(&mut store, Change::Upsert(Box::new(record(Kind::Node, 60, 29, 6))));
-    send(&mut store, Change::Upsert(Box::new(record(Kind::Node, 60, 31, 6))));
+    send(&mut store, Change::Upsert(Arc::new(record(Kind::Node, 60, 29, 6))));
+    send(&mut store, Change::Upsert(Arc::new(record(Kind::Node, 60, 31, 6))));
     let news = cluster(&mut store);
     assert_eq!(news.table(Kind::Node).refused, 1);
     assert!(news.generation > after.generation);

@@ -6,7 +6,7 @@ use super::*;
 fn a_symptom_that_stays_keeps_its_beginning() {
     let (mut store, _) = listed_empty();
     let say = |store: &mut Store, second, version, seed| {
-        let change = Change::Upsert(Box::new(record(Kind::Pod, 1, version, seed)));
+        let change = Change::Upsert(Arc::new(record(Kind::Pod, 1, version, seed)));
         store.apply(Delta { cluster: ClusterId(0), at: at(second), change });
     };
     say(&mut store, 10, 20, 1);
@@ -36,7 +36,7 @@ fn a_symptom_that_comes_back_lately_began_when_it_first_did() {
     list(&mut store, Kind::Pod, vec![record(Kind::Pod, 1, 5, 0)], 7);
     let (ready, looping) = (4, 0);
     let mut put = |second: i64, version: u64, seed: u8| {
-        let change = Change::Upsert(Box::new(record(Kind::Pod, 1, version, seed)));
+        let change = Change::Upsert(Arc::new(record(Kind::Pod, 1, version, seed)));
         store.apply(Delta { cluster: ClusterId(0), at: at(second), change });
         look(&mut store).symptoms.get(&uid(1)).map(|symptom| symptom.since)
     };
@@ -76,7 +76,7 @@ fn what_crashes_on_an_object_costs_what_it_says_of_that_object() {
     list(&mut store, Kind::Node, vec![record(Kind::Node, 3, 4, 4)], 7);
     list(&mut store, Kind::Pod, Vec::new(), 7);
     for (n, version) in [(1, 8), (2, 9)] {
-        send(&mut store, Change::Upsert(Box::new(record(Kind::Pod, n, version, 0))));
+        send(&mut store, Change::Upsert(Arc::new(record(Kind::Pod, n, version, 0))));
     }
     let cluster = look(&mut store);
     assert_eq!((cluster.totals.pods, cluster.totals.nodes, cluster.totals.cost.unknown), (2, 1, 1));

@@ -1,5 +1,7 @@
 //! Events of a watch: from a frame to what it says.
 
+use std::sync::Arc;
+
 use super::{Event, refusal, wire_fault};
 use crate::kinds::VersionDecl;
 use crate::kinds::wire::{Format, Identified, Identity, WatchEvent, WireError, read_event};
@@ -17,7 +19,7 @@ pub(super) fn event(version: &VersionDecl, format: Format, frame: &[u8]) -> Even
                 let fault = Fault::new(Cause::Garbled, what, "");
                 return Event::Unreadable { uid: meta.uid, version: meta.version, fault };
             }
-            Event::Upsert(Box::new(record))
+            Event::Upsert(Arc::new(record))
         }
         Ok(WatchEvent::Deleted(record)) => Event::Gone(record.meta().uid, record.meta().version),
         Ok(WatchEvent::Bookmark(bookmark)) => {

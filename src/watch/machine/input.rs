@@ -1,5 +1,7 @@
 //! What happens to a watch, and what it wants done.
 
+use std::sync::Arc;
+
 use crate::model::{Change, Fault, Record, Span, Text, Time, Uid, Version};
 
 /// What happened.
@@ -64,7 +66,7 @@ pub struct PageEnd {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
     /// An object is new or changed. Version 0 is none.
-    Upsert(Box<Record>),
+    Upsert(Arc<Record>),
     /// An object is gone.
     Gone(Uid, Version),
     /// Nothing changed up to this version.

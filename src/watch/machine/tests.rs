@@ -7,6 +7,8 @@ mod stream;
 mod streaming;
 mod witness;
 
+use std::sync::Arc;
+
 use super::*;
 use crate::model::{Cause, Meta, Namespace, Record, Text, Uid};
 
@@ -27,7 +29,7 @@ fn record(uid: &str, version: u64) -> Record {
 }
 
 fn upsert(uid: &str, version: u64) -> Input {
-    Input::Event(Event::Upsert(Box::new(record(uid, version))))
+    Input::Event(Event::Upsert(Arc::new(record(uid, version))))
 }
 
 fn refused(status: u16) -> Input {

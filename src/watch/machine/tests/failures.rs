@@ -102,10 +102,10 @@ fn events_that_cannot_be_trusted_relist() {
     type Named = (&'static str, fn() -> Event);
     let events: [Named; 5] = [
         ("garbled", || Event::Garbled(fault(Cause::Garbled))),
-        ("without a version", || Event::Upsert(Box::new(record("a", 0)))),
+        ("without a version", || Event::Upsert(Arc::new(record("a", 0)))),
         ("bookmark without a version", || Event::Bookmark(Version(0))),
         ("gone without a version", || Event::Gone(Uid::parse("a"), Version(0))),
-        ("older than the last", || Event::Upsert(Box::new(record("b", 9)))),
+        ("older than the last", || Event::Upsert(Arc::new(record("b", 9)))),
     ];
     for (what, event) in events {
         let mut bench = Bench::live();

@@ -8,7 +8,7 @@ fn named(uid: &str, version: u64) -> Record {
 }
 
 fn changed(uid: &str, version: u64) -> Input {
-    Input::Event(Event::Upsert(Box::new(named(uid, version))))
+    Input::Event(Event::Upsert(Arc::new(named(uid, version))))
 }
 
 /// A live machine that saw `b` last, and whose connection was lost and came back.

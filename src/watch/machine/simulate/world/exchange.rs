@@ -1,5 +1,7 @@
 //! The request that runs: what the server and the way to it make of it, input by input.
 
+use std::sync::Arc;
+
 use super::super::super::*;
 use super::super::server::Commit;
 use super::super::shown::uid;
@@ -226,6 +228,6 @@ pub(super) fn record(id: u64, version: u64) -> Record {
 pub(super) fn event(commit: Commit) -> Event {
     match commit.gone {
         true => Event::Gone(uid(commit.uid), Version(commit.version)),
-        false => Event::Upsert(Box::new(record(commit.uid, commit.version))),
+        false => Event::Upsert(Arc::new(record(commit.uid, commit.version))),
     }
 }

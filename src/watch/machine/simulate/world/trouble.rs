@@ -1,5 +1,7 @@
 //! What goes wrong with the request that runs.
 
+use std::sync::Arc;
+
 use super::super::super::*;
 use super::super::server::Commit;
 use super::exchange::{Exchange, Place, event, record, refusal};
@@ -45,7 +47,7 @@ impl World {
                 self.input(Input::Ended)
             }
             6 => self.mishap(Event::Garbled(fault(Cause::Garbled))),
-            7 => self.mishap(Event::Upsert(Box::new(record(3, 0)))),
+            7 => self.mishap(Event::Upsert(Arc::new(record(3, 0)))),
             8 => self.mishap(Event::Error(refusal(410))),
             9 => self.mishap(Event::Error(refusal(500))),
             // An old event again: the last one, or an older one.
